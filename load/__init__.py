@@ -1,0 +1,1 @@
+"""Load profiles for the proxying hot path (locust). Not built yet."""
