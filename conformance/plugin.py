@@ -1,1 +1,290 @@
-"""The pytest plugin of the conformance suites."""
+"""The pytest plugin: `pytest conformance/scenarios --target TARGET`, with every habit of pytest (-k, -x, --junitxml, -n).
+
+One item is one requirement judged on one scenario; a scenario's traffic is made once, when its first item runs.
+"""
+
+import datetime as dt
+import os
+import uuid
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fixtures.errors import BenchError
+
+if TYPE_CHECKING:
+    from conformance.results import Results
+    from conformance.run import Run
+    from conformance.verdict import Judgement
+
+PARAMETER = "requirement"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a run."""
+    group = parser.getgroup("gatebench", "gatebench: MCP gateway conformance")
+    group.addoption(
+        "--target", default="reference", help="gateway under test: a shipped name or the path of a descriptor"
+    )
+    group.addoption("--sheet", type=Path, default=None, help="stand up the world of this stored setup sheet")
+    group.addoption(
+        "--out", type=Path, default=None, help="folder for the transcript and the verdicts (default: a new one)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", "judged_by(wanted, needs): the requirements that a scenario's traffic is judged by"
+    )
+    for path in sorted((Path(__file__).parent / "requirements").glob("*.toml")):
+        config.addinivalue_line("markers", f"{path.stem}: requirements of the group {path.stem}")
+    config.pluginmanager.register(Conformance(config), "gatebench-conformance")
+
+
+class Conformance:
+    """The state of one pytest session (under xdist: the controller's, and each worker's own)."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
+        self._run: Run | None = None
+        self._results: Results | None = None
+        self._selected: set[str] = set()
+
+    @property
+    def folder(self) -> Path:
+        """Where this run writes; the controller chooses it for its workers."""
+        given: Path | None = self.config.getoption("--out")
+        if self.worker:
+            given = Path(self.config.workerinput["gatebench_out"])  # type: ignore[attr-defined]
+        if given is None:
+            stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
+            name = f"{Path(self.config.getoption('--target')).stem}-{stamp}-{uuid.uuid4().hex[:4]}"
+            given = Path("gatebench-out") / name
+            self.config.option.out = given
+        return given
+
+    @property
+    def run(self) -> "Run":
+        """The run; made on first use, so that sessions without scenarios pay nothing. Ends the session on bad input."""
+        if self._run is None:
+            # Imported here because this plugin is loaded into every pytest session of an environment.
+            from conformance.registry import Registry  # noqa: PLC0415
+            from conformance.run import Run  # noqa: PLC0415
+
+            name = f"transcript-{self.worker}.jsonl" if self.worker else "transcript.jsonl"
+            try:
+                self._run = Run(
+                    self.config.getoption("--target"),
+                    self.folder,
+                    Registry(),
+                    self.config.getoption("--sheet"),
+                    transcript_name=name,
+                )
+            except BenchError as error:
+                self._stop(error)
+        assert self._run is not None  # noqa: S101 - _stop does not return
+        return self._run
+
+    @property
+    def results(self) -> "Results":
+        """The verdicts of this session (controller only)."""
+        if self._results is None:
+            from conformance.results import Results  # noqa: PLC0415
+
+            self._results = Results(self.folder, self.run)
+        return self._results
+
+    def _stop(self, error: BenchError) -> None:
+        self.config.stash[STOPPED] = str(error)
+        pytest.exit(f"gatebench: {error}", returncode=2)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Under xdist, a scenario's items stay on one worker: its traffic is made once."""
+        if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
+            config.option.dist = "loadgroup"
+
+    # -- collection
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One item for each requirement of a scenario."""
+        mark = metafunc.definition.get_closest_marker("judged_by")
+        if mark:
+            metafunc.fixturenames.append(PARAMETER)
+            metafunc.parametrize(PARAMETER, list(mark.kwargs["wanted"]))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop combinations that make no sense, keep a scenario's items together, mark what is not applicable."""
+        kept: list[pytest.Item] = []
+        for item in items:
+            scenario = ScenarioItem.of(item)
+            if scenario is None:
+                kept.append(item)
+            elif scenario.wanted():
+                kept.append(item)
+                item.add_marker(pytest.mark.xdist_group(scenario.name))
+                for mark in self._marks(scenario):
+                    item.add_marker(mark)
+        items[:] = kept
+
+    def _marks(self, scenario: "ScenarioItem") -> Iterator[pytest.MarkDecorator]:
+        if scenario.requirement not in self.run.registry:
+            raise pytest.UsageError(
+                f"{scenario.name} is judged by {scenario.requirement}, which is not in the registry"
+            )
+        requirement = self.run.registry[scenario.requirement]
+        yield getattr(pytest.mark, requirement.group)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what was selected: only that can be missed."""
+        scenarios = [scenario for item in session.items if (scenario := ScenarioItem.of(item))]
+        self._selected = {scenario.requirement for scenario in scenarios}
+        if scenarios and not self.worker:
+            self.results.begin(self._selected, len(scenarios))
+
+    # -- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Judge instead of calling: the function is the scenario's traffic."""
+        scenario = ScenarioItem.of(pyfuncitem)
+        if scenario is None:
+            return None
+        judgement = self._judge(scenario, pyfuncitem)
+        pyfuncitem.stash[JUDGEMENT] = judgement
+        if judgement.outcome in ("fail", "untestable"):
+            pytest.fail(_explanation(judgement), pytrace=False)
+        if judgement.outcome == "harness-error":
+            raise HarnessFault(judgement.reason)
+        if judgement.outcome in ("not-applicable", "not-observed"):
+            pytest.skip(f"{judgement.outcome}: {judgement.reason}")
+        return True
+
+    def _judge(self, scenario: "ScenarioItem", item: pytest.Function) -> "Judgement":
+        from conformance.features import features_of  # noqa: PLC0415
+        from conformance.verdict import Judgement, Outcome  # noqa: PLC0415
+
+        requirement = self.run.registry[scenario.requirement]
+        needed = features_of(scenario.params) | set(scenario.needs) | ({requirement.feature} - {None})
+        missing = self.run.claims.missing(name for name in needed if name)
+        if missing:
+            reason = f"{', '.join(missing)} not claimed"
+            return Judgement(requirement.id, scenario.name, Outcome.NOT_APPLICABLE, reason=reason)
+
+        async def traffic(context: Any) -> None:
+            await item.obj(scenario=context, **scenario.params)
+
+        try:
+            return self.run.judge(scenario.name, scenario.params, traffic, requirement)
+        except BenchError as error:
+            self._stop(error)
+            raise
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the judgement to the report, so that it crosses from xdist's workers to the controller."""
+        report = yield
+        judgement = item.stash.get(JUDGEMENT, None)
+        if judgement is not None and call.when == "call":
+            vars(report)["gatebench"] = judgement.to_json()
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write each judgement down as it comes."""
+        judgement = getattr(report, "gatebench", None)
+        if judgement and not self.worker:
+            self.results.add(judgement)
+
+    # -- the end
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Sweep the whole transcript, stop the bench, conclude."""
+        if self._run is None:
+            return
+        swept = self._run.sweep(self._selected) if self._run.events else []
+        timing = [event for event in self._run.events if event["kind"] == "timing"]
+        self._run.close()
+        if self.worker:
+            output = self.config.workeroutput  # type: ignore[attr-defined]
+            output["gatebench"] = [judgement.to_json() for judgement in swept]
+            output["gatebench_timing"] = timing
+            return
+        if self._results is None:
+            return
+        for judgement in swept:
+            self._results.add(judgement.to_json())
+        stopped = self.config.stash.get(STOPPED, None)
+        self._results.finish(stopped=stopped, timing=timing)
+        if self._results.red and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist where the run writes."""
+        node.workerinput["gatebench_out"] = str(self.folder.resolve())
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Collect what a worker's sweep found."""
+        for judgement in getattr(node, "workeroutput", {}).get("gatebench", []):
+            self.results.add(judgement)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say where the evidence is."""
+        if self._results is not None and not self.worker:
+            terminalreporter.section("gatebench")
+            counts = "  ".join(f"{name} {count}" for name, count in self._results.totals().items() if count)
+            terminalreporter.write_line(f"requirements: {counts}")
+            terminalreporter.write_line(f"evidence: {os.path.relpath(self.folder)}")
+
+
+class HarnessFault(Exception):  # noqa: N818 - what pytest prints reads better so
+    """Our own fault, shown as an error rather than a failed expectation."""
+
+
+class ScenarioItem:
+    """What an item of pytest says about a scenario."""
+
+    def __init__(self, item: pytest.Function, mark: pytest.Mark) -> None:
+        params: dict[str, Any] = dict(item.callspec.params)
+        self.requirement: str = params.pop(PARAMETER)
+        self.params = params
+        self.needs: tuple[str, ...] = mark.kwargs["needs"]
+        self._wanted = mark.kwargs["wanted"]
+        # The item's id without its last part, which is the requirement.
+        function, _, ids = item.name.removesuffix("]").partition("[")
+        values = ids.removesuffix(self.requirement).removesuffix("-")
+        self.name = f"{item.path.stem.removeprefix('test_')}/{function.removeprefix('test_')}[{values}]"
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> "ScenarioItem | None":
+        """The scenario behind an item; None for an ordinary test."""
+        mark = item.get_closest_marker("judged_by")
+        if mark is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            return None
+        return cls(item, mark)
+
+    def wanted(self) -> bool:
+        """Does this requirement say anything about these parameters?"""
+        return bool(self._wanted[self.requirement](self.params))
+
+
+def _explanation(judgement: "Judgement") -> str:
+    lines = [f"{judgement.requirement} {judgement.outcome}: {judgement.reason}"]
+    for violation in judgement.violations:
+        lines += [violation.what, f"  expected: {violation.expected}", f"  actual:   {violation.actual}"]
+        lines += [f"  transcript line {violation.seq}"] if violation.seq else []
+    return "\n".join(lines)
+
+
+JUDGEMENT = pytest.StashKey["Judgement"]()
+STOPPED = pytest.StashKey[str]()

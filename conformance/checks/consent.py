@@ -1,0 +1,286 @@
+"""Checks of consent.toml: the way to a user's own token."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from conformance.checks.probes import Probe, outcome_of, probes
+from conformance.transcript import Event, Exchange, Transcript
+from conformance.verdict import Judge
+from fixtures.clients.guide import urls_in
+
+
+def _observed(transcript: Transcript, what: str) -> Iterator[Event]:
+    return (note for note in transcript.notes("observation") if note["what"] == what)
+
+
+def the_guides_client_finds_the_url(judge: Judge, transcript: Transcript) -> None:
+    """CONS-001."""
+    for note in _observed(transcript, "guide-consent"):
+        judge.saw()
+        usable = [url for url in note["urls"] if urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc]
+        if len(usable) != note["missing"] or len(usable) != len(note["urls"]):
+            judge.violated(
+                f"the guide's client, mode {note['mode']}, did not find the way to consent for {note['server']}",
+                expected=f"{note['missing']} authorization URL(s) on connecting",
+                actual=f"{note['urls'] or 'no URL'}; it ended with {note['error']}",
+            )
+
+
+def the_consent_error_is_parseable(judge: Judge, transcript: Transcript) -> None:
+    """CONS-002."""
+    for probe in probes(transcript, "consent"):
+        judge.saw()
+        wrong = _not_parseable(probe.attempt, int(probe.attribute))
+        if wrong:
+            judge.violated(
+                f"{probe.attempt.describe()} without consent for {probe.server} was not answered with the consent error: {wrong}",
+                expected=f"HTTP 200, the request's id, one line of data ending in 'Please visit: ' and {probe.attribute} URL(s)",
+                actual=f"{outcome_of(probe.attempt)}; data: {_data(probe.attempt)!r}",
+                at=probe.attempt,
+            )
+
+
+def _data(exchange: Exchange) -> Any:
+    error = exchange.answer.get("error")
+    return error.get("data") if isinstance(error, dict) else None
+
+
+def _not_parseable(exchange: Exchange, missing: int) -> str | None:
+    data = _data(exchange)
+    if exchange.status != 200:
+        return f"the status is {exchange.status}"
+    if "error" not in exchange.answer:
+        return "there is no JSON-RPC error"
+    if exchange.answer.get("id") != exchange.rpc.get("id"):
+        return f"the id is {exchange.answer.get('id')!r}"
+    if not isinstance(data, str) or "\n" in data:
+        return "data is not a single-line string"
+    urls = urls_in(data)
+    if len(urls) != missing or any(" " in url or not urlsplit(url).netloc for url in urls):
+        return f"data leads to {len(urls)} URL(s)"
+    return None
+
+
+def only_missing_consents_are_asked_for(judge: Judge, transcript: Transcript) -> None:
+    """CONS-003: the number of URLs, and the authorization servers that following them leads to."""
+    for probe in probes(transcript, "consent"):
+        judge.saw()
+        urls = urls_in(_data(probe.attempt))
+        if len(urls) != int(probe.attribute):
+            judge.violated(
+                f"{probe.server} asks for {len(urls)} consent(s) where {probe.attribute} are missing",
+                expected=f"{probe.attribute} URL(s)",
+                actual=str(urls),
+                at=probe.attempt,
+            )
+    visits = list(_observed(transcript, "consent-visit"))
+    issuers = [_issuer(transcript, note["urls"]) for note in visits]
+    if len(visits) > 1 and len(set(issuers)) != len(issuers):
+        judge.violated(
+            "two different consents led to the same authorization server",
+            expected="each member's own authorization server",
+            actual=", ".join(str(issuer) for issuer in issuers),
+        )
+
+
+def _issuer(transcript: Transcript, urls: list[str]) -> str | None:
+    for name, issuer in transcript.facts.world["issuers"].items():
+        if any(url.startswith(issuer["issuer"] + "/") for url in urls):
+            return str(name)
+    return None
+
+
+def authorization_requests_are_sound(judge: Judge, transcript: Transcript) -> None:
+    """CONS-004: as the authorization server saw them."""
+    by_issuer = {
+        up["auth"]["issuer"]: up["auth"]
+        for up in transcript.facts.world["upstreams"].values()
+        if up["auth"]["model"] == "oauth"
+    }
+    for exchange in transcript.leg("idp"):
+        auth = by_issuer.get(exchange.node)
+        path, _, query = exchange.target.partition("?")
+        if auth is None:
+            continue
+        if exchange.method == "GET" and path.endswith("/authorize"):
+            judge.saw()
+            _compare(
+                judge, exchange, "authorization request", _fields(query), _wanted(transcript, auth, "code_challenge")
+            )
+        elif exchange.method == "POST" and path.endswith("/token"):
+            fields = _fields(exchange.request_body)
+            if fields.get("grant_type") == "authorization_code":
+                judge.saw()
+                _compare(judge, exchange, "redemption of the code", fields, _wanted(transcript, auth, "code_verifier"))
+
+
+def _fields(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def _wanted(transcript: Transcript, auth: dict[str, Any], pkce: str) -> dict[str, str | None]:
+    """Parameter -> exact value, or None where any will do."""
+    both: dict[str, str | None] = {
+        "redirect_uri": transcript.facts.world["gateway"]["callback_url"],
+        "resource": auth["resource"],
+        pkce: None,
+    }
+    return both | ({"code_challenge_method": "S256", "state": None} if pkce == "code_challenge" else {})
+
+
+def _compare(judge: Judge, at: Exchange, what: str, fields: dict[str, str], wanted: dict[str, str | None]) -> None:
+    for name, value in wanted.items():
+        if not fields.get(name) or (value is not None and fields[name] != value):
+            judge.violated(
+                f"the {what} at {at.node} has the wrong {name}",
+                expected=f"{name}={value or 'something'}",
+                actual=f"{name}={fields.get(name, '(missing)')}",
+                at=at,
+            )
+
+
+def the_retry_after_consent_succeeds(judge: Judge, transcript: Transcript) -> None:
+    """CONS-005."""
+    _granted(judge, transcript, "consent given", "the request after consent still fails")
+
+
+def _granted(judge: Judge, transcript: Transcript, attribute: str, sentence: str) -> None:
+    for probe in probes(transcript, "granted", {attribute}):
+        judge.saw()
+        if not probe.attempt.succeeded:
+            judge.violated(
+                f"{sentence} ({probe.principal} at {probe.server})",
+                expected="the call succeeds",
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def consent_is_personal(judge: Judge, transcript: Transcript) -> None:
+    """CONS-006: the control is the call of the one who consented, which must have worked."""
+    for probe in probes(transcript, "still asked"):
+        if not probe.control.succeeded:
+            judge.blocked(f"the call of the user who had consented failed ({outcome_of(probe.control)})")
+            continue
+        judge.saw()
+        if not urls_in(_data(probe.attempt)) or transcript.landed(probe.attempt.nonce):
+            _let_through(judge, transcript, probe)
+
+
+def _let_through(judge: Judge, transcript: Transcript, probe: Probe) -> None:
+    landed = transcript.landed(probe.attempt.nonce)
+    judge.violated(
+        f"{probe.principal}, who has not consented, was not asked at {probe.server}",
+        expected="the consent error, and nothing at the upstream",
+        actual=outcome_of(probe.attempt) + (f"; it reached {landed[0].node}" if landed else ""),
+        at=landed[0] if landed else probe.attempt,
+        control=probe.control,
+    )
+
+
+def users_see_their_own_data(judge: Judge, transcript: Transcript) -> None:
+    """CONS-007."""
+    for call in transcript.client:
+        structured = (call.answer.get("result") or {}).get("structuredContent") or {}
+        if call.rpc_method != "tools/call" or "owner" not in structured:
+            continue
+        judge.saw()
+        if structured["owner"] != call.tags.get("principal"):
+            judge.violated(
+                f"{call.tags.get('principal')} was shown the data of {structured['owner']}",
+                expected=f"the mailbox of {call.tags.get('principal')}",
+                actual=f"the mailbox of {structured['owner']}",
+                at=call,
+            )
+
+
+def virtual_accounts_are_refused_clearly(judge: Judge, transcript: Transcript) -> None:
+    """CONS-008: the words are the gateway's own; that they name a way out is recognised by what the ways are called."""
+    for probe in probes(transcript, "no user"):
+        if not probe.control.succeeded:
+            judge.blocked(f"a user's call at {probe.server} failed as well ({outcome_of(probe.control)})")
+            continue
+        judge.saw()
+        text = probe.attempt.body
+        wrong = [
+            words
+            for words, holds in (
+                ("it succeeded", probe.attempt.succeeded),
+                ("it offers a URL", bool(urls_in(_data(probe.attempt)))),
+                ("it names no way out", not _names_a_way_out(text)),
+                ("it reached the upstream", bool(transcript.landed(probe.attempt.nonce))),
+            )
+            if holds
+        ]
+        if wrong:
+            judge.violated(
+                f"the virtual account {probe.principal} was not refused clearly at {probe.server}: {', '.join(wrong)}",
+                expected="a refusal that names a user's token or a static header as the way out, and no URL",
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def _names_a_way_out(text: str) -> bool:
+    lower = text.lower()
+    return any(
+        words in lower for words in ("personal access token", "user token", "user's token", "jwt", "static header")
+    )
+
+
+def expired_tokens_are_refreshed(judge: Judge, transcript: Transcript) -> None:
+    """CONS-009: the call succeeds, and the authorization server was asked to refresh."""
+    for probe in probes(transcript, "granted", {"upstream token expired"}):
+        judge.saw()
+        refreshes = [x for x in _token_requests(transcript, "refresh_token") if x.seq > probe.control.seq]
+        if not probe.attempt.succeeded or not refreshes:
+            judge.violated(
+                f"the expired token of {probe.principal} for {probe.server} was not refreshed quietly",
+                expected="the call succeeds after a refresh at the authorization server",
+                actual=f"{outcome_of(probe.attempt)}; {len(refreshes)} refresh request(s)",
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def _token_requests(transcript: Transcript, grant: str) -> list[Exchange]:
+    return [
+        x
+        for x in transcript.leg("idp")
+        if x.method == "POST" and x.target.endswith("/token") and _fields(x.request_body).get("grant_type") == grant
+    ]
+
+
+def a_refused_refresh_asks_again(judge: Judge, transcript: Transcript) -> None:
+    """CONS-010."""
+    for probe in probes(transcript, "asked again"):
+        refused = [x for x in _token_requests(transcript, "refresh_token") if x.status == 400]
+        if not refused:
+            judge.blocked("the gateway never tried to refresh, so nothing was refused")
+            continue
+        judge.saw()
+        if not urls_in(_data(probe.attempt)):
+            judge.violated(
+                f"the refresh for {probe.principal} at {probe.server} was refused, and consent was not asked for again",
+                expected="the consent error with an authorization URL",
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def callbacks_need_their_state(judge: Judge, transcript: Transcript) -> None:
+    """CONS-011: seen at the token endpoint: only the one good callback may redeem a code."""
+    for note in _observed(transcript, "bad-callback"):
+        judge.saw()
+        redeemed = [x for x in _token_requests(transcript, "authorization_code") if note["from"] < x.seq < note["to"]]
+        if redeemed:
+            judge.violated(
+                f"a callback with {note['attribute']} made the gateway redeem a code",
+                expected="an error page, and no request to the token endpoint",
+                actual=f"a token request at {redeemed[0].node}; the page answered {note['status']}",
+                at=redeemed[0],
+            )

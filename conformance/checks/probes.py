@@ -1,0 +1,93 @@
+"""What the checks of refusals share: an attempt, the accepted control beside it, and what may have come of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conformance.transcript import Exchange, Transcript
+from conformance.verdict import Judge
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An attempt that differs from an accepted request in one attribute."""
+
+    expect: str
+    attribute: str
+    server: str
+    principal: str
+    attempt: Exchange
+    control: Exchange
+
+
+def probes(transcript: Transcript, expect: str, attributes: set[str] | None = None) -> Iterator[Probe]:
+    """The probes of a transcript that expect this treatment (and vary one of these attributes)."""
+    for note in transcript.notes("probe"):
+        attempt = transcript.exchanges.get(note["attempt"])
+        control = transcript.exchanges.get(note["control"])
+        if note["expect"] != expect or attempt is None or control is None:
+            continue
+        if attributes is None or note["attribute"] in attributes:
+            yield Probe(expect, note["attribute"], note["server"], note["principal"], attempt, control)
+
+
+def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
+    """The positive control: accepted, and seen by an upstream. Without it a refusal proves nothing."""
+    control = probe.control
+    if control.status is None or not 200 <= control.status < 300 or (control.rpc and "error" in control.answer):
+        judge.blocked(
+            f"the control ({control.describe()} as {probe.principal} at {probe.server}) was not accepted either "
+            f"(status {control.status}), so the refusal of {probe.attribute} proves nothing"
+        )
+        return False
+    if control.rpc_method == "tools/call" and not transcript.landed(control.nonce):
+        judge.blocked(f"the control ({control.describe()} at {probe.server}) was accepted but reached no upstream")
+        return False
+    return True
+
+
+def refused(
+    judge: Judge, transcript: Transcript, expect: str, statuses: list[int], attributes: set[str] | None = None
+) -> None:
+    """Each such probe must have been answered with one of these statuses."""
+    for probe in probes(transcript, expect, attributes):
+        if not accepted(judge, transcript, probe):
+            continue
+        judge.saw()
+        if probe.attempt.status not in statuses:
+            judge.violated(
+                f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} was not refused",
+                expected="status " + " or ".join(str(status) for status in statuses),
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def reach_nothing(judge: Judge, transcript: Transcript, expects: set[str]) -> None:
+    """No such probe's nonce may ever appear at an upstream. (GET and DELETE carry none; CRED-001 looks for their tokens.)"""
+    for expect in expects:
+        for probe in probes(transcript, expect):
+            if not probe.attempt.rpc or not accepted(judge, transcript, probe):
+                continue
+            judge.saw()
+            for arrival in transcript.landed(probe.attempt.nonce):
+                judge.violated(
+                    f"{probe.attempt.describe()} with {probe.attribute} reached {arrival.node}",
+                    expected="nothing reaches any upstream",
+                    actual=f"{arrival.describe()} arrived at {arrival.node} (gateway answered {probe.attempt.status})",
+                    at=arrival,
+                    control=probe.control,
+                )
+
+
+def outcome_of(exchange: Exchange) -> str:
+    """What came back, in a few words."""
+    if exchange.status is None:
+        return f"no answer ({exchange.detail or exchange.how or 'nothing'})"
+    error = exchange.answer.get("error")
+    if isinstance(error, dict):
+        return f"status {exchange.status}, JSON-RPC error {error.get('code')}: {str(error.get('message'))[:120]}"
+    if "result" in exchange.answer:
+        return f"status {exchange.status} with a result"
+    body = " ".join(exchange.body.split())[:120]
+    return f"status {exchange.status}" + (f", body {body}" if body else "")

@@ -1,0 +1,60 @@
+"""Checks of sessions.toml: sessions are not credentials."""
+
+from conformance.checks.probes import accepted, outcome_of, probes
+from conformance.transcript import Transcript
+from conformance.verdict import Judge
+
+REFUSALS = (400, 401, 403, 404)
+
+
+def foreign_sessions_are_refused(judge: Judge, transcript: Transcript) -> None:
+    """SES-001."""
+    for probe in probes(transcript, "foreign session"):
+        if not accepted(judge, transcript, probe):
+            continue
+        judge.saw()
+        landed = transcript.landed(probe.attempt.nonce) if probe.attempt.rpc else []
+        if probe.attempt.status not in REFUSALS or landed:
+            judge.violated(
+                f"{probe.attempt.describe()} by {probe.principal} on somebody else's session was let through",
+                expected="a refusal (403 or 404), and nothing at the upstream",
+                actual=outcome_of(probe.attempt) + (f"; it reached {landed[0].node}" if landed else ""),
+                at=landed[0] if landed else probe.attempt,
+                control=probe.control,
+            )
+
+
+def ended_sessions_are_gone(judge: Judge, transcript: Transcript) -> None:
+    """SES-002."""
+    for probe in probes(transcript, "ended session"):
+        if not accepted(judge, transcript, probe):
+            continue
+        judge.saw()
+        if probe.attempt.status != 404:
+            judge.violated(
+                "a request on a session that was ended by DELETE was not told so",
+                expected="status 404",
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def upstream_sessions_are_not_shared(judge: Judge, transcript: Transcript) -> None:
+    """SES-003: each upstream session belongs to the caller whose nonce was first seen on it."""
+    callers: dict[tuple[str, str], str] = {}
+    nonces = {x.nonce: x.tags["principal"] for x in transcript.client if x.nonce and x.tags.get("principal")}
+    for exchange in transcript.upstream:
+        session = next(iter(exchange.header("mcp-session-id")), None)
+        caller = nonces.get(exchange.nonce or "")
+        if not session or not caller:
+            continue
+        judge.saw()
+        first = callers.setdefault((exchange.node, session), caller)
+        if first != caller:
+            judge.violated(
+                f"a session at {exchange.node} served {first} and then {caller}",
+                expected="one upstream session for each caller",
+                actual=f"{exchange.describe()} of {caller} arrived on the session of {first}",
+                at=exchange,
+            )

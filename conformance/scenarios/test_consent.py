@@ -1,0 +1,184 @@
+"""Consent: from the error with the URL through the authorization server to the user's own data."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from conformance.suite import judged_by, model
+from fixtures.bench import Scenario
+from fixtures.clients import guide
+from fixtures.clients.raw import RawClient, new_nonce
+from fixtures.standard import REVISIONS, UPSTREAMS
+
+LEAKS = ("CRED-001", "CRED-006", "CRED-008", "CRED-010", "CRED-011", "CRED-013")
+
+
+@judged_by("CONS-001", needs=("consent-withdrawal",))
+@pytest.mark.parametrize("mode", guide.MODES)
+@pytest.mark.parametrize(
+    ("principal", "server", "missing"), [("alice", "mail", 1), ("carol", "mail", 1), ("bob", "inbox", 2)]
+)
+async def test_guide_finds_url(scenario: Scenario, principal: str, server: str, missing: int, mode: guide.Mode) -> None:
+    """The guide's own client code, before consent."""
+    await scenario.no_consent(principal, server)
+    connection = scenario.guide(principal, server, mode)
+    urls: list[str] = []
+    error = "no error"
+    try:
+        answer = await guide.call_with_consent(
+            connection, scenario.url(server), scenario.bench.tool(server, "whoami"), {}
+        )
+        urls = answer.get("authorization_urls", [])
+        error = "authorization required" if urls else "success"
+    except Exception as caught:  # noqa: BLE001 - whatever the guide's reader would have seen is the observation
+        error = f"{type(caught).__name__}: {caught}"
+    scenario.observe(
+        "guide-consent", principal=principal, server=server, mode=mode, missing=missing, urls=urls, error=error
+    )
+
+
+async def _asked(scenario: Scenario, client: RawClient, server: str, principal: str, missing: int) -> list[str]:
+    """Every kind of request while consent is missing; the URLs of the last answer."""
+    tool = scenario.bench.tool(server, "whoami")
+    answers = [await client.connect(), await client.list_tools(), await client.call(tool)]
+    for answer in answers:
+        scenario.probe("consent", answer, answer, attribute=str(missing), server=server, principal=principal)
+    return guide.urls_in(answers[-1].answer.get("error", {}).get("data"))
+
+
+@judged_by("CONS-002", "CONS-004", "CONS-005", *LEAKS, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("carol", "calendar")])
+async def test_consent_and_retry(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Asked, visited, retried, and later not asked again."""
+    await scenario.no_consent(principal, server)
+    client = await scenario.client(principal, server, revision)
+    urls = await _asked(scenario, client, server, principal, 1)
+    scenario.require(urls, "there is no authorization URL to visit")
+    refused = await client.call("whoami")
+    browser = await scenario.browser(principal)
+    await browser.visit(urls[0])
+    for _ in range(2):
+        later = await scenario.client(principal, server, revision)
+        await later.connect()
+        attempt = await later.call("whoami")
+        scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
+
+
+@judged_by("CONS-002", "CONS-003", "CONS-005", *LEAKS, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "inbox"), ("carol", "inbox")])
+async def test_two_consents(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Two members without consent: two URLs; after one, only the other."""
+    await scenario.no_consent(principal, server)
+    browser = await scenario.browser(principal)
+    for missing in (2, 1):
+        client = await scenario.client(principal, server, revision)
+        urls = await _asked(scenario, client, server, principal, missing)
+        scenario.require(urls, f"there is no authorization URL to visit with {missing} consent(s) missing")
+        refused = await client.call(scenario.bench.tool(server, "whoami"))
+        visit = await browser.visit(urls[0])
+        scenario.observe("consent-visit", urls=visit.urls, status=visit.status)
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    for member in scenario.bench.members(server):
+        attempt = await client.call(scenario.bench.tool(server, "whoami", member))
+        scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
+
+
+@judged_by("CONS-006", "CRED-005", "CRED-006", needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail"), ("carol", "alice", "calendar")])
+async def test_consent_is_personal(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """One user has consented, the other has not."""
+    await scenario.no_consent(other, server)
+    first = await scenario.consented(principal, server, revision)
+    control = await first.call("whoami")
+    second = await scenario.client(other, server, revision)
+    for attempt in (await second.connect(), await second.call("whoami")):
+        scenario.probe("still asked", attempt, control, attribute="no consent", server=server, principal=other)
+    await scenario.fence(first)
+
+
+@judged_by("CONS-008", "CRED-006", "CRED-001")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("support-bot", "mail"), ("support-bot", "workbench")])
+async def test_virtual_account(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """An application where only users have tokens, while a user's token is in store."""
+    tool = scenario.bench.tool(server, "whoami", "mail")
+    user = await scenario.consented("alice", server, revision)
+    control = await user.call(tool)
+    client = await scenario.client(principal, server, revision)
+    for attempt in (await client.connect(), await client.call(tool)):
+        scenario.probe("no user", attempt, control, attribute="a virtual account", server=server, principal=principal)
+    await scenario.fence(user, tool)
+
+
+@judged_by("CONS-009", "CRED-005", "CRED-013", "CRED-008", needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("carol", "calendar")])
+async def test_refresh(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The authorization server grants a token that is expired on arrival, and later ones that are not."""
+    issuer = UPSTREAMS[server].issuer
+    await scenario.no_consent(principal, server)
+    with scenario.idp_settings(issuer, access_lifetime=0):
+        client = await scenario.client(principal, server, revision)
+        control = await client.connect()
+        urls = guide.urls_in(control.answer.get("error", {}).get("data"))
+        scenario.require(urls, "there is no authorization URL to visit")
+        await (await scenario.browser(principal)).visit(urls[0])
+    later = await scenario.client(principal, server, revision)
+    await later.connect()
+    attempt = await later.call("whoami")
+    scenario.probe("granted", attempt, control, attribute="upstream token expired", server=server, principal=principal)
+
+
+@judged_by("CONS-010", needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS[1:])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
+async def test_refused_refresh(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The token is expired, and the authorization server will not give another."""
+    issuer = UPSTREAMS[server].issuer
+    await scenario.no_consent(principal, server)
+    with scenario.idp_settings(issuer, access_lifetime=0):
+        client = await scenario.client(principal, server, revision)
+        control = await client.connect()
+        urls = guide.urls_in(control.answer.get("error", {}).get("data"))
+        scenario.require(urls, "there is no authorization URL to visit")
+        await (await scenario.browser(principal)).visit(urls[0])
+    refused = {"error": "invalid_grant"}
+    with scenario.idp_fault({"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": refused}):
+        later = await scenario.client(principal, server, revision)
+        attempt = await later.connect()
+    scenario.probe("asked again", attempt, control, attribute="refresh refused", server=server, principal=principal)
+
+
+@judged_by("CONS-011", "CONS-004", {"CONS-005": model("oauth")}, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS[2:])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
+async def test_callback_state(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The callback with a state of nobody, the good one, and the good one again."""
+    await scenario.no_consent(principal, server)
+    client = await scenario.client(principal, server, revision)
+    refused = await client.call("whoami")
+    urls = guide.urls_in(refused.answer.get("error", {}).get("data"))
+    scenario.require(urls, "there is no authorization URL to visit")
+    callback = str(scenario.bench.sheet["gateway"]["callback_url"])
+    browser = await scenario.browser(principal)
+
+    async def bad(attribute: str, url: str) -> None:
+        begin = scenario.here()
+        visit = await browser.visit(url)
+        positions = {"from": begin, "to": scenario.here()}
+        scenario.observe("bad-callback", attribute=attribute, status=visit.status, **positions)
+
+    await bad("a state of nobody", f"{callback}?code={new_nonce()}&state={new_nonce()}")
+    journey = await browser.visit(urls[0])
+    good = next(
+        (url for url in journey.urls if url.startswith(callback) and "code" in parse_qs(urlsplit(url).query)), None
+    )
+    scenario.require(good, "the authorization server did not send the browser back to the callback")
+    later = await scenario.client(principal, server, revision)
+    attempt = await later.call("whoami")
+    scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
+    await bad("a state that was used before", str(good))

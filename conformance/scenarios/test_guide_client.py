@@ -1,0 +1,37 @@
+"""The guide's basic client: the same few lines for every auth model."""
+
+import pytest
+
+from conformance.suite import judged_by
+from fixtures.bench import Scenario
+from fixtures.clients import guide
+from fixtures.clients.raw import new_nonce
+
+
+@judged_by("END-004", "CRED-001", "CRED-006", "CRED-008")
+@pytest.mark.parametrize("mode", guide.MODES)
+@pytest.mark.parametrize(
+    ("principal", "server"),
+    [
+        ("alice", "calculator"),
+        ("support-bot", "web-search"),
+        ("alice", "mail"),
+        ("carol", "crm"),
+        ("alice", "workbench"),
+    ],
+)
+async def test_connect_list_call(scenario: Scenario, principal: str, server: str, mode: guide.Mode) -> None:
+    """Connect with one header, list, call."""
+    revision = "2025-11-25" if mode == "legacy" else "2026-07-28"
+    scenario.require_revision(revision)
+    await scenario.consented(principal, server, revision)
+    nonce, tool = new_nonce(), scenario.bench.tool(server, "whoami")
+    connection = scenario.guide(principal, server, mode)
+    seen: dict[str, object] = {"tools": [], "structured": None, "error": None}
+    try:
+        seen["tools"], seen["structured"] = await guide.connect_list_call(
+            connection, scenario.url(server), tool, {"nonce": nonce}
+        )
+    except Exception as error:  # noqa: BLE001 - whatever the guide's reader would have seen is the observation
+        seen["error"] = f"{type(error).__name__}: {error}"
+    scenario.observe("guide-call", principal=principal, server=server, mode=mode, tool=tool, nonce=nonce, **seen)

@@ -1,0 +1,59 @@
+"""Before anything is judged: does the bench reach this gateway, and does a valid call land where it should?"""
+
+from conformance.features import Claims
+from fixtures import standard
+from fixtures.bench import Bench
+from fixtures.clients.raw import Answer
+from fixtures.errors import BenchError
+
+
+async def test(bench: Bench, claims: Claims) -> None:
+    """Raise BenchError with one sentence unless a valid call comes back right and its nonce is seen on both legs."""
+    principal, server = _first(claims)
+    revision = claims.revisions[-1]
+    async with bench.scenario("smoke", {"principal": principal, "server": server, "revision": revision}) as scenario:
+        client = await scenario.client(principal, server, revision)
+        first = await client.connect()
+        where = f"{client.url} as {principal}, revision {revision}"
+        _explain(bench, first, f"connecting to {where}")
+        answer = await client.call(bench.tool(server, "whoami"))
+        _explain(bench, answer, f"calling whoami at {where}")
+        if not bench.seen_upstream(answer.nonce, server):
+            raise BenchError(
+                f"smoke failed: {where} answered, but the call never reached our {server} server at "
+                f"{bench.sheet['upstreams'][server]['url']}; is the gateway configured from this world's sheet?"
+            )
+
+
+def _first(claims: Claims) -> tuple[str, str]:
+    """The simplest claimed combination of a caller and a server."""
+    for model in ("none", "static", "passthrough"):
+        for kind in ("user", "virtual-account", "external"):
+            if f"upstream.{model}" in claims.features and f"caller.{kind}" in claims.features:
+                if model == "passthrough" and kind != "external":
+                    continue
+                principal = next(name for name, who in standard.PRINCIPALS.items() if who.kind == kind)
+                return principal, next(name for name, up in standard.UPSTREAMS.items() if up.model == model)
+    raise BenchError(
+        "the claims leave nothing to start with: claim at least one caller (caller.user, caller.virtual-account or "
+        "caller.external) and one kind of upstream (upstream.none, upstream.static or upstream.passthrough)"
+    )
+
+
+def _explain(bench: Bench, answer: Answer, doing: str) -> None:
+    if answer.succeeded:
+        return
+    if answer.status == 0:
+        raise BenchError(f"smoke failed: {doing} got no answer ({answer.error_text}); is the gateway there?")
+    kind = answer.header("content-type") or "no content type"
+    hint = {
+        401: "the gateway does not accept the token that the setup sheet gives this caller",
+        403: "the gateway denies access that the setup sheet grants",
+        404: "check [endpoints] in the descriptor",
+    }.get(answer.status, "a JSON-RPC result was expected")
+    if 300 <= answer.status < 400:
+        hint = f"it redirects to {answer.header('location')}; give the final address in [endpoints]"
+    text = bench.secrets.redact(" ".join(answer.body.split()))[:160]
+    raise BenchError(
+        f"smoke failed: {doing} answered {answer.status} ({kind}): {hint}; the body begins: {text or 'nothing'}"
+    )

@@ -1,0 +1,120 @@
+"""`python -m mock_upstreams PERSONALITY`: one upstream, or the identity provider, as a program of its own."""
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import NoReturn
+
+from mock_upstreams.server import Farm, MockError
+from mock_upstreams.upstream import PERSONALITIES, UpstreamSpec, build_upstream
+from mock_upstreams.wire import ALL_REVISIONS
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise MockError(f"{message} (python -m mock_upstreams --help tells more)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status: 0, or 2 for options that make no sense."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["idp"]:
+        from mock_upstreams.idp.cli import run  # noqa: PLC0415 - an upstream has no need of the identity provider
+
+        return run(given[1:])
+    try:
+        return _serve(_parser().parse_args(given))
+    except MockError as error:
+        print(f"mock_upstreams: {error}", file=sys.stderr)
+        return 2
+
+
+def _serve(options: argparse.Namespace) -> int:
+    stop = stop_signal()
+    token = options.control_token or secrets.token_urlsafe(24)
+    spec = UpstreamSpec(
+        name=options.name or options.personality,
+        personality=options.personality,
+        application=options.application,
+        revisions=options.revisions,
+        header=options.header,
+        issuer=options.issuer,
+        back_channel=options.back_channel,
+        audience=options.audience,
+        control_token=token,
+    )
+    with Farm(options.host) as farm:
+        port = farm.reserve(options.port)
+        url = farm.serve(build_upstream(spec).app, port=port)
+        announce({"name": spec.name, "url": url, "mcp_url": f"{url}/mcp", "control_token": token})
+        stop.wait()
+    return 0
+
+
+def stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def announce(facts: dict[str, str]) -> None:
+    """Print where the mock is, as one line of JSON, for the program that started it."""
+    print(json.dumps(facts), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m mock_upstreams",
+        description="Serve one mock upstream MCP server; prints its address as one JSON line. (idp: the identity provider.)",
+    )
+    parser.add_argument(
+        "personality", choices=PERSONALITIES, help="how callers are authenticated; or idp, with its own options"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=_port, default=0, help="0: a free one")
+    parser.add_argument("--name", help="name to record under (default: the personality)")
+    parser.add_argument("--application", choices=("tools", "scripted"), default="tools")
+    parser.add_argument(
+        "--revisions", type=_revisions, default=ALL_REVISIONS, help=f"some of {','.join(ALL_REVISIONS)}"
+    )
+    parser.add_argument("--header", type=_header, metavar="NAME=VALUE", help="the header that static expects")
+    parser.add_argument("--issuer", help="issuer whose tokens oauth and jwt accept")
+    parser.add_argument(
+        "--back-channel", help="base URL under which the issuer is reached from here (default: the issuer)"
+    )
+    parser.add_argument("--audience", help="audience that tokens must have (default: the MCP URL)")
+    parser.add_argument("--control-token", help="token of the control API (default: random, and printed)")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it must be 0 to 65535")
+    return int(text)
+
+
+def _revisions(text: str) -> tuple[str, ...]:
+    named = [one.strip() for one in text.split(",") if one.strip()]
+    for one in named:
+        if one not in ALL_REVISIONS:
+            raise argparse.ArgumentTypeError(f"there is no revision {one!r}; there are {', '.join(ALL_REVISIONS)}")
+    if not named:
+        raise argparse.ArgumentTypeError(f"name at least one revision of {', '.join(ALL_REVISIONS)}")
+    return tuple(one for one in ALL_REVISIONS if one in named)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The ledger of executions: what a tool did, for whom, with whose credentials, and the answer that proves it."""
+
+import time
+from typing import Any
+
+from starlette.types import Scope
+
+from mock_upstreams.journal import Journal
+from mock_upstreams.wire import SESSION_HEADER, canonical_sha256, credentials, header, parameters, wire
+
+
+class Ledger:
+    """Writes the executions of one upstream into its journal, each from the request that carried the call."""
+
+    def __init__(self, journal: Journal, node: str) -> None:
+        self.node = node
+        self._journal = journal
+
+    def execution(self, scope: Scope, tool: str) -> dict[str, Any]:
+        """Write an "execution" event; returns what every tool's structured content starts with.
+
+        That is `tool`, `upstream` (its name), `identity` ({"sub", "iss"} or null), `credentials` ([{"name", "scheme",
+        "digest"}] of this very message) and `nonce` (null when the call had none).
+        """
+        arguments = called_with(scope)
+        identity = wire(scope).get("identity")
+        given = credentials(scope)
+        self._write(
+            scope,
+            "execution",
+            {
+                "tool": tool,
+                "arguments": arguments,
+                "arguments_sha256": canonical_sha256(arguments),
+                "session": header(scope, SESSION_HEADER),
+                "identity": identity["sub"] if identity else None,
+                "credentials": [{"name": one["name"], "digest": one["digest"]} for one in given],
+                "meta": parameters(scope).get("_meta"),
+            },
+        )
+        nonce = arguments.get("nonce")
+        return {"tool": tool, "upstream": self.node, "identity": identity, "credentials": given, "nonce": nonce}
+
+    def cancelled(self, scope: Scope, tool: str, step: int) -> None:
+        """Write a "cancelled" event: the tool was stopped after so many steps."""
+        self._write(scope, "cancelled", {"tool": tool, "arguments": called_with(scope), "step": step})
+
+    def executions(self) -> list[dict[str, Any]]:
+        """All executions so far, oldest first."""
+        return [event for event in self._journal.since(0) if event["kind"] == "execution"]
+
+    def _write(self, scope: Scope, kind: str, event: dict[str, Any]) -> None:
+        common = {"t": time.monotonic(), "leg": "upstream", "node": self.node, "kind": kind}
+        self._journal.append({**common, "exchange": wire(scope).get("exchange"), **event})
+
+
+def called_with(scope: Scope) -> dict[str, Any]:
+    """The arguments of the tools/call in this request, exactly as received."""
+    given = parameters(scope).get("arguments")
+    return given if isinstance(given, dict) else {}

@@ -1,0 +1,138 @@
+"""How an upstream authenticates its callers: none, static header, OAuth resource server, JWT validation."""
+
+import hmac
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mock_upstreams.control import ControlError, ControlRequest, not_found, respond
+from mock_upstreams.tokens import KeysUnavailableError, TokenError, TokenVerifier
+from mock_upstreams.wire import wire
+
+METADATA = "/.well-known/oauth-protected-resource"
+
+
+class StaticHeader:
+    """ASGI middleware: exactly one header of that name, with exactly that value, or 401."""
+
+    def __init__(self, app: ASGIApp, *, header: tuple[str, str]) -> None:
+        self._app = app
+        self._name, self._value = header[0].lower().encode("latin-1"), header[1].encode("latin-1")
+        self._challenge = f'ApiKey header="{header[0]}"'
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http" and (problem := self._problem(scope)):
+            await _refuse(send, 401, "unauthorized", problem, [("www-authenticate", self._challenge)])
+        else:
+            await self._app(scope, receive, send)
+
+    def _problem(self, scope: Scope) -> str | None:
+        given = [value for name, value in scope["headers"] if name == self._name]
+        if not given:
+            return f"the header {self._name.decode('latin-1')} is missing"
+        if len(given) > 1:
+            return f"the header {self._name.decode('latin-1')} arrived {len(given)} times"
+        return None if hmac.compare_digest(given[0], self._value) else "the key is not known here"
+
+
+class BearerTokens:
+    """ASGI middleware: a valid JWT access token of the issuer, for this upstream, as the only Authorization header.
+
+    Who it is goes to `scope["gatebench"]["identity"]` = {"sub", "iss"}. With `metadata` it is an OAuth resource server: it
+    serves protected resource metadata (RFC 9728, root and path-inserted form) and its challenges point there.
+    `audience` None: the URL of the MCP endpoint at the address on which the request arrived.
+    """
+
+    def __init__(self, app: ASGIApp, *, verifier: TokenVerifier, audience: str | None, metadata: bool) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._audience = audience
+        self._metadata = metadata
+        self._scopes: tuple[str, ...] = ()
+
+    async def require(self, request: ControlRequest) -> Any:
+        """Control handler, PUT: the scopes (a list) that every token needs from now on; others get 403 insufficient_scope."""
+        given = request.body
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            raise ControlError("the body must be a JSON array of scope names")
+        self._scopes = tuple(given)
+        return {"scopes": given}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"].startswith("/.well-known/"):
+            await self._well_known(scope, send)
+        else:
+            await self._guard(scope, receive, send)
+
+    async def _well_known(self, scope: Scope, send: Send) -> None:
+        if not self._metadata or scope["path"] not in {METADATA, f"{METADATA}/mcp"} or scope["method"] != "GET":
+            await not_found(send)
+            return
+        document: dict[str, Any] = {
+            "resource": self._resource(scope),
+            "authorization_servers": [self._verifier.issuer],
+            "bearer_methods_supported": ["header"],
+        }
+        if self._scopes:
+            document["scopes_supported"] = list(self._scopes)
+        await respond(send, 200, [("content-type", "application/json")], json.dumps(document).encode())
+
+    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        if not given:
+            await self._challenge(scope, send, 401, None, "a bearer token is needed")
+            return
+        scheme, _, token = given[0].partition(" ")
+        if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
+            await self._challenge(scope, send, 401, "invalid_token", "there must be one bearer token")
+            return
+        try:
+            claims = await self._verifier.verify(token.strip(), self._resource(scope))
+        except TokenError as error:
+            await self._challenge(scope, send, 401, "invalid_token", f"the token is refused: {error}")
+        except KeysUnavailableError as error:
+            await _refuse(send, 503, "temporarily_unavailable", str(error), [("retry-after", "1")])
+        else:
+            await self._authorized(claims, scope, receive, send)
+
+    async def _authorized(self, claims: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
+        granted = str(claims.get("scope", "")).split()
+        if set(self._scopes) <= set(granted):
+            wire(scope)["identity"] = {"sub": claims["sub"], "iss": claims["iss"]}
+            await self._app(scope, receive, send)
+        else:
+            await self._challenge(scope, send, 403, "insufficient_scope", "the token lacks a scope")
+
+    async def _challenge(self, scope: Scope, send: Send, status: int, error: str | None, text: str) -> None:
+        # RFC 6750 section 3.1: no error code where no authentication information was sent at all.
+        details = [] if error is None else [("error", error), ("error_description", text)]
+        if error == "insufficient_scope":
+            details.append(("scope", " ".join(self._scopes)))
+        if self._metadata:
+            details.append(("resource_metadata", self._origin(scope) + METADATA + "/mcp"))
+        challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in details) if details else "Bearer"
+        await _refuse(send, status, error or "unauthorized", text, [("www-authenticate", challenge)])
+
+    def _resource(self, scope: Scope) -> str:
+        return self._audience or _here(scope) + "/mcp"
+
+    def _origin(self, scope: Scope) -> str:
+        parts = urlsplit(self._audience or "")
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme.startswith("http") and parts.netloc else _here(scope)
+
+
+def _here(scope: Scope) -> str:
+    # The socket's own address: a Host header is the caller's word, and must not decide what token is good here.
+    host, port = scope["server"]
+    return f"{scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _refuse(send: Send, status: int, error: str, text: str, headers: list[tuple[str, str]]) -> None:
+    body = json.dumps({"error": error, "error_description": text}).encode()
+    await respond(send, status, [("content-type", "application/json"), *headers], body)

@@ -1,0 +1,138 @@
+"""The recorder: writes every exchange into the journal, both directions, as it happens."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mock_upstreams.control import read_body
+from mock_upstreams.journal import Event, Journal, body_fields, header_pairs
+from mock_upstreams.wire import wire
+
+
+class Recorder:
+    """ASGI middleware: a request, response, chunk and end event of each exchange (no event for what never happened).
+
+    `leg` is "upstream" or "idp"; `node` is the name to record under, or a function that finds it in the scope. The body
+    is read whole before the application runs; the application finds it in `scope["gatebench"]["body"]` as well, the
+    exchange's name in `["exchange"]`, and in `["gone"]` an asyncio.Event that is set once the client has left.
+    A part of the stack that breaks the connection on purpose says so in `["broke"]` = (how, detail).
+    """
+
+    def __init__(self, app: ASGIApp, *, journal: Journal, leg: str, node: str | Callable[[Scope], str]) -> None:
+        self._app = app
+        self._journal = journal
+        self._leg = leg
+        self._node = node
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        node = self._node if isinstance(self._node, str) else self._node(scope)
+        exchange = _Exchange(self._journal, self._leg, node, f"{node}-{next(self._numbers)}")
+        if await exchange.request(scope, receive):
+            await exchange.answer(self._app, scope, receive, send)
+
+
+class _Exchange:
+    def __init__(self, journal: Journal, leg: str, node: str, name: str) -> None:
+        self._journal = journal
+        self._common = {"leg": leg, "node": node, "exchange": name}
+        self._name = name
+        self._gone = asyncio.Event()
+        self._notes: dict[str, Any] = {}
+        self._replayed = False
+        self._body = b""
+        self._ended = False
+        self._started = False
+
+    def _write(self, kind: str, event: Event) -> None:
+        self._journal.append({"t": time.monotonic(), **self._common, "kind": kind, **event})
+
+    def _end(self, how: str, detail: str | None = None) -> None:
+        if not self._ended:
+            self._ended = True
+            how, detail = self._notes.get("broke", (how, detail))
+            self._write("end", {"how": how} if detail is None else {"how": how, "detail": detail})
+
+    async def request(self, scope: Scope, receive: Receive) -> bool:
+        """Record what arrived; false when the client left before its request was complete."""
+        notes = self._notes = wire(scope)
+        notes.setdefault("received", time.monotonic())
+        self._body, complete = await read_body(receive)
+        notes |= {"exchange": self._name, "body": self._body, "gone": self._gone}
+        self._write(
+            "request",
+            {
+                "t": notes["received"],
+                "connection": notes["connection"],
+                "method": scope["method"],
+                "target": notes["target"].decode("latin-1"),
+                "http": scope.get("http_version", "1.1"),
+                "headers": header_pairs(notes["headers"]),
+                **body_fields(self._body),
+                "body_complete": complete,
+            },
+        )
+        if not complete:
+            self._end("client-disconnected", "before the request was complete")
+        return complete
+
+    async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application and record what it sends, until it is done or the client has left."""
+
+        async def recorded(event: Message) -> None:
+            self._sent(event)
+            await send(event)
+
+        watch = asyncio.create_task(self._watch(receive))
+        detail = "the application stopped before its answer was complete"
+        try:
+            await app(scope, self._receive, recorded)
+        except Exception as error:  # noqa: BLE001 - a mock that fails must say so in the record, and still answer
+            detail = f"{type(error).__name__}: {error}"
+            if not self._started and not self._ended:
+                await _server_error(recorded)
+        finally:
+            watch.cancel()
+            self._end("server-error", detail)
+
+    def _sent(self, event: Message) -> None:
+        if self._ended:
+            return
+        if event["type"] == "http.response.start":
+            self._started = True
+            self._write(
+                "response", {"status": event["status"], "headers": header_pairs(list(event.get("headers", ())))}
+            )
+        elif event["type"] == "http.response.body":
+            if event.get("body"):
+                self._write("chunk", body_fields(event["body"]))
+            if not event.get("more_body", False):
+                self._end("complete")
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        # The server also says "disconnect" once the answer is complete: then the end is already written.
+        self._end("client-disconnected")
+        self._gone.set()
+
+    async def _receive(self) -> Message:
+        if not self._replayed:
+            self._replayed = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+
+async def _server_error(send: Send) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Internal Server Error", "more_body": False})

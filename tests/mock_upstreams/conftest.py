@@ -1,0 +1,49 @@
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from mcp_wire import CONTROL_TOKEN, Caller
+
+from mock_upstreams.server import Farm
+from mock_upstreams.upstream import UpstreamSpec, build_upstream
+
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[Farm]:
+    with Farm() as running:
+        yield running
+
+
+@pytest.fixture
+def serve(farm: Farm) -> Iterator[Callable[..., Caller]]:
+    """serve(personality, **spec): a new upstream on a port of its own, and a caller for it."""
+    callers: list[Caller] = []
+
+    def start(personality: str = "none", *, headers: dict[str, str] | None = None, **spec: object) -> Caller:
+        settings = {"name": f"upstream{next(_names)}", "control_token": CONTROL_TOKEN, **spec}
+        upstream = build_upstream(UpstreamSpec(personality=personality, **settings))
+        caller = Caller(farm.serve(upstream.app), control_token=CONTROL_TOKEN, headers=headers)
+        callers.append(caller)
+        return caller
+
+    yield start
+    for caller in callers:
+        caller.close()
+
+
+@pytest.fixture
+def run_python() -> Callable[[str], str]:
+    """Everything that a fresh interpreter says, on both streams, when it runs that code."""
+
+    def run(code: str) -> str:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=True
+        )
+        return done.stdout.strip()
+
+    return run

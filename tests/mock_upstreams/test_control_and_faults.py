@@ -1,0 +1,277 @@
+"""The control API, and every fault that it can script."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from mcp_wire import ACCEPT, CONTROL_TOKEN, Caller, answer_of
+
+FAULT_PATHS = [("GET", "journal"), ("PUT", "faults"), ("POST", "sessions/forget"), ("GET", "ledger"), ("PUT", "script")]
+
+
+@pytest.fixture
+def scripted(serve: Callable[..., Caller]) -> Caller:
+    return serve(application="scripted")
+
+
+@pytest.mark.parametrize(("method", "path"), FAULT_PATHS)
+@pytest.mark.parametrize("token", [None, "", "wrong", CONTROL_TOKEN + "x"])
+def test_without_the_token_there_is_no_control_api(scripted: Caller, method: str, path: str, token: str | None) -> None:
+    headers = {} if token is None else {"X-Bench-Token": token}
+    refused = scripted.http.request(method, f"/_bench/{path}", headers=headers)
+    nowhere = scripted.http.request(method, "/_bench/nowhere", headers=headers)
+    assert (refused.status_code, refused.content, refused.headers) == (404, nowhere.content, nowhere.headers)
+
+
+def test_the_token_may_not_come_twice(scripted: Caller) -> None:
+    headers = [("X-Bench-Token", CONTROL_TOKEN), ("X-Bench-Token", CONTROL_TOKEN)]
+    assert scripted.http.get("/_bench/journal", headers=headers).status_code == 404
+
+
+def test_control_and_health_are_never_journalled(scripted: Caller) -> None:
+    assert scripted.http.get("/healthz").status_code == 200
+    scripted.http.get("/_bench/journal")
+    assert scripted.journal() == []
+    assert scripted.http.get("/.well-known/oauth-protected-resource").status_code == 404
+    assert scripted.http.get("/anything").status_code == 404
+    targets = [event["target"] for event in scripted.journal("request")]
+    assert targets == ["/.well-known/oauth-protected-resource", "/anything"]
+
+
+def test_journal_long_poll(scripted: Caller) -> None:
+    timer = threading.Timer(0.05, lambda: httpx.get(str(scripted.http.base_url) + "/late"))
+    timer.start()
+    answer = scripted.control("GET", "journal?since=0&wait=5")
+    timer.join()
+    assert answer["events"][0]["target"] == "/late"
+    head = scripted.control("GET", "journal")["head"]
+    assert scripted.control("GET", f"journal?since={head}&wait=0.01") == {"events": [], "head": head}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "sentence"),
+    [
+        ("PUT", "faults", b"{", "not JSON"),
+        ("PUT", "faults", b"{}", "array"),
+        ("PUT", "faults", b"[{}]", "action"),
+        ("PUT", "faults", b'[{"action": {"explode": 1}}]', "explode"),
+        ("PUT", "faults", b'[{"action": {"status": "503"}}]', "status"),
+        ("PUT", "faults", b'[{"action": {"status": true}}]', "status"),
+        ("PUT", "faults", b'[{"acton": {}, "action": {"hang": true}}]', "acton"),
+        ("PUT", "script", b'[{"respond": {"chunks": [{"body": "a", "event": 1}]}}]', "one of"),
+        ("PUT", "script", b'[{"respond": {"chunks": [{"body_base64": "!"}]}}]', "base64"),
+        ("PUT", "script", b'[{"respond": {"statsu": 1}}]', "statsu"),
+        ("PUT", "script", b'[{"match": {}}]', "respond"),
+        ("GET", "journal?since=x", b"", "since"),
+    ],
+)
+def test_nonsense_is_refused_with_a_sentence(
+    scripted: Caller, method: str, path: str, content: bytes, sentence: str
+) -> None:
+    answer = scripted.http.request(method, f"/_bench/{path}", headers={"X-Bench-Token": CONTROL_TOKEN}, content=content)
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"]
+
+
+def fault(caller: Caller, action: dict[str, Any], **match: Any) -> None:
+    assert caller.control("PUT", "faults", [{**match, "action": action}]) == {"rules": 1}
+
+
+def ping(caller: Caller) -> dict[str, Any]:
+    return caller.modern_call("echo", {"nonce": "n"})
+
+
+def test_fault_status(scripted: Caller) -> None:
+    fault(scripted, {"status": 503, "headers": {"Retry-After": "7"}, "body": "busy"})
+    answer = scripted.modern("tools/list")
+    assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (503, "busy", "7")
+    assert scripted.control("DELETE", "faults") == {"rules": 0}
+    assert scripted.modern("tools/list").status_code == 200
+    assert [event["status"] for event in scripted.journal("response")] == [503, 200]
+
+
+def test_fault_body(scripted: Caller) -> None:
+    fault(scripted, {"body": "<html>login</html>", "content_type": "text/html"})
+    answer = scripted.modern("tools/list")
+    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>login</html>", "text/html")
+
+
+def test_fault_delay(scripted: Caller) -> None:
+    fault(scripted, {"delay": 0.1}, times=1)
+    started = time.monotonic()
+    assert ping(scripted)["structuredContent"]["nonce"] == "n"
+    assert time.monotonic() - started >= 0.1
+    request, response = scripted.journal("request")[0], scripted.journal("response")[0]
+    assert response["t"] - request["t"] >= 0.1
+
+
+@pytest.mark.parametrize("action", [{"hang": True}, {"delay": 60}])
+def test_fault_hang_ends_when_the_client_leaves(scripted: Caller, action: dict[str, Any]) -> None:
+    fault(scripted, action, times=1)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{scripted.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=0.05)
+    last = scripted.control("GET", "journal?since=1&wait=5")["events"]
+    assert [(event["kind"], event["how"]) for event in last] == [("end", "client-disconnected")]
+    assert scripted.journal("execution") == []
+
+
+def test_fault_reset(scripted: Caller) -> None:
+    fault(scripted, {"reset": True}, times=1)
+    with pytest.raises(httpx.ReadError):
+        ping(scripted)
+    assert [event["kind"] for event in scripted.journal()] == ["request", "end"]
+    assert scripted.journal("end")[0]["how"] == "reset"
+
+
+def test_fault_reset_after_the_work_is_done(scripted: Caller) -> None:
+    fault(scripted, {"reset": True, "after_bytes": 0}, times=1)
+    with pytest.raises(httpx.ReadError):
+        ping(scripted)
+    assert len(scripted.journal("execution")) == 1
+    assert scripted.journal("end")[0]["how"] == "reset"
+
+
+def test_fault_reset_in_the_body(scripted: Caller) -> None:
+    fault(scripted, {"reset": True, "after_bytes": 10}, times=1)
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        ping(scripted)
+    assert [len(event["body"]) for event in scripted.journal("chunk")] == [10]
+    assert scripted.journal("end")[0]["how"] == "reset"
+
+
+def test_fault_truncate(scripted: Caller) -> None:
+    fault(scripted, {"truncate_after": 25}, times=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        ping(scripted)
+    assert [len(event["body"]) for event in scripted.journal("chunk")] == [25]
+    assert scripted.journal("end")[0]["how"] == "server-error"
+
+
+def test_fault_forget_session(scripted: Caller) -> None:
+    scripted.initialize()
+    assert scripted.call("echo", {})["isError"] is False
+    fault(scripted, {"forget_session": True}, times=1)
+    assert scripted.post("tools/list").status_code == 404
+    assert scripted.post("tools/list").status_code == 404
+    assert scripted.initialize().status_code == 200
+
+
+def test_faults_pick_their_requests(scripted: Caller) -> None:
+    scripted.initialize()
+    fault(scripted, {"status": 500}, method="tools/call", tool="echo", nth=2)
+    call = {"name": "echo", "arguments": {}}
+    assert scripted.post("tools/list").status_code == 200
+    assert scripted.post("tools/call", {"name": "whoami", "arguments": {}}).status_code == 200
+    assert [scripted.post("tools/call", call).status_code for _ in range(3)] == [200, 500, 200]
+    fault(scripted, {"status": 500}, times=2, http_method="DELETE")
+    deletions = [scripted.http.delete("/mcp", headers=scripted.session).status_code for _ in range(3)]
+    assert deletions == [500, 500, 200]
+
+
+def test_faults_pick_by_token(scripted: Caller) -> None:
+    digest = ping_digest(scripted, "bad")
+    fault(scripted, {"status": 500}, token_digest=digest)
+    assert scripted.modern("tools/list", Authorization="Bearer bad").status_code == 500
+    assert scripted.modern("tools/list", Authorization="Bearer good").status_code == 200
+
+
+def ping_digest(caller: Caller, token: str | None) -> str:
+    return caller.modern_call("whoami", {}, Authorization=f"Bearer {token}")["structuredContent"]["credentials"][0][
+        "digest"
+    ]
+
+
+def script(caller: Caller, *entries: Any) -> None:
+    assert caller.control("PUT", "script", list(entries)) == {"entries": len(entries)}
+
+
+def test_script_does_exactly_what_it_says(scripted: Caller) -> None:
+    script(
+        scripted,
+        {
+            "match": {"method": "tools/call", "nth": 2},
+            "respond": {
+                "status": 207,
+                "headers": [["X-One", "1"], ["x-one", "2"], ["Content-Type", "text/event-stream"]],
+                "chunks": [
+                    {"event": {"jsonrpc": "2.0", "method": "p", "params": {"progressToken": "$progressToken"}}},
+                    {"body": ": no json {\n\n"},
+                    {"after": 0.05, "body_base64": "/w=="},
+                    {"event": {"jsonrpc": "2.0", "id": "$id", "result": {}}},
+                ],
+            },
+        },
+    )
+    assert ping(scripted)["isError"] is False
+    params = {"name": "echo", "arguments": {}, "_meta": {"progressToken": "p7"}}
+    answer = scripted.modern("tools/call", params)
+    assert answer.status_code == 207
+    assert [value for name, value in answer.headers.raw if name.lower() == b"x-one"] == [b"1", b"2"]
+    assert answer.content == (
+        b'event: message\ndata: {"jsonrpc": "2.0", "method": "p", "params": {"progressToken": "p7"}}\n\n'
+        b": no json {\n\n\xff"
+        b'event: message\ndata: {"jsonrpc": "2.0", "id": 2, "result": {}}\n\n'
+    )
+    assert ping(scripted)["isError"] is False
+
+
+def test_script_can_break_off(scripted: Caller) -> None:
+    script(scripted, {"match": {"times": 1}, "respond": {"chunks": [{"body": "half"}], "close": True}})
+    with pytest.raises(httpx.RemoteProtocolError):
+        ping(scripted)
+    script(scripted, {"match": {"times": 1}, "respond": {"reset": True}})
+    with pytest.raises(httpx.ReadError):
+        ping(scripted)
+    assert [event["how"] for event in scripted.journal("end")] == ["server-error", "reset"]
+
+
+def test_script_can_hang_until_the_client_leaves(scripted: Caller) -> None:
+    script(scripted, {"match": {"http_method": "GET"}, "respond": {"status": 200, "hang": True}})
+    with scripted.http.stream("GET", "/mcp") as response:
+        assert response.status_code == 200
+    assert scripted.control("GET", "journal?since=2&wait=5")["events"][0]["how"] == "client-disconnected"
+
+
+def test_script_never_hangs_on_to_a_client_that_left(scripted: Caller) -> None:
+    script(scripted, {"respond": {"chunks": [{"body": "a"}, {"body": "b", "after": 60}]}})
+    with scripted.http.stream("GET", "/mcp") as response:
+        assert next(response.iter_bytes()) == b"a"
+    assert scripted.control("GET", "journal?since=3&wait=5")["events"][0]["how"] == "client-disconnected"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Mcp-Method": "tools/list"}, 400, -32020),
+        ({"Mcp-Name": "other"}, 400, -32020),
+        ({"MCP-Protocol-Version": "1900-01-01"}, 400, -32022),
+    ],
+)
+def test_tiny_server_checks_mirrored_headers(scripted: Caller, headers: dict[str, str], status: int, code: int) -> None:
+    answer = scripted.modern("tools/call", {"name": "echo", "arguments": {}}, **headers)
+    assert (answer.status_code, answer_of(answer)["error"]["code"]) == (status, code)
+
+
+def test_tiny_server_legacy_refusals(scripted: Caller) -> None:
+    assert scripted.post("tools/list").status_code == 400
+    assert scripted.post("tools/list", headers={"Mcp-Session-Id": "x"}).status_code == 404
+    assert scripted.http.get("/mcp").status_code == 405
+    assert scripted.http.delete("/mcp", headers={"Mcp-Session-Id": "x"}).status_code == 404
+    assert scripted.http.post("/mcp", content=b"{").json()["error"]["code"] == -32700
+    scripted.initialize()
+    assert answer_of(scripted.post("nope"))["error"]["code"] == -32601
+    assert answer_of(scripted.post("tools/call", {"name": "nope"}))["error"]["code"] == -32602
+    assert scripted.http.delete("/mcp", headers=scripted.session).status_code == 200
+    assert scripted.post("tools/list").status_code == 404
+
+
+def test_tiny_server_modern_answers(scripted: Caller) -> None:
+    discovered = answer_of(scripted.modern("server/discover"))["result"]
+    assert discovered["supportedVersions"] == ["2026-07-28"]
+    listed = answer_of(scripted.modern("tools/list"))["result"]
+    assert {"resultType", "ttlMs", "cacheScope"} <= listed.keys()
+    answer = scripted.modern("nope")
+    assert (answer.status_code, answer_of(answer)["error"]["code"]) == (404, -32601)
