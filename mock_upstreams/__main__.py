@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    if options.personality == "idp":
+        raise MockError("idp must come first, its options after it")
     stop = stop_signal()
     token = options.control_token or secrets.token_urlsafe(24)
     spec = UpstreamSpec(
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve one mock upstream MCP server; prints its address as one JSON line. (idp: the identity provider.)",
     )
     parser.add_argument(
-        "personality", choices=PERSONALITIES, help="how callers are authenticated; or idp, with its own options"
+        "personality", choices=(*PERSONALITIES, "idp"), help="how callers are authenticated; idp has its own options"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=_port, default=0, help="0: a free one")

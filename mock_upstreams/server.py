@@ -221,13 +221,17 @@ class Farm:
             raise MockError("cannot serve: this farm has been stopped")
         if port is None or port not in self._reserved:
             port = self.reserve(port or 0)
-        site = _Site(app)
-        self.run(site.start(self._reserved.pop(port)))
+        site, listening = _Site(app), self._reserved.pop(port)
+        try:
+            self.run(site.start(listening))
+        except MockError:
+            listening.close()
+            raise
         self._sites.append(site)
         return self.url(port)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the farm's event loop, from another thread, and return its result."""
+        """Run a coroutine in the farm's event loop and return its result. Not from that loop: it would wait for itself."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def stop(self) -> None:

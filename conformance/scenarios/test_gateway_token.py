@@ -15,7 +15,7 @@ NO_TOKEN, UNKNOWN = "no token", "an unknown token"
 BAD_HEADERS: dict[str, Callable[[str], str | list[str] | None]] = {
     NO_TOKEN: lambda _token: None,
     UNKNOWN: lambda token: f"Bearer {token[:-8]}AAAAAAAA",
-    "an empty token": lambda _token: "Bearer ",
+    "an empty token": lambda _token: "Bearer",
     "another scheme": lambda token: f"Basic {token}",
     "a JWT-shaped garbage token": lambda _token: "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2ln",
 }

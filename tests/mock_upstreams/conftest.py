@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from issuer_mock import Issuer
 from mcp_wire import CONTROL_TOKEN, Caller
 
 from mock_upstreams.server import Farm
@@ -47,3 +48,10 @@ def run_python() -> Callable[[str], str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def issuer(farm: Farm) -> Issuer:
+    made = Issuer()
+    made.url = farm.serve(made.app) + "/issuer"
+    return made

@@ -98,6 +98,7 @@ def check_refusal(arguments: list[str], sentence: str) -> None:
     [
         ([], "personality"),
         (["magic"], "magic"),
+        (["--port", "0", "idp"], "come first"),
         (["none", "--bogus"], "--bogus"),
         (["none", "--port", "70000"], "70000"),
         (["static"], "header"),

@@ -120,6 +120,19 @@ def test_connections_are_told_apart(farm: Farm) -> None:
     assert first == second != third
 
 
+def test_answers_are_not_held_back_by_nagle(farm: Farm) -> None:
+    """An answer of two writes would otherwise wait 40 ms for the client's delayed acknowledgement."""
+    options: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        connection = scope["gatebench"]["close"].__self__.transport.get_extra_info("socket")
+        options.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await hello(scope, receive, send)
+
+    httpx.get(farm.serve(app))
+    assert options == [1]
+
+
 def test_pipelined_requests_are_not_mixed_up(farm: Farm) -> None:
     url, journal = recorded(farm, hello)
     one = b"GET /%d HTTP/1.1\r\nHost: h\r\nX-N: %d\r\n%s\r\n"
