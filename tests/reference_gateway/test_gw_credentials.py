@@ -1,15 +1,10 @@
 """Who is calling, and whose credential reaches the upstream, on every method of both eras."""
 
-import hashlib
-
+import httpx
 import pytest
-from gateway_bench import API_KEY, UPSTREAMS, Bench, consent_urls, rpc, sent
+from gateway_bench import API_KEY, NO_TLS, UPSTREAMS, Bench, consent_urls, rpc, sent
 
 ERAS = ("legacy", "modern")
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -116,6 +111,12 @@ def test_the_scheme_is_not_case_sensitive_and_one_header_is_enough(bench: Bench)
     agent = bench.agent(None, "calculator")
     agent.headers["authorization"] = "bEaReR pat-alice"
     assert agent.modern("tools/list").status_code == 200
+
+
+def test_two_authorization_headers_are_none(bench: Bench) -> None:
+    headers = [("authorization", "Bearer pat-alice"), ("authorization", "Bearer pat-alice")]
+    url = bench.agent(None, "calculator").url
+    assert httpx.get(url, headers=headers, trust_env=False, verify=NO_TLS).status_code == 401
 
 
 def test_the_token_is_judged_on_every_request(bench: Bench) -> None:

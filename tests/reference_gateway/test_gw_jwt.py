@@ -187,3 +187,11 @@ def test_an_outage_of_the_issuer_leaves_known_keys_and_lets_nobody_else_in(bench
 def test_keys_that_nobody_understands_do_no_harm(bench: Bench) -> None:
     bench.control("idp", "POST", "keys", {"issuer": "corp", "action": "add-junk"})
     assert accepted(bench, bench.jwt())
+
+
+def test_the_keys_of_two_trusted_issuers_are_apart(bench: Bench) -> None:
+    bench.renew(lambda sheet: sheet["issuers"]["vendor"].update(trusted_for_callers=True))
+    assert accepted(bench, bench.jwt())
+    stranger = bench.jwt(issuer="vendor", iss=f"{bench.idp_url}/vendor")
+    assert bench.agent(stranger, "calculator").modern("tools/list").status_code == 403
+    assert not accepted(bench, bench.jwt(issuer="vendor"))

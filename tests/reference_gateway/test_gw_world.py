@@ -33,6 +33,7 @@ def test_a_good_sheet_is_read_and_hides_its_secrets(bench: Bench, tmp_path: Path
         ("gateway.upstream_seconds", 0, "gateway.upstream_seconds must be a number above zero"),
         ("issuers.corp.trusted_for_callers", "yes", "issuers.corp.trusted_for_callers must be true or false"),
         ("issuers.corp.algorithms", "RS256", "issuers.corp.algorithms must be an array"),
+        ("issuers.corp.algorithms", ["RS256", "HS256"], "issuers.corp.algorithms.1: 'HS256' is not an asymmetric"),
         ("principals.alice.kind", "robot", "principals.alice.kind: 'robot' is not a kind of principal"),
         ("principals.carol.issuer", "korp", "principals.carol.issuer: 'korp' is not an issuer"),
         ("upstreams.mail.auth.model", "magic", "upstreams.mail.auth.model: 'magic' is not an auth model"),
