@@ -5,6 +5,7 @@ One item is one requirement judged on one scenario; a scenario's traffic is made
 
 import datetime as dt
 import os
+import re
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from conformance.verdict import Judgement
 
 PARAMETER = "requirement"
+_REQUIREMENT = re.compile(r"[-\[]([A-Z]{3,4}-\d{3})\](?:@|$)")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +55,7 @@ class Conformance:
         self._run: Run | None = None
         self._results: Results | None = None
         self._selected: set[str] = set()
+        self._timing: list[dict[str, Any]] = []
 
     @property
     def folder(self) -> Path:
@@ -148,6 +151,14 @@ class Conformance:
         if scenarios and not self.worker:
             self.results.begin(self._selected, len(scenarios))
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """The same where xdist's workers collect: all of them the same, so the first one's word is enough."""
+        if self._results is None:
+            found = [match[1] for name in ids if (match := _REQUIREMENT.search(name))]
+            self._selected = set(found)
+            self.results.begin(self._selected, len(found))
+
     # -- running
 
     @pytest.hookimpl(tryfirst=True)
@@ -211,7 +222,7 @@ class Conformance:
         if self._run is None:
             return
         swept = self._run.sweep(self._selected) if self._run.events else []
-        timing = [event for event in self._run.events if event["kind"] == "timing"]
+        timing = self._timing + [event for event in self._run.events if event["kind"] == "timing"]
         self._run.close()
         if self.worker:
             output = self.config.workeroutput  # type: ignore[attr-defined]
@@ -234,9 +245,11 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Collect what a worker's sweep found."""
-        for judgement in getattr(node, "workeroutput", {}).get("gatebench", []):
+        """Collect what a worker's sweep found, and how long its world took to start."""
+        output = getattr(node, "workeroutput", {})
+        for judgement in output.get("gatebench", []):
             self.results.add(judgement)
+        self._timing += output.get("gatebench_timing", [])
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the evidence is."""

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Run:
         self._bench: Bench | None = None
         self._broken: BenchError | None = None
         self._played: dict[str, Played] = {}
+        self._told: dict[str, set[int | None]] = {}
         self.events: list[Event] = []
         self.facts = Facts()
 
@@ -140,18 +141,29 @@ class Run:
             return Judgement(requirement.id, scenario, Outcome.HARNESS_ERROR, reason=reason)
         declared = requirement.id in self.claims.deviations
         outcome, reason = conclude(judge, level=requirement.level, declared=declared)
+        if scenario != SWEEP:
+            self._told.setdefault(requirement.id, set()).update(violation.seq for violation in judge.violations)
         return Judgement(requirement.id, scenario, outcome, judge.subjects, tuple(judge.violations), reason)
 
     def sweep(self, requirements: set[str]) -> list[Judgement]:
-        """Judge again, over everything that was recorded, what must never have happened (late arrivals included)."""
+        """Judge again, over everything that was recorded, what must never have happened; only what is new is told."""
         whole = Transcript(self.events, self.facts)
         found = []
         for requirement in self.registry.all():
-            if requirement.sweep and requirement.id in requirements:
-                judgement = self.judge_transcript(SWEEP, whole, requirement)
-                if judgement.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.HARNESS_ERROR, Outcome.DEVIATION):
-                    found.append(judgement)
+            if not requirement.sweep or requirement.id not in requirements or self.not_claimed(requirement):
+                continue
+            judgement = self.judge_transcript(SWEEP, whole, requirement)
+            known = self._told.get(requirement.id, set())
+            late = tuple(violation for violation in judgement.violations if violation.seq not in known)
+            if late:
+                found.append(replace(judgement, violations=late, reason=late[0].what))
+            elif judgement.outcome is Outcome.HARNESS_ERROR:
+                found.append(judgement)
         return found
+
+    def not_claimed(self, requirement: Requirement) -> list[str]:
+        """The features that this requirement is about and that the target does not claim."""
+        return self.claims.missing([requirement.feature] if requirement.feature else [])
 
 
 def describe(run: Run) -> dict[str, Any]:

@@ -87,8 +87,8 @@ class Judgement:
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able form."""
-        return asdict(self)
+        """A JSON-able form, of plain types only (xdist carries nothing else)."""
+        return {**asdict(self), "outcome": self.outcome.value, "violations": [asdict(v) for v in self.violations]}
 
 
 def conclude(judge: Judge, *, level: str, declared: bool) -> tuple[Outcome, str]:

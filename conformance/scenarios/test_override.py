@@ -12,7 +12,7 @@ from fixtures.standard import REVISIONS
 LEAKS = ("OVR-005", "CRED-001", "CRED-010", "CRED-011")
 
 
-@judged_by("OVR-001", "OVR-004", *LEAKS)
+@judged_by("OVR-001", "OVR-004", *LEAKS, needs=("header-override",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server"), [("alice", "everything"), ("support-bot", "web-search"), ("bob", "mail")]
@@ -34,7 +34,7 @@ async def test_flat(scenario: Scenario, principal: str, server: str, revision: s
         scenario.observe("without-override", exchange=later.exchange, principal=other, headers=headers)
 
 
-@judged_by("OVR-002", "OVR-004", *LEAKS, needs=("virtual-servers",))
+@judged_by("OVR-002", "OVR-004", *LEAKS, needs=("header-override",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
 async def test_nested(scenario: Scenario, principal: str, server: str, revision: str) -> None:
@@ -65,7 +65,7 @@ BAD_FLAT: dict[str, Any] = {
 }
 
 
-@judged_by("OVR-003", "CRED-001")
+@judged_by("OVR-003", "CRED-001", needs=("header-override",))
 @pytest.mark.parametrize("revision", REVISIONS[1:])
 @pytest.mark.parametrize(("principal", "server"), [("alice", "everything")])
 @pytest.mark.parametrize("wrong", list(BAD_FLAT), ids=lambda wrong: wrong.replace(" ", "-"))
@@ -82,7 +82,7 @@ async def test_bad_flat(scenario: Scenario, wrong: str, principal: str, server: 
     await scenario.fence(good)
 
 
-@judged_by("OVR-003", "CRED-001")
+@judged_by("OVR-003", "CRED-001", needs=("header-override",))
 @pytest.mark.parametrize("revision", REVISIONS[1:])
 @pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
 @pytest.mark.parametrize("wrong", ["an unknown member", "a flat object on a virtual server"])

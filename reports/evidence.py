@@ -1,0 +1,191 @@
+"""The transcript of a run as reports read it: events by line, exchanges, and which scenario they belong to.
+
+A run has one transcript, or one for each worker (`transcript-gw0.jsonl` ...). A line's number is the event's `seq`.
+Whatever cannot be read (a last line that was cut off) is left out: reports are made of what there is.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+def json_lines(path: Path) -> Iterator[Event]:
+    """The JSON objects of a file, in order; lines that are none are skipped. OSError when it cannot be read."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                yield value
+
+
+@dataclass
+class Exchange:
+    """One HTTP request of one leg, with whatever came back."""
+
+    request: Event
+    response: Event | None = None
+    chunks: list[Event] = field(default_factory=list)
+    end: Event | None = None
+
+    @property
+    def leg(self) -> str:
+        """`client`, `upstream` or `idp`."""
+        return str(self.request["leg"])
+
+    @property
+    def begins(self) -> float:
+        """When the request was seen."""
+        return float(self.request["t"])
+
+    @property
+    def ends(self) -> float:
+        """When the last that belongs to it was seen; infinite while it is open."""
+        return float(self.end["t"]) if self.end else float("inf")
+
+    @property
+    def lines(self) -> set[int]:
+        """Every line of the transcript that belongs to it."""
+        parts = [self.request, self.response, self.end, *self.chunks]
+        return {int(part["seq"]) for part in parts if part}
+
+    @property
+    def tags(self) -> Event:
+        """The remarks that our own clients leave on their requests: principal, server, client, revision, nonce."""
+        return self.request
+
+    @property
+    def body(self) -> str:
+        """The answer's body as text; base64 where it is no text."""
+        return "".join(str(chunk.get("body", chunk.get("body_base64", ""))) for chunk in self.chunks)
+
+    @property
+    def rpc(self) -> Event:
+        """The JSON-RPC message that was sent; empty when the body is none."""
+        return _object(self.request.get("body"))
+
+    @property
+    def nonce(self) -> str | None:
+        """The mark by which a request is found again on the far side."""
+        params = self.rpc.get("params")
+        holders = [self.request]
+        if isinstance(params, dict):
+            holders += [h for h in (params.get("arguments"), params.get("_meta")) if isinstance(h, dict)]
+        found = (holder.get(key) for holder in holders for key in ("nonce", "gatebench/nonce"))
+        return next((nonce for nonce in found if isinstance(nonce, str)), None)
+
+
+def _object(text: Any) -> Event:
+    try:
+        value = json.loads(text) if text else None
+    except (ValueError, TypeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+class Transcript:
+    """One transcript file."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.events: dict[int, Event] = {}
+        self.exchanges: dict[str, Exchange] = {}
+        self.world: Event = {}
+        self.timings: dict[str, float] = {}
+        self.seconds = 0.0
+        self.complete = False
+        self._spans: dict[str, list[int]] = {}
+        for event in json_lines(path):
+            if {"seq", "t", "leg", "kind"} <= event.keys():
+                self.events[event["seq"]] = event
+                self._take(event)
+        times = [event["t"] for event in self.events.values()]
+        self.seconds = max(times) - min(times) if times else 0.0
+
+    def _take(self, event: Event) -> None:
+        kind, exchange = event["kind"], self.exchanges.get(event.get("exchange", ""))
+        if kind == "request" and "exchange" in event:
+            self.exchanges[event["exchange"]] = Exchange(event)
+        elif exchange and kind == "response":
+            exchange.response = event
+        elif exchange and kind == "chunk":
+            exchange.chunks.append(event)
+        elif exchange and kind == "end":
+            exchange.end = event
+        elif event["leg"] == "harness":
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        kind = event["kind"]
+        if kind == "scenario" and event.get("phase") == "begin":
+            self._spans[event["scenario"]] = [event["seq"], 1 << 62]
+        elif kind == "scenario" and event["scenario"] in self._spans:
+            self._spans[event["scenario"]][1] = event["seq"]
+        elif kind == "world":
+            self.world = event["sheet"]
+        elif kind == "timing":
+            self.timings[event["what"]] = float(event["seconds"])
+        elif kind == "footer":
+            self.complete = bool(event.get("complete"))
+
+    def __contains__(self, scenario: str) -> bool:
+        return scenario in self._spans
+
+    def scenario_at(self, line: int) -> str | None:
+        """The scenario that a line was written in, or the last one before it."""
+        before = [(span[0], name) for name, span in self._spans.items() if span[0] <= line]
+        return max(before)[1] if before else None
+
+    def of_scenario(self, scenario: str) -> list[Exchange]:
+        """The exchanges that began during a scenario, in order."""
+        begin, end = self._spans.get(scenario, (0, -1))
+        return [x for x in self.exchanges.values() if begin <= x.request["seq"] <= end]
+
+    def exchange_at(self, line: int) -> Exchange | None:
+        """The exchange that a line belongs to."""
+        return self.exchanges.get(self.events.get(line, {}).get("exchange", ""))
+
+
+class Evidence:
+    """All transcripts of a run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.transcripts = [Transcript(path) for path in sorted(folder.glob("transcript*.jsonl"))]
+
+    def of(self, scenario: str) -> Transcript | None:
+        """The transcript that holds a scenario; for a sweep over a whole run the only one, when there is only one."""
+        found = next((transcript for transcript in self.transcripts if scenario in transcript), None)
+        return found or (self.transcripts[0] if len(self.transcripts) == 1 else None)
+
+    @property
+    def names(self) -> dict[str, set[str]]:
+        """What is called how in this world: `principal` and `server` names."""
+        worlds = [transcript.world for transcript in self.transcripts]
+        return {
+            "principal": _keys(worlds, "principals"),
+            "server": _keys(worlds, "upstreams") | _keys(worlds, "virtual_servers"),
+        }
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds until the world and the gateway stood (the slowest worker's)."""
+        found: dict[str, float] = {}
+        for transcript in self.transcripts:
+            for what, seconds in transcript.timings.items():
+                found[what] = max(seconds, found.get(what, 0.0))
+        return found
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last line (the slowest worker's)."""
+        return max((transcript.seconds for transcript in self.transcripts), default=0.0)
+
+
+def _keys(worlds: Iterable[Event], part: str) -> set[str]:
+    return {name for world in worlds for name in world.get(part, {})}

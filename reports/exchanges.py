@@ -1,0 +1,186 @@
+"""From a line of the transcript to the exchange that it stands in, both sides of the gateway included."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from reports import messages
+from reports.evidence import Event, Exchange, Transcript
+from reports.text import shorten
+
+MOST = 60  # messages that one exchange in a report has at most
+_OUR_AGENTS = {"gatebench-browser": "browser", "gatebench-harness": "bench"}
+
+Message = dict[str, Any]
+
+
+def around(transcript: Transcript, line: int, *, guilty: bool) -> dict[str, Any] | None:
+    """The exchange that a line belongs to, as the report model has it; None when the line is in none.
+
+    With `guilty`, the message at that line is marked. A gateway answers for what it sends: where the line is a client's
+    request, the marked message is the answer to it.
+    """
+    event = transcript.events.get(line)
+    if event is None:
+        return None
+    scenario = transcript.scenario_at(line)
+    exchange = transcript.exchange_at(line)
+    client = _client_of(transcript, scenario, event, exchange)
+    parts = _parts(transcript, scenario, client, exchange)
+    if not parts and event["leg"] != "gateway":
+        return None
+    start = min([part.begins for part in parts] + [float(event["t"])])
+    found = [message for part in parts for message in _messages(part, client, start)]
+    if event["leg"] == "gateway":
+        found.append(_log(event, start))
+    if guilty:
+        _mark(found, line, exchange)
+    return _described(transcript, scenario, client or exchange, found)
+
+
+def last_of(transcript: Transcript, scenario: str) -> dict[str, Any] | None:
+    """The last exchange of a scenario with a client in it: where it got stuck."""
+    clients = [x for x in transcript.of_scenario(scenario) if x.leg == "client"]
+    ours = [x for x in clients if x.tags.get("client") != "browser"] or clients
+    return around(transcript, ours[-1].request["seq"], guilty=False) if ours else None
+
+
+def _client_of(
+    transcript: Transcript, scenario: str | None, event: Event, exchange: Exchange | None
+) -> Exchange | None:
+    """The client's request behind an event: itself, the one with the same nonce, or the one that was under way."""
+    if exchange and exchange.leg == "client":
+        return exchange
+    clients = [x for x in transcript.exchanges.values() if x.leg == "client"]
+    nonce = exchange.nonce if exchange else None
+    by_nonce = next((x for x in clients if nonce and x.nonce == nonce), None)
+    if by_nonce:
+        return by_nonce
+    began = exchange.begins if exchange else float(event["t"])
+    before = [x for x in clients if x.begins <= began and transcript.scenario_at(x.request["seq"]) == scenario]
+    under_way = [x for x in before if x.ends >= began]
+    return (under_way or before or [None])[-1]
+
+
+def _parts(
+    transcript: Transcript, scenario: str | None, client: Exchange | None, exchange: Exchange | None
+) -> list[Exchange]:
+    """The client's exchange and what the gateway did on the other side meanwhile."""
+    chosen = [part for part in (client, exchange) if part]
+    if client and scenario:
+        others = {x.nonce for x in transcript.of_scenario(scenario) if x.leg == "client" and x is not client}
+        for part in transcript.of_scenario(scenario):
+            mine = client.nonce is not None and part.nonce == client.nonce
+            meanwhile = client.begins <= part.begins <= client.ends and (
+                part.nonce is None or part.nonce not in others
+            )
+            if part.leg != "client" and (mine or meanwhile) and _agent(part) != "bench":
+                chosen.append(part)
+    return sorted({id(part): part for part in chosen}.values(), key=lambda part: part.begins)
+
+
+def _agent(exchange: Exchange) -> str | None:
+    for name, value in exchange.request.get("headers", []):
+        if name.lower() == "user-agent":
+            return _OUR_AGENTS.get(value)
+    return None
+
+
+def _ends(exchange: Exchange, client: Exchange | None) -> tuple[str, str]:
+    """Who asks whom."""
+    node = str(exchange.request.get("node", exchange.leg))
+    if exchange.leg == "client":
+        return "client", "gateway"
+    direct = client is not None and client.tags.get("client") == "direct"
+    return (_agent(exchange) or ("client" if direct else "gateway")), node
+
+
+def _messages(exchange: Exchange, client: Exchange | None, start: float) -> list[Message]:
+    sender, receiver = _ends(exchange, client)
+    request, response = exchange.request, exchange.response
+    asked = {
+        "line": request["seq"],
+        "offset_ms": _offset(request, start),
+        "leg": exchange.leg,
+        "kind": "request",
+        "from": sender,
+        "to": receiver,
+        "summary": messages.request_summary(exchange),
+        "status": None,
+        "headers": messages.telling_headers(request),
+        "body": messages.excerpt(request.get("body")),
+        "guilty": False,
+    }
+    answer = response or exchange.end
+    if answer is None:
+        return [asked]
+    answered = {
+        "line": answer["seq"],
+        "offset_ms": _offset(answer, start),
+        "leg": exchange.leg,
+        "kind": "answer" if response else "no-answer",
+        "from": receiver,
+        "to": sender,
+        "summary": messages.answer_summary(exchange),
+        "status": response.get("status") if response else None,
+        "headers": messages.telling_headers(response),
+        "body": messages.excerpt(exchange.body),
+        "guilty": False,
+    }
+    return [asked, answered]
+
+
+def _log(event: Event, start: float) -> Message:
+    return {
+        "line": event["seq"],
+        "offset_ms": _offset(event, start),
+        "leg": "gateway",
+        "kind": "log",
+        "from": "gateway",
+        "to": "gateway",
+        "summary": shorten(f"log: {event.get('text', '')}", 300),
+        "status": None,
+        "headers": [],
+        "body": "",
+        "guilty": False,
+    }
+
+
+def _offset(event: Event, start: float) -> float:
+    return round((float(event["t"]) - start) * 1000, 1)
+
+
+def _mark(found: Iterable[Message], line: int, exchange: Exchange | None) -> None:
+    lines = exchange.lines if exchange else {line}
+    own = [message for message in found if message["line"] in lines]
+    if exchange and exchange.leg == "client":
+        own = own[-1:]
+    elif exchange and line != exchange.request["seq"]:
+        own = [message for message in own if message["kind"] != "request"] or own
+    for message in own[:1]:
+        message["guilty"] = True
+
+
+def _described(
+    transcript: Transcript, scenario: str | None, exchange: Exchange | None, found: list[Message]
+) -> dict[str, Any]:
+    found.sort(key=lambda message: (message["offset_ms"], message["line"]))
+    tags = exchange.tags if exchange else {}
+    return {
+        "transcript": transcript.name,
+        "scenario": scenario,
+        "line": exchange.request["seq"] if exchange else found[0]["line"],
+        "what": messages.request_summary(exchange) if exchange else found[0]["summary"],
+        "answer": messages.answer_summary(exchange) if exchange else "",
+        **{key: tags.get(key) for key in ("principal", "server", "client", "revision")},
+        "messages": _bounded(found),
+        "omitted": max(len(found) - MOST, 0),
+    }
+
+
+def _bounded(found: list[Message]) -> list[Message]:
+    """At most MOST messages, the marked one among them."""
+    if len(found) <= MOST:
+        return found
+    guilty = next((number for number, message in enumerate(found) if message["guilty"]), 0)
+    start = min(max(guilty - MOST // 2, 0), len(found) - MOST)
+    return found[start : start + MOST]
