@@ -7,6 +7,7 @@ Whatever cannot be read (a last line that was cut off) is left out: reports are 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,12 @@ class Exchange:
         """The answer's body as text; base64 where it is no text."""
         return "".join(str(chunk.get("body", chunk.get("body_base64", ""))) for chunk in self.chunks)
 
-    @property
+    @cached_property
     def rpc(self) -> Event:
         """The JSON-RPC message that was sent; empty when the body is none."""
         return _object(self.request.get("body"))
 
-    @property
+    @cached_property
     def nonce(self) -> str | None:
         """The mark by which a request is found again on the far side."""
         params = self.rpc.get("params")

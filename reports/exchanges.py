@@ -56,7 +56,7 @@ def _client_of(
     if by_nonce:
         return by_nonce
     began = exchange.begins if exchange else float(event["t"])
-    before = [x for x in clients if x.begins <= began and transcript.scenario_at(x.request["seq"]) == scenario]
+    before = [x for x in transcript.of_scenario(scenario or "") if x.leg == "client" and x.begins <= began]
     under_way = [x for x in before if x.ends >= began]
     return (under_way or before or [None])[-1]
 

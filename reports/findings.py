@@ -1,0 +1,147 @@
+"""Findings: what is wrong, each said once. Judgements of one requirement that failed for the same cause are one finding."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reports import exchanges
+from reports.evidence import Evidence, Event
+from reports.outcomes import FINDINGS
+from reports.text import shorten
+
+VARIANTS = 10  # different things that one finding shows as "actual"
+
+_CALL = re.compile(r"\b(?:(?:GET|POST|PUT|DELETE)\b(?: (?:initialize|ping|[a-z]+/[a-z_/]+))?|(?:initialize|tools/list)\b)")
+_SPECIFIC = (
+    (re.compile(r"«[^»]*»"), "«…»"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "<revision>"),
+    (re.compile(r"https?://[^\s'\",]+"), "<url>"),
+    (_CALL, "<request>"),
+    (re.compile(r"[A-Za-z0-9_-]{20,}|\b[nrt]-[0-9a-f]{8,}\b"), "<id>"),
+)
+
+
+class Causes:
+    """Tells one cause from another: two sentences that differ only in who, where and which request say the same."""
+
+    def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
+        self._names = [
+            (re.compile(rf"(?<![\w-]){alternatives}(?![A-Za-z0-9-])"), f"<{kind}>")
+            for kind, known in names.items()
+            if (alternatives := _any_of(known))
+        ]
+
+    def of(self, sentence: str) -> str:
+        """The sentence without what is particular to one scenario."""
+        for pattern, general in (*_SPECIFIC, *self._names):
+            sentence = pattern.sub(general, sentence)
+        return " ".join(sentence.split())
+
+
+def _any_of(names: Iterable[str]) -> str:
+    longest_first = sorted(names, key=len, reverse=True)
+    return f"(?:{'|'.join(map(re.escape, longest_first))})" if longest_first else ""
+
+
+def collect(
+    judgements: Iterable[Event], requirements: Iterable[Event], evidence: Evidence, target: str
+) -> list[dict[str, Any]]:
+    """All findings, worst first, each once, with its evidence."""
+    causes = Causes(evidence.names)
+    unobserved = {r["id"] for r in requirements if r["selected"] and r["outcome"] == "not-observed"}
+    groups: dict[tuple[str, str, str], list[tuple[Event, Event]]] = {}
+    for judgement in judgements:
+        outcome = judgement["outcome"]
+        if outcome not in FINDINGS or (outcome == "not-observed" and judgement["requirement"] not in unobserved):
+            continue
+        for violation in judgement.get("violations") or [{"what": judgement.get("reason") or outcome}]:
+            key = (judgement["requirement"], outcome, causes.of(violation["what"]))
+            groups.setdefault(key, []).append((judgement, violation))
+    commands = Commands(target, judgements)
+    found = [_finding(key, group, evidence, commands) for key, group in groups.items()]
+    found += [_silent(name) for name in sorted(unobserved - {requirement for requirement, _, _ in groups})]
+    return sorted(found, key=lambda finding: FINDINGS.index(finding["outcome"]))
+
+
+def _finding(
+    key: tuple[str, str, str], group: list[tuple[Event, Event]], evidence: Evidence, commands: "Commands"
+) -> dict[str, Any]:
+    requirement, outcome, cause = key
+    judgement, violation = next(((j, v) for j, v in group if v.get("seq")), group[0])
+    scenario, line, control = judgement["scenario"], violation.get("seq"), violation.get("control")
+    transcript = evidence.of(scenario)
+    exchange = accepted = None
+    if transcript and line:
+        exchange = exchanges.around(transcript, line, guilty=True)
+        accepted = exchanges.around(transcript, control, guilty=False) if control else None
+    elif transcript and outcome in ("untestable", "harness-error"):
+        exchange = exchanges.last_of(transcript, scenario)
+    return {
+        "requirement": requirement,
+        "outcome": outcome,
+        "cause": cause,
+        "what": violation["what"],
+        "expected": violation.get("expected"),
+        "actual": violation.get("actual"),
+        "actuals": _distinct(v["actual"] for _, v in group if v.get("actual")),
+        "occurrences": len(group),
+        "scenarios": list(dict.fromkeys(j["scenario"] for j, _ in group)),
+        "line": line,
+        "control_line": control,
+        "reproduce": commands.of(requirement, scenario),
+        "exchange": exchange,
+        "control": accepted,
+    }
+
+
+def _silent(requirement: str) -> dict[str, Any]:
+    """A selected requirement of which no scenario said anything."""
+    sentence = "the run ended before anything was judged"
+    empty: dict[str, Any] = dict.fromkeys(
+        ("expected", "actual", "line", "control_line", "reproduce", "exchange", "control")
+    )
+    return {
+        "requirement": requirement,
+        "outcome": "not-observed",
+        "cause": sentence,
+        "what": sentence,
+        **empty,
+        "actuals": [],
+        "occurrences": 0,
+        "scenarios": [],
+    }
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return [shorten(value, 400) for value in dict.fromkeys(values)][:VARIANTS]
+
+
+_SCENARIO = re.compile(r"(?P<module>[^/]+)/(?P<function>[^\[]+)\[(?P<values>.*)\]", re.DOTALL)
+_WORDS = re.compile(r"[\w:+\-.\[\]/]+", re.ASCII)  # what an expression of pytest's -k may name
+
+
+class Commands:
+    """The command lines that run again just what a finding is about."""
+
+    def __init__(self, target: str, judgements: Iterable[Event]) -> None:
+        self._target = shlex.quote(target)
+        self._modules: dict[str, set[str]] = {}
+        for judgement in judgements:
+            scenario = _SCENARIO.fullmatch(judgement["scenario"])
+            if scenario:
+                self._modules.setdefault(scenario["function"], set()).add(scenario["module"])
+
+    def of(self, requirement: str, scenario: str) -> str:
+        """For a scenario that cannot be named (the sweep over a whole run), all that judges the requirement."""
+        return f'gatebench run {self._target} -k "{self._expression(requirement, scenario)}"'
+
+    def _expression(self, requirement: str, scenario: str) -> str:
+        named = _SCENARIO.fullmatch(scenario)
+        if named is None:
+            return requirement
+        values = "-".join(value for value in (named["values"], requirement) if value)
+        words = _WORDS.findall(f"test_{named['function']}[{values}]")
+        if len(self._modules.get(named["function"], ())) > 1:
+            words.insert(0, f"test_{named['module']}.py")
+        return " and ".join(dict.fromkeys(word for word in words if word not in ("and", "or", "not")))

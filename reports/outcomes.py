@@ -1,0 +1,52 @@
+"""The words for what became of a requirement, and what they add up to."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Worst first: a requirement has the worst of its judgements.
+ORDER = (
+    "harness-error",
+    "fail",
+    "untestable",
+    "warn",
+    "deviation",
+    "pass",
+    "not-observed",
+    "not-applicable",
+    "excluded",
+)
+RED = {"harness-error", "fail", "untestable"}
+FINDINGS = (*ORDER[:5], "not-observed")
+"""What a reader must be told about, worst first. `not-observed` is never green: of a selected requirement it is a finding."""
+
+
+def worst(outcomes: Iterable[str]) -> str:
+    """The outcome that decides; not-observed when there is none."""
+    return min(outcomes, key=rank, default="not-observed")
+
+
+def rank(outcome: str) -> int:
+    """Place in ORDER; an unknown word is worst of all."""
+    return ORDER.index(outcome) if outcome in ORDER else -1
+
+
+def totals(outcomes: Iterable[str]) -> dict[str, int]:
+    """How many of each; every outcome has an entry, and the entries sum to the number given."""
+    counted = Counter(outcomes)
+    return {outcome: counted.pop(outcome, 0) for outcome in ORDER} | dict(counted)
+
+
+def conclusion(requirements: Iterable[Mapping[str, Any]], judged: Iterable[str], *, complete: bool) -> str:
+    """What a run comes to: `harness-error`, `findings`, `nothing-judged`, `incomplete` or `conformant`."""
+    selected = {requirement["outcome"] for requirement in requirements if requirement["selected"]}
+    said = set(judged)
+    if "harness-error" in selected:
+        return "harness-error"
+    if selected & RED:
+        return "findings"
+    if not said - {"not-applicable", "not-observed"}:
+        return "nothing-judged" if complete else "incomplete"
+    if not complete:
+        return "incomplete"
+    return "findings" if "not-observed" in selected else "conformant"
