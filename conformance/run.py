@@ -1,18 +1,17 @@
 """One run: the bench, brought up for the first scenario that needs it, each scenario's traffic, and its judgement."""
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from conformance import smoke
+from conformance import judging, smoke
 from conformance.features import Claims, claims_of
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts, Transcript
-from conformance.verdict import Judge, Judgement, Outcome, conclude
+from conformance.verdict import Judgement, Outcome
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, PrerequisiteError, Scenario, standing
 from fixtures.errors import BenchError
@@ -99,9 +98,11 @@ class Run:
         if scenario not in self._played:
             self._played[scenario] = self._play(scenario, dict(params), traffic)
         played = self._played[scenario]
-        if played.outcome:
+        judgement = self.judge_transcript(scenario, played.transcript, requirement)
+        if played.outcome and judgement.outcome is not Outcome.FAIL:
+            # What went wrong before the scenario broke off is a finding all the same; everything else stays open.
             return Judgement(requirement.id, scenario, played.outcome, reason=played.reason)
-        return self.judge_transcript(scenario, played.transcript, requirement)
+        return judgement
 
     def _play(self, name: str, params: dict[str, Any], traffic: Traffic) -> Played:
         bench = self.bench()
@@ -121,29 +122,16 @@ class Run:
         except TimeoutError:
             outcome, reason = Outcome.UNTESTABLE, f"the scenario did not end within {SCENARIO_SECONDS:g} s"
         except Exception as error:  # noqa: BLE001 - whatever a scenario trips over is ours, and the run goes on
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            outcome = Outcome.HARNESS_ERROR
-            reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+            outcome, reason = Outcome.HARNESS_ERROR, judging.described(error)
         return Played(Transcript(self.events[begin:], self.facts), outcome, bench.secrets.redact(reason))
 
     def judge_transcript(self, scenario: str, transcript: Transcript, requirement: Requirement) -> Judgement:
-        """Have a requirement's check look at a transcript."""
-        judge = Judge()
-        try:
-            requirement.load_check()(judge, transcript)
-        except BenchError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a check that trips is our fault, not the gateway's
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            reason = (
-                f"the check failed: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
-            )
-            return Judgement(requirement.id, scenario, Outcome.HARNESS_ERROR, reason=reason)
-        declared = requirement.id in self.claims.deviations
-        outcome, reason = conclude(judge, level=requirement.level, declared=declared)
+        """Have a requirement's check look at a transcript; what it finds wrong is remembered for the sweep."""
+        judgement = judging.judge(requirement, scenario, transcript, self.claims.deviations)
         if scenario != SWEEP:
-            self._told.setdefault(requirement.id, set()).update(violation.seq for violation in judge.violations)
-        return Judgement(requirement.id, scenario, outcome, judge.subjects, tuple(judge.violations), reason)
+            told = self._told.setdefault(requirement.id, set())
+            told.update(violation.seq for violation in judgement.violations)
+        return judgement
 
     def sweep(self, requirements: set[str]) -> list[Judgement]:
         """Judge again, over everything that was recorded, what must never have happened; only what is new is told."""

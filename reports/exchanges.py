@@ -58,7 +58,7 @@ def _client_of(
     began = exchange.begins if exchange else float(event["t"])
     before = [x for x in transcript.of_scenario(scenario or "") if x.leg == "client" and x.begins <= began]
     under_way = [x for x in before if x.ends >= began]
-    return (under_way or before or [None])[-1]
+    return next(reversed(under_way or before), None)
 
 
 def _parts(
@@ -70,9 +70,7 @@ def _parts(
         others = {x.nonce for x in transcript.of_scenario(scenario) if x.leg == "client" and x is not client}
         for part in transcript.of_scenario(scenario):
             mine = client.nonce is not None and part.nonce == client.nonce
-            meanwhile = client.begins <= part.begins <= client.ends and (
-                part.nonce is None or part.nonce not in others
-            )
+            meanwhile = client.begins <= part.begins <= client.ends and (part.nonce is None or part.nonce not in others)
             if part.leg != "client" and (mine or meanwhile) and _agent(part) != "bench":
                 chosen.append(part)
     return sorted({id(part): part for part in chosen}.values(), key=lambda part: part.begins)

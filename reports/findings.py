@@ -1,18 +1,19 @@
 """Findings: what is wrong, each said once. Judgements of one requirement that failed for the same cause are one finding."""
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reports import exchanges
-from reports.evidence import Evidence, Event
+from reports.commands import Commands
+from reports.evidence import Event, Evidence
 from reports.outcomes import FINDINGS
 from reports.text import shorten
 
 VARIANTS = 10  # different things that one finding shows as "actual"
 
-_CALL = re.compile(r"\b(?:(?:GET|POST|PUT|DELETE)\b(?: (?:initialize|ping|[a-z]+/[a-z_/]+))?|(?:initialize|tools/list)\b)")
+_RPC = r"(?:initialize|ping|tools/call \S+|[a-z]+/[a-z_/]+)"
+_CALL = re.compile(rf"\b(?:GET|POST|PUT|DELETE)\b(?: {_RPC})?|\b(?:initialize|ping|tools/list|tools/call \S+)(?!\S)")
 _SPECIFIC = (
     (re.compile(r"«[^»]*»"), "«…»"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "<revision>"),
@@ -59,13 +60,17 @@ def collect(
             key = (judgement["requirement"], outcome, causes.of(violation["what"]))
             groups.setdefault(key, []).append((judgement, violation))
     commands = Commands(target, judgements)
-    found = [_finding(key, group, evidence, commands) for key, group in groups.items()]
+    found = [_finding(key, group, evidence, causes, commands) for key, group in groups.items()]
     found += [_silent(name) for name in sorted(unobserved - {requirement for requirement, _, _ in groups})]
     return sorted(found, key=lambda finding: FINDINGS.index(finding["outcome"]))
 
 
 def _finding(
-    key: tuple[str, str, str], group: list[tuple[Event, Event]], evidence: Evidence, commands: "Commands"
+    key: tuple[str, str, str],
+    group: list[tuple[Event, Event]],
+    evidence: Evidence,
+    causes: Causes,
+    commands: Commands,
 ) -> dict[str, Any]:
     requirement, outcome, cause = key
     judgement, violation = next(((j, v) for j, v in group if v.get("seq")), group[0])
@@ -84,7 +89,7 @@ def _finding(
         "what": violation["what"],
         "expected": violation.get("expected"),
         "actual": violation.get("actual"),
-        "actuals": _distinct(v["actual"] for _, v in group if v.get("actual")),
+        "actuals": _distinct((v["actual"] for _, v in group if v.get("actual")), causes),
         "occurrences": len(group),
         "scenarios": list(dict.fromkeys(j["scenario"] for j, _ in group)),
         "line": line,
@@ -113,35 +118,9 @@ def _silent(requirement: str) -> dict[str, Any]:
     }
 
 
-def _distinct(values: Iterable[str]) -> list[str]:
-    return [shorten(value, 400) for value in dict.fromkeys(values)][:VARIANTS]
-
-
-_SCENARIO = re.compile(r"(?P<module>[^/]+)/(?P<function>[^\[]+)\[(?P<values>.*)\]", re.DOTALL)
-_WORDS = re.compile(r"[\w:+\-.\[\]/]+", re.ASCII)  # what an expression of pytest's -k may name
-
-
-class Commands:
-    """The command lines that run again just what a finding is about."""
-
-    def __init__(self, target: str, judgements: Iterable[Event]) -> None:
-        self._target = shlex.quote(target)
-        self._modules: dict[str, set[str]] = {}
-        for judgement in judgements:
-            scenario = _SCENARIO.fullmatch(judgement["scenario"])
-            if scenario:
-                self._modules.setdefault(scenario["function"], set()).add(scenario["module"])
-
-    def of(self, requirement: str, scenario: str) -> str:
-        """For a scenario that cannot be named (the sweep over a whole run), all that judges the requirement."""
-        return f'gatebench run {self._target} -k "{self._expression(requirement, scenario)}"'
-
-    def _expression(self, requirement: str, scenario: str) -> str:
-        named = _SCENARIO.fullmatch(scenario)
-        if named is None:
-            return requirement
-        values = "-".join(value for value in (named["values"], requirement) if value)
-        words = _WORDS.findall(f"test_{named['function']}[{values}]")
-        if len(self._modules.get(named["function"], ())) > 1:
-            words.insert(0, f"test_{named['module']}.py")
-        return " and ".join(dict.fromkeys(word for word in words if word not in ("and", "or", "not")))
+def _distinct(values: Iterable[str], causes: Causes) -> list[str]:
+    """One example of each kind of value."""
+    examples: dict[str, str] = {}
+    for value in values:
+        examples.setdefault(causes.of(value), shorten(value, 400))
+    return list(examples.values())[:VARIANTS]

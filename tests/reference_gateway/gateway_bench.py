@@ -2,15 +2,13 @@
 
 import copy
 import itertools
-import json
-import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from gateway_agent import NO_TLS, Agent, consent_urls
 
 from fixtures.reference_gateway.app import build_gateway
 from fixtures.reference_gateway.world import parse_world
@@ -18,17 +16,10 @@ from mock_upstreams.idp import ClientSpec, Idp, IdpSpec, IssuerSpec, build_idp
 from mock_upstreams.server import Farm
 from mock_upstreams.upstream import Upstream, UpstreamSpec, build_upstream
 
-MODERN = "2026-07-28"
-META = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
 CONTROL = "control-token-of-the-tests"
 ADMIN = "admin-token-of-the-tests"
 API_KEY = "key-of-web-search"
 AUDIENCE = "gatebench-gateway"
-NO_TLS = ssl.create_default_context()  # made once: nothing here speaks TLS
 ORDINARY = {
     "access_lifetime": 300,
     "omit_iss": False,
@@ -241,93 +232,5 @@ class Bench:
                 answer = browser.get(url)
                 assert answer.status_code == 200, answer.text
 
-    def agent(self, token: str | None, server: str) -> "Agent":
-        return Agent(self, token, server)
-
-
-class Agent:
-    """A client with a token at one server of the gateway."""
-
-    def __init__(self, bench: Bench, token: str | None, server: str, **headers: str) -> None:
-        self.bench = bench
-        self.url = f"{bench.base}/api/llm/mcp/{server}/server"
-        own = {"authorization": f"Bearer {token}"} if token else {}
-        self.headers = {"accept": "application/json, text/event-stream", **own, **headers}
-        self.session: dict[str, str] = {}
-        self.ids = itertools.count(1)
-
-    def request(self, method: str, message: Any = None, content: bytes | None = None, **headers: str) -> httpx.Response:
-        body = content if message is None else json.dumps(message).encode()
-        given = {"content-type": "application/json"} if body is not None else {}
-        all_headers = self.headers | given | self.session | dashed(headers)
-        return httpx.request(
-            method, self.url, content=body, headers=all_headers, trust_env=False, timeout=10, verify=NO_TLS
-        )
-
-    def legacy(self, method: str, params: Any = None, **headers: str) -> httpx.Response:
-        message = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params or {}}
-        return self.request("POST", message, **headers)
-
-    def notify(self, method: str, params: Any = None, **headers: str) -> httpx.Response:
-        return self.request("POST", {"jsonrpc": "2.0", "method": method, "params": params or {}}, **headers)
-
-    def initialize(self, version: str = "2025-11-25", **headers: str) -> httpx.Response:
-        self.session = {}
-        client = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-        answer = self.legacy("initialize", client, **headers)
-        if "mcp-session-id" in answer.headers:
-            spoken = rpc(answer)["result"]["protocolVersion"]
-            self.session = {"mcp-session-id": answer.headers["mcp-session-id"], "mcp-protocol-version": spoken}
-            assert self.notify("notifications/initialized", **headers).status_code == 202
-        return answer
-
-    def modern_parts(self, method: str, params: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
-        params = {**(params or {}), "_meta": META | (params or {}).get("_meta", {})}
-        headers = {"mcp-protocol-version": MODERN, "mcp-method": method}
-        if method == "tools/call":
-            headers["mcp-name"] = params["name"]
-        return {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}, headers
-
-    def modern(self, method: str, params: Any = None, **headers: str) -> httpx.Response:
-        message, mirrored = self.modern_parts(method, params)
-        return self.request("POST", message, **mirrored, **headers)
-
-    def call(self, tool: str, arguments: Any = None, *, era: str = "modern", **headers: str) -> dict[str, Any]:
-        """The structured content of a tool's result."""
-        params = {"name": tool, "arguments": arguments or {}}
-        answer = (
-            self.modern("tools/call", params, **headers)
-            if era == "modern"
-            else self.legacy("tools/call", params, **headers)
-        )
-        return rpc(answer)["result"]["structuredContent"]
-
-    def tools(self, era: str = "modern", **headers: str) -> list[str]:
-        answer = self.modern("tools/list", **headers) if era == "modern" else self.legacy("tools/list", **headers)
-        return [tool["name"] for tool in rpc(answer)["result"]["tools"]]
-
-
-def dashed(headers: dict[str, str]) -> dict[str, str]:
-    return {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-def rpc(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON-RPC answer, from JSON or the last event of a stream."""
-    if answer.headers["content-type"].startswith("text/event-stream"):
-        return list(events_of(answer.text))[-1]
-    return dict(answer.json())
-
-
-def events_of(text: str) -> Iterator[dict[str, Any]]:
-    return (json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: "))
-
-
-def consent_urls(message: dict[str, Any]) -> list[str]:
-    """What the guide's client finds in the error; empty when it finds nothing."""
-    match = re.search(r"Please visit:\s*(.+)$", str(message.get("error", {}).get("data")))
-    return [url.strip() for url in match[1].split(" , ")] if match else []
-
-
-def sent(event: dict[str, Any], name: str) -> list[str]:
-    """The values of a header in a journalled request."""
-    return [value for key, value in event["headers"] if key.lower() == name]
+    def agent(self, token: str | None, server: str) -> Agent:
+        return Agent(self.base, token, server)

@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_bench import NO_TLS, Bench
+from gateway_agent import NO_TLS
+from gateway_bench import Bench
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "pat-alice", "é"])

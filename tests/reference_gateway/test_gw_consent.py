@@ -1,10 +1,12 @@
 """Consent from the error to the retried call, and everything that must not pass as one."""
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from gateway_bench import NO_TLS, Bench, consent_urls, sent
+from gateway_agent import NO_TLS, consent_urls, sent
+from gateway_bench import Bench
 
 
 def wanted(bench: Bench, token: str, server: str) -> list[str]:
@@ -169,13 +171,40 @@ def test_an_unknown_link_leads_nowhere_and_pages_keep_to_themselves(bench: Bench
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
-def test_metadata_of_another_issuer_or_without_pkce_is_not_used(bench: Bench) -> None:
-    for document in ('{"issuer": "http://elsewhere"}', f'{{"issuer": "{bench.idp_url}/vendor"}}'):
-        rule = {"issuer": "vendor", "endpoint": "metadata", "grant": None, "action": {"status": 200, "body": document}}
-        bench.control("idp", "PUT", "faults", [rule])
-        with bench.browser("alice") as browser:
-            assert browser.get(wanted(bench, "pat-alice", "mail")[0]).status_code == 502
-    assert [event for event in bench.events("idp") if "/authorize" in event["target"]] == []
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "http://elsewhere"},
+        {"issuer": None},
+        {"code_challenge_methods_supported": ["plain"]},
+        {"code_challenge_methods_supported": None},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"token_endpoint": None},
+    ],
+)
+def test_metadata_that_is_not_right_is_not_used(bench: Bench, change: dict[str, object]) -> None:
+    url = f"{bench.idp_url}/vendor/.well-known/openid-configuration"
+    document = httpx.get(url, trust_env=False, verify=NO_TLS).json() | change
+    action = {"status": 200, "body": json.dumps(document)}
+    bench.control(
+        "idp", "PUT", "faults", [{"issuer": "vendor", "endpoint": "metadata", "grant": None, "action": action}]
+    )
+    bench.mark()
+    with bench.browser("alice") as browser:
+        assert browser.get(wanted(bench, "pat-alice", "mail")[0]).status_code == 502
+        assert not [event for event in bench.events("idp") if "/vendor/authorize" in event["target"]]
+        bench.control("idp", "DELETE", "faults")
+        assert browser.get(wanted(bench, "pat-alice", "mail")[0]).status_code == 200
+
+
+def test_links_belong_to_one_user_and_work_until_used(bench: Bench) -> None:
+    alices, bobs = (wanted(bench, token, "mail")[0] for token in ("pat-alice", "pat-bob"))
+    assert alices != bobs
+    with bench.browser("bob") as browser:
+        assert browser.get(bobs).status_code == 200
+        assert browser.get(bobs).status_code == 404
+    assert wanted(bench, "pat-alice", "mail") == [alices]
+    assert bench.agent("pat-bob", "mail").call("mailbox")["owner"] == "bob"
 
 
 def test_a_withdrawn_consent_is_asked_for_again_and_old_links_are_dead(bench: Bench) -> None:

@@ -1,8 +1,11 @@
 """Who is calling, and whose credential reaches the upstream, on every method of both eras."""
 
+from typing import Any
+
 import httpx
 import pytest
-from gateway_bench import API_KEY, NO_TLS, UPSTREAMS, Bench, consent_urls, rpc, sent
+from gateway_agent import NO_TLS, consent_urls, rpc, sent
+from gateway_bench import API_KEY, UPSTREAMS, Bench
 
 ERAS = ("legacy", "modern")
 
@@ -72,6 +75,18 @@ def test_a_token_of_the_gateway_is_never_passed_through(bench: Bench, token: str
     answer = bench.agent(token, "crm").modern("tools/list")
     assert answer.status_code == 403
     assert "JWT" in rpc(answer)["error"]["message"]
+    assert bench.events("crm") == []
+
+
+def test_a_jwt_of_another_trusted_issuer_is_not_passed_through(bench: Bench) -> None:
+    def trust_vendor(sheet: dict[str, Any]) -> None:
+        sheet["issuers"]["vendor"]["trusted_for_callers"] = True
+        sheet["principals"]["carol"]["issuer"] = "vendor"
+
+    bench.renew(trust_vendor)
+    token = bench.jwt(issuer="vendor", iss=f"{bench.idp_url}/vendor")
+    assert bench.agent(token, "calculator").modern("tools/list").status_code == 200
+    assert bench.agent(token, "crm").modern("tools/list").status_code == 403
     assert bench.events("crm") == []
 
 

@@ -6,7 +6,8 @@ import re
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
-from gateway_bench import NO_TLS, Bench
+from gateway_agent import NO_TLS
+from gateway_bench import Bench
 
 MODES = ("auto", "legacy", "2026-07-28")
 

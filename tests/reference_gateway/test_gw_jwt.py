@@ -11,7 +11,8 @@ from typing import Any
 import jwt as pyjwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from gateway_bench import AUDIENCE, Bench, rpc, sent
+from gateway_agent import rpc, sent
+from gateway_bench import AUDIENCE, Bench
 
 
 def ahead(seconds: float) -> Callable[[], float]:
@@ -94,6 +95,12 @@ def test_the_header_counts(bench: Bench, headers: dict[str, Any]) -> None:
 
 def test_the_issuers_trailing_slash_counts(bench: Bench) -> None:
     assert not accepted(bench, bench.jwt(iss=f"{bench.idp_url}/corp/"))
+
+
+def test_only_the_issuers_algorithms_count(bench: Bench) -> None:
+    bench.renew(lambda sheet: sheet["issuers"]["corp"].update(algorithms=["ES256"]))
+    assert accepted(bench, bench.jwt(alg="ES256"))
+    assert not accepted(bench, bench.jwt(alg="RS256"))
 
 
 def test_an_issuer_that_does_not_speak_for_callers_is_refused(bench: Bench) -> None:

@@ -2,8 +2,10 @@
 
 import json
 
+import httpx
 import pytest
-from gateway_bench import API_KEY, Bench, consent_urls, rpc, sent
+from gateway_agent import NO_TLS, consent_urls, rpc, sent
+from gateway_bench import API_KEY, Bench
 
 NAME = "x_tfy_mcp_headers"
 
@@ -71,6 +73,7 @@ def test_in_a_legacy_session_of_a_virtual_server_other_credentials_mean_another_
     assert agent.call("mail_mailbox", era="legacy")["owner"] == "alice"
     owners = {(event["session"], event["identity"]) for event in bench.events("mail", "execution")}
     assert len(owners) == 2
+    assert len({session for session, _ in owners}) == 2
 
 
 FLAT = [
@@ -119,6 +122,16 @@ def test_on_a_virtual_server_too(bench: Bench, value: object) -> None:
     answer = bench.agent("pat-alice", "workbench").modern("tools/list", **override(value))
     assert answer.status_code == 400
     assert bench.seen_anywhere() == []
+
+
+def test_it_beats_what_the_client_sent_and_comes_once(bench: Bench) -> None:
+    agent = bench.agent("pat-alice", "calculator")
+    agent.modern("tools/list", baggage="a=1", **override({"Baggage": "b=2"}))
+    assert [sent(request, "baggage") for request in bench.events("calculator")] == [["b=2"]]
+    headers = [*agent.headers.items(), ("x-tfy-mcp-headers", "{}"), ("x-tfy-mcp-headers", "{}")]
+    bench.mark()
+    answer = httpx.get(agent.url, headers=headers, trust_env=False, verify=NO_TLS)
+    assert (answer.status_code, bench.seen_anywhere()) == (400, [])
 
 
 def test_the_token_and_access_come_first(bench: Bench) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gateway_bench import NO_TLS, Bench
+from gateway_agent import NO_TLS
+from gateway_bench import Bench
 
 
 @contextmanager

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 import httpx
-from gateway_bench import NO_TLS, Bench, consent_urls, rpc, sent
+from gateway_agent import NO_TLS, consent_urls, rpc, sent
+from gateway_bench import Bench
 
 
 def grants(bench: Bench, grant: str) -> int:

@@ -5,7 +5,8 @@ import threading
 from typing import Any
 
 import pytest
-from gateway_bench import META, MODERN, Agent, Bench, consent_urls, rpc, sent
+from gateway_agent import META, MODERN, Agent, consent_urls, rpc, sent
+from gateway_bench import Bench
 from test_gw_relay import streaming
 
 ERAS = ("legacy", "modern")

@@ -1,0 +1,253 @@
+"""The report for somebody who sits at a terminal: what was judged, what it comes to, and every finding explained."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from reports import lanes
+from reports.outcomes import RED
+from reports.text import counted, shorten, visible
+
+IN_FULL = 5  # findings that are explained; the rest are listed
+LISTED = 30
+
+_STYLES = {
+    "harness-error": "bold magenta",
+    "fail": "bold red",
+    "untestable": "bold red",
+    "not-observed": "bold red",
+    "warn": "bold yellow",
+    "deviation": "yellow",
+    "pass": "green",
+}
+_WIDEST = 140
+
+Finding = Mapping[str, Any]
+
+
+def show(report: Mapping[str, Any], stream: TextIO, *, width: int | None = None, in_full: int = IN_FULL) -> None:
+    """Print the report. Colours only on a terminal, and not where NO_COLOR is set; `width` defaults to the terminal's."""
+    _Printer(report, stream, width).everything(in_full)
+
+
+def conclude(report: Mapping[str, Any], stream: TextIO, *, width: int | None = None) -> None:
+    """Print the last lines of the report only."""
+    _Printer(report, stream, width).conclusion()
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is explained at once: a finding; or one thing that keeps several requirements from being judged."""
+
+    findings: list[Finding]
+
+    @property
+    def first(self) -> Finding:
+        """The one that stands for all."""
+        return self.findings[0]
+
+    @property
+    def requirements(self) -> list[str]:
+        """Ids, in order."""
+        return list(dict.fromkeys(finding["requirement"] for finding in self.findings))
+
+    @property
+    def scenarios(self) -> int:
+        """How many different scenarios show it."""
+        return len({scenario for finding in self.findings for scenario in finding["scenarios"]})
+
+
+def blocks(findings: Iterable[Finding]) -> list[Block]:
+    """Findings to explain, in order: obstacles by their cause, whatever requirements they hit; declared deviations last."""
+    merged: dict[tuple[str, ...], Block] = {}
+    for finding in findings:
+        obstacle = finding["expected"] is None
+        key = (finding["outcome"], finding["cause"], "" if obstacle else finding["requirement"])
+        merged.setdefault(key, Block([])).findings.append(finding)
+    return list(merged.values())
+
+
+class _Printer:
+    def __init__(self, report: Mapping[str, Any], stream: TextIO, width: int | None) -> None:
+        self._report = report
+        self._requirements = {requirement["id"]: requirement for requirement in report["requirements"]}
+        plain = Console(file=stream, highlight=False, markup=False, emoji=False)
+        colour = plain.is_terminal and not plain.no_color
+        self._ascii = not plain.encoding.lower().startswith("utf")
+        self._width = max(40, min(width or (plain.width if plain.is_terminal else 100), _WIDEST))
+        self._console = Console(
+            file=stream,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            width=self._width,
+            color_system="auto" if colour else None,
+            legacy_windows=False,
+        )
+
+    # -- the parts
+
+    def everything(self, in_full: int) -> None:
+        """Heading, counts, findings, conclusion."""
+        self._heading()
+        found = blocks(self._report["findings"])
+        explained = [block for block in found if block.first["outcome"] != "deviation"][:in_full]
+        for block in explained:
+            self._explain(block)
+        self._list([block for block in found if block not in explained])
+        self.conclusion()
+
+    def _heading(self) -> None:
+        report = self._report
+        gateway = report["gateway"]
+        who = " ".join(str(gateway.get(key)) for key in ("name", "version") if gateway.get(key)) or report["target"]
+        self._say(f"{who}, judged by gatebench {report['gatebench']} (target {report['target']})", style="bold")
+        claims = report["claims"]
+        self._say(f"revisions: {', '.join(claims['revisions'])}", indent=2)
+        self._say(f"claims: {', '.join(claims['features']) or 'nothing'}", indent=2)
+        if claims["deviations"]:
+            self._say(f"deviates on purpose: {', '.join(claims['deviations'])}", indent=2)
+
+    def _explain(self, block: Block) -> None:
+        finding = block.first
+        self._rule(block)
+        for identifier in block.requirements[:3]:
+            self._requirement(identifier)
+        if len(block.requirements) > 3:
+            self._say(f"and {len(block.requirements) - 3} more: {', '.join(block.requirements[3:])}", indent=2)
+        self._fact("seen", finding["what"])
+        self._fact("expected", finding["expected"])
+        self._fact("actual", finding["actual"])
+        others = [actual for actual in finding["actuals"] if actual != finding["actual"]]
+        self._fact("also", "; ".join(shorten(actual, 120) for actual in others[:2]) or None)
+        self._scenarios(block)
+        if finding["exchange"]:
+            self._draw(finding)
+        self._control(finding["control"])
+        if finding["reproduce"]:
+            self._raw(f"  reproduce: {finding['reproduce']}", "cyan", crop=False)
+
+    def _rule(self, block: Block) -> None:
+        outcome = block.first["outcome"]
+        ids = block.requirements
+        named = ids[0] if len(ids) == 1 else counted(len(ids), "requirement")
+        self._console.print()
+        self._say(
+            f"── {outcome.upper()}  {named}  in {counted(block.scenarios, 'scenario')} ──", style=_STYLES[outcome]
+        )
+
+    def _requirement(self, identifier: str) -> None:
+        requirement = self._requirements.get(identifier)
+        if requirement is None:
+            return
+        sources = "; ".join(f"{source['document']}, {source['section']}" for source in requirement["sources"])
+        self._say(f"{identifier} {requirement['level']}: {requirement['text']}", indent=2, style="bold")
+        self._say(f"({sources})", indent=2, style="dim")
+
+    def _scenarios(self, block: Block) -> None:
+        names = list(dict.fromkeys(name for finding in block.findings for name in finding["scenarios"]))
+        if names:
+            more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+            self._fact("in", ", ".join(names[:2]) + more)
+
+    def _draw(self, finding: Finding) -> None:
+        exchange = finding["exchange"]
+        title = "the exchange" if finding["line"] else "where it got stuck: the last exchange of the scenario"
+        facts = [str(exchange[key]) for key in ("server", "revision") if exchange[key]]
+        where = f"{exchange['transcript']} line {finding['line'] or exchange['line']}"
+        self._say(f"{title} ({', '.join([*facts, where])})", indent=2)
+        for row in lanes.draw(exchange, self._width - 2):
+            style = "bold red" if row.guilty else "dim" if row.faint else ""
+            self._raw(f"  {row.text}", style)
+
+    def _control(self, control: Mapping[str, Any] | None) -> None:
+        if control:
+            who = control["principal"] or "nobody"
+            said = f"{control['what']} as {who} was answered {control['answer']} (line {control['line']})"
+            self._fact("control", said, style="green")
+
+    def _list(self, rest: list[Block]) -> None:
+        if not rest:
+            return
+        self._console.print()
+        for block in rest[:LISTED]:
+            outcome = block.first["outcome"]
+            ids = ", ".join(block.requirements)
+            self._say(f"{outcome} {ids}: {block.first['what']}", indent=2, style=_STYLES[outcome].removeprefix("bold "))
+        if len(rest) > LISTED:
+            self._say(f"... and {counted(len(rest) - LISTED, 'more', 'more')} in report.json", indent=2)
+
+    def conclusion(self) -> None:
+        """Counts, what they come to, and how long it took."""
+        report = self._report
+        self._console.print()
+        counts = Text("  ")
+        counts.append(f"{counted(report['registry']['size'], 'requirement')}: ")
+        for number, (outcome, count) in enumerate((o, c) for o, c in report["totals"].items() if c):
+            counts.append("  " if number else "").append(f"{count} {outcome}", _STYLES.get(outcome, ""))
+        self._console.print(counts)
+        done = report["judged"]["done"]
+        skipped = report["registry"]["size"] - report["selected"]
+        remark = f"; {counted(skipped, 'requirement')} not selected" if skipped else ""
+        self._say(f"{counted(done, 'judgement')}{remark}", indent=2)
+        self._say(_times(report["timings"]), indent=2)
+        if report["incomplete_reason"]:
+            self._say(f"NOT COMPLETE: {report['incomplete_reason']}", indent=2, style="bold red")
+        green = report["conclusion"] == "conformant"
+        self._say(verdict(report), indent=2, style="bold green" if green else "bold red")
+
+    # -- printing
+
+    def _fact(self, name: str, value: object, style: str = "") -> None:
+        if value is not None:
+            self._wrapped(f"  {name + ':':11}", value, style)
+
+    def _say(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        self._wrapped(" " * indent, text, style)
+
+    def _wrapped(self, label: str, value: object, style: str) -> None:
+        """A label and a text, whose further lines stand under its first."""
+        text = Text(self._fit(visible(value)), style)
+        start = Text(label)
+        for line in text.wrap(self._console, max(self._width - len(label), 20)):
+            line.rstrip()
+            self._console.print(start + line)
+            start = Text(" " * len(label))
+
+    def _raw(self, text: str, style: str, *, crop: bool = True) -> None:
+        """A line that must not be wrapped: a drawing is cut off, a command goes on."""
+        line = Text(self._fit(text), style)
+        if crop:
+            self._console.print(line, no_wrap=True, overflow="crop", crop=True)
+        else:
+            self._console.print(line, soft_wrap=True)
+
+    def _fit(self, text: str) -> str:
+        return lanes.to_ascii(text) if self._ascii else text
+
+
+def verdict(report: Mapping[str, Any]) -> str:
+    """What a run comes to, in one line."""
+    conclusion, counts = report["conclusion"], report["totals"]
+    if conclusion == "conformant":
+        part = "" if report["selected"] == report["registry"]["size"] else " (of the selected requirements)"
+        return f"conformant for what it claims{part}"
+    if conclusion == "harness-error":
+        return "gatebench itself failed: see the harness errors; they are never held against the gateway"
+    if conclusion == "nothing-judged":
+        return "nothing was judged: everything selected needs features that are not claimed, or never came up"
+    if conclusion == "incomplete":
+        return "no finding so far, but the run did not come to its end"
+    red = [f"{counts[outcome]} {outcome}" for outcome in counts if outcome in RED and counts[outcome]]
+    silent = sum(r["selected"] and r["outcome"] == "not-observed" for r in report["requirements"])
+    return "not conformant: " + ", ".join([*red, *([f"{silent} not observed"] if silent else [])])
+
+
+def _times(timings: Mapping[str, float | None]) -> str:
+    up = [timings["world"], timings["gateway"]]
+    if None in up:
+        return f"run in {timings['run']:.1f} s"
+    return f"world and gateway up in {sum(filter(None, up)):.1f} s, run in {timings['run']:.1f} s"
