@@ -86,6 +86,11 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
     return needed
 
 
+def can_go_direct(params: Mapping[str, Any]) -> bool:
+    """True when the scenario has one real server, which can be asked without a gateway in between."""
+    return params.get("server") in standard.UPSTREAMS
+
+
 def _names(params: Mapping[str, Any], *keys: str) -> list[str]:
     values = [params[key] for key in keys if key in params]
     return [name for value in values for name in ([value] if isinstance(value, str) else value)]

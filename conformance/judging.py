@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conformance.registry import Requirement
 from conformance.transcript import Transcript
-from conformance.verdict import Judge, Judgement, Outcome, conclude
+from conformance.verdict import RED, Judge, Judgement, Outcome, conclude
 from fixtures.errors import BenchError
 
 
@@ -24,7 +24,16 @@ def judge(
             requirement.id, scenario, Outcome.HARNESS_ERROR, reason=f"the check failed: {described(error)}"
         )
     outcome, reason = conclude(collected, level=requirement.level, declared=requirement.id in deviations)
-    return Judgement(requirement.id, scenario, outcome, collected.subjects, tuple(collected.violations), reason)
+    return Judgement(
+        requirement.id,
+        scenario,
+        outcome,
+        collected.subjects,
+        tuple(collected.violations),
+        reason,
+        tuple(collected.remarks),
+        failed=int(outcome in RED),
+    )
 
 
 def described(error: BaseException) -> str:

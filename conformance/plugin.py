@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--target", default="reference", help="gateway under test: a shipped name or the path of a descriptor"
     )
     group.addoption("--sheet", type=Path, default=None, help="stand up the world of this stored setup sheet")
+    group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
+    group.addoption(
+        "--plays-of-failures", type=int, default=3, help="how often a failing scenario is played in all, to classify it"
+    )
+    group.addoption("--direct", action="store_true", help="ask the upstream alone first, where a requirement allows it")
     group.addoption(
         "--out", type=Path, default=None, help="folder for the transcript and the verdicts (default: a new one)"
     )
@@ -75,17 +80,23 @@ class Conformance:
         """The run; made on first use, so that sessions without scenarios pay nothing. Ends the session on bad input."""
         if self._run is None:
             # Imported here because this plugin is loaded into every pytest session of an environment.
+            from conformance.expectations import Expectations  # noqa: PLC0415
             from conformance.registry import Registry  # noqa: PLC0415
             from conformance.run import Run  # noqa: PLC0415
 
             name = f"transcript-{self.worker}.jsonl" if self.worker else "transcript.jsonl"
             try:
+                registry = Registry()
+                expected: Path | None = self.config.getoption("--expectations")
                 self._run = Run(
                     self.config.getoption("--target"),
                     self.folder,
-                    Registry(),
+                    registry,
                     self.config.getoption("--sheet"),
                     transcript_name=name,
+                    expectations=Expectations.load(expected, registry) if expected else Expectations(),
+                    plays_of_failures=max(1, self.config.getoption("--plays-of-failures")),
+                    direct_first=self.config.getoption("--direct"),
                 )
             except BenchError as error:
                 self._stop(error)
@@ -173,7 +184,7 @@ class Conformance:
             pytest.fail(_explanation(judgement), pytrace=False)
         if judgement.outcome == "harness-error":
             raise HarnessFault(judgement.reason)
-        if judgement.outcome in ("not-applicable", "not-observed"):
+        if judgement.outcome in ("not-applicable", "not-observed", "skipped"):
             pytest.skip(f"{judgement.outcome}: {judgement.reason}")
         return True
 
@@ -234,9 +245,16 @@ class Conformance:
         for judgement in swept:
             self._results.add(judgement.to_json())
         stopped = self.config.stash.get(STOPPED, None)
-        self._results.finish(stopped=stopped, timing=timing)
+        self._results.finish(stopped=stopped, timing=timing, narrowed=self._narrowed())
         if self._results.red and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _narrowed(self) -> bool:
+        """True when less than everything was asked for: then silence proves nothing about an expectation."""
+        option = self.config.option
+        whole = {str(path.parent) for path in (Path(__file__).parent / "scenarios").glob("conftest.py")}
+        asked = {str(Path(argument).resolve()) for argument in self.config.args}
+        return bool(option.keyword or option.markexpr or getattr(option, "lf", False) or asked != whole)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -292,7 +310,7 @@ class ScenarioItem:
 
 
 def _explanation(judgement: "Judgement") -> str:
-    lines = [f"{judgement.requirement} {judgement.outcome}: {judgement.reason}"]
+    lines = [f"{judgement.requirement} {judgement.outcome} {judgement.failed}/{judgement.played}: {judgement.reason}"]
     for violation in judgement.violations:
         lines += [violation.what, f"  expected: {violation.expected}", f"  actual:   {violation.actual}"]
         lines += [f"  transcript line {violation.seq}"] if violation.seq else []

@@ -49,6 +49,9 @@ class Requirement(BaseModel):
     group: str = ""
     check: str | None = None
     exclusion: str | None = None
+    direct: bool = Field(
+        default=False, description="holds for any MCP server: asked of the upstream alone before blaming"
+    )
     sweep: bool = Field(default=False, description="also judged over the whole run at its end")
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ class Results:
         self._started = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / "verdicts.jsonl").open("w", encoding="utf-8")
+        self.stale: list[str] = []
         self.done = 0
         self.expected = 0
 
@@ -51,14 +52,18 @@ class Results:
         self._judged.setdefault(judgement["requirement"], []).append(judgement)
         self._write("judgement", **judgement)
 
-    def finish(self, *, stopped: str | None, timing: list[dict[str, Any]]) -> None:
-        """Write the footer: the outcome of every requirement of the registry."""
+    def finish(self, *, stopped: str | None, timing: list[dict[str, Any]], narrowed: bool = False) -> None:
+        """Write the footer: the outcome of every requirement of the registry, and expectations that came to nothing."""
+        judged = (judgement for judgements in self._judged.values() for judgement in judgements)
+        if not stopped:
+            self.stale = [str(entry) for entry in self._run.expectations.stale(judged, narrowed=narrowed)]
         self._write(
             "footer",
             outcomes={identifier: outcome.value for identifier, outcome in self.outcomes().items()},
             totals=self.totals(),
             seconds=round(time.monotonic() - self._started, 2),
             stopped=stopped,
+            stale=self.stale,
             # Of several worlds (xdist) the slowest counts.
             timing={
                 what: max(e["seconds"] for e in timing if e["what"] == what) for what in {e["what"] for e in timing}
@@ -86,9 +91,11 @@ class Results:
 
     @property
     def red(self) -> bool:
-        """True when a selected requirement failed, could not be tested, or found nothing to judge."""
+        """True when a selected requirement is anything but in order, or an expectation is stale."""
         outcomes = self.outcomes()
-        return any(outcomes[name] in {*RED, Outcome.NOT_OBSERVED, Outcome.HARNESS_ERROR} for name in self._selected)
+        return bool(self.stale) or any(
+            outcomes[name] in {*RED, Outcome.NOT_OBSERVED, Outcome.HARNESS_ERROR} for name in self._selected
+        )
 
     def _write(self, kind: str, **facts: Any) -> None:
         self._file.write(json.dumps({"kind": kind, **facts}, ensure_ascii=False) + "\n")

@@ -1,6 +1,7 @@
 """One run: the bench, brought up for the first scenario that needs it, each scenario's traffic, and its judgement."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -8,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from conformance import judging, smoke
-from conformance.features import Claims, claims_of
+from conformance.expectations import Expectations
+from conformance.features import Claims, can_go_direct, claims_of
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts, Transcript
-from conformance.verdict import Judgement, Outcome
+from conformance.verdict import RED, Judgement, Outcome
 from fixtures import sheet as sheets
-from fixtures.bench import Bench, PrerequisiteError, Scenario, standing
+from fixtures.bench import Bench, standing
 from fixtures.errors import BenchError
 from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
+from fixtures.scenario import PrerequisiteError, Scenario
 
 Traffic = Callable[[Scenario], Awaitable[None]]
 SCENARIO_SECONDS = 60.0
+SLOW_SECONDS = 10.0  # a failing scenario that took longer is not played again
 SWEEP = "end-of-run sweep"
 
 
@@ -30,6 +34,7 @@ class Played:
     transcript: Transcript
     outcome: Outcome | None = None
     reason: str = ""
+    seconds: float = 0.0
 
 
 @dataclass
@@ -41,6 +46,9 @@ class Run:
     registry: Registry
     sheet_path: Path | None = None
     transcript_name: str = "transcript.jsonl"
+    expectations: Expectations = field(default_factory=Expectations)
+    plays_of_failures: int = 3
+    direct_first: bool = False
     target: targets.Target = field(init=False)
     claims: Claims = field(init=False)
 
@@ -55,7 +63,8 @@ class Run:
         self._stack = ExitStack()
         self._bench: Bench | None = None
         self._broken: BenchError | None = None
-        self._played: dict[str, Played] = {}
+        self._plays: dict[str, list[Played]] = {}
+        self._past_the_gateway: list[Transcript] = []
         self._told: dict[str, set[int | None]] = {}
         self.events: list[Event] = []
         self.facts = Facts()
@@ -94,22 +103,61 @@ class Run:
     # -- scenarios
 
     def judge(self, scenario: str, params: Mapping[str, Any], traffic: Traffic, requirement: Requirement) -> Judgement:
-        """Judge one requirement on a scenario, playing it unless that has been done."""
-        if scenario not in self._played:
-            self._played[scenario] = self._play(scenario, dict(params), traffic)
-        played = self._played[scenario]
+        """Judge one requirement on a scenario, playing it unless that has been done.
+
+        A failure is played again, never to make it green but to say how steady it is; where the requirement holds for any
+        MCP server, the upstream alone is asked as well, and what fails there is not the gateway's.
+        """
+        skip = self.expectations.skip(requirement.id, scenario)
+        if skip:
+            return Judgement(requirement.id, scenario, Outcome.SKIPPED, reason=f"{skip.reason} ({skip.link})")
+        plays = self._plays.setdefault(scenario, [])
+
+        def play(number: int, *, direct: bool = False) -> Judgement:
+            if direct:
+                return self._judged(scenario, self._play(scenario, dict(params), traffic, direct=True), requirement)
+            if len(plays) == number:
+                plays.append(self._play(scenario, dict(params), traffic))
+            return self._judged(scenario, plays[number], requirement)
+
+        judgement = play(0)
+        may_blame = requirement.direct and can_go_direct(params)
+        if may_blame and (self.direct_first or judgement.outcome is Outcome.FAIL):
+            alone = play(0, direct=True)
+            if alone.outcome is Outcome.FAIL:
+                reason = f"fails without the gateway as well, so it is not the gateway's: {alone.reason}"
+                return replace(alone, outcome=Outcome.HARNESS_ERROR, reason=reason)
+        if judgement.outcome in RED:
+            judgement = self._classified(judgement, plays[0], play)
+            known = self.expectations.failure(requirement.id, scenario)
+            if known:
+                reason = f"{judgement.reason}; expected: {known.reason} ({known.link})"
+                return replace(judgement, outcome=Outcome.KNOWN_FAILURE, reason=reason)
+        return judgement
+
+    def _classified(self, first: Judgement, played: Played, play: Callable[[int], Judgement]) -> Judgement:
+        """The first judgement, with how often it came out the same."""
+        if played.seconds > SLOW_SECONDS:
+            return first  # a gateway that hangs has been given its chance
+        again = [play(number) for number in range(1, self.plays_of_failures)]
+        failed = 1 + sum(judgement.outcome in RED for judgement in again)
+        classified = replace(first, failed=failed, played=1 + len(again))
+        return replace(classified, reason=f"unstable: {first.reason}") if classified.unstable else classified
+
+    def _judged(self, scenario: str, played: Played, requirement: Requirement) -> Judgement:
         judgement = self.judge_transcript(scenario, played.transcript, requirement)
         if played.outcome and judgement.outcome is not Outcome.FAIL:
             # What went wrong before the scenario broke off is a finding all the same; everything else stays open.
-            return Judgement(requirement.id, scenario, played.outcome, reason=played.reason)
+            failed = int(played.outcome in RED)
+            return Judgement(requirement.id, scenario, played.outcome, reason=played.reason, failed=failed)
         return judgement
 
-    def _play(self, name: str, params: dict[str, Any], traffic: Traffic) -> Played:
+    def _play(self, name: str, params: dict[str, Any], traffic: Traffic, *, direct: bool = False) -> Played:
         bench = self.bench()
-        begin = len(self.events)
+        begin, started = len(self.events), time.monotonic()
 
         async def play() -> None:
-            async with bench.scenario(name, params) as scenario, asyncio.timeout(SCENARIO_SECONDS):
+            async with bench.scenario(name, params, direct=direct) as scenario, asyncio.timeout(SCENARIO_SECONDS):
                 await traffic(scenario)
 
         outcome, reason = None, ""
@@ -123,7 +171,10 @@ class Run:
             outcome, reason = Outcome.UNTESTABLE, f"the scenario did not end within {SCENARIO_SECONDS:g} s"
         except Exception as error:  # noqa: BLE001 - whatever a scenario trips over is ours, and the run goes on
             outcome, reason = Outcome.HARNESS_ERROR, judging.described(error)
-        return Played(Transcript(self.events[begin:], self.facts), outcome, bench.secrets.redact(reason))
+        transcript = Transcript(self.events[begin:], self.facts, direct=direct)
+        if direct:
+            self._past_the_gateway.append(transcript)
+        return Played(transcript, outcome, bench.secrets.redact(reason), time.monotonic() - started)
 
     def judge_transcript(self, scenario: str, transcript: Transcript, requirement: Requirement) -> Judgement:
         """Have a requirement's check look at a transcript; what it finds wrong is remembered for the sweep."""
@@ -135,7 +186,8 @@ class Run:
 
     def sweep(self, requirements: set[str]) -> list[Judgement]:
         """Judge again, over everything that was recorded, what must never have happened; only what is new is told."""
-        whole = Transcript(self.events, self.facts)
+        apart = {event["seq"] for transcript in self._past_the_gateway for event in transcript.events}
+        whole = Transcript((event for event in self.events if event["seq"] not in apart), self.facts)
         found = []
         for requirement in self.registry.all():
             if not requirement.sweep or requirement.id not in requirements or self.not_claimed(requirement):

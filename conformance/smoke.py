@@ -9,7 +9,7 @@ from fixtures.errors import BenchError
 
 async def test(bench: Bench, claims: Claims) -> None:
     """Raise BenchError with one sentence unless a valid call comes back right and its nonce is seen on both legs."""
-    principal, server = _first(claims)
+    principal, server = _first(bench, claims)
     revision = claims.revisions[-1]
     async with bench.scenario("smoke", {"principal": principal, "server": server, "revision": revision}) as scenario:
         client = await scenario.client(principal, server, revision)
@@ -25,7 +25,7 @@ async def test(bench: Bench, claims: Claims) -> None:
             )
 
 
-def _first(claims: Claims) -> tuple[str, str]:
+def _first(bench: Bench, claims: Claims) -> tuple[str, str]:
     """The simplest claimed combination of a caller and a server."""
     for model in ("none", "static", "passthrough"):
         for kind in ("user", "virtual-account", "external"):
@@ -35,16 +35,21 @@ def _first(claims: Claims) -> tuple[str, str]:
                 principal = next(name for name, who in standard.PRINCIPALS.items() if who.kind == kind)
                 return principal, next(name for name, up in standard.UPSTREAMS.items() if up.model == model)
     raise BenchError(
-        "the claims leave nothing to start with: claim at least one caller (caller.user, caller.virtual-account or "
-        "caller.external) and one kind of upstream (upstream.none, upstream.static or upstream.passthrough)"
+        f"{bench.target.path}: the claims leave nothing to start with: claim at least one caller (caller.user, "
+        "caller.virtual-account or caller.external) and one kind of upstream (upstream.none, upstream.static or "
+        "upstream.passthrough)"
     )
 
 
 def _explain(bench: Bench, answer: Answer, doing: str) -> None:
     if answer.succeeded:
         return
+    raise BenchError(bench.secrets.redact(f"smoke failed: {doing} {_outcome(bench, answer)}{_advice(bench)}"))
+
+
+def _outcome(bench: Bench, answer: Answer) -> str:
     if answer.status == 0:
-        raise BenchError(f"smoke failed: {doing} got no answer ({answer.error_text}); is the gateway there?")
+        return f"got no answer ({answer.error_text}); is the gateway there?"
     kind = answer.header("content-type") or "no content type"
     hint = {
         401: "the gateway does not accept the token that the setup sheet gives this caller",
@@ -54,6 +59,10 @@ def _explain(bench: Bench, answer: Answer, doing: str) -> None:
     if 300 <= answer.status < 400:
         hint = f"it redirects to {answer.header('location')}; give the final address in [endpoints]"
     text = bench.secrets.redact(" ".join(answer.body.split()))[:160]
-    raise BenchError(
-        f"smoke failed: {doing} answered {answer.status} ({kind}): {hint}; the body begins: {text or 'nothing'}"
-    )
+    return f"answered {answer.status} ({kind}): {hint}; the body begins: {text or 'nothing'}"
+
+
+def _advice(bench: Bench) -> str:
+    if bench.world.stored or bench.target.descriptor.launch or bench.target.descriptor.adapter:
+        return ""
+    return "; a gateway that already runs must be judged with --sheet, the setup sheet that it was configured from"

@@ -6,7 +6,7 @@ A transcript is a list of events as the recorder wrote them (see `fixtures.recor
 import base64
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,21 @@ class Exchange:
         )
 
     @property
+    def structured(self) -> dict[str, Any]:
+        """A tool's structured content; empty when the answer holds none."""
+        result = self.answer.get("result")
+        content = result.get("structuredContent") if isinstance(result, dict) else None
+        return content if isinstance(content, dict) else {}
+
+    @property
+    def parts(self) -> Headers:
+        """Everything that was sent, piece by piece, with where it stood."""
+        return [*self.request_headers, ("URL", self.target), ("body", self.request_body)]
+
+    @property
     def request_text(self) -> str:
         """Everything that was sent, for searching."""
-        heads = "\n".join(f"{name}: {value}" for name, value in self.request_headers)
-        return f"{self.method} {self.target}\n{heads}\n\n{self.request_body}"
+        return "\n".join(f"{where}: {text}" for where, text in self.parts)
 
     @property
     def response_text(self) -> str:
@@ -163,9 +174,10 @@ class Facts:
 class Transcript:
     """The events of one scenario, or of a whole run, with the facts that they are to be read by."""
 
-    def __init__(self, events: Iterable[Event], facts: Facts) -> None:
+    def __init__(self, events: Iterable[Event], facts: Facts, *, direct: bool = False) -> None:
         self.events = list(events)
         self.facts = facts
+        self.direct = direct  # a scenario that was played against the upstream alone
 
     @cached_property
     def exchanges(self) -> dict[str, Exchange]:
@@ -184,8 +196,12 @@ class Transcript:
 
     @property
     def client(self) -> list[Exchange]:
-        """What MCP clients sent to the gateway (the robot's browser and requests past the gateway left out)."""
-        return [exchange for exchange in self.leg("client") if exchange.tags.get("client") not in ("browser", "direct")]
+        """What MCP clients sent to the gateway (the robot's browser left out), or past it where that was the point."""
+        return [
+            exchange
+            for exchange in self.leg("client")
+            if exchange.tags.get("client") != "browser" and (exchange.tags.get("client") == "direct") == self.direct
+        ]
 
     @property
     def upstream(self) -> list[Exchange]:
@@ -224,23 +240,32 @@ class Transcript:
         return callers
 
     def caller_of(self, exchange: Exchange) -> str | None:
-        """On whose behalf an upstream request was made: by nonce, by session, or because nobody else was there."""
+        """On whose behalf an upstream request was made, by its nonce or its session.
+
+        None for what a gateway does of its own accord (health checks, discovery, closing sessions of an hour ago).
+        Who else was there at the time proves nothing, not even that nobody else was.
+        """
         caller = self._caller_by_nonce.get(exchange.nonce or "")
-        if caller:
+        sessions = exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id")
+        if caller or not sessions:
             return caller
-        for session in exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id"):
-            if (exchange.node, session) in self._caller_by_session:
-                return self._caller_by_session[exchange.node, session]
-        present = {x.tags["principal"] for x in self.client if x.tags.get("principal")}
-        return next(iter(present)) if len(present) == 1 else None
+        return self._caller_by_session.get((exchange.node, sessions[0]))
+
+    def labels(self, text: str, *categories: str) -> list[str]:
+        """Secrets of this run that can be read from a text (of these classes, if any are named).
+
+        Guillemets are also just punctuation: what was never announced as a secret is none.
+        """
+        known = self.facts.secrets
+        return [
+            label
+            for label in labels_in(text)
+            if label in known and (not categories or known[label].category in categories)
+        ]
 
     def owners(self, text: str) -> set[str]:
         """Owners of the secrets that can be read from a text."""
-        return {
-            owner
-            for label in labels_in(text)
-            if label in self.facts.secrets and (owner := self.facts.secrets[label].owner)
-        }
+        return {owner for label in self.labels(text) if (owner := self.facts.secrets[label].owner)}
 
 
 def _pairs(headers: list[list[str]]) -> Headers:
@@ -253,20 +278,7 @@ def _body(event: Event) -> str:
     return str(event.get("body", ""))
 
 
-_REQUEST = {
-    "seq",
-    "t",
-    "leg",
-    "node",
-    "kind",
-    "exchange",
-    "connection",
-    "method",
-    "target",
-    "headers",
-    "body",
-    "body_base64",
-}
+_NO_TAGS = {"kind", "exchange", "headers", "body", "body_base64", *(field.name for field in fields(Exchange))}
 
 
 def _exchange(event: Event) -> Exchange:
@@ -281,7 +293,7 @@ def _exchange(event: Event) -> Exchange:
         request_headers=_pairs(event["headers"]),
         request_body=_body(event),
         connection=event.get("connection"),
-        tags={key: value for key, value in event.items() if key not in _REQUEST},
+        tags={key: value for key, value in event.items() if key not in _NO_TAGS},
     )
 
 

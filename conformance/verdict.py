@@ -13,10 +13,12 @@ class Outcome(StrEnum):
     HARNESS_ERROR = "harness-error"  # our fault, never the gateway's
     FAIL = "fail"
     UNTESTABLE = "untestable"  # a prerequisite failed; counts as a failure
+    KNOWN_FAILURE = "known-failure"  # a failure that the expectations file knows, with a reason and a link
     WARN = "warn"  # a SHOULD that is not met
     DEVIATION = "deviation"  # broken on purpose, and said so
     PASS = "pass"  # noqa: S105 - an outcome, not a password
     NOT_OBSERVED = "not-observed"  # nothing to judge; never green
+    SKIPPED = "skipped"  # the expectations file says not to judge it, with a reason and a link
     NOT_APPLICABLE = "not-applicable"  # needs a feature that is not claimed
     EXCLUDED = "excluded"  # the registry says why it cannot be checked
 
@@ -57,6 +59,7 @@ class Judge:
     subjects: int = 0
     violations: list[Violation] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def saw(self, count: int = 1) -> None:
         """Something was examined."""
@@ -74,6 +77,10 @@ class Judge:
         """Something could not be examined because what it needs did not work."""
         self.obstacles.append(reason)
 
+    def remarked(self, what: str) -> None:
+        """Something worth telling that is neither right nor wrong."""
+        self.remarks.append(what)
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -85,6 +92,14 @@ class Judgement:
     subjects: int = 0
     violations: tuple[Violation, ...] = ()
     reason: str = ""
+    remarks: tuple[str, ...] = ()
+    failed: int = 0  # of so many plays of the scenario ...
+    played: int = 1  # ... with this requirement judged on each
+
+    @property
+    def unstable(self) -> bool:
+        """Failed sometimes: red all the same, and worth knowing."""
+        return 0 < self.failed < self.played
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form, of plain types only (xdist carries nothing else)."""

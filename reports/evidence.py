@@ -98,6 +98,7 @@ class Transcript:
         self.events: dict[int, Event] = {}
         self.exchanges: dict[str, Exchange] = {}
         self.world: Event = {}
+        self.labels: set[str] = set()
         self.timings: dict[str, float] = {}
         self.seconds = 0.0
         self.complete = False
@@ -130,6 +131,8 @@ class Transcript:
             self._spans[event["scenario"]][1] = event["seq"]
         elif kind == "world":
             self.world = event["sheet"]
+        elif kind == "secret":
+            self.labels.add(event["label"])
         elif kind == "timing":
             self.timings[event["what"]] = float(event["seconds"])
         elif kind == "footer":
@@ -166,9 +169,10 @@ class Evidence:
 
     @property
     def names(self) -> dict[str, set[str]]:
-        """What is called how in this world: `principal` and `server` names."""
+        """What is called how in this world: names of credentials (labels), principals and servers."""
         worlds = [transcript.world for transcript in self.transcripts]
         return {
+            "credential": {label for transcript in self.transcripts for label in transcript.labels if ":" in label},
             "principal": _keys(worlds, "principals"),
             "server": _keys(worlds, "upstreams") | _keys(worlds, "virtual_servers"),
         }

@@ -1,5 +1,6 @@
 """From a line of the transcript to the exchange that it stands in, both sides of the gateway included."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,7 +9,8 @@ from reports.evidence import Event, Exchange, Transcript
 from reports.text import shorten
 
 MOST = 60  # messages that one exchange in a report has at most
-_OUR_AGENTS = {"gatebench-browser": "browser", "gatebench-harness": "bench"}
+# The User-Agent by which an identity provider can tell our own requests from the gateway's.
+_OUR_AGENT = re.compile(r"gatebench-(?:(browser|harness)|upstream/([\w-]+))")
 
 Message = dict[str, Any]
 
@@ -71,15 +73,17 @@ def _parts(
         for part in transcript.of_scenario(scenario):
             mine = client.nonce is not None and part.nonce == client.nonce
             meanwhile = client.begins <= part.begins <= client.ends and (part.nonce is None or part.nonce not in others)
-            if part.leg != "client" and (mine or meanwhile) and _agent(part) != "bench":
+            if part.leg != "client" and (mine or meanwhile) and _ours(part) is None:
                 chosen.append(part)
     return sorted({id(part): part for part in chosen}.values(), key=lambda part: part.begins)
 
 
-def _agent(exchange: Exchange) -> str | None:
+def _ours(exchange: Exchange) -> str | None:
+    """Who of us sent a request to an identity provider: `browser`, `harness`, an upstream; None: the gateway did."""
     for name, value in exchange.request.get("headers", []):
-        if name.lower() == "user-agent":
-            return _OUR_AGENTS.get(value)
+        found = _OUR_AGENT.fullmatch(value) if name.lower() == "user-agent" and exchange.leg == "idp" else None
+        if found:
+            return found[1] or found[2]
     return None
 
 
@@ -89,7 +93,7 @@ def _ends(exchange: Exchange, client: Exchange | None) -> tuple[str, str]:
     if exchange.leg == "client":
         return "client", "gateway"
     direct = client is not None and client.tags.get("client") == "direct"
-    return (_agent(exchange) or ("client" if direct else "gateway")), node
+    return (_ours(exchange) or ("client" if direct else "gateway")), node
 
 
 def _messages(exchange: Exchange, client: Exchange | None, start: float) -> list[Message]:
@@ -102,7 +106,7 @@ def _messages(exchange: Exchange, client: Exchange | None, start: float) -> list
         "kind": "request",
         "from": sender,
         "to": receiver,
-        "summary": messages.request_summary(exchange),
+        "summary": ("" if sender in ("client", "gateway") else f"{sender}: ") + messages.request_summary(exchange),
         "status": None,
         "headers": messages.telling_headers(request),
         "body": messages.excerpt(request.get("body")),
@@ -113,7 +117,8 @@ def _messages(exchange: Exchange, client: Exchange | None, start: float) -> list
         return [asked]
     answered = {
         "line": answer["seq"],
-        "offset_ms": _offset(answer, start),
+        # An answer is there when its last piece is, which for a stream is long after its head.
+        "offset_ms": _offset(exchange.chunks[-1] if exchange.chunks else answer, start),
         "leg": exchange.leg,
         "kind": "answer" if response else "no-answer",
         "from": receiver,

@@ -46,7 +46,7 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 def collect(
-    judgements: Iterable[Event], requirements: Iterable[Event], evidence: Evidence, target: str
+    judgements: list[Event], requirements: list[Event], evidence: Evidence, target: str
 ) -> list[dict[str, Any]]:
     """All findings, worst first, each once, with its evidence."""
     causes = Causes(evidence.names)
@@ -62,7 +62,8 @@ def collect(
     commands = Commands(target, judgements)
     found = [_finding(key, group, evidence, causes, commands) for key, group in groups.items()]
     found += [_silent(name) for name in sorted(unobserved - {requirement for requirement, _, _ in groups})]
-    return sorted(found, key=lambda finding: FINDINGS.index(finding["outcome"]))
+    place = {requirement["id"]: number for number, requirement in enumerate(requirements)}
+    return sorted(found, key=lambda f: (FINDINGS.index(f["outcome"]), place.get(f["requirement"], -1)))
 
 
 def _finding(

@@ -13,6 +13,7 @@ _LEFT = 12  # marker and milliseconds
 _RIGHT = 13  # who stands at the far end of an arrow
 _NARROWEST = 18  # a lane that still can say something
 _HEADERS = 4  # header lines under a message
+_MOST = 24  # messages that are drawn
 
 _ASCII = str.maketrans({"│": "|", "─": "-", "▶": ">", "◀": "<", "…": "~", "«": "<", "»": ">"})
 
@@ -41,6 +42,7 @@ class _Drawing:
         self._exchange = exchange
         ends = {name for message in exchange["messages"] for name in (message["from"], message["to"])}
         self._far = sorted(ends - {"client", "gateway"})
+        self._told: set[tuple[bool, str, str]] = set()
         room = max(width - _LEFT - _RIGHT - 3, 2 * _NARROWEST)
         # With nothing to show on the far side, the near one gets its place.
         self._near_width = room // 2 if self._far else room - _NARROWEST
@@ -53,10 +55,15 @@ class _Drawing:
         far = shorten(", ".join(self._far) or "nothing here", _RIGHT)
         heads = f"{client:{self._near_width + 1}}{'gateway':{self._far_width + 1}}{far}"
         yield Row(f"{'ms':>{_LEFT - 2}}  {heads}", faint=True)
-        for message in self._exchange["messages"]:
+        messages = self._exchange["messages"]
+        guilty = next((number for number, message in enumerate(messages) if message["guilty"]), 0)
+        start = max(min(guilty - _MOST // 2, len(messages) - _MOST), 0)
+        drawn = messages[start : start + _MOST]
+        for message in drawn:
             yield from self._message(message)
-        if self._exchange["omitted"]:
-            yield Row(f"{'':{_LEFT}}… {self._exchange['omitted']} more messages in the transcript", faint=True)
+        left_out = self._exchange["omitted"] + len(messages) - len(drawn)
+        if left_out:
+            yield Row(f"{'':{_LEFT}}… {left_out} more messages before and after, in the transcript", faint=True)
 
     def _message(self, message: Mapping[str, Any]) -> Iterator[Row]:
         guilty = bool(message["guilty"])
@@ -71,9 +78,19 @@ class _Drawing:
         width = self._near_width if near else self._far_width
         arrow = _arrow(shorten(message["summary"], width - 4), width, right=asked)
         yield Row(self._lanes(start, arrow, near=near, far=far), guilty)
-        for name, value in message["headers"][:_HEADERS]:
+        for name, value in self._news(message, near=near)[:_HEADERS]:
             text = f" {shorten(f'{name}: {value}', width - 2)}"
             yield Row(self._lanes(" " * _LEFT, f"{text:{width}}", near=near, far=""), guilty, faint=not guilty)
+
+    def _news(self, message: Mapping[str, Any], *, near: bool) -> list[list[str]]:
+        """Headers worth a line: those of the guilty message, and what this lane has not shown yet."""
+        found = []
+        for name, value in message["headers"]:
+            fact = (near, name.lower(), value)
+            if message["guilty"] or fact not in self._told:
+                found.append([name, value])
+            self._told.add(fact)
+        return found
 
     def _lanes(self, start: str, content: str, *, near: bool, far: str) -> str:
         left = content if near else " " * self._near_width

@@ -70,6 +70,18 @@ def blocks(findings: Iterable[Finding]) -> list[Block]:
     return list(merged.values())
 
 
+def _chosen(found: list[Block], number: int) -> list[Block]:
+    """The blocks to explain: of each requirement its first before the second of any; declared deviations are not."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for place, block in enumerate(found):
+        if block.scenarios and block.first["outcome"] != "deviation":
+            requirement = block.requirements[0]
+            seen[requirement] = seen.get(requirement, 0) + 1
+            ranked.append((seen[requirement] > 1, place))
+    return [found[place] for place in sorted(place for _, place in sorted(ranked)[:number])]
+
+
 class _Printer:
     def __init__(self, report: Mapping[str, Any], stream: TextIO, width: int | None) -> None:
         self._report = report
@@ -94,7 +106,7 @@ class _Printer:
         """Heading, counts, findings, conclusion."""
         self._heading()
         found = blocks(self._report["findings"])
-        explained = [block for block in found if block.first["outcome"] != "deviation"][:in_full]
+        explained = _chosen(found, in_full)
         for block in explained:
             self._explain(block)
         self._list([block for block in found if block not in explained])
@@ -184,16 +196,11 @@ class _Printer:
         """Counts, what they come to, and how long it took."""
         report = self._report
         self._console.print()
-        counts = Text("  ")
-        counts.append(f"{counted(report['registry']['size'], 'requirement')}: ")
-        for number, (outcome, count) in enumerate((o, c) for o, c in report["totals"].items() if c):
-            counts.append("  " if number else "").append(f"{count} {outcome}", _STYLES.get(outcome, ""))
+        counts = Text(f"  {counted(report['registry']['size'], 'requirement')}:")
+        for outcome, count in _counts(report).items():
+            counts.append("  ").append(f"{count} {outcome}", _STYLES.get(outcome, ""))
         self._console.print(counts)
-        done = report["judged"]["done"]
-        skipped = report["registry"]["size"] - report["selected"]
-        remark = f"; {counted(skipped, 'requirement')} not selected" if skipped else ""
-        self._say(f"{counted(done, 'judgement')}{remark}", indent=2)
-        self._say(_times(report["timings"]), indent=2)
+        self._say(f"{counted(report['judged']['done'], 'judgement')}, {_times(report['timings'])}", indent=2)
         if report["incomplete_reason"]:
             self._say(f"NOT COMPLETE: {report['incomplete_reason']}", indent=2, style="bold red")
         green = report["conclusion"] == "conformant"
@@ -227,6 +234,14 @@ class _Printer:
 
     def _fit(self, text: str) -> str:
         return lanes.to_ascii(text) if self._ascii else text
+
+
+def _counts(report: Mapping[str, Any]) -> dict[str, int]:
+    """Requirements by outcome, those that were not selected apart."""
+    counts = dict(report["totals"])
+    apart = sum(r["outcome"] == "not-observed" and not r["selected"] for r in report["requirements"])
+    counts["not-observed"] -= apart
+    return {outcome: count for outcome, count in (counts | {"not selected": apart}).items() if count}
 
 
 def verdict(report: Mapping[str, Any]) -> str:

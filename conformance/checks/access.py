@@ -1,6 +1,6 @@
 """Checks of access.toml: who may use which server."""
 
-from conformance.checks.probes import outcome_of, probes, reach_nothing, refused
+from conformance.checks.probes import accepted, outcome_of, probes, reach_nothing, refused
 from conformance.transcript import Transcript
 from conformance.verdict import Judge
 
@@ -16,12 +16,14 @@ def no_access_is_denied(judge: Judge, transcript: Transcript) -> None:
 
 def denied_requests_reach_no_upstream(judge: Judge, transcript: Transcript) -> None:
     """ACC-002."""
-    reach_nothing(judge, transcript, {DENIED})
+    reach_nothing(judge, transcript, DENIED)
 
 
 def grants_take_effect(judge: Judge, transcript: Transcript) -> None:
     """ACC-003: `granted` probes must be accepted, `denied` ones around them refused."""
     for probe in probes(transcript, GRANTED, {"access granted now"}):
+        if not accepted(judge, transcript, probe):
+            continue
         judge.saw()
         if not probe.attempt.succeeded:
             judge.violated(

@@ -19,16 +19,10 @@ def no_token_is_refused(judge: Judge, transcript: Transcript) -> None:
 
 
 def unknown_tokens_are_refused(judge: Judge, transcript: Transcript) -> None:
-    """AUTH-002."""
-    _refused(
-        judge,
-        transcript,
-        "an unknown token",
-        "an empty token",
-        "another scheme",
-        "a JWT-shaped garbage token",
-        "two tokens",
-    )
+    """AUTH-002: a header that is no credential at all may also be called a bad request (RFC 6750 section 3.1)."""
+    _refused(judge, transcript, "an unknown token", "another scheme", "a JWT-shaped garbage token")
+    malformed = [*transcript.facts.dialect("unauthenticated"), 400]
+    refused(judge, transcript, UNAUTHENTICATED, malformed, {"an empty token"})
 
 
 def lifetimes_are_checked(judge: Judge, transcript: Transcript) -> None:
@@ -58,7 +52,7 @@ def external_callers_are_known(judge: Judge, transcript: Transcript) -> None:
     for exchange in transcript.client:
         if kinds.get(exchange.tags.get("principal", "")) == "external" and exchange.tool:
             judge.saw()
-            if exchange.status in (401, 403):
+            if not exchange.succeeded:
                 judge.violated(
                     f"the valid JWT of {exchange.tags['principal']} was refused at {exchange.tags['server']}",
                     expected="accepted: the issuer is trusted and the subject has access",
@@ -83,7 +77,7 @@ def every_request_is_authenticated(judge: Judge, transcript: Transcript) -> None
     )
 
 
-CHALLENGE = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+(\s|$)")
+CHALLENGE = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+([\s,]|$)")
 
 
 def refusals_carry_a_challenge(judge: Judge, transcript: Transcript) -> None:
@@ -104,4 +98,4 @@ def refusals_carry_a_challenge(judge: Judge, transcript: Transcript) -> None:
 
 def refused_tokens_reach_no_upstream(judge: Judge, transcript: Transcript) -> None:
     """AUTH-010."""
-    reach_nothing(judge, transcript, {UNAUTHENTICATED})
+    reach_nothing(judge, transcript, UNAUTHENTICATED)

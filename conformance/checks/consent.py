@@ -1,13 +1,13 @@
 """Checks of consent.toml: the way to a user's own token."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from conformance.checks.probes import Probe, outcome_of, probes
+from conformance.checks.probes import Probe, consent_urls, outcome_of, probes
 from conformance.transcript import Event, Exchange, Transcript
 from conformance.verdict import Judge
-from fixtures.clients.guide import urls_in
 
 
 def _observed(transcript: Transcript, what: str) -> Iterator[Event]:
@@ -56,7 +56,7 @@ def _not_parseable(exchange: Exchange, missing: int) -> str | None:
         return f"the id is {exchange.answer.get('id')!r}"
     if not isinstance(data, str) or "\n" in data:
         return "data is not a single-line string"
-    urls = urls_in(data)
+    urls = consent_urls(exchange)
     if len(urls) != missing or any(" " in url or not urlsplit(url).netloc for url in urls):
         return f"data leads to {len(urls)} URL(s)"
     return None
@@ -66,7 +66,7 @@ def only_missing_consents_are_asked_for(judge: Judge, transcript: Transcript) ->
     """CONS-003: the number of URLs, and the authorization servers that following them leads to."""
     for probe in probes(transcript, "consent"):
         judge.saw()
-        urls = urls_in(_data(probe.attempt))
+        urls = consent_urls(probe.attempt)
         if len(urls) != int(probe.attribute):
             judge.violated(
                 f"{probe.server} asks for {len(urls)} consent(s) where {probe.attribute} are missing",
@@ -74,11 +74,10 @@ def only_missing_consents_are_asked_for(judge: Judge, transcript: Transcript) ->
                 actual=str(urls),
                 at=probe.attempt,
             )
-    visits = list(_observed(transcript, "consent-visit"))
-    issuers = [_issuer(transcript, note["urls"]) for note in visits]
-    if len(visits) > 1 and len(set(issuers)) != len(issuers):
+    issuers = [_issuer(transcript, note["urls"]) for note in _observed(transcript, "consent-visit")]
+    if None in issuers or len(set(issuers)) != len(issuers):
         judge.violated(
-            "two different consents led to the same authorization server",
+            "different consents did not lead to different authorization servers",
             expected="each member's own authorization server",
             actual=", ".join(str(issuer) for issuer in issuers),
         )
@@ -105,31 +104,35 @@ def authorization_requests_are_sound(judge: Judge, transcript: Transcript) -> No
             continue
         if exchange.method == "GET" and path.endswith("/authorize"):
             judge.saw()
-            _compare(
-                judge, exchange, "authorization request", _fields(query), _wanted(transcript, auth, "code_challenge")
-            )
+            _compare(judge, exchange, "authorization request", _fields(query), _authorization(transcript, auth))
         elif exchange.method == "POST" and path.endswith("/token"):
             fields = _fields(exchange.request_body)
             if fields.get("grant_type") == "authorization_code":
                 judge.saw()
-                _compare(judge, exchange, "redemption of the code", fields, _wanted(transcript, auth, "code_verifier"))
+                _compare(judge, exchange, "redemption of the code", fields, _redemption(transcript, auth, fields))
 
 
 def _fields(query: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
 
-def _wanted(transcript: Transcript, auth: dict[str, Any], pkce: str) -> dict[str, str | None]:
-    """Parameter -> exact value, or None where any will do."""
-    both: dict[str, str | None] = {
-        "redirect_uri": transcript.facts.world["gateway"]["callback_url"],
-        "resource": auth["resource"],
-        pkce: None,
-    }
-    return both | ({"code_challenge_method": "S256", "state": None} if pkce == "code_challenge" else {})
+Wanted = dict[str, str | None]  # parameter -> exact value, or None where any will do
 
 
-def _compare(judge: Judge, at: Exchange, what: str, fields: dict[str, str], wanted: dict[str, str | None]) -> None:
+def _authorization(transcript: Transcript, auth: dict[str, Any]) -> Wanted:
+    callback = transcript.facts.world["gateway"]["callback_url"]
+    exact = {"redirect_uri": callback, "resource": auth["resource"], "code_challenge_method": "S256"}
+    return {**exact, "code_challenge": None, "state": None}
+
+
+def _redemption(transcript: Transcript, auth: dict[str, Any], fields: dict[str, str]) -> Wanted:
+    """OAuth 2.1 has dropped the redirect URI here; it is compared where it is sent."""
+    wanted: Wanted = {"resource": auth["resource"], "code_verifier": None}
+    callback = transcript.facts.world["gateway"]["callback_url"]
+    return {**wanted, "redirect_uri": callback} if "redirect_uri" in fields else wanted
+
+
+def _compare(judge: Judge, at: Exchange, what: str, fields: dict[str, str], wanted: Wanted) -> None:
     for name, value in wanted.items():
         if not fields.get(name) or (value is not None and fields[name] != value):
             judge.violated(
@@ -141,16 +144,15 @@ def _compare(judge: Judge, at: Exchange, what: str, fields: dict[str, str], want
 
 
 def the_retry_after_consent_succeeds(judge: Judge, transcript: Transcript) -> None:
-    """CONS-005."""
-    _granted(judge, transcript, "consent given", "the request after consent still fails")
-
-
-def _granted(judge: Judge, transcript: Transcript, attribute: str, sentence: str) -> None:
-    for probe in probes(transcript, "granted", {attribute}):
+    """CONS-005: the control is the request before consent, which must have been refused."""
+    for probe in probes(transcript, "granted", {"consent given"}):
+        if probe.control.succeeded:
+            judge.blocked(f"{probe.principal} was let in at {probe.server} before any consent")
+            continue
         judge.saw()
         if not probe.attempt.succeeded:
             judge.violated(
-                f"{sentence} ({probe.principal} at {probe.server})",
+                f"the request after consent still fails ({probe.principal} at {probe.server})",
                 expected="the call succeeds",
                 actual=outcome_of(probe.attempt),
                 at=probe.attempt,
@@ -165,33 +167,38 @@ def consent_is_personal(judge: Judge, transcript: Transcript) -> None:
             judge.blocked(f"the call of the user who had consented failed ({outcome_of(probe.control)})")
             continue
         judge.saw()
-        if not urls_in(_data(probe.attempt)) or transcript.landed(probe.attempt.nonce):
-            _let_through(judge, transcript, probe)
+        served = _served(transcript, probe)
+        if served or not consent_urls(probe.attempt):
+            judge.violated(
+                f"{probe.principal}, who has not consented, was not asked at {probe.server}",
+                expected="the consent error, and nothing at the upstream",
+                actual=outcome_of(probe.attempt) + (f"; it reached {served[0].node}" if served else ""),
+                at=served[0] if served else probe.attempt,
+                control=probe.control,
+            )
 
 
-def _let_through(judge: Judge, transcript: Transcript, probe: Probe) -> None:
-    landed = transcript.landed(probe.attempt.nonce)
-    judge.violated(
-        f"{probe.principal}, who has not consented, was not asked at {probe.server}",
-        expected="the consent error, and nothing at the upstream",
-        actual=outcome_of(probe.attempt) + (f"; it reached {landed[0].node}" if landed else ""),
-        at=landed[0] if landed else probe.attempt,
-        control=probe.control,
-    )
+def _served(transcript: Transcript, probe: Probe) -> list[Exchange]:
+    """Where an attempt got in at a per-user upstream, or tried to with a credential. (A bare 401 tells only where to ask.)"""
+    return [
+        x
+        for x in transcript.landed(probe.attempt.nonce)
+        if transcript.facts.auth_model(x.node) == "oauth" and (x.status != 401 or transcript.labels(x.request_text))
+    ]
 
 
 def users_see_their_own_data(judge: Judge, transcript: Transcript) -> None:
     """CONS-007."""
     for call in transcript.client:
-        structured = (call.answer.get("result") or {}).get("structuredContent") or {}
-        if call.rpc_method != "tools/call" or "owner" not in structured:
+        if call.rpc_method != "tools/call" or "owner" not in call.structured:
             continue
         judge.saw()
-        if structured["owner"] != call.tags.get("principal"):
+        principal, owner = call.tags.get("principal"), call.structured["owner"]
+        if owner != principal:
             judge.violated(
-                f"{call.tags.get('principal')} was shown the data of {structured['owner']}",
-                expected=f"the mailbox of {call.tags.get('principal')}",
-                actual=f"the mailbox of {structured['owner']}",
+                f"{principal} was shown the data of {owner}",
+                expected=f"the mailbox of {principal}",
+                actual=f"the mailbox of {owner}",
                 at=call,
             )
 
@@ -203,14 +210,13 @@ def virtual_accounts_are_refused_clearly(judge: Judge, transcript: Transcript) -
             judge.blocked(f"a user's call at {probe.server} failed as well ({outcome_of(probe.control)})")
             continue
         judge.saw()
-        text = probe.attempt.body
         wrong = [
             words
             for words, holds in (
                 ("it succeeded", probe.attempt.succeeded),
-                ("it offers a URL", bool(urls_in(_data(probe.attempt)))),
-                ("it names no way out", not _names_a_way_out(text)),
-                ("it reached the upstream", bool(transcript.landed(probe.attempt.nonce))),
+                ("it offers a URL", bool(consent_urls(probe.attempt))),
+                ("it names no way out", not _names_a_way_out(probe.attempt)),
+                ("it reached the upstream", bool(_served(transcript, probe))),
             )
             if holds
         ]
@@ -224,11 +230,13 @@ def virtual_accounts_are_refused_clearly(judge: Judge, transcript: Transcript) -
             )
 
 
-def _names_a_way_out(text: str) -> bool:
-    lower = text.lower()
-    return any(
-        words in lower for words in ("personal access token", "user token", "user's token", "jwt", "static header")
-    )
+WAYS_OUT = ("personal access token", "user token", "user's token", "jwt", "static header")
+
+
+def _names_a_way_out(exchange: Exchange) -> bool:
+    # Some libraries escape the apostrophe in JSON, so the text is looked at decoded as well.
+    text = exchange.body + json.dumps(exchange.messages, ensure_ascii=False)
+    return any(words in text.lower() for words in WAYS_OUT)
 
 
 def expired_tokens_are_refreshed(judge: Judge, transcript: Transcript) -> None:
@@ -257,12 +265,13 @@ def _token_requests(transcript: Transcript, grant: str) -> list[Exchange]:
 def a_refused_refresh_asks_again(judge: Judge, transcript: Transcript) -> None:
     """CONS-010."""
     for probe in probes(transcript, "asked again"):
-        refused = [x for x in _token_requests(transcript, "refresh_token") if x.status == 400]
+        refreshes = _token_requests(transcript, "refresh_token")
+        refused = [x for x in refreshes if x.status == 400 and x.seq > probe.control.seq]
         if not refused:
             judge.blocked("the gateway never tried to refresh, so nothing was refused")
             continue
         judge.saw()
-        if not urls_in(_data(probe.attempt)):
+        if not consent_urls(probe.attempt):
             judge.violated(
                 f"the refresh for {probe.principal} at {probe.server} was refused, and consent was not asked for again",
                 expected="the consent error with an authorization URL",
@@ -273,14 +282,21 @@ def a_refused_refresh_asks_again(judge: Judge, transcript: Transcript) -> None:
 
 
 def callbacks_need_their_state(judge: Judge, transcript: Transcript) -> None:
-    """CONS-011: seen at the token endpoint: only the one good callback may redeem a code."""
+    """CONS-011: seen at the token endpoint, while the browser is at the callback or, with the code that it brought, later."""
     for note in _observed(transcript, "bad-callback"):
         judge.saw()
-        redeemed = [x for x in _token_requests(transcript, "authorization_code") if note["from"] < x.seq < note["to"]]
-        if redeemed:
-            judge.violated(
-                f"a callback with {note['attribute']} made the gateway redeem a code",
-                expected="an error page, and no request to the token endpoint",
-                actual=f"a token request at {redeemed[0].node}; the page answered {note['status']}",
-                at=redeemed[0],
-            )
+        brought = _codes_brought(transcript, note)
+        for x in _token_requests(transcript, "authorization_code"):
+            late = x.seq > note["from"] and _fields(x.request_body).get("code") in brought
+            if late or note["from"] < x.seq < note["to"]:
+                judge.violated(
+                    f"a callback with {note['attribute']} made the gateway redeem a code",
+                    expected="an error page, and no request to the token endpoint",
+                    actual=f"a token request at {x.node}; the page answered {note['status']}",
+                    at=x,
+                )
+
+
+def _codes_brought(transcript: Transcript, note: Event) -> set[str | None]:
+    visits = [x for x in transcript.leg("client") if note["from"] < x.seq <= note["to"]]
+    return {_fields(urlsplit(x.target).query).get("code") for x in visits} - {None}

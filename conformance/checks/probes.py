@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from conformance.transcript import Exchange, Transcript
 from conformance.verdict import Judge
+from fixtures.clients.guide import urls_in
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,16 @@ class Probe:
 def probes(transcript: Transcript, expect: str, attributes: set[str] | None = None) -> Iterator[Probe]:
     """The probes of a transcript that expect this treatment (and vary one of these attributes)."""
     for note in transcript.notes("probe"):
-        attempt = transcript.exchanges.get(note["attempt"])
-        control = transcript.exchanges.get(note["control"])
-        if note["expect"] != expect or attempt is None or control is None:
-            continue
-        if attributes is None or note["attribute"] in attributes:
+        if note["expect"] == expect and (attributes is None or note["attribute"] in attributes):
+            attempt, control = transcript.exchanges[note["attempt"]], transcript.exchanges[note["control"]]
             yield Probe(expect, note["attribute"], note["server"], note["principal"], attempt, control)
 
 
 def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
     """The positive control: accepted, and seen by an upstream. Without it a refusal proves nothing."""
     control = probe.control
+    if control.status == 405 and control.method in ("GET", "DELETE"):
+        return False  # a gateway need not offer streams, nor let clients end sessions: there is nothing to protect
     if control.status is None or not 200 <= control.status < 300 or (control.rpc and "error" in control.answer):
         judge.blocked(
             f"the control ({control.describe()} as {probe.principal} at {probe.server}) was not accepted either "
@@ -63,21 +63,43 @@ def refused(
             )
 
 
-def reach_nothing(judge: Judge, transcript: Transcript, expects: set[str]) -> None:
-    """No such probe's nonce may ever appear at an upstream. (GET and DELETE carry none; CRED-001 looks for their tokens.)"""
-    for expect in expects:
-        for probe in probes(transcript, expect):
-            if not probe.attempt.rpc or not accepted(judge, transcript, probe):
-                continue
-            judge.saw()
-            for arrival in transcript.landed(probe.attempt.nonce):
-                judge.violated(
-                    f"{probe.attempt.describe()} with {probe.attribute} reached {arrival.node}",
-                    expected="nothing reaches any upstream",
-                    actual=f"{arrival.describe()} arrived at {arrival.node} (gateway answered {probe.attempt.status})",
-                    at=arrival,
-                    control=probe.control,
-                )
+def reach_nothing(judge: Judge, transcript: Transcript, expect: str) -> None:
+    """No such probe's nonce may ever appear at an upstream, as a later fence shows that it would have by now.
+
+    (GET and DELETE carry no nonce; CRED-001 looks for their tokens.)
+    """
+    for probe in probes(transcript, expect):
+        if not probe.attempt.rpc or not accepted(judge, transcript, probe):
+            continue
+        arrivals = transcript.landed(probe.attempt.nonce)
+        if not arrivals and not _fenced(transcript, probe):
+            judge.blocked(
+                f"no later call has reached {probe.server}, so {probe.attempt.describe()} may still be on its way"
+            )
+            continue
+        judge.saw()
+        for arrival in arrivals:
+            judge.violated(
+                f"{probe.attempt.describe()} with {probe.attribute} reached {arrival.node}",
+                expected="nothing reaches any upstream",
+                actual=f"{arrival.describe()} arrived at {arrival.node} (gateway answered {probe.attempt.status})",
+                at=arrival,
+                control=probe.control,
+            )
+
+
+def _fenced(transcript: Transcript, probe: Probe) -> bool:
+    fences = (transcript.exchanges[note["exchange"]] for note in transcript.notes("fence"))
+    return any(
+        fence.seq > probe.attempt.seq and fence.tags["server"] == probe.server and transcript.landed(fence.nonce)
+        for fence in fences
+    )
+
+
+def consent_urls(exchange: Exchange) -> list[str]:
+    """Where an answer asks its reader to go for consent; empty when it asks nothing."""
+    error = exchange.answer.get("error")
+    return urls_in(error.get("data")) if isinstance(error, dict) else []
 
 
 def outcome_of(exchange: Exchange) -> str:

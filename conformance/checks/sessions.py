@@ -4,17 +4,15 @@ from conformance.checks.probes import accepted, outcome_of, probes
 from conformance.transcript import Transcript
 from conformance.verdict import Judge
 
-REFUSALS = (400, 401, 403, 404)
-
 
 def foreign_sessions_are_refused(judge: Judge, transcript: Transcript) -> None:
-    """SES-001."""
+    """SES-001: any 4xx is a refusal. Where the gateway gave no session, there is none to be foreign."""
     for probe in probes(transcript, "foreign session"):
-        if not accepted(judge, transcript, probe):
+        if not probe.attempt.header("mcp-session-id") or not accepted(judge, transcript, probe):
             continue
         judge.saw()
         landed = transcript.landed(probe.attempt.nonce) if probe.attempt.rpc else []
-        if probe.attempt.status not in REFUSALS or landed:
+        if probe.attempt.status is None or not 400 <= probe.attempt.status < 500 or landed:
             judge.violated(
                 f"{probe.attempt.describe()} by {probe.principal} on somebody else's session was let through",
                 expected="a refusal (403 or 404), and nothing at the upstream",

@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from conformance.suite import judged_by, model
-from fixtures.bench import Scenario
 from fixtures.clients import guide
 from fixtures.clients.raw import RawClient, new_nonce
+from fixtures.scenario import Scenario
 from fixtures.standard import REVISIONS, UPSTREAMS
 
 LEAKS = ("CRED-001", "CRED-006", "CRED-008", "CRED-010", "CRED-011", "CRED-013")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from conformance.suite import judged_by, legacy, model
-from fixtures.bench import Scenario
 from fixtures.clients.raw import RawClient
+from fixtures.scenario import Scenario
 from fixtures.standard import REVISIONS
 
 CALLERS_AND_SERVERS = [

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from conformance.suite import judged_by
-from fixtures.bench import Scenario
 from fixtures.clients.raw import Answer, RawClient
 from fixtures.mint import MUTATIONS
+from fixtures.scenario import Scenario
 from fixtures.standard import LEGACY_REVISIONS, REVISIONS
 
 ALWAYS = ("AUTH-009", "AUTH-010", "CRED-001", "CRED-011")

@@ -3,9 +3,9 @@
 import pytest
 
 from conformance.suite import judged_by
-from fixtures.bench import Scenario
 from fixtures.clients import guide
 from fixtures.clients.raw import new_nonce
+from fixtures.scenario import Scenario
 
 
 @judged_by("END-004", "CRED-001", "CRED-006", "CRED-008")

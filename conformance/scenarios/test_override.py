@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.suite import judged_by
-from fixtures.bench import Scenario
+from fixtures.scenario import Scenario
 from fixtures.standard import REVISIONS
 
 LEAKS = ("OVR-005", "CRED-001", "CRED-010", "CRED-011")

@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.suite import judged_by
-from fixtures.bench import Scenario
+from fixtures.scenario import Scenario
 from fixtures.standard import LEGACY_REVISIONS
 
 

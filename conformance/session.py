@@ -1,0 +1,140 @@
+"""Judging from a program: pytest in this process, its output in a log, its progress on a terminal."""
+
+import os
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Any, TextIO
+
+import pytest
+
+from conformance.plugin import STOPPED
+from fixtures.errors import BenchError
+
+LOG = "pytest.log"
+_ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.json", "junit.xml", LOG)
+_BAD = {"fail", "untestable", "harness-error"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to judge, in pytest's words; all of it where nothing is said."""
+
+    keyword: str | None = None
+    mark: str | None = None
+    first: bool = False  # stop at the first finding
+    workers: int | None = None
+
+    @property
+    def given(self) -> str:
+        """The expressions as a user typed them."""
+        return " ".join(f"{o} {v!r}" for o, v in (("-k", self.keyword), ("-m", self.mark)) if v is not None)
+
+    def arguments(self) -> list[str]:
+        """For pytest's command line. Raises BenchError for an expression that is blank."""
+        for option, value in (("-k", self.keyword), ("-m", self.mark)):
+            if value is not None and not value.strip():
+                raise BenchError(f"the expression of {option} is blank; leave {option} out to judge everything")
+        arguments = ["-k", self.keyword] if self.keyword else []
+        arguments += ["-m", self.mark] if self.mark else []
+        arguments += ["-x"] if self.first else []
+        return arguments + (["-n", str(self.workers)] if self.workers else [])
+
+
+class Watch:
+    """A plugin of pytest that shows progress on a terminal, and remembers how the session ended."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.interrupted = False
+        self.stopped: str | None = None  # the sentence of a BenchError
+        self._stream = stream if stream and stream.isatty() and os.environ.get("TERM") != "dumb" else None
+        self._total = self._done = self._findings = 0
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """See pytest."""
+        self._total = len(session.items)
+        self._progress("standing up the world and the gateway")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """See pytest-xdist: its controller collects nothing itself."""
+        self._total = len(ids)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """See pytest."""
+        judgement = getattr(report, "gatebench", None)
+        if judgement:
+            self._done += 1
+            self._findings += judgement["outcome"] in _BAD
+            self._progress(judgement["scenario"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """See pytest: called for pytest.exit() as well."""
+        self.interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+        # A signal may come where the interpreter knows no line, and pytest's own report then fails on that.
+        excinfo.traceback = excinfo.traceback.filter(_has_line)
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """See pytest."""
+        self.stopped = config.stash.get(STOPPED, None)
+        self._progress("")
+
+    def _progress(self, now: str) -> None:
+        if self._stream:
+            text = f"{self._done}/{self._total}  not good: {self._findings}  {now}" if now else ""
+            self._stream.write(f"\r{text[: get_terminal_size().columns - 1]}\x1b[K")
+            self._stream.flush()
+
+
+def _has_line(entry: Any) -> bool:
+    try:
+        return bool(entry.lineno >= 0)
+    except TypeError:
+        return False
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, or empty it of what an earlier run left. Raises BenchError when that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for pattern in _ARTEFACTS:
+            for path in folder.glob(pattern):
+                path.unlink()
+        (folder / LOG).touch()
+    except OSError as error:
+        raise BenchError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from error
+
+
+def judge(target: str, folder: Path, sheet: Path | None, selection: Selection, watch: Watch) -> None:
+    """Judge a target; verdicts and transcript are in the folder afterwards. Returns also when the run was interrupted.
+
+    Nothing of the current folder or of pytest's environment variables has a say in it. Raises BenchError when nothing
+    could be judged, with what is to be told; RuntimeError when pytest ended as it should not.
+    """
+    scenarios = str(Path(__file__).parent / "scenarios")
+    arguments = [scenarios, "--rootdir", scenarios, "-c", os.devnull, "-p", "no:cacheprovider", "-q", "--tb=short"]
+    arguments += ["--show-capture=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    arguments += ["--target", target, "--out", str(folder.resolve()), *(["--sheet", str(sheet)] if sheet else [])]
+    arguments += selection.arguments()
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        os.environ.pop(name, None)
+    with (folder / LOG).open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        status = int(pytest.main(arguments, plugins=[watch]))
+    if watch.stopped:
+        raise BenchError(watch.stopped)
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not watch.interrupted:
+        raise BenchError(
+            f"nothing was selected by {selection.given}; `gatebench list` shows the names of requirements and groups"
+        )
+    if status == pytest.ExitCode.USAGE_ERROR:
+        raise BenchError(_complaint(folder / LOG))
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not watch.interrupted:
+        raise RuntimeError(f"pytest ended with status {status}; see {folder / LOG}")
+
+
+def _complaint(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), f"see {log}")

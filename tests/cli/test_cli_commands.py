@@ -1,0 +1,145 @@
+"""The command line, without standing up a world."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "tests" / "reports" / "data" / "run"
+Result = subprocess.CompletedProcess[str]
+
+
+def start(command: list[str], stdout: int = subprocess.PIPE, **environment: str) -> Result:
+    return subprocess.run(  # noqa: S603 - our own program
+        command,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
+        timeout=60,
+        check=False,
+    )
+
+
+def gatebench(*arguments: str, **environment: str) -> Result:
+    return start([sys.executable, "-m", "gatebench", *arguments], **environment)
+
+
+def refused(result: Result) -> str:
+    """The one sentence on stderr of a bad invocation."""
+    assert result.returncode == 2, result
+    assert result.stdout == ""
+    assert result.stderr.startswith("gatebench: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_help_names_the_commands() -> None:
+    result = gatebench("--help")
+    assert result.returncode == 0
+    for command in ("run", "list", "explain", "world", "gateway", "report"):
+        assert f"\n    {command} " in result.stdout
+
+
+def test_version() -> None:
+    assert gatebench("--version").stdout.startswith("gatebench 0.")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]])
+def test_quick_commands_import_no_sdk(arguments: list[str]) -> None:
+    code = f"import sys, gatebench\ntry: gatebench.main({arguments!r})\nexcept SystemExit: pass\n"
+    code += "print([m for m in ('fastmcp', 'mcp', 'pytest', 'httpx', 'rich') if m in sys.modules], file=sys.stderr)"
+    started = time.monotonic()
+    result = start([sys.executable, "-c", code])
+    assert result.stderr == "[]\n"
+    assert time.monotonic() - started < 5  # instant, on a machine that is busy with other things
+
+
+def test_list_shows_every_requirement() -> None:
+    result = gatebench("list")
+    identifiers = [requirement["id"] for requirement in json.loads(gatebench("list", "--json").stdout)]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == identifiers
+    assert "CRED-001" in identifiers
+
+
+def test_list_of_a_group() -> None:
+    assert {line.split()[0][:3] for line in gatebench("list", "--group", "sessions").stdout.splitlines()} == {"SES"}
+    assert "there is no group 'nonsense'; there are access, " in refused(gatebench("list", "--group", "nonsense"))
+
+
+def test_explain() -> None:
+    text = gatebench("explain", "cred-001").stdout
+    for part in (
+        "CRED-001  MUST NOT",
+        "sources:",
+        "guide:",
+        "feature:",
+        "check:     conformance/checks/credentials.py",
+    ):
+        assert part in text
+    assert "  credentials/every_method: " in text
+
+
+def test_explain_what_does_not_exist() -> None:
+    assert "there is no requirement 'CRED-01'; did you mean CRED-0" in refused(gatebench("explain", "CRED-01"))
+    assert "`gatebench list`" in refused(gatebench("explain", "###"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "required: COMMAND"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["run", "-n", "none"], "'none' is no number of workers"),
+        (["run", "nosuch"], "unknown target 'nosuch'; there are "),
+        (["run", "no/such.toml"], "there is no descriptor at no/such.toml"),
+        (["run", "-k", " "], "the expression of -k is blank"),
+        (["run", "--out", "/dev/null"], "cannot write to /dev/null"),
+        (["report", "no-such-folder"], "no-such-folder is not a folder"),
+        (["report", "tests"], "tests is not the folder of a run"),
+        (["world", "--sheet", "no-such-file"], "cannot read the setup sheet no-such-file"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    assert sentence in refused(gatebench(*arguments))
+
+
+def test_report_shows_a_run_again(tmp_path: Path) -> None:
+    folder = shutil.copytree(RUN, tmp_path / "run")
+    result = gatebench("report", str(folder))
+    assert result.returncode == 1
+    assert "── FAIL  CRED-001" in result.stdout
+    assert json.loads((folder / "report.json").read_text(encoding="utf-8"))["report"] == 1
+    assert (folder / "junit.xml").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_report_of_a_harness_error_exits_with_3(tmp_path: Path) -> None:
+    folder = shutil.copytree(RUN, tmp_path / "run")
+    lines = (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    broken = lines[1].replace('"outcome": "pass"', '"outcome": "harness-error"')
+    (folder / "verdicts.jsonl").write_text(lines[0] + broken, encoding="utf-8")
+    assert gatebench("report", str(folder)).returncode == 3
+
+
+def test_our_own_fault_is_one_sentence_too(tmp_path: Path) -> None:
+    folder = shutil.copytree(RUN, tmp_path / "run")
+    (folder / "verdicts.jsonl").write_text('{"kind": "header", "format": 1, "requirements": [{}]}\n', encoding="utf-8")
+    result = gatebench("report", str(folder), TMPDIR=str(tmp_path))
+    assert result.returncode == 3
+    assert result.stderr.startswith("gatebench: this is a fault of gatebench: KeyError: 'id' (traceback in ")
+    assert "Traceback" in next(tmp_path.glob("gatebench-*.log")).read_text(encoding="utf-8")
+
+
+def test_reader_that_leaves_early() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = start([sys.executable, "-m", "gatebench", "list"], stdout=writer)
+    os.close(writer)
+    assert result.stderr == ""

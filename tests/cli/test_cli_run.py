@@ -1,0 +1,69 @@
+"""`gatebench run` on the reference gateway: judged for real, and interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a run in a folder whose own pytest settings would break it."""
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    (folder / "conftest.py").write_text("raise SystemExit('the conftest.py of a user')\n")
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "gatebench", "run", *arguments, "--out", "evidence"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "--no-such-option", "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+def test_run_of_a_few_judgements(tmp_path: Path) -> None:
+    run = start(tmp_path, "-k", "ACC-003")
+    output, errors = run.communicate(timeout=120)
+    assert (run.returncode, errors) == (0, ""), output
+    assert "conformant for what it claims (of the selected requirements)" in output
+    assert "world and gateway up in " in output
+    evidence = tmp_path / "evidence"
+    report = json.loads((evidence / "report.json").read_text(encoding="utf-8"))
+    assert report["complete"]
+    assert report["totals"]["pass"] == 1
+    assert sum(report["totals"].values()) == report["registry"]["size"]
+    assert {path.name for path in evidence.iterdir()} == {
+        "junit.xml",
+        "pytest.log",
+        "report.json",
+        "transcript.jsonl",
+        "verdicts.jsonl",
+    }
+
+
+def test_terminated_run_keeps_what_it_has_and_leaves_nothing_running(tmp_path: Path) -> None:
+    run = start(tmp_path)
+    verdicts = tmp_path / "evidence" / "verdicts.jsonl"
+    try:
+        while run.poll() is None and not (verdicts.exists() and verdicts.read_bytes().count(b"\n") > 3):
+            time.sleep(0.02)
+        run.send_signal(signal.SIGTERM)
+        output, errors = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 130
+    assert errors == "gatebench: interrupted; what was recorded until then is kept\n"
+    assert "NOT COMPLETE: the run stopped after " in output
+    last = json.loads((tmp_path / "evidence" / "transcript.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    assert last["kind"] == "footer"
+
+
+def test_selection_of_nothing(tmp_path: Path) -> None:
+    run = start(tmp_path, "-k", "no-such-name")
+    output, errors = run.communicate(timeout=60)
+    assert (run.returncode, output) == (2, "")
+    assert errors.startswith("gatebench: nothing was selected by -k 'no-such-name'; `gatebench list` shows ")

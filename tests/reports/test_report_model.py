@@ -1,0 +1,236 @@
+"""The report model: from a small run folder, made by hand, to report.json."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from reports import build
+from reports.commands import Commands
+
+RUN = Path(__file__).parent / "data" / "run"
+SCHEMA = json.loads((Path(build.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(RUN, tmp_path / "run"))
+
+
+def edit(folder: Path, change: Any) -> None:
+    """Let `change` work on the parsed lines of verdicts.jsonl."""
+    path = folder / "verdicts.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in change(lines)), encoding="utf-8")
+
+
+def finding(report: build.Report, requirement: str) -> dict[str, Any]:
+    (found,) = (f for f in report["findings"] if f["requirement"] == requirement)
+    return dict(found)
+
+
+def test_whole_run_fits_the_schema() -> None:
+    report = build.build(RUN)
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(report, SCHEMA)
+    assert SCHEMA["properties"]["report"]["const"] == build.REPORT_FORMAT
+    assert report["complete"]
+    assert report["conclusion"] == "findings"
+    assert report["timings"] == {"world": 0.5, "gateway": 0.25, "run": 1.25, "whole": 2.0}
+
+
+def test_totals_sum_to_the_registry() -> None:
+    report = build.build(RUN)
+    assert sum(report["totals"].values()) == report["registry"]["size"] == 8
+    assert report["totals"]["not-observed"] == 3
+    reasons = {r["id"]: r["reason"] for r in report["requirements"]}
+    assert reasons["OVR-001"] == "not selected in this run"
+    assert reasons["SES-009"] == "nothing in the traffic shows it"
+
+
+def test_outcomes_without_a_footer_are_those_with_one(folder: Path) -> None:
+    whole = build.build(folder)
+    edit(folder, lambda lines: lines[:-1])
+    cut = build.build(folder)
+    assert cut["totals"] == whole["totals"]
+
+
+def test_one_cause_is_one_finding() -> None:
+    leak = finding(build.build(RUN), "CRED-001")
+    assert leak["cause"] == "the gateway credential <credential> reached <server> on <request>"
+    assert leak["occurrences"] == 3
+    assert len(leak["scenarios"]) == 2
+    assert leak["actuals"] == ["authorization: Bearer «pat:alice»"]
+    assert leak["line"] == 18
+    obstacle = finding(build.build(RUN), "AUTH-001")
+    assert obstacle["cause"] == "<principal> gave consent for <server>, and is still asked for it"
+    assert len(obstacle["scenarios"]) == 2
+
+
+def test_different_causes_are_different_findings(folder: Path) -> None:
+    def other(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        lines[3]["violations"][0]["what"] = "a cookie reached mail"
+        return lines
+
+    edit(folder, other)
+    found = [f["cause"] for f in build.build(folder)["findings"] if f["requirement"] == "CRED-001"]
+    assert found == ["the gateway credential <credential> reached <server> on <request>", "a cookie reached <server>"]
+
+
+def test_worst_findings_come_first() -> None:
+    found = [(f["requirement"], f["outcome"]) for f in build.build(RUN)["findings"]]
+    assert found == [
+        ("CRED-001", "fail"),
+        ("AUTH-001", "untestable"),
+        ("CRED-014", "deviation"),
+        ("ACC-001", "not-observed"),
+        ("CONS-001", "not-observed"),
+    ]
+
+
+def test_exchange_tells_both_sides_and_marks_the_guilty_message() -> None:
+    leak = finding(build.build(RUN), "CRED-001")
+    told = [(m["offset_ms"], m["from"], m["to"], m["summary"], m["guilty"]) for m in leak["exchange"]["messages"]]
+    assert told == [
+        (0.0, "client", "gateway", "POST tools/call whoami", False),
+        (5.0, "gateway", "calculator", "POST tools/call whoami", True),
+        (11.0, "calculator", "gateway", "200 result", False),
+        (21.0, "gateway", "client", "200 result", False),
+    ]
+    guilty = next(m for m in leak["exchange"]["messages"] if m["guilty"])
+    assert guilty["headers"] == [["authorization", "Bearer «pat:alice»"], ["mcp-session-id", "s1"]]
+    assert leak["control"]["line"] == 12
+    assert not any(m["guilty"] for m in leak["control"]["messages"])
+
+
+def test_a_request_of_a_client_is_answered_for_by_its_answer(folder: Path) -> None:
+    def at_the_client(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        lines[2]["violations"][0]["seq"] = 16
+        return lines
+
+    edit(folder, at_the_client)
+    messages = finding(build.build(folder), "CRED-001")["exchange"]["messages"]
+    assert [m["kind"] for m in messages if m["guilty"]] == ["answer"]
+
+
+def test_a_guilty_line_of_the_gateways_log_stands_in_the_exchange_around_it(folder: Path) -> None:
+    lines = (RUN / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
+    log = next(number for number, line in enumerate(lines, 1) if "31malice" in line)
+
+    def in_the_log(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        lines[2]["violations"][0]["seq"] = log
+        return lines
+
+    edit(folder, in_the_log)
+    messages = finding(build.build(folder), "CRED-001")["exchange"]["messages"]
+    assert [m["summary"] for m in messages if m["guilty"]] == ["log: whoami for \\x1b[31malice «pat:alice»"]
+    assert messages[0]["from"] == "client"
+
+
+def test_what_could_not_be_tested_shows_where_it_got_stuck() -> None:
+    obstacle = finding(build.build(RUN), "AUTH-001")
+    assert obstacle["line"] is None
+    assert obstacle["exchange"]["answer"] == "no answer (ReadTimeout)"
+    assert not any(m["guilty"] for m in obstacle["exchange"]["messages"])
+
+
+@pytest.mark.parametrize(
+    ("requirement", "scenario", "expression"),
+    [
+        ("CRED-001", "credentials/cookies[alice-2025-11-25]", "test_cookies[alice-2025-11-25-CRED-001]"),
+        ("CRED-001", "credentials/bare[]", "test_bare[CRED-001]"),
+        (
+            "OVR-003",
+            "override/bad_nested[an unknown member and (more)-alice]",
+            "test_bad_nested[an and unknown and member and more and -alice-OVR-003]",
+        ),
+        ("CRED-001", "end-of-run sweep", "CRED-001"),
+        ("CRED-001", "a/twice[x]", "test_a.py and test_twice[x-CRED-001]"),
+    ],
+)
+def test_reproduction_selects_one_item(requirement: str, scenario: str, expression: str) -> None:
+    commands = Commands("acme gateway.toml", [{"scenario": "a/twice[x]"}, {"scenario": "b/twice[x]"}])
+    assert commands.of(requirement, scenario) == f"gatebench run 'acme gateway.toml' -k \"{expression}\""
+
+
+# -- runs that did not end well
+
+
+def test_cut_off_run(folder: Path) -> None:
+    path = folder / "verdicts.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:2]) + lines[2][:40], encoding="utf-8")
+    report = build.build(folder)
+    jsonschema.validate(report, SCHEMA)
+    assert not report["complete"]
+    assert report["incomplete_reason"] == "the run was cut off after 1 of 8 judgements"
+    assert report["conclusion"] == "incomplete"
+    assert sum(report["totals"].values()) == 8
+    assert report["timings"]["whole"] > 0
+
+
+@pytest.mark.parametrize("stopped", ["the gateway exited", None])
+def test_stopped_run_says_why(folder: Path, stopped: str | None) -> None:
+    edit(folder, lambda lines: [*lines[:2], {**lines[-1], "stopped": stopped}])
+    assert build.build(folder)["incomplete_reason"] == (stopped or "the run stopped after 1 of 8 judgements")
+    assert not build.build(folder)["complete"]
+
+
+def test_run_without_a_transcript(folder: Path) -> None:
+    (folder / "transcript.jsonl").unlink()
+    report = build.build(folder)
+    jsonschema.validate(report, SCHEMA)
+    assert finding(report, "CRED-014")["exchange"] is None
+
+
+def outcomes(*words: str) -> Any:
+    """Make the judgements say just this, and the footer what follows."""
+
+    def change(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        header, template = lines[0], lines[1]
+        header = {**header, "expected": len(words), "selected": ["END-001"]}
+        return [
+            header,
+            *({**template, "outcome": word, "reason": word} for word in words),
+            {**lines[-1], "outcomes": {}},
+        ]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("words", "conclusion"),
+    [
+        (["pass", "not-observed"], "conformant"),
+        (["pass", "deviation", "warn"], "conformant"),
+        (["not-applicable"], "nothing-judged"),
+        (["not-observed"], "nothing-judged"),
+        (["pass", "untestable"], "findings"),
+        (["fail", "harness-error"], "harness-error"),
+    ],
+)
+def test_conclusion(folder: Path, words: list[str], conclusion: str) -> None:
+    edit(folder, outcomes(*words))
+    assert build.build(folder)["conclusion"] == conclusion
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "has no header line"),
+        ("{", "has no header line"),
+        ('{"kind": "header", "format": 99, "requirements": []}', "has format 99"),
+    ],
+)
+def test_folder_that_holds_no_run(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "verdicts.jsonl").write_text(content)
+    with pytest.raises(build.NoRunError, match=sentence):
+        build.build(tmp_path)
+
+
+def test_written_report_is_the_report(folder: Path) -> None:
+    report = build.build(folder)
+    assert json.loads(build.write(report, folder).read_text(encoding="utf-8")) == report
