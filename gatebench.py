@@ -91,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-x", dest="first", action="store_true", help="stop at the first finding")
     run.add_argument("-n", dest="workers", type=_workers, metavar="N", help="on N worlds side by side")
     run.add_argument("--sheet", type=Path, metavar="FILE", help="stand up the world of this stored setup sheet")
+    run.add_argument("--expectations", type=Path, metavar="FILE", help="known failures and skips, with reasons")
+    run.add_argument("--direct", action="store_true", help="ask the upstream alone first")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the evidence (default: a new one)")
     run.add_argument("--quiet", action="store_true", help="no progress, and only the conclusion")
     run.set_defaults(command=_run)
@@ -134,29 +136,31 @@ def _run(options: argparse.Namespace) -> int:
     from conformance import session  # noqa: PLC0415
     from fixtures.gateways.target import Target, resolve  # noqa: PLC0415
 
-    selection = session.Selection(options.keyword, options.mark, options.first, options.workers)
-    selection.arguments()
+    task = session.Task(
+        target=options.target,
+        folder=options.out or session.new_folder(options.target),
+        sheet=options.sheet,
+        expectations=options.expectations,
+        direct=options.direct,
+        keyword=options.keyword,
+        mark=options.mark,
+        first=options.first,
+        workers=options.workers,
+    )
+    task.arguments()
     Target(resolve(options.target))  # bad ones end here, before anything is touched
-    folder = options.out or Path("gatebench-out") / _new_name(options.target)
-    session.prepare(folder)
+    session.prepare(task.folder)
     watch = session.Watch(None if options.quiet else sys.stderr)
     _end_in_order()
     try:
-        session.judge(options.target, folder, options.sheet, selection, watch)
+        session.judge(task, watch)
     finally:
-        report = _written(folder)
+        report = _written(task.folder)
     if report:
-        _show(report, folder, quiet=options.quiet)
+        _show(report, task.folder, quiet=options.quiet)
     if watch.interrupted:
         return _complain("interrupted; what was recorded until then is kept", INTERRUPTED)
     return STATUS[report["conclusion"]] if report else OUR_FAULT
-
-
-def _new_name(target: str) -> str:
-    import datetime as dt  # noqa: PLC0415
-    import uuid  # noqa: PLC0415
-
-    return f"{Path(target).stem}-{dt.datetime.now(dt.UTC).strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
 
 
 def _end_in_order() -> None:

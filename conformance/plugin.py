@@ -124,6 +124,18 @@ class Conformance:
 
     # -- collection
 
+    def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
+        """Principals and servers show what they stand for: `user.alice`, `oauth.mail`, `virtual.workbench`."""
+        from fixtures import standard  # noqa: PLC0415
+
+        if argname in ("principal", "other", "control") and val in standard.PRINCIPALS:
+            return f"{standard.PRINCIPALS[str(val)].kind}.{val}"
+        if argname == "server" and val in standard.UPSTREAMS:
+            return f"{standard.UPSTREAMS[str(val)].model}.{val}"
+        if argname == "server" and val in standard.VIRTUAL_SERVERS:
+            return f"virtual.{val}"
+        return f"fastmcp.{val}" if argname == "mode" else None
+
     @pytest.hookimpl(trylast=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One item for each requirement of a scenario."""

@@ -1,6 +1,8 @@
 """Judging from a program: pytest in this process, its output in a log, its progress on a terminal."""
 
+import datetime as dt
 import os
+import uuid
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -18,29 +20,41 @@ _ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.json", "junit.xml",
 _BAD = {"fail", "untestable", "harness-error"}
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What to judge, in pytest's words; all of it where nothing is said."""
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What to judge and how, in pytest's words; everything where nothing is said. `folder` receives the evidence."""
 
+    target: str
+    folder: Path
+    sheet: Path | None = None
+    expectations: Path | None = None
+    direct: bool = False  # ask the upstream alone first
     keyword: str | None = None
     mark: str | None = None
     first: bool = False  # stop at the first finding
     workers: int | None = None
 
     @property
-    def given(self) -> str:
-        """The expressions as a user typed them."""
-        return " ".join(f"{o} {v!r}" for o, v in (("-k", self.keyword), ("-m", self.mark)) if v is not None)
+    def selection(self) -> dict[str, str]:
+        """The expressions that narrow it. Raises BenchError for one that is blank."""
+        given = {option: text for option, text in (("-k", self.keyword), ("-m", self.mark)) if text is not None}
+        for option, text in given.items():
+            if not text.strip():
+                raise BenchError(f"the expression of {option} is blank; leave {option} out to judge everything")
+        return given
 
     def arguments(self) -> list[str]:
-        """For pytest's command line. Raises BenchError for an expression that is blank."""
-        for option, value in (("-k", self.keyword), ("-m", self.mark)):
-            if value is not None and not value.strip():
-                raise BenchError(f"the expression of {option} is blank; leave {option} out to judge everything")
-        arguments = ["-k", self.keyword] if self.keyword else []
-        arguments += ["-m", self.mark] if self.mark else []
-        arguments += ["-x"] if self.first else []
-        return arguments + (["-n", str(self.workers)] if self.workers else [])
+        """For pytest's command line."""
+        options: dict[str, object] = {
+            "--target": self.target,
+            "--out": self.folder.resolve(),
+            "--sheet": self.sheet,
+            "--expectations": self.expectations,
+            "-n": self.workers,
+            **self.selection,
+        }
+        pairs = [str(part) for pair in options.items() if pair[1] is not None for part in pair]
+        return [*pairs, *(["-x"] if self.first else []), *(["--direct"] if self.direct else [])]
 
 
 class Watch:
@@ -96,6 +110,12 @@ def _has_line(entry: Any) -> bool:
         return False
 
 
+def new_folder(target: str) -> Path:
+    """A folder for the evidence of a run, below the current one, that no other run has."""
+    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
+    return Path("gatebench-out") / f"{Path(target).stem}-{stamp}-{uuid.uuid4().hex[:4]}"
+
+
 def prepare(folder: Path) -> None:
     """Make the folder, or empty it of what an earlier run left. Raises BenchError when that cannot be done."""
     try:
@@ -108,31 +128,30 @@ def prepare(folder: Path) -> None:
         raise BenchError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from error
 
 
-def judge(target: str, folder: Path, sheet: Path | None, selection: Selection, watch: Watch) -> None:
+def judge(task: Task, watch: Watch) -> None:
     """Judge a target; verdicts and transcript are in the folder afterwards. Returns also when the run was interrupted.
 
     Nothing of the current folder or of pytest's environment variables has a say in it. Raises BenchError when nothing
     could be judged, with what is to be told; RuntimeError when pytest ended as it should not.
     """
-    scenarios = str(Path(__file__).parent / "scenarios")
+    scenarios, log_path = str(Path(__file__).parent / "scenarios"), task.folder / LOG
     arguments = [scenarios, "--rootdir", scenarios, "-c", os.devnull, "-p", "no:cacheprovider", "-q", "--tb=short"]
-    arguments += ["--show-capture=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    arguments += ["--target", target, "--out", str(folder.resolve()), *(["--sheet", str(sheet)] if sheet else [])]
-    arguments += selection.arguments()
+    arguments += ["--show-capture=no", "-W", "ignore::pytest.PytestAssertRewriteWarning", *task.arguments()]
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         os.environ.pop(name, None)
-    with (folder / LOG).open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+    with log_path.open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         status = int(pytest.main(arguments, plugins=[watch]))
     if watch.stopped:
         raise BenchError(watch.stopped)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and not watch.interrupted:
+        given = " ".join(f"{option} {text!r}" for option, text in task.selection.items())
         raise BenchError(
-            f"nothing was selected by {selection.given}; `gatebench list` shows the names of requirements and groups"
+            f"nothing was selected by {given}; `gatebench list` shows the names of requirements and groups"
         )
     if status == pytest.ExitCode.USAGE_ERROR:
-        raise BenchError(_complaint(folder / LOG))
+        raise BenchError(_complaint(log_path))
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not watch.interrupted:
-        raise RuntimeError(f"pytest ended with status {status}; see {folder / LOG}")
+        raise RuntimeError(f"pytest ended with status {status}; see {log_path}")
 
 
 def _complaint(log: Path) -> str:

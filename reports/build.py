@@ -27,12 +27,13 @@ def build(folder: Path) -> Report:
     requirements = [_requirement(entry, header, judgements, footer) for entry in header["requirements"]]
     reason = _incomplete(header, judgements, footer)
     said = [judgement["outcome"] for judgement in judgements]
+    stale = list((footer or {}).get("stale", []))
     target = header.get("target", "")
     return {
         "report": REPORT_FORMAT,
         "complete": reason is None,
         "incomplete_reason": reason,
-        "conclusion": outcomes.conclusion(requirements, said, complete=reason is None),
+        "conclusion": outcomes.conclusion(requirements, said, complete=reason is None, stale=bool(stale)),
         "gatebench": header.get("gatebench", ""),
         "time": header.get("time", ""),
         "target": target,
@@ -47,6 +48,7 @@ def build(folder: Path) -> Report:
             "expected": header.get("expected"),
             "totals": outcomes.totals(said),
         },
+        "stale": stale,
         "timings": _timings(footer, evidence),
         "requirements": requirements,
         "findings": findings.collect(judgements, requirements, evidence, target),

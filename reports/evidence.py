@@ -90,6 +90,15 @@ def _object(text: Any) -> Event:
     return value if isinstance(value, dict) else {}
 
 
+@dataclass
+class Play:
+    """One play of a scenario: the lines from its first to its last."""
+
+    scenario: str
+    begin: int
+    end: int = 1 << 62  # still going on when the transcript ends
+
+
 class Transcript:
     """One transcript file."""
 
@@ -102,7 +111,7 @@ class Transcript:
         self.timings: dict[str, float] = {}
         self.seconds = 0.0
         self.complete = False
-        self._spans: dict[str, list[int]] = {}
+        self._plays: list[Play] = []
         for event in json_lines(path):
             if {"seq", "t", "leg", "kind"} <= event.keys():
                 self.events[event["seq"]] = event
@@ -126,9 +135,9 @@ class Transcript:
     def _note(self, event: Event) -> None:
         kind = event["kind"]
         if kind == "scenario" and event.get("phase") == "begin":
-            self._spans[event["scenario"]] = [event["seq"], 1 << 62]
-        elif kind == "scenario" and event["scenario"] in self._spans:
-            self._spans[event["scenario"]][1] = event["seq"]
+            self._plays.append(Play(event["scenario"], event["seq"]))
+        elif kind == "scenario" and self._plays:
+            self._plays[-1].end = event["seq"]
         elif kind == "world":
             self.world = event["sheet"]
         elif kind == "secret":
@@ -138,18 +147,17 @@ class Transcript:
         elif kind == "footer":
             self.complete = bool(event.get("complete"))
 
-    def __contains__(self, scenario: str) -> bool:
-        return scenario in self._spans
+    def play_at(self, line: int) -> Play | None:
+        """The play of a scenario that a line was written in, or the last one before it."""
+        return next((play for play in reversed(self._plays) if play.begin <= line), None)
 
-    def scenario_at(self, line: int) -> str | None:
-        """The scenario that a line was written in, or the last one before it."""
-        before = [(span[0], name) for name, span in self._spans.items() if span[0] <= line]
-        return max(before)[1] if before else None
+    def first_play(self, scenario: str) -> Play | None:
+        """The play that a scenario is judged by; further ones only say how steady a failure is."""
+        return next((play for play in self._plays if play.scenario == scenario), None)
 
-    def of_scenario(self, scenario: str) -> list[Exchange]:
-        """The exchanges that began during a scenario, in order."""
-        begin, end = self._spans.get(scenario, (0, -1))
-        return [x for x in self.exchanges.values() if begin <= x.request["seq"] <= end]
+    def during(self, play: Play | None) -> list[Exchange]:
+        """The exchanges that began during a play, in order."""
+        return [x for x in self.exchanges.values() if play and play.begin <= x.request["seq"] <= play.end]
 
     def exchange_at(self, line: int) -> Exchange | None:
         """The exchange that a line belongs to."""
@@ -164,7 +172,7 @@ class Evidence:
 
     def of(self, scenario: str) -> Transcript | None:
         """The transcript that holds a scenario; for a sweep over a whole run the only one, when there is only one."""
-        found = next((transcript for transcript in self.transcripts if scenario in transcript), None)
+        found = next((transcript for transcript in self.transcripts if transcript.first_play(scenario)), None)
         return found or (self.transcripts[0] if len(self.transcripts) == 1 else None)
 
     @property

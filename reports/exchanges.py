@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reports import messages
-from reports.evidence import Event, Exchange, Transcript
+from reports.evidence import Event, Exchange, Play, Transcript
 from reports.text import shorten
 
 MOST = 60  # messages that one exchange in a report has at most
@@ -24,10 +24,10 @@ def around(transcript: Transcript, line: int, *, guilty: bool) -> dict[str, Any]
     event = transcript.events.get(line)
     if event is None:
         return None
-    scenario = transcript.scenario_at(line)
+    play = transcript.play_at(line)
     exchange = transcript.exchange_at(line)
-    client = _client_of(transcript, scenario, event, exchange)
-    parts = _parts(transcript, scenario, client, exchange)
+    client = _client_of(transcript, play, event, exchange)
+    parts = _parts(transcript, play, client, exchange)
     if not parts and event["leg"] != "gateway":
         return None
     start = min([part.begins for part in parts] + [float(event["t"])])
@@ -36,19 +36,17 @@ def around(transcript: Transcript, line: int, *, guilty: bool) -> dict[str, Any]
         found.append(_log(event, start))
     if guilty:
         _mark(found, line, exchange)
-    return _described(transcript, scenario, client or exchange, found)
+    return _described(transcript, play, client or exchange, found)
 
 
 def last_of(transcript: Transcript, scenario: str) -> dict[str, Any] | None:
     """The last exchange of a scenario with a client in it: where it got stuck."""
-    clients = [x for x in transcript.of_scenario(scenario) if x.leg == "client"]
+    clients = [x for x in transcript.during(transcript.first_play(scenario)) if x.leg == "client"]
     ours = [x for x in clients if x.tags.get("client") != "browser"] or clients
     return around(transcript, ours[-1].request["seq"], guilty=False) if ours else None
 
 
-def _client_of(
-    transcript: Transcript, scenario: str | None, event: Event, exchange: Exchange | None
-) -> Exchange | None:
+def _client_of(transcript: Transcript, play: Play | None, event: Event, exchange: Exchange | None) -> Exchange | None:
     """The client's request behind an event: itself, the one with the same nonce, or the one that was under way."""
     if exchange and exchange.leg == "client":
         return exchange
@@ -58,19 +56,19 @@ def _client_of(
     if by_nonce:
         return by_nonce
     began = exchange.begins if exchange else float(event["t"])
-    before = [x for x in transcript.of_scenario(scenario or "") if x.leg == "client" and x.begins <= began]
+    before = [x for x in transcript.during(play) if x.leg == "client" and x.begins <= began]
     under_way = [x for x in before if x.ends >= began]
     return next(reversed(under_way or before), None)
 
 
 def _parts(
-    transcript: Transcript, scenario: str | None, client: Exchange | None, exchange: Exchange | None
+    transcript: Transcript, play: Play | None, client: Exchange | None, exchange: Exchange | None
 ) -> list[Exchange]:
     """The client's exchange and what the gateway did on the other side meanwhile."""
     chosen = [part for part in (client, exchange) if part]
-    if client and scenario:
-        others = {x.nonce for x in transcript.of_scenario(scenario) if x.leg == "client" and x is not client}
-        for part in transcript.of_scenario(scenario):
+    if client and not _direct(client):
+        others = {x.nonce for x in transcript.during(play) if x.leg == "client" and x is not client}
+        for part in transcript.during(play):
             mine = client.nonce is not None and part.nonce == client.nonce
             meanwhile = client.begins <= part.begins <= client.ends and (part.nonce is None or part.nonce not in others)
             if part.leg != "client" and (mine or meanwhile) and _ours(part) is None:
@@ -87,13 +85,17 @@ def _ours(exchange: Exchange) -> str | None:
     return None
 
 
+def _direct(client: Exchange | None) -> bool:
+    """True for a client that talks to the upstream itself, past the gateway."""
+    return client is not None and client.tags.get("client") == "direct"
+
+
 def _ends(exchange: Exchange, client: Exchange | None) -> tuple[str, str]:
     """Who asks whom."""
-    node = str(exchange.request.get("node", exchange.leg))
     if exchange.leg == "client":
-        return "client", "gateway"
-    direct = client is not None and client.tags.get("client") == "direct"
-    return (_ours(exchange) or ("client" if direct else "gateway")), node
+        return "client", str(exchange.tags.get("server") or "upstream") if _direct(exchange) else "gateway"
+    node = str(exchange.request.get("node", exchange.leg))
+    return (_ours(exchange) or ("client" if _direct(client) else "gateway")), node
 
 
 def _messages(exchange: Exchange, client: Exchange | None, start: float) -> list[Message]:
@@ -164,13 +166,13 @@ def _mark(found: Iterable[Message], line: int, exchange: Exchange | None) -> Non
 
 
 def _described(
-    transcript: Transcript, scenario: str | None, exchange: Exchange | None, found: list[Message]
+    transcript: Transcript, play: Play | None, exchange: Exchange | None, found: list[Message]
 ) -> dict[str, Any]:
     found.sort(key=lambda message: (message["offset_ms"], message["line"]))
     tags = exchange.tags if exchange else {}
     return {
         "transcript": transcript.name,
-        "scenario": scenario,
+        "scenario": play.scenario if play else None,
         "line": exchange.request["seq"] if exchange else found[0]["line"],
         "what": messages.request_summary(exchange) if exchange else found[0]["summary"],
         "answer": messages.answer_summary(exchange) if exchange else "",

@@ -88,10 +88,13 @@ def _finding(
         "outcome": outcome,
         "cause": cause,
         "what": violation["what"],
+        "reason": _beyond(judgement),
         "expected": violation.get("expected"),
         "actual": violation.get("actual"),
         "actuals": _distinct((v["actual"] for _, v in group if v.get("actual")), causes),
         "occurrences": len(group),
+        "failed": judgement.get("failed"),
+        "played": judgement.get("played"),
         "scenarios": list(dict.fromkeys(j["scenario"] for j, _ in group)),
         "line": line,
         "control_line": control,
@@ -101,17 +104,25 @@ def _finding(
     }
 
 
+def _beyond(judgement: Event) -> str:
+    """The judgement's reason, where it says more than its violations do."""
+    reason = str(judgement.get("reason") or "")
+    said = {violation["what"] for violation in judgement.get("violations", [])} or {reason}
+    return "" if reason.removeprefix("unstable: ") in said else reason
+
+
 def _silent(requirement: str) -> dict[str, Any]:
     """A selected requirement of which no scenario said anything."""
     sentence = "the run ended before anything was judged"
     empty: dict[str, Any] = dict.fromkeys(
-        ("expected", "actual", "line", "control_line", "reproduce", "exchange", "control")
+        ("failed", "played", "expected", "actual", "line", "control_line", "reproduce", "exchange", "control")
     )
     return {
         "requirement": requirement,
         "outcome": "not-observed",
         "cause": sentence,
         "what": sentence,
+        "reason": "",
         **empty,
         "actuals": [],
         "occurrences": 0,

@@ -14,7 +14,7 @@ from reports.commands import Commands
 from reports.text import visible
 
 _FAILURES = {"fail", "untestable"}
-_SKIPPED = {"not-applicable", "not-observed", "excluded"}
+_SKIPPED = {"known-failure", "skipped", "not-applicable", "not-observed", "excluded"}
 
 Report = Mapping[str, Any]
 
@@ -114,3 +114,6 @@ def _whole(suite: Element, report: Report) -> None:
         if not finding["scenarios"]:
             case = SubElement(suite, "testcase", classname="gatebench", name=finding["requirement"], time="0")
             SubElement(case, "failure", type=finding["outcome"], message=visible(finding["what"]))
+    for entry in report["stale"]:
+        case = SubElement(suite, "testcase", classname="gatebench", name=visible(f"expectation {entry}"), time="0")
+        SubElement(case, "failure", type="stale", message="it came to nothing: take it out of the expectations")

@@ -41,7 +41,9 @@ class _Drawing:
     def __init__(self, exchange: Mapping[str, Any], width: int) -> None:
         self._exchange = exchange
         ends = {name for message in exchange["messages"] for name in (message["from"], message["to"])}
-        self._far = sorted(ends - {"client", "gateway"})
+        # A client that went past the gateway has talked to the upstream itself.
+        self._middle = "gateway" if "gateway" in ends else next(iter(sorted(ends - {"client"})), "gateway")
+        self._far = sorted(ends - {"client", self._middle})
         self._told: set[tuple[bool, str, str]] = set()
         room = max(width - _LEFT - _RIGHT - 3, 2 * _NARROWEST)
         # With nothing to show on the far side, the near one gets its place.
@@ -53,7 +55,7 @@ class _Drawing:
         principal = self._exchange["principal"]
         client = shorten(f"client {principal}" if principal else "client, no token", self._near_width)
         far = shorten(", ".join(self._far) or "nothing here", _RIGHT)
-        heads = f"{client:{self._near_width + 1}}{'gateway':{self._far_width + 1}}{far}"
+        heads = f"{client:{self._near_width + 1}}{self._middle:{self._far_width + 1}}{far}"
         yield Row(f"{'ms':>{_LEFT - 2}}  {heads}", faint=True)
         messages = self._exchange["messages"]
         guilty = next((number for number, message in enumerate(messages) if message["guilty"]), 0)

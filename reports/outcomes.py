@@ -9,15 +9,17 @@ ORDER = (
     "harness-error",
     "fail",
     "untestable",
+    "known-failure",
     "warn",
     "deviation",
     "pass",
     "not-observed",
+    "skipped",
     "not-applicable",
     "excluded",
 )
 RED = {"harness-error", "fail", "untestable"}
-FINDINGS = (*ORDER[:5], "not-observed")
+FINDINGS = (*ORDER[:6], "not-observed")
 """What a reader must be told about, worst first. `not-observed` is never green: of a selected requirement it is a finding."""
 
 
@@ -37,15 +39,20 @@ def totals(outcomes: Iterable[str]) -> dict[str, int]:
     return {outcome: counted.pop(outcome, 0) for outcome in ORDER} | dict(counted)
 
 
-def conclusion(requirements: Iterable[Mapping[str, Any]], judged: Iterable[str], *, complete: bool) -> str:
-    """What a run comes to: `harness-error`, `findings`, `nothing-judged`, `incomplete` or `conformant`."""
+def conclusion(
+    requirements: Iterable[Mapping[str, Any]], judged: Iterable[str], *, complete: bool, stale: bool = False
+) -> str:
+    """What a run comes to: `harness-error`, `findings`, `nothing-judged`, `incomplete` or `conformant`.
+
+    `stale`: something that was expected to fail did not, which must not go unnoticed.
+    """
     selected = {requirement["outcome"] for requirement in requirements if requirement["selected"]}
     said = set(judged)
     if "harness-error" in selected:
         return "harness-error"
-    if selected & RED:
+    if selected & RED or stale:
         return "findings"
-    if not said - {"not-applicable", "not-observed"}:
+    if not said - {"not-applicable", "not-observed", "skipped"}:
         return "nothing-judged" if complete else "incomplete"
     if not complete:
         return "incomplete"

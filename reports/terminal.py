@@ -19,10 +19,12 @@ _STYLES = {
     "fail": "bold red",
     "untestable": "bold red",
     "not-observed": "bold red",
+    "known-failure": "yellow",
     "warn": "bold yellow",
     "deviation": "yellow",
     "pass": "green",
 }
+_ACCEPTED = {"deviation", "known-failure"}  # said to be so beforehand: listed, not explained
 _WIDEST = 140
 
 Finding = Mapping[str, Any]
@@ -75,7 +77,7 @@ def _chosen(found: list[Block], number: int) -> list[Block]:
     seen: dict[str, int] = {}
     ranked = []
     for place, block in enumerate(found):
-        if block.scenarios and block.first["outcome"] != "deviation":
+        if block.scenarios and block.first["outcome"] not in _ACCEPTED:
             requirement = block.requirements[0]
             seen[requirement] = seen.get(requirement, 0) + 1
             ranked.append((seen[requirement] > 1, place))
@@ -135,6 +137,9 @@ class _Printer:
         self._fact("actual", finding["actual"])
         others = [actual for actual in finding["actuals"] if actual != finding["actual"]]
         self._fact("also", "; ".join(shorten(actual, 120) for actual in others[:2]) or None)
+        self._fact("because", finding["reason"] or None)
+        if (finding["played"] or 1) > 1:
+            self._fact("played", f"failed {finding['failed']} of {finding['played']} times")
         self._scenarios(block)
         if finding["exchange"]:
             self._draw(finding)
@@ -201,6 +206,8 @@ class _Printer:
             counts.append("  ").append(f"{count} {outcome}", _STYLES.get(outcome, ""))
         self._console.print(counts)
         self._say(f"{counted(report['judged']['done'], 'judgement')}, {_times(report['timings'])}", indent=2)
+        for entry in report["stale"]:
+            self._say(f"stale expectation: {entry}", indent=2, style="bold red")
         if report["incomplete_reason"]:
             self._say(f"NOT COMPLETE: {report['incomplete_reason']}", indent=2, style="bold red")
         green = report["conclusion"] == "conformant"
@@ -257,6 +264,7 @@ def verdict(report: Mapping[str, Any]) -> str:
     if conclusion == "incomplete":
         return "no finding so far, but the run did not come to its end"
     red = [f"{counts[outcome]} {outcome}" for outcome in counts if outcome in RED and counts[outcome]]
+    red += [counted(len(report["stale"]), "stale expectation")] if report["stale"] else []
     silent = sum(r["selected"] and r["outcome"] == "not-observed" for r in report["requirements"])
     return "not conformant: " + ", ".join([*red, *([f"{silent} not observed"] if silent else [])])
 

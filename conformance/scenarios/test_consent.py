@@ -4,13 +4,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from conformance.scenarios.traffic import LEAKS
 from conformance.suite import judged_by, model
 from fixtures.clients import guide
 from fixtures.clients.raw import RawClient, new_nonce
 from fixtures.scenario import Scenario
-from fixtures.standard import REVISIONS, UPSTREAMS
-
-LEAKS = ("CRED-001", "CRED-006", "CRED-008", "CRED-010", "CRED-011", "CRED-013")
+from fixtures.standard import REVISIONS
 
 
 @judged_by("CONS-001", needs=("consent-withdrawal",))
@@ -84,73 +83,6 @@ async def test_two_consents(scenario: Scenario, principal: str, server: str, rev
     for member in scenario.bench.members(server):
         attempt = await client.call(scenario.bench.tool(server, "whoami", member))
         scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
-
-
-@judged_by("CONS-006", "CRED-005", "CRED-006", needs=("consent-withdrawal",))
-@pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail"), ("carol", "alice", "calendar")])
-async def test_consent_is_personal(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
-    """One user has consented, the other has not."""
-    await scenario.no_consent(other, server)
-    first = await scenario.consented(principal, server, revision)
-    control = await first.call("whoami")
-    second = await scenario.client(other, server, revision)
-    for attempt in (await second.connect(), await second.call("whoami")):
-        scenario.probe("still asked", attempt, control, attribute="no consent", server=server, principal=other)
-    await scenario.fence(first)
-
-
-@judged_by("CONS-008", "CRED-006", "CRED-001")
-@pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("support-bot", "mail"), ("support-bot", "workbench")])
-async def test_virtual_account(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """An application where only users have tokens, while a user's token is in store."""
-    tool = scenario.bench.tool(server, "whoami", "mail")
-    user = await scenario.consented("alice", server, revision)
-    control = await user.call(tool)
-    client = await scenario.client(principal, server, revision)
-    for attempt in (await client.connect(), await client.call(tool)):
-        scenario.probe("no user", attempt, control, attribute="a virtual account", server=server, principal=principal)
-    await scenario.fence(user, tool)
-
-
-@judged_by("CONS-009", "CRED-005", "CRED-013", "CRED-008", needs=("consent-withdrawal",))
-@pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("carol", "calendar")])
-async def test_refresh(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """The authorization server grants a token that is expired on arrival, and later ones that are not."""
-    issuer = UPSTREAMS[server].issuer
-    await scenario.no_consent(principal, server)
-    with scenario.idp_settings(issuer, access_lifetime=0):
-        client = await scenario.client(principal, server, revision)
-        control = await client.connect()
-        urls = guide.urls_in(control.answer.get("error", {}).get("data"))
-        scenario.require(urls, "there is no authorization URL to visit")
-        await (await scenario.browser(principal)).visit(urls[0])
-    later = await scenario.client(principal, server, revision)
-    await later.connect()
-    attempt = await later.call("whoami")
-    scenario.probe("granted", attempt, control, attribute="upstream token expired", server=server, principal=principal)
-
-
-@judged_by("CONS-010", needs=("consent-withdrawal",))
-@pytest.mark.parametrize("revision", REVISIONS[1:])
-@pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
-async def test_refused_refresh(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """The token is expired, and the authorization server will not give another."""
-    issuer = UPSTREAMS[server].issuer
-    await scenario.no_consent(principal, server)
-    with scenario.idp_settings(issuer, access_lifetime=0):
-        client = await scenario.client(principal, server, revision)
-        control = await client.connect()
-        urls = guide.urls_in(control.answer.get("error", {}).get("data"))
-        scenario.require(urls, "there is no authorization URL to visit")
-        await (await scenario.browser(principal)).visit(urls[0])
-    refused = {"error": "invalid_grant"}
-    with scenario.idp_fault({"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": refused}):
-        later = await scenario.client(principal, server, revision)
-        attempt = await later.connect()
-    scenario.probe("asked again", attempt, control, attribute="refresh refused", server=server, principal=principal)
 
 
 @judged_by("CONS-011", "CONS-004", {"CONS-005": model("oauth")}, needs=("consent-withdrawal",))

@@ -85,3 +85,12 @@ def test_incomplete_run_is_an_error(tmp_path: Path) -> None:
     assert error is not None
     assert error.get("message") == "the run was cut off"
     assert root.get("errors") == "1"
+
+
+def test_expectations(tmp_path: Path) -> None:
+    report = copy.deepcopy(REPORT)
+    report["judgements"][0]["outcome"] = "known-failure"
+    report["stale"] = ["CRED-001 in *: expected to fail"]
+    suite = parsed(report, tmp_path)[0]
+    assert suite.find("testcase/skipped") is not None
+    assert suite.find("testcase/failure[@type='stale']") is not None

@@ -234,3 +234,49 @@ def test_folder_that_holds_no_run(tmp_path: Path, content: str, sentence: str) -
 def test_written_report_is_the_report(folder: Path) -> None:
     report = build.build(folder)
     assert json.loads(build.write(report, folder).read_text(encoding="utf-8")) == report
+
+
+# -- what is known, stale or unsteady
+
+
+def test_known_failures_are_findings_that_do_not_fail_the_run(folder: Path) -> None:
+    edit(folder, outcomes("pass", "known-failure"))
+    report = build.build(folder)
+    jsonschema.validate(report, SCHEMA)
+    assert report["conclusion"] == "conformant"
+    assert [f["outcome"] for f in report["findings"]] == ["known-failure"]
+
+
+def test_stale_expectation_fails_the_run(folder: Path) -> None:
+    edit(folder, outcomes("pass"))
+    edit(folder, lambda lines: [*lines[:-1], {**lines[-1], "stale": ["CRED-001 in *: expected to fail"]}])
+    report = build.build(folder)
+    jsonschema.validate(report, SCHEMA)
+    assert report["stale"] == ["CRED-001 in *: expected to fail"]
+    assert report["conclusion"] == "findings"
+
+
+def test_finding_says_how_steady_it_is(folder: Path) -> None:
+    def unsteady(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        lines[2] |= {"failed": 1, "played": 3, "reason": f"unstable: {lines[2]['reason']}"}
+        return lines
+
+    edit(folder, unsteady)
+    leak = finding(build.build(folder), "CRED-001")
+    assert (leak["failed"], leak["played"], leak["reason"]) == (1, 3, "")
+
+
+def test_a_second_play_of_a_scenario_does_not_hide_the_first(folder: Path) -> None:
+    whole = finding(build.build(folder), "CRED-001")["exchange"]
+    with (folder / "transcript.jsonl").open("a", encoding="utf-8") as transcript:
+        for number, phase in ((31, "begin"), (32, "end")):
+            note = {"seq": number, "t": 101.0, "leg": "harness", "kind": "scenario", "phase": phase}
+            transcript.write(json.dumps({**note, "scenario": whole["scenario"]}) + "\n")
+    assert finding(build.build(folder), "CRED-001")["exchange"] == whole
+
+
+def test_client_that_goes_past_the_gateway_talks_to_the_upstream(folder: Path) -> None:
+    path = folder / "transcript.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"client": "raw"', '"client": "direct"'), encoding="utf-8")
+    messages = finding(build.build(folder), "CRED-001")["exchange"]["messages"]
+    assert {(m["from"], m["to"]) for m in messages} == {("client", "calculator"), ("calculator", "client")}

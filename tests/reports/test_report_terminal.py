@@ -150,3 +150,14 @@ def test_visible(text: str, seen: str) -> None:
 
 def test_shorten() -> None:
     assert [shorten("abcdef", width) for width in (6, 5, 1, 0)] == ["abcdef", "abcd…", "…", ""]
+
+
+def test_says_what_is_stale_and_how_steady_a_failure_is() -> None:
+    report = copy.deepcopy(REPORT)
+    report["stale"] = ["CRED-001 in *: expected to fail"]
+    report["findings"][0] |= {"failed": 1, "played": 3, "reason": "fails without the gateway as well"}
+    text = shown(report=report)
+    assert "stale expectation: CRED-001 in *" in text
+    assert "played:    failed 1 of 3 times" in text
+    assert "because:   fails without the gateway as well" in text
+    assert "1 stale expectation" in text.splitlines()[-1]
