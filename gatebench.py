@@ -8,7 +8,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a name in any language must not stop us
     options = _parser().parse_args(arguments)
     try:
-        command: Callable[[argparse.Namespace], int] = options.command
-        status = command(options)
+        status = int(options.command(options))
         sys.stdout.flush()
     except BenchError as error:
         return _complain(str(error), BAD_INPUT)
@@ -54,7 +54,7 @@ def _kept_traceback() -> str:
 
     with tempfile.NamedTemporaryFile("w", prefix="gatebench-", suffix=".log", delete=False) as file:
         traceback.print_exc(file=file)
-    return file.name
+        return file.name
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,26 +63,14 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"gatebench: {message}; see `{self.prog} --help`\n")
 
 
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version  # noqa: PLC0415
-
-        print(f"gatebench {version('gatebench')}")
-        parser.exit()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="gatebench", description="Conformance bench for MCP gateways.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    parser.add_argument("--version", action="version", version=f"gatebench {version('gatebench')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="judge a gateway")
     run.add_argument(
-        "target",
-        nargs="?",
-        default="reference",
-        metavar="TARGET",
-        help="a shipped name or the path of a descriptor (default: reference)",
+        "target", nargs="?", default="reference", metavar="TARGET", help="shipped name or descriptor's path"
     )
     run.add_argument(
         "-k", dest="keyword", metavar="EXPR", help="only what matches, e.g. CRED-001 or 'mail and not legacy'"
@@ -133,8 +121,11 @@ def _workers(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from contextlib import suppress  # noqa: PLC0415
+
     from conformance import session  # noqa: PLC0415
     from fixtures.gateways.target import Target, resolve  # noqa: PLC0415
+    from reports.build import NoRunError  # noqa: PLC0415
 
     task = session.Task(
         target=options.target,
@@ -152,15 +143,17 @@ def _run(options: argparse.Namespace) -> int:
     session.prepare(task.folder)
     watch = session.Watch(None if options.quiet else sys.stderr)
     _end_in_order()
+    report = None
     try:
         session.judge(task, watch)
     finally:
-        report = _written(task.folder)
+        with suppress(NoRunError):  # it did not get as far as its first verdict
+            report = _written(task.folder)
     if report:
         _show(report, task.folder, quiet=options.quiet)
-    if watch.interrupted:
+    if watch.interrupted or report is None:
         return _complain("interrupted; what was recorded until then is kept", INTERRUPTED)
-    return STATUS[report["conclusion"]] if report else OUR_FAULT
+    return STATUS[report["conclusion"]]
 
 
 def _end_in_order() -> None:
@@ -174,14 +167,11 @@ def _end_in_order() -> None:
 # -- reports
 
 
-def _written(folder: Path) -> dict[str, Any] | None:
-    """Build report.json and junit.xml; None when the run did not get as far as its first verdict."""
+def _written(folder: Path) -> dict[str, Any]:
+    """Build report.json and junit.xml."""
     from reports import build, junit  # noqa: PLC0415
 
-    try:
-        report = build.build(folder)
-    except build.NoRunError:
-        return None
+    report = build.build(folder)
     build.write(report, folder)
     junit.write(report, folder)
     return report
@@ -195,13 +185,12 @@ def _show(report: dict[str, Any], folder: Path, *, quiet: bool) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from reports import build  # noqa: PLC0415
+    from reports.build import NoRunError  # noqa: PLC0415
 
     try:
-        build.build(options.folder)
-    except build.NoRunError as error:
+        report = _written(options.folder)
+    except NoRunError as error:
         raise BenchError(str(error)) from error
-    report = _written(options.folder) or {}
     _show(report, options.folder, quiet=False)
     return STATUS[report["conclusion"]]
 

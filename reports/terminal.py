@@ -174,6 +174,7 @@ class _Printer:
         exchange = finding["exchange"]
         title = "the exchange" if finding["line"] else "where it got stuck: the last exchange of the scenario"
         facts = [str(exchange[key]) for key in ("server", "revision") if exchange[key]]
+        facts += [exchange["scenario"]] if exchange["scenario"] not in (None, *finding["scenarios"]) else []
         where = f"{exchange['transcript']} line {finding['line'] or exchange['line']}"
         self._say(f"{title} ({', '.join([*facts, where])})", indent=2)
         for row in lanes.draw(exchange, self._width - 2):

@@ -44,7 +44,8 @@ def _meant(transcript: Transcript, call: Exchange, arrival: Exchange) -> bool:
 def answers_are_well_formed(judge: Judge, transcript: Transcript) -> None:
     """END-002: judged on accepted requests that have an id."""
     for exchange in transcript.client:
-        if "id" not in exchange.rpc or exchange.status is None or not 200 <= exchange.status < 300:
+        is_request = exchange.rpc.get("method") and "id" in exchange.rpc
+        if not is_request or exchange.status is None or not 200 <= exchange.status < 300:
             continue
         judge.saw()
         wrong = _malformed(exchange)

@@ -43,12 +43,12 @@ def upstream_sessions_are_not_shared(judge: Judge, transcript: Transcript) -> No
     callers: dict[tuple[str, str], str] = {}
     nonces = {x.nonce: x.tags["principal"] for x in transcript.client if x.nonce and x.tags.get("principal")}
     for exchange in transcript.upstream:
-        session = next(iter(exchange.header("mcp-session-id")), None)
+        sessions = exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id")
         caller = nonces.get(exchange.nonce or "")
-        if not session or not caller:
+        if not sessions or not caller:
             continue
         judge.saw()
-        first = callers.setdefault((exchange.node, session), caller)
+        first = callers.setdefault((exchange.node, sessions[0]), caller)
         if first != caller:
             judge.violated(
                 f"a session at {exchange.node} served {first} and then {caller}",

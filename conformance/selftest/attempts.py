@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from conformance.selftest.story import JSON_HEADERS, Ask, Story
+from conformance.selftest.asks import JSON_HEADERS, Ask
+from conformance.selftest.story import Story
 
 CHALLENGE = [*JSON_HEADERS, ("WWW-Authenticate", 'Bearer realm="story"')]
 

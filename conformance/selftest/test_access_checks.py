@@ -2,8 +2,9 @@
 
 import pytest
 
+from conformance.selftest.asks import Ask, Line
 from conformance.selftest.attempts import attempt, without_control
-from conformance.selftest.story import Ask, Line, Story
+from conformance.selftest.story import Story
 from conformance.selftest.trial import breaks, keeps, leaves_open, shows_nothing
 
 DENIALS = {
@@ -22,14 +23,14 @@ def granted(story: Story, outcome: int = 200) -> Ask:
 
 
 @keeps(EITHER)
-def test_denied(story: Story, requirement: str, value: str) -> int:
+def test_denied(story: Story, value: str) -> int:
     attempt(story, "denied", value, 403, by="dave")
     return 1
 
 
 @breaks(DENIALS)
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
-def test_denied_in_another_way(story: Story, requirement: str, value: str, status: int) -> Ask:
+def test_denied_in_another_way(story: Story, value: str, status: int) -> Ask:
     return attempt(story, "denied", value, status, by="dave")
 
 
@@ -88,7 +89,7 @@ def test_denied_and_perhaps_still_on_its_way(story: Story, fenced: str) -> None:
 
 @leaves_open(EITHER)
 @pytest.mark.parametrize("lands", [False, True], ids=["refused as well", "accepted but never seen"])
-def test_denied_to_everybody(story: Story, requirement: str, value: str, lands: bool) -> None:
+def test_denied_to_everybody(story: Story, value: str, lands: bool) -> None:
     without_control(story, "denied", value, 403, lands=lands)
 
 

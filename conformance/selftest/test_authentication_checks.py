@@ -2,8 +2,9 @@
 
 import pytest
 
+from conformance.selftest.asks import Ask, Line
 from conformance.selftest.attempts import CHALLENGE, attempt, without_control
-from conformance.selftest.story import Ask, Line, Story
+from conformance.selftest.story import Story
 from conformance.selftest.trial import breaks, keeps, leaves_open, shows_nothing
 
 REFUSED = {
@@ -25,54 +26,54 @@ WHO = "unauthenticated"
 
 
 @keeps(LET_IN)
-def test_refused(story: Story, requirement: str, value: str) -> int:
+def test_refused(story: Story, value: str) -> int:
     attempt(story, WHO, value, 401)
     return 1
 
 
 @breaks(REFUSED)
 @pytest.mark.parametrize("status", [200, 403, 404, 302, 500])
-def test_not_asked_who_it_is(story: Story, requirement: str, value: str, status: int) -> Ask:
+def test_not_asked_who_it_is(story: Story, value: str, status: int) -> Ask:
     return attempt(story, WHO, value, status)
 
 
 @breaks(REFUSED)
-def test_let_in(story: Story, requirement: str, value: str) -> Ask:
+def test_let_in(story: Story, value: str) -> Ask:
     return attempt(story, WHO, value, 200, lands=True)
 
 
 @breaks(REFUSED)
-def test_refused_with_a_good_status(story: Story, requirement: str, value: str) -> Ask:
+def test_refused_with_a_good_status(story: Story, value: str) -> Ask:
     control = story.call("alice", "calculator")
     return story.probe(WHO, story.ask("alice", "calculator").refused("who are you?", status=200), control, value)
 
 
 @breaks(REFUSED)
-def test_left_without_an_answer(story: Story, requirement: str, value: str) -> Ask:
+def test_left_without_an_answer(story: Story, value: str) -> Ask:
     control = story.call("alice", "calculator")
     return story.probe(WHO, story.ask("alice", "calculator").failed(), control, value)
 
 
 @leaves_open(LET_IN)
 @pytest.mark.parametrize("lands", [False, True], ids=["refused as well", "accepted but never seen"])
-def test_refused_like_everybody(story: Story, requirement: str, value: str, lands: bool) -> None:
+def test_refused_like_everybody(story: Story, value: str, lands: bool) -> None:
     without_control(story, WHO, value, 401, lands=lands)
 
 
 @leaves_open(LET_IN)
-def test_a_control_with_an_error_in_a_good_answer(story: Story, requirement: str, value: str) -> None:
+def test_a_control_with_an_error_in_a_good_answer(story: Story, value: str) -> None:
     control = story.ask("alice", "calculator").arrives().refused("no", status=200)
     story.probe(WHO, story.ask("alice", "calculator").answered(401), control, value)
 
 
 @leaves_open(LET_IN)
-def test_a_control_without_an_answer(story: Story, requirement: str, value: str) -> None:
+def test_a_control_without_an_answer(story: Story, value: str) -> None:
     control = story.ask("alice", "calculator").arrives().failed()
     story.probe(WHO, story.ask("alice", "calculator").answered(401), control, value)
 
 
 @shows_nothing(REFUSED)
-def test_another_expectation(story: Story, requirement: str, value: str) -> None:
+def test_another_expectation(story: Story, value: str) -> None:
     attempt(story, "denied", value, 403)
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from conformance.selftest.asks import Ask, Line
 from conformance.selftest.attempts import attempt, without_control
-from conformance.selftest.story import Ask, Line, Story
+from conformance.selftest.story import Story
 from conformance.selftest.trial import breaks, keeps, leaves_open, shows_nothing
 
 FOREIGN, ENDED = "somebody else's session", "a session that has ended"
@@ -85,7 +86,7 @@ def test_a_session_for_each_caller(story: Story) -> int:
         story.ask(principal, "calculator").arrives(session=session).answered()
     story.ask("bob", "web-search").arrives(session="s1").answered()  # another upstream's ids are another matter
     story.errand("calculator", headers=[("mcp-session-id", "s1")])
-    return 4
+    return 5
 
 
 @breaks("SES-003")

@@ -5,10 +5,11 @@
     @leaves_open("AUTH-001")           # untestable: what it builds on did not work
     @shows_nothing("CRED-014")         # not observed: nothing that it is about
 
-Given a mapping of ids to values, each id is judged on the stories of its own values: the test takes `requirement`, `value`.
+Given a mapping of ids to values, each id is judged on the stories of its own values: the test takes `value`.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -65,14 +66,18 @@ def _trial(kind: str, proof: Proof) -> Callable[..., Callable[[Tell], Tell]]:
 
         def decorate(tell: Tell) -> Tell:
             @functools.wraps(tell)
-            def test(story: Story, **details: Any) -> None:
+            def test(story: Story, requirement: str = "", **details: Any) -> None:
                 told = tell(story, **details)
-                for requirement in names or [details["requirement"]]:
-                    proof(story.judged_by(requirement), told)
+                for name in names or [requirement]:
+                    proof(story.judged_by(name), told)
 
             stories = vars(test).setdefault("stories", {})
             stories[kind] = [*names, *table]
             if table:
+                signature = inspect.signature(tell)
+                chosen = inspect.Parameter("requirement", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+                parameters = list(signature.parameters.values())
+                vars(test)["__signature__"] = signature.replace(parameters=[parameters[0], chosen, *parameters[1:]])
                 rows = [(name, value) for name, values in table.items() for value in values]
                 test = pytest.mark.parametrize(("requirement", "value"), rows)(test)
             return test

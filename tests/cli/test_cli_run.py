@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,6 +35,7 @@ def test_run_of_a_few_judgements(tmp_path: Path) -> None:
     assert "world and gateway up in " in output
     evidence = tmp_path / "evidence"
     report = json.loads((evidence / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, json.loads((ROOT / "reports" / "report.schema.json").read_text(encoding="utf-8")))
     assert report["complete"]
     assert report["totals"]["pass"] == 1
     assert sum(report["totals"].values()) == report["registry"]["size"]
