@@ -228,7 +228,7 @@ class Conformance:
         report = yield
         judgement = item.stash.get(JUDGEMENT, None)
         if judgement is not None and call.when == "call":
-            vars(report)["gatebench"] = judgement.to_json()
+            vars(report)["gatebench"] = self._told(judgement)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -249,17 +249,22 @@ class Conformance:
         self._run.close()
         if self.worker:
             output = self.config.workeroutput  # type: ignore[attr-defined]
-            output["gatebench"] = [judgement.to_json() for judgement in swept]
+            output["gatebench"] = [self._told(judgement) for judgement in swept]
+            output["gatebench_stopped"] = self.config.stash.get(STOPPED, None)
             output["gatebench_timing"] = timing
             return
         if self._results is None:
             return
         for judgement in swept:
-            self._results.add(judgement.to_json())
+            self._results.add(self._told(judgement))
         stopped = self.config.stash.get(STOPPED, None)
         self._results.finish(stopped=stopped, timing=timing, narrowed=self._narrowed())
         if self._results.red and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _told(self, judgement: "Judgement") -> dict[str, Any]:
+        """A judgement as it is written down, with the transcript that its line numbers mean."""
+        return {**judgement.to_json(), "transcript": self.run.transcript_name}
 
     def _narrowed(self) -> bool:
         """True when less than everything was asked for: then silence proves nothing about an expectation."""
@@ -280,6 +285,8 @@ class Conformance:
         for judgement in output.get("gatebench", []):
             self.results.add(judgement)
         self._timing += output.get("gatebench_timing", [])
+        if output.get("gatebench_stopped"):
+            self._stop(BenchError(output["gatebench_stopped"]))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the evidence is."""

@@ -122,11 +122,20 @@ class _Site:
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise MockError("the application refused to start: its lifespan startup failed")
+        await self.listen(listening)
 
+    async def listen(self, listening: socket.socket) -> None:
         def protocol() -> asyncio.Protocol:
             return RawH11Protocol(self.config, self.state, self.lifespan.state)
 
         self.listener = await asyncio.get_running_loop().create_server(protocol, sock=listening, backlog=512)
+
+    async def cut_off(self) -> None:
+        if self.listener is not None:
+            self.listener.close()
+        for connection in list(self.state.connections):
+            cast("RawH11Protocol", connection).transport.abort()
+        await asyncio.sleep(0)  # the loop closes what was aborted in its next round
 
     async def stop(self) -> None:
         if self.listener is not None:
@@ -163,7 +172,7 @@ class Farm:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
         self._reserved: dict[int, socket.socket] = {}
-        self._sites: list[_Site] = []
+        self._sites: dict[int, _Site] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gatebench-farm", daemon=True)
         self._stopped = False
@@ -227,8 +236,22 @@ class Farm:
         except MockError:
             listening.close()
             raise
-        self._sites.append(site)
+        self._sites[port] = site
         return self.url(port)
+
+    def stop_listening(self, port: int) -> None:
+        """Be as unreachable on this port as a server that has died: connections are cut and new ones refused.
+
+        The application lives on, and the port stays ours. Nothing happens where nobody listens.
+        """
+        if port in self._sites and port not in self._reserved:
+            self.run(self._sites[port].cut_off())
+            self.reserve(port)
+
+    def listen_again(self, port: int) -> None:
+        """Take that back."""
+        if port in self._sites and port in self._reserved:
+            self.run(self._sites[port].listen(self._reserved.pop(port)))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the farm's event loop and return its result. Not from that loop: it would wait for itself."""
@@ -247,7 +270,7 @@ class Farm:
         self._loop.close()
 
     async def _stop_sites(self) -> None:
-        await asyncio.gather(*(site.stop() for site in self._sites))
+        await asyncio.gather(*(site.stop() for site in self._sites.values()))
         # What an application left running ends here, so that closing the loop has nothing to complain about.
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:

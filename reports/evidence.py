@@ -168,10 +168,14 @@ class Evidence:
     """All transcripts of a run folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.transcripts = [Transcript(path) for path in sorted(folder.glob("transcript*.jsonl"))]
+        paths = sorted(folder.glob("transcript*.jsonl"))
+        self._by_name = {path.name: Transcript(path) for path in paths}
+        self.transcripts = list(self._by_name.values())
 
-    def of(self, scenario: str) -> Transcript | None:
-        """The transcript that holds a scenario; for a sweep over a whole run the only one, when there is only one."""
+    def of(self, scenario: str, name: str | None = None) -> Transcript | None:
+        """The transcript that a judgement names, or that holds its scenario, or the only one."""
+        if name in self._by_name:
+            return self._by_name[name]
         found = next((transcript for transcript in self.transcripts if transcript.first_play(scenario)), None)
         return found or (self.transcripts[0] if len(self.transcripts) == 1 else None)
 

@@ -76,7 +76,7 @@ def _finding(
     requirement, outcome, cause = key
     judgement, violation = next(((j, v) for j, v in group if v.get("seq")), group[0])
     scenario, line, control = judgement["scenario"], violation.get("seq"), violation.get("control")
-    transcript = evidence.of(scenario)
+    transcript = evidence.of(scenario, judgement.get("transcript"))
     exchange = accepted = None
     if transcript and line:
         exchange = exchanges.around(transcript, line, guilty=True)

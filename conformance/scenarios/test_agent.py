@@ -17,7 +17,7 @@ from fixtures.scenario import Scenario
 async def test_several_servers(scenario: Scenario, principal: str, mode: guide.Mode) -> None:
     """One call each that succeeds, one that needs consent, one that fails, and a server that nobody registered."""
     await scenario.no_consent(principal, "mail")
-    agent = guide.Agent(scenario.guide(principal, "several", mode))
+    agent = guide.Agent(scenario.guide(principal, mode))
     for server in ("calculator", "web-search", "mail"):
         agent.register(server, scenario.url(server))
     expected = [

@@ -20,7 +20,7 @@ from fixtures.standard import REVISIONS
 async def test_guide_finds_url(scenario: Scenario, principal: str, server: str, missing: int, mode: guide.Mode) -> None:
     """The guide's own client code, before consent."""
     await scenario.no_consent(principal, server)
-    connection = scenario.guide(principal, server, mode)
+    connection = scenario.guide(principal, mode)
     urls: list[str] = []
     error = "no error"
     try:

@@ -26,7 +26,7 @@ async def test_connect_list_call(scenario: Scenario, principal: str, server: str
     scenario.require_revision(revision)
     await scenario.consented(principal, server, revision)
     nonce, tool = new_nonce(), scenario.bench.tool(server, "whoami")
-    connection = scenario.guide(principal, server, mode)
+    connection = scenario.guide(principal, mode)
     seen: dict[str, object] = {"tools": [], "structured": None, "error": None}
     try:
         seen["tools"], seen["structured"] = await guide.connect_list_call(

@@ -1,0 +1,172 @@
+"""The scenarios, played to an empty house: real scenarios and clients, no world, no gateway, no network.
+
+Whatever is sent gets a polite answer (the consent error, while consent is missing). What a rehearsal is good for is what
+the scenario *said* on the way: its probes and observations, the very ones that checks look for in a run.
+"""
+
+import asyncio
+import importlib
+import itertools
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import create_autospec, patch
+
+import httpx
+
+from conformance import scenarios
+from conformance.features import FEATURES
+from conformance.selftest.story import Story
+from conformance.suite import MARK
+from fixtures import standard
+from fixtures.bench import Bench
+from fixtures.clients import guide
+from fixtures.gateways.adapter import Adapter
+from fixtures.gateways.descriptor import Claims, Descriptor, Gateway
+from fixtures.gateways.target import Target
+from fixtures.mint import MUTATIONS
+from fixtures.scenario import Scenario
+from fixtures.world import World
+
+
+@dataclass(frozen=True)
+class Play:
+    """A scenario with one set of parameters, and what it said when it was rehearsed."""
+
+    name: str
+    params: dict[str, Any]
+    judges: frozenset[str]  # requirements
+    needs: tuple[str, ...]
+    remarks: list[dict[str, Any]] = field(default_factory=list)
+
+    def said(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Its remarks of a kind."""
+        return (remark for remark in self.remarks if remark["kind"] == kind)
+
+    def callers(self) -> set[str]:
+        """Everybody who sent something."""
+        return {remark["principal"] for remark in self.said("sent")}
+
+
+@cache
+def rehearsed() -> list[Play]:
+    """Every scenario with all its parameters."""
+    plays, house = [], _House()
+    for name, function in _functions():
+        (mark,) = [mark for mark in function.pytestmark if mark.name == MARK]
+        for params in _parameters(function):
+            judges = frozenset(name for name, when in mark.kwargs["wanted"].items() if when(params))
+            play = Play(f"{name}{list(params.values())}", params, judges, mark.kwargs["needs"])
+            asyncio.run(_rehearse(function, play, house))
+            plays.append(play)
+    return plays
+
+
+def _functions() -> Iterator[tuple[str, Any]]:
+    for module in pkgutil.iter_modules(scenarios.__path__, f"{scenarios.__name__}."):
+        for name, function in vars(importlib.import_module(module.name)).items():
+            if any(mark.name == MARK for mark in getattr(function, "pytestmark", [])):
+                yield name, function
+
+
+def _parameters(function: Any) -> Iterator[dict[str, Any]]:
+    """What pytest makes of the parametrize marks."""
+    choices = []
+    for mark in function.pytestmark:
+        if mark.name == "parametrize":
+            given, rows = mark.args
+            names = given.split(",") if isinstance(given, str) else given
+            choices.append([dict(zip(names, row if len(names) > 1 else [row], strict=True)) for row in rows])
+    for chosen in itertools.product(*choices):
+        yield {name: value for part in chosen for name, value in part.items()}
+
+
+async def _rehearse(function: Callable[..., Any], play: Play, house: "_House") -> None:
+    begin, house.missing = len(house.story.events), 0
+    with (
+        patch("fixtures.scenario.http_client", house.client),
+        patch("fixtures.clients.browser.http_client", house.client),
+    ):
+        async with AsyncExitStack() as stack:
+            await function(scenario=_PrivateScenario(house.bench, play.name, stack, house), **play.params)
+    play.remarks.extend(house.story.events[begin:])
+
+
+class _House:
+    """Stands for the gateway and everything behind it."""
+
+    def __init__(self) -> None:
+        self.story = Story()
+        self.missing = 0  # consents
+        self._exchanges = itertools.count(1)
+        claims = Claims(revisions=list(standard.REVISIONS))
+        target = SimpleNamespace(
+            adapter=create_autospec(Adapter, instance=True),
+            descriptor=Descriptor(gateway=Gateway(name="an empty house"), claims=claims),
+            url=lambda server: f"{self.story.sheet['gateway']['base_url']}/{server}",
+        )
+        world = SimpleNamespace(
+            sheet=self.story.sheet,
+            secrets=self.story.recorder.secrets,
+            control=lambda *_args: dict.fromkeys(("access_lifetime",)),
+        )
+        self.bench = _Bench(cast("World", world), cast("Target", target), self.story.recorder, FEATURES)
+
+    def client(self, _recorder: Any, tags: dict[str, Any], *_more: Any) -> httpx.AsyncClient:
+        """In place of a recorded HTTP client."""
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.story.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"))
+            response = self._visited(request) if tags["client"] == "browser" else self._asked(request)
+            response.extensions["gatebench_exchange"] = f"client-{next(self._exchanges)}"
+            return response
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    def _visited(self, request: httpx.Request) -> httpx.Response:
+        callback = self.story.sheet["gateway"]["callback_url"]
+        if str(request.url).startswith(callback):
+            return httpx.Response(200)
+        self.missing -= 1
+        return httpx.Response(302, headers={"location": f"{callback}?code=c&state=s"})
+
+    def _asked(self, request: httpx.Request) -> httpx.Response:
+        message = json.loads(request.content or "{}")
+        if "id" not in message:
+            return httpx.Response(202)
+        urls = " , ".join(f"{request.url.scheme}://{request.url.host}/connect/{n}" for n in range(self.missing))
+        answer = {"error": {"code": 0, "message": "", "data": f"Please visit: {urls}"}} if urls else {"result": {}}
+        body = {"jsonrpc": "2.0", "id": message["id"], **answer}
+        return httpx.Response(200, headers={"mcp-session-id": "s1"}, json=body)
+
+
+class _Bench(Bench):
+    def token(self, principal: str) -> str:
+        return f"the token of {principal}"
+
+    def mutated_jwt(self, principal: str, mutation: str) -> str:
+        return f"{MUTATIONS[mutation].name} token of {principal}"
+
+
+class _PrivateScenario(Scenario):
+    def __init__(self, bench: Bench, name: str, stack: AsyncExitStack, house: _House) -> None:
+        super().__init__(bench, name, stack)
+        self._house = house
+
+    def guide(self, principal: str, mode: guide.Mode, headers: dict[str, str] | None = None) -> guide.Connection:
+        self.bench.recorder.note("sent", principal=principal, server=None)
+
+        def nobody(**_options: Any) -> Any:
+            raise ConnectionError("an empty house")
+
+        return guide.Connection(headers or {}, nobody, mode)
+
+    async def no_consent(self, principal: str, server: str) -> None:
+        await super().no_consent(principal, server)
+        members = standard.VIRTUAL_SERVERS.get(server, (server,))
+        self._house.missing = sum(standard.UPSTREAMS[member].model == "oauth" for member in members)
