@@ -34,6 +34,7 @@ PROFILES = {
     "passthrough": ("upstream.passthrough",),
     "virtual-servers": ("virtual-servers",),
     "header-override": ("header-override",),
+    "troubleshooting": ("caller.user", "upstream.none"),  # failing well is no feature; this much is needed to show it
 }
 
 

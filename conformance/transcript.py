@@ -96,10 +96,15 @@ class Exchange:
         )
 
     @property
+    def result(self) -> dict[str, Any]:
+        """The result in the answer; empty when there is none, or none that is an object."""
+        result = self.answer.get("result")
+        return result if isinstance(result, dict) else {}
+
+    @property
     def structured(self) -> dict[str, Any]:
         """A tool's structured content; empty when the answer holds none."""
-        result = self.answer.get("result")
-        content = result.get("structuredContent") if isinstance(result, dict) else None
+        content = self.result.get("structuredContent")
         return content if isinstance(content, dict) else {}
 
     @property
@@ -225,7 +230,8 @@ class Transcript:
         return self._upstream_by_nonce.get(nonce or "", [])
 
     @cached_property
-    def _caller_by_nonce(self) -> dict[str, str]:
+    def caller_by_nonce(self) -> dict[str, str]:
+        """Who sent what, as far as it carries a nonce."""
         return {x.nonce: x.tags["principal"] for x in self.client if x.nonce and x.tags.get("principal")}
 
     @cached_property
@@ -233,7 +239,7 @@ class Transcript:
         """Who opened an upstream session: known by the nonce of any request on it, or of the initialize that made it."""
         callers: dict[tuple[str, str], str] = {}
         for exchange in self.upstream:
-            caller = self._caller_by_nonce.get(exchange.nonce or "")
+            caller = self.caller_by_nonce.get(exchange.nonce or "")
             sessions = exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id")
             if caller and sessions:
                 callers.setdefault((exchange.node, sessions[0]), caller)
@@ -245,7 +251,7 @@ class Transcript:
         None for what a gateway does of its own accord (health checks, discovery, closing sessions of an hour ago).
         Who else was there at the time proves nothing, not even that nobody else was.
         """
-        caller = self._caller_by_nonce.get(exchange.nonce or "")
+        caller = self.caller_by_nonce.get(exchange.nonce or "")
         sessions = exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id")
         if caller or not sessions:
             return caller

@@ -93,6 +93,7 @@ def refusals_carry_a_challenge(judge: Judge, transcript: Transcript) -> None:
                 expected="a WWW-Authenticate header that begins with a scheme",
                 actual=f"WWW-Authenticate: {challenges[0]}" if challenges else "no WWW-Authenticate header",
                 at=probe.attempt,
+                control=probe.control,
             )
 
 

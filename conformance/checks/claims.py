@@ -36,7 +36,7 @@ def _shown(transcript: Transcript, note: dict[str, Any], exchange: Exchange | No
     ways: dict[str, Callable[[], bool]] = {
         "call": lambda: exchange.succeeded and bool(landed),
         "refusal": lambda: exchange.status in REFUSALS and not landed,
-        "list": lambda: bool((exchange.answer.get("result") or {}).get("tools")),
+        "list": lambda: bool(exchange.result.get("tools")),
         "header": lambda: any(arrival.header(note["header"]) == [note["value"]] for arrival in landed),
         "revision": lambda: _speaks(exchange, note["revision"]),
     }
@@ -44,5 +44,6 @@ def _shown(transcript: Transcript, note: dict[str, Any], exchange: Exchange | No
 
 
 def _speaks(exchange: Exchange, revision: str) -> bool:
-    result = exchange.answer.get("result") or {}
-    return result.get("protocolVersion") == revision or revision in result.get("supportedVersions", [])
+    supported = exchange.result.get("supportedVersions")
+    listed = isinstance(supported, list) and revision in supported
+    return listed or exchange.result.get("protocolVersion") == revision

@@ -298,5 +298,5 @@ def callbacks_need_their_state(judge: Judge, transcript: Transcript) -> None:
 
 
 def _codes_brought(transcript: Transcript, note: Event) -> set[str | None]:
-    visits = [x for x in transcript.leg("client") if note["from"] < x.seq <= note["to"]]
+    visits = [x for x in transcript.leg("client") if note["from"] < x.seq < note["to"]]
     return {_fields(urlsplit(x.target).query).get("code") for x in visits} - {None}

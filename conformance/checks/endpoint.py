@@ -139,11 +139,9 @@ def values_pass_unchanged(judge: Judge, transcript: Transcript) -> None:
 
 def _result(exchange: Exchange) -> dict[str, Any]:
     """What a tool said. An error flag that is left out means no (MCP 2025-11-25, schema, CallToolResult)."""
-    result = exchange.answer.get("result", {})
-    return {
-        "content": result.get("content"),
-        "structuredContent": result.get("structuredContent"),
-        "isError": result.get("isError", False),
+    result = exchange.result
+    return {key: result.get(key) for key in ("content", "structuredContent")} | {
+        "isError": result.get("isError", False)
     }
 
 

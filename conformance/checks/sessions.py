@@ -11,7 +11,7 @@ def foreign_sessions_are_refused(judge: Judge, transcript: Transcript) -> None:
         if not probe.attempt.header("mcp-session-id") or not accepted(judge, transcript, probe):
             continue
         judge.saw()
-        landed = transcript.landed(probe.attempt.nonce) if probe.attempt.rpc else []
+        landed = transcript.landed(probe.attempt.nonce)
         if probe.attempt.status is None or not 400 <= probe.attempt.status < 500 or landed:
             judge.violated(
                 f"{probe.attempt.describe()} by {probe.principal} on somebody else's session was let through",
@@ -41,10 +41,9 @@ def ended_sessions_are_gone(judge: Judge, transcript: Transcript) -> None:
 def upstream_sessions_are_not_shared(judge: Judge, transcript: Transcript) -> None:
     """SES-003: each upstream session belongs to the caller whose nonce was first seen on it."""
     callers: dict[tuple[str, str], str] = {}
-    nonces = {x.nonce: x.tags["principal"] for x in transcript.client if x.nonce and x.tags.get("principal")}
     for exchange in transcript.upstream:
         sessions = exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id")
-        caller = nonces.get(exchange.nonce or "")
+        caller = transcript.caller_by_nonce.get(exchange.nonce or "")
         if not sessions or not caller:
             continue
         judge.saw()

@@ -55,6 +55,7 @@ class Ask:
         self.at = self.at or standard.VIRTUAL_SERVERS.get(self.server, (self.server,))[0]
         self.upstream_message: dict[str, Any] = {}
         self.arrivals: list[Line] = []
+        self.control: int | None = None  # line of the accepted request that it differs from, where there is one
         label = self.credential or token_of(self.principal)
         sent = [("Authorization", f"Bearer «{label}»"), *self.also]
         sent += [("Mcp-Session-Id", self.session)] if self.session else []

@@ -31,9 +31,14 @@ def attempt(
     return made
 
 
-def without_control(story: Story, expect: str, attribute: str, status: int, *, lands: bool = False) -> None:
-    """An attempt that is refused, beside a control that is refused as well (or, `lands`, that no upstream has seen)."""
+def without_control(
+    story: Story, expect: str, attribute: str, status: int, *, lands: bool = False, answer: int | None = None
+) -> None:
+    """An attempt beside a control that is refused with this status (or, `lands`, accepted but seen by no upstream).
+
+    `answer`: what the attempt is answered, if not the same.
+    """
     control = story.ask("alice", "calculator").answered(200 if lands else status)
-    made = story.ask("alice", "calculator").answered(status)
+    made = story.ask("alice", "calculator").answered(status if answer is None else answer)
     story.probe(expect, made, control, attribute)
     story.fence("alice", "calculator")

@@ -178,6 +178,7 @@ class Story:
 
     def probe(self, expect: str, attempt: Ask, control: Ask, attribute: str) -> Ask:
         """The scenario says what an attempt was about; returns the attempt."""
+        attempt.control = control.seq if control is not attempt else None
         whose = {"server": attempt.server, "principal": attempt.principal}
         exchanges = {"attempt": attempt.exchange, "control": control.exchange}
         self.recorder.note("probe", expect=expect, scenario="story", attribute=attribute, **exchanges, **whose)

@@ -67,6 +67,11 @@ def test_a_control_with_an_error_in_a_good_answer(story: Story, value: str) -> N
 
 
 @leaves_open(LET_IN)
+def test_let_in_where_the_control_is_not(story: Story, value: str) -> None:
+    without_control(story, WHO, value, 401, answer=200)
+
+
+@leaves_open(LET_IN)
 def test_a_control_without_an_answer(story: Story, value: str) -> None:
     control = story.ask("alice", "calculator").arrives().failed()
     story.probe(WHO, story.ask("alice", "calculator").answered(401), control, value)
@@ -94,6 +99,12 @@ def test_only_one_method_is_unguarded(story: Story, method: str) -> Ask:
 def test_a_method_that_the_gateway_does_not_have(story: Story, method: str) -> None:
     control = story.ask("alice", "calculator", method).answered(405)
     story.probe(WHO, story.ask("alice", "calculator", method).answered(405), control, "no token")
+
+
+@leaves_open("AUTH-001")
+def test_a_method_that_works_for_nobody(story: Story) -> None:
+    control = story.ask("alice", "calculator", "GET").answered(500)
+    story.probe(WHO, story.ask("alice", "calculator", "GET").answered(401), control, "no token")
 
 
 @leaves_open("AUTH-001")

@@ -37,6 +37,7 @@ def test_the_guides_client_finds_its_way(story: Story) -> int:
         (ONE, "/oauth/connect/2"),
         (ONE, "javascript:alert(1)"),
         (ONE, "https:"),
+        (ONE, "ftp://127.0.0.1/1"),
         (ONE, TWO, "see the manual"),
         (f"{ONE},{TWO}",),
     ],
@@ -173,6 +174,10 @@ def test_sound_authorization_requests(story: Story) -> int:
         story.redeem(issuer)
     story.redeem("vendor", redirect_uri=None)  # OAuth 2.1
     story.authorize("corp", state=None)  # somebody signs in elsewhere
+    for http, endpoint in (("POST", "authorize"), ("GET", "token"), ("POST", "revoke"), ("GET", "jwks")):
+        body = "grant_type=authorization_code"
+        request = {"method": http, "target": f"/vendor/{endpoint}?{body}", "headers": [], "body": body}
+        story.far_end("idp", "vendor", request, status=400)
     story.refresh("vendor")
     return 5
 

@@ -48,6 +48,7 @@ def test_after_consent_it_asks_again(story: Story) -> Ask:
 def test_after_consent_that_was_never_needed(story: Story) -> None:
     control = story.call("alice", "mail")
     story.probe("granted", story.call("alice", "mail"), control, "consent given")
+    story.probe("granted", story.ask("alice", "mail").answered(403), control, "consent given")
 
 
 @keeps("CONS-009")
@@ -74,6 +75,9 @@ def test_an_expired_token_was_refreshed_long_ago(story: Story) -> Ask:
 def test_an_expired_token_is_exchanged_in_another_way(story: Story) -> Ask:
     made = consented(story, "upstream token expired")
     story.token_request("vendor", {"grant_type": "client_credentials"})
+    for http, endpoint in (("GET", "token"), ("POST", "introspect")):
+        request = {"method": http, "target": f"/vendor/{endpoint}", "headers": [], "body": "grant_type=refresh_token"}
+        story.far_end("idp", "vendor", request, status=200)
     return made.arrives().answered()
 
 
@@ -225,9 +229,14 @@ def test_not_asked_again(story: Story, status: int) -> Ask:
 
 @leaves_open("CONS-010")
 @pytest.mark.parametrize("status", [200, 503])
-def test_asked_again_without_a_refusal(story: Story, status: int) -> None:
+@pytest.mark.parametrize("asked", [True, False])
+def test_asked_again_without_a_refusal(story: Story, status: int, asked: bool) -> None:
     story.refresh("vendor", status=400)  # of an earlier time
-    refresh_refused(story, status).asked_to_consent(ONE)
+    made = refresh_refused(story, status)
+    if asked:
+        made.asked_to_consent(ONE)
+    else:
+        made.answered(502)
 
 
 # -- CONS-011

@@ -149,6 +149,18 @@ def test_a_static_upstream_gets_nothing_on_one_method(story: Story, http: str) -
 
 
 @breaks("CRED-003")
+def test_a_static_upstream_gets_nothing_beside_a_query(story: Story) -> Line:
+    return story.ask("alice", "web-search").arrives(auth=(), target="/mcp?debug=1").arrival
+
+
+@shows_nothing("CRED-003", "CRED-004", "CRED-005")
+@pytest.mark.parametrize("server", ["web-search", "mail"])
+def test_metadata_needs_no_credential(story: Story, server: str) -> None:
+    made = story.ask("alice", server)
+    made.arrives(auth=(), target="/.well-known/oauth-protected-resource/mcp").answered(502)
+
+
+@breaks("CRED-003")
 def test_the_gateways_own_errand_with_a_wrong_key(story: Story) -> Line:
     return story.errand("web-search", headers=[("x-api-key", "guess")])
 

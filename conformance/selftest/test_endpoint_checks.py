@@ -84,6 +84,8 @@ def test_answers(story: Story, rpc_id: Any) -> int:
     story.ask("alice", "calculator", "tools/list", rpc_id=rpc_id).streamed(comment=": hello\r\n\r\nid: 1\r\n")
     story.ask("alice", "calculator", "notifications/initialized").answered(202)
     story.ask("alice", "calculator").answered(503, body="not now")
+    story.ask("alice", "calculator").answered(300, body="here or there")
+    story.ask("alice", "calculator").failed()
     story.ask("alice", "calculator", "GET").answered(headers=[("content-type", "text/event-stream")])
     return 3
 
@@ -285,6 +287,13 @@ def test_the_last_try_counts(story: Story) -> int:
 def test_an_argument_is_changed(story: Story, value: Any) -> Line:
     story.call("alice", "calculator", arguments={"value": 1})
     made = story.ask("alice", "calculator", arguments={"value": 1})
+    return made.arrives(changed={"arguments": {"value": value, "nonce": made.nonce}}).answered().arrival
+
+
+@breaks("END-005")
+@pytest.mark.parametrize("value", [[True], [1, 1], [], [{"a": True}], [[1]]], ids=str)
+def test_an_argument_is_changed_inside(story: Story, value: Any) -> Line:
+    made = story.ask("alice", "calculator", arguments={"value": [1]})
     return made.arrives(changed={"arguments": {"value": value, "nonce": made.nonce}}).answered().arrival
 
 

@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+import socket
+import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from conformance import smoke
 from conformance.features import claims_of
 from fixtures.bench import standing
+from fixtures.errors import BenchError
 from fixtures.gateways.target import Target
 from fixtures.sheet import Sheet
 
+PATIENCE = 15.0  # a bound for a busy machine, not an expectation
 ROOT = Path(__file__).parents[2]
 CLAIMS = """
 [claims]
@@ -91,3 +97,26 @@ def bring_up(path: Path, folder: Path, stored: Sheet | None = None) -> None:
 def transcript(folder: Path) -> list[dict[str, Any]]:
     with (folder / "transcript.jsonl").open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
+
+
+def said(path: Path, work: Path) -> str:
+    """The sentence, after looking at everything that is true of all of them."""
+    started = time.monotonic()
+    with pytest.raises(BenchError) as caught:
+        bring_up(path, path.parent)
+    assert time.monotonic() - started < PATIENCE
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    written = transcript(path.parent)
+    assert [line["kind"] for line in written if line["kind"] in ("transcript", "world", "target", "footer")] == [
+        "transcript",
+        "world",
+        "target",
+        "footer",
+    ]
+    assert written[-1]["complete"] is False
+    sheet = next(line["sheet"] for line in written if line["kind"] == "world")
+    with socket.socket() as visitor, pytest.raises(ConnectionRefusedError):  # the gateway is gone
+        visitor.connect(("127.0.0.1", sheet["gateway"]["port"]))
+    assert not list(work.iterdir()), "its work folder is gone"
+    return sentence

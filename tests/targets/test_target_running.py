@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from target_bench import descriptor
+from target_bench import bring_up, descriptor
 from whole_run import PATIENCE, SMALL, WholeRun, listens
 
 from fixtures import sheet as sheets
+from fixtures.errors import BenchError
 from fixtures.secrets import SecretRegistry
 from fixtures.world import World
 
@@ -60,40 +61,30 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_it_is_judged_again_and_again_and_stays_up(running: Running, tmp_path: Path) -> None:
-    arguments = [*SMALL, "--target", str(running.descriptor), "--sheet", str(running.sheet)]
-    for number in ("first", "second"):
-        run = WholeRun(tmp_path / number, *arguments)
-        assert run.finish() == 0, run.output
-        assert "passed" in run.output
-        assert not run.processes()
-        assert not list(run.temporary.glob("gatebench-*"))
-        assert run.lines()[-1]["complete"] is True
-        assert listens(running.port), "whoever started it stops it"
-        token = json.loads(running.sheet.read_text())["principals"]["alice"]["tokens"][0]
-        assert token not in run.transcript.read_text(encoding="utf-8")
-
-
-def test_in_another_world_it_knows_nobody(running: Running, tmp_path: Path) -> None:
+    """And meanwhile, in a world that it was not configured for, it knows nobody."""
     without_adapter = tmp_path / "acme.toml"
     without_adapter.write_text(running.descriptor.read_text().replace("adapter =", "# adapter ="))
-    run = WholeRun(tmp_path / "run", *SMALL, "--target", str(without_adapter))
-    assert run.finish() == 2
-    assert "answered 401 (application/json): the gateway does not accept the token" in run.output
-    assert "a gateway that already runs must be judged with --sheet" in run.output
-
-
-def test_while_another_bench_stands_in_its_world(running: Running, tmp_path: Path) -> None:
-    port = sheets.ports_of(sheets.load(running.sheet))["mail"]
-    with socket.create_server(("127.0.0.1", port)):
-        arguments = ("--target", str(running.descriptor), "--sheet", str(running.sheet))
-        run = WholeRun(tmp_path / "run", *SMALL, *arguments)
-        assert run.finish() == 2
-    assert f"gatebench: port {port} of the setup sheet (for mail) is taken: stop the other gatebench" in run.output
+    elsewhere = WholeRun(tmp_path / "elsewhere", *SMALL, "--target", str(without_adapter))
+    run = WholeRun(tmp_path / "run", *SMALL, "--target", str(running.descriptor), "--sheet", str(running.sheet))
+    assert run.finish() == 0, run.output
+    assert "passed" in run.output
+    assert not run.processes()
+    assert not list(run.temporary.glob("gatebench-*"))
+    assert run.lines()[-1]["complete"] is True
+    assert listens(running.port), "whoever started it stops it"
+    sheet = sheets.load(running.sheet)
+    assert sheet["principals"]["alice"]["tokens"][0] not in run.transcript.read_text(encoding="utf-8")
+    bring_up(running.descriptor, tmp_path, sheet)
     assert listens(running.port)
+    assert elsewhere.finish() == 2
+    assert "answered 401 (application/json): the gateway does not accept the token" in elsewhere.output
+    assert "a gateway that already runs must be judged with --sheet" in elsewhere.output
 
 
-def test_a_sheet_that_is_none(running: Running, tmp_path: Path) -> None:
-    missing = tmp_path / "none.json"
-    run = WholeRun(tmp_path / "run", *SMALL, "--target", str(running.descriptor), "--sheet", str(missing))
-    assert run.finish() == 2
-    assert f"gatebench: cannot read the setup sheet {missing}: No such file or directory" in run.output
+def test_while_somebody_holds_a_port_of_its_world(running: Running, tmp_path: Path) -> None:
+    sheet = sheets.load(running.sheet)
+    port = sheets.ports_of(sheet)["mail"]
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(BenchError) as caught:
+        bring_up(running.descriptor, tmp_path, sheet)
+    assert str(caught.value).startswith(f"port {port} of the setup sheet (for mail) is taken: stop the other gatebench")
+    assert listens(running.port)

@@ -15,8 +15,8 @@ from typing import Any
 from target_bench import ROOT
 
 PATIENCE = 60.0  # a bound for a busy machine, not an expectation
-EVERYTHING = "conformance/scenarios"
-SMALL = (f"{EVERYTHING}/test_sessions.py", "-k", "SES-002 and calculator and 2025-11-25")
+SMALL = ("conformance/scenarios/test_sessions.py", "-k", "SES-002 and calculator and 2025-11-25")
+LONG = ("conformance/scenarios/test_gateway_token.py",)
 
 
 def until(condition: Callable[[], object]) -> None:

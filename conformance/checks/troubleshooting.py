@@ -1,0 +1,414 @@
+"""Checks of troubleshooting.toml: what a caller sees when something is wrong, and what is true behind the gateway meanwhile.
+
+The scenarios leave probes: `troubled` (a request to a server whose upstream fails; the attribute is the kind of failure),
+`elsewhere` (a call to another one meanwhile), `well again`, `session lost` and `session regained`, `wrong address` and
+`no such tool`. A `listing` is an observation: the pages of a list, which tools it must show and which not, and when.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from conformance.checks.answers import (
+    executions,
+    last,
+    meant,
+    nonce_of,
+    own_answers,
+    own_success,
+    passed_on,
+    result,
+    same_id,
+    seconds,
+)
+from conformance.checks.probes import Probe, accepted, outcome_of, probes
+from conformance.transcript import Event, Exchange, Transcript
+from conformance.verdict import Judge
+from fixtures import wire
+
+TROUBLED, ELSEWHERE, WELL_AGAIN = "troubled", "elsewhere", "well again"
+LOST, REGAINED = "session lost", "session regained"
+WRONG_ADDRESS, NO_SUCH_TOOL, NEW_TOOL = "wrong address", "no such tool", "new tool"
+RUBBISH = {"a web page", "broken JSON", "an answer to somebody else"}
+UNKNOWN_NAMES = {"an unknown name", "a name with something behind it", "a name with something before it"}
+
+# Python, Java and .NET and Node, Go, Rust; in JSON a line end is written as two characters.
+STACKS = re.compile(
+    r"Traceback \(most recent call last\)|File \\?\"[^\"]+\", line \d+|\bat [\w.$<>\[\] ]+ ?\([^()\s]+:\d+(:\d+)?\)|"
+    r"\) in \S+:line \d+|goroutine \d+ \[|stack backtrace:|thread '[^']*' panicked"
+)
+USER_INFO = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"']+:[^\s/@\"']+@", re.IGNORECASE)
+
+
+# -- an upstream in trouble
+
+
+def failures_are_no_successes(judge: Judge, transcript: Transcript) -> None:
+    """TRB-001: a list may come from a memory, but not empty; a call may not."""
+    for probe in _troubled(judge, transcript):
+        attempt = probe.attempt
+        empty_list = attempt.rpc_method == "tools/list" and result(attempt).get("tools") == []
+        if attempt.rpc_method not in ("tools/call", "tools/list"):
+            continue
+        judge.saw()
+        if own_success(attempt) and (attempt.tool or empty_list):
+            judge.violated(
+                f"{attempt.describe()} at {probe.server} succeeded though its upstream failed ({probe.attribute})",
+                expected="an error that the caller can see",
+                actual="an empty list of tools" if empty_list else outcome_of(attempt),
+                at=attempt,
+                control=probe.control,
+            )
+
+
+def failures_are_answered_in_time(judge: Judge, transcript: Transcript) -> None:
+    """TRB-002: what was measured is remarked."""
+    limit = float(transcript.facts.dialect("upstream_seconds"))
+    asked = [(probe.attempt, probe.attribute) for probe in _troubled(judge, transcript)]
+    asked += [(page, note["when"]) for note in _listings(transcript, "in trouble") for page in _pages(transcript, note)]
+    longest = 0.0
+    for attempt, trouble in asked:
+        judge.saw()
+        spent = seconds(transcript, attempt)
+        longest = max(longest, spent)
+        wrong = f"took {spent:.1f} s" if spent > limit else _unanswered(transcript, attempt)
+        if wrong:
+            judge.violated(
+                f"{attempt.describe()} at {attempt.tags['server']} {wrong} ({trouble})",
+                expected=f"an answer, or an answer that is visibly cut off, within {limit:g} s",
+                actual=outcome_of(attempt),
+                at=attempt,
+            )
+    if asked:
+        judge.remarked(f"answered within {longest:.1f} s (declared: {limit:g} s)")
+
+
+def _unanswered(transcript: Transcript, exchange: Exchange) -> str | None:
+    if exchange.status is None:
+        return "got no answer"
+    if exchange.status >= 300 or exchange.how != "complete" or own_answers(exchange):
+        return None
+    return None if passed_on(transcript, exchange) else "got a good status and no answer"
+
+
+def failures_carry_the_callers_id(judge: Judge, transcript: Transcript) -> None:
+    """TRB-003: what an upstream said is left as it is here; see TRB-007."""
+    for probe in _troubled(judge, transcript):
+        attempt = probe.attempt
+        answers = [message for message in attempt.messages if wire.is_answer(message)]
+        if not answers or passed_on(transcript, attempt):
+            continue
+        judge.saw()
+        for answer in answers:
+            without = answer.get("id") is None and attempt.status is not None and attempt.status >= 400
+            if not without and not same_id(answer, attempt):
+                judge.violated(
+                    f"the answer to {attempt.describe()} at {probe.server} has another id ({probe.attribute})",
+                    expected=f"the id {attempt.rpc.get('id')!r}",
+                    actual=f"the id {answer.get('id')!r}",
+                    at=attempt,
+                )
+
+
+def failures_do_not_blame_the_callers_token(judge: Judge, transcript: Transcript) -> None:
+    """TRB-004."""
+    for expect in (TROUBLED, LOST):
+        for probe in _with_control(judge, transcript, expect):
+            if transcript.facts.auth_model(probe.server) == "passthrough":
+                continue
+            judge.saw()
+            if probe.attempt.status == 401:
+                judge.violated(
+                    f"{probe.principal}, whose token is good, was told 401 by {probe.server} ({probe.attribute})",
+                    expected="any other way of saying that the upstream failed",
+                    actual=outcome_of(probe.attempt),
+                    at=probe.attempt,
+                    control=probe.control,
+                )
+
+
+def failures_show_no_insides(judge: Judge, transcript: Transcript) -> None:
+    """TRB-005."""
+    for probe in _troubled(judge, transcript):
+        judge.saw()
+        for what, pattern in (("a stack trace", STACKS), ("a URL with a password", USER_INFO)):
+            found = pattern.search(probe.attempt.response_text)
+            if found:
+                judge.violated(
+                    f"the answer to {probe.attempt.describe()} at {probe.server} shows {what} ({probe.attribute})",
+                    expected="a sentence for the caller",
+                    actual=found[0][:200],
+                    at=probe.attempt,
+                )
+
+
+def failures_name_the_server(judge: Judge, transcript: Transcript) -> None:
+    """TRB-006: judged on what the gateway itself says about a server that is known to be the one."""
+    for probe in _troubled(judge, transcript):
+        attempt = probe.attempt
+        failed = meant(transcript, attempt)
+        if failed is None or not attempt.body or passed_on(transcript, attempt) or own_success(attempt):
+            continue
+        judge.saw()
+        if failed not in attempt.body:
+            judge.violated(
+                f"the answer to {attempt.describe()} does not say which server failed ({probe.attribute})",
+                expected=f"the name {failed} in what the caller reads",
+                actual=outcome_of(attempt),
+                at=attempt,
+            )
+
+
+def rubbish_becomes_an_error(judge: Judge, transcript: Transcript) -> None:
+    """TRB-007: a success in spite of it is TRB-001's."""
+    for probe in _troubled(judge, transcript):
+        attempt = probe.attempt
+        if probe.attribute not in RUBBISH or attempt.status is None:
+            continue
+        judge.saw()
+        if attempt.status < 300 and not own_answers(attempt):
+            judge.violated(
+                f"{probe.attribute} was given to the caller as the answer to {attempt.describe()} at {probe.server}",
+                expected="an error: a JSON-RPC one under the caller's id, or an HTTP status that says so",
+                actual=outcome_of(attempt),
+                at=attempt,
+                control=probe.control,
+            )
+
+
+def retry_after_is_kept(judge: Judge, transcript: Transcript) -> None:
+    """TRB-008."""
+    for probe in _troubled(judge, transcript):
+        attempt = probe.attempt
+        wanted = {
+            value
+            for arrival in transcript.landed(attempt.nonce)
+            if arrival.status == 429
+            for value in arrival.response_header("retry-after")
+        }
+        if attempt.status != 429 or not wanted:
+            continue
+        judge.saw()
+        if not wanted & set(attempt.response_header("retry-after")):
+            judge.violated(
+                f"the 429 of {probe.server} came without its Retry-After",
+                expected=f"Retry-After: {min(wanted)}",
+                actual=f"Retry-After: {', '.join(attempt.response_header('retry-after')) or 'missing'}",
+                at=attempt,
+            )
+
+
+def others_are_unaffected(judge: Judge, transcript: Transcript) -> None:
+    """TRB-009: where a call to the failing one was under way at the time, the other must not have waited for its end."""
+    hanging = [probe.attempt for probe in probes(transcript, TROUBLED)]
+    for probe in _with_control(judge, transcript, ELSEWHERE):
+        judge.saw()
+        begun, ended = probe.attempt.seq, last(transcript, probe.attempt)["seq"]
+        waited = [one for one in hanging if one.seq < begun < last(transcript, one)["seq"] < ended]
+        if waited or not probe.attempt.succeeded:
+            judge.violated(
+                f"{probe.attempt.describe()} at {probe.server} suffered from the failure of another ({probe.attribute})",
+                expected="the call succeeds, and does not wait for the other",
+                actual=f"it ended only after {waited[0].describe()}" if waited else outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+def what_is_well_again_works(judge: Judge, transcript: Transcript) -> None:
+    """TRB-010."""
+    _works(judge, transcript, WELL_AGAIN, "is well again, and a call of it still fails")
+
+
+def tools_run_once(judge: Judge, transcript: Transcript) -> None:
+    """TRB-011: by the nonce of the call, and as often as the client itself sent it."""
+    sent = Counter(exchange.nonce for exchange in transcript.client if exchange.tool and exchange.nonce)
+    runs: Counter[str] = Counter()
+    for event in executions(transcript):
+        nonce = nonce_of(event)
+        if nonce not in sent:
+            continue
+        judge.saw()
+        runs[nonce] += 1
+        if runs[nonce] > sent[nonce]:
+            judge.violated(
+                f"the tool {event['tool']} of {event['node']} was executed again for the same call",
+                expected=f"{sent[nonce]} execution{'s' if sent[nonce] > 1 else ''} of this call",
+                actual=f"execution number {runs[nonce]}",
+                at=transcript.exchanges.get(event.get("exchange") or ""),
+            )
+
+
+def a_list_keeps_the_well_members(judge: Judge, transcript: Transcript) -> None:
+    """TRB-012: judged on lists that are given."""
+    for note in _listings(transcript, "in trouble"):
+        if all(own_success(page) for page in _pages(transcript, note)):
+            judge.saw()
+            _compare(judge, transcript, note)
+
+
+def a_list_is_given_all_the_same(judge: Judge, transcript: Transcript) -> None:
+    """TRB-013."""
+    for note in _listings(transcript, "in trouble"):
+        judge.saw()
+        failed = next((page for page in _pages(transcript, note) if not own_success(page)), None)
+        if failed:
+            judge.violated(
+                f"{note['server']} lists nothing while one of its members fails",
+                expected="the tools of the other members",
+                actual=outcome_of(failed),
+                at=failed,
+            )
+
+
+def lost_sessions_are_regained(judge: Judge, transcript: Transcript) -> None:
+    """TRB-014: the scenario connects anew where it is told 404, and otherwise tries the same session once more."""
+    _works(judge, transcript, REGAINED, "has lost its sessions, and the caller is not told so and gets no further")
+
+
+def _works(judge: Judge, transcript: Transcript, expect: str, otherwise: str) -> None:
+    for probe in _with_control(judge, transcript, expect):
+        judge.saw()
+        if not probe.attempt.succeeded:
+            judge.violated(
+                f"{probe.server} {otherwise} ({probe.attribute})",
+                expected="the call succeeds",
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+# -- wrong addresses
+
+
+def wrong_addresses_lead_nowhere(judge: Judge, transcript: Transcript) -> None:
+    """TRB-015: a probe's server is the one that its address would name if it were tidied up; it may name none."""
+    for probe in _with_control(judge, transcript, WRONG_ADDRESS):
+        attempt = probe.attempt
+        access = transcript.facts.world["access"].get(probe.principal, [])
+        allowed = transcript.facts.members(probe.server) if probe.server in access else []
+        strayed = [arrival for arrival in transcript.landed(attempt.nonce) if arrival.node not in allowed]
+        judge.saw()
+        if strayed or (not allowed and own_success(attempt)):
+            judge.violated(
+                f"{attempt.describe()} at a wrong address ({probe.attribute}) was served",
+                expected=f"nothing, or {' or '.join(allowed)}" if allowed else "nothing",
+                actual=outcome_of(attempt) + (f"; it reached {strayed[0].node}" if strayed else ""),
+                at=strayed[0] if strayed else attempt,
+                control=probe.control,
+            )
+
+
+def unknown_servers_are_called_so(judge: Judge, transcript: Transcript) -> None:
+    """TRB-016: judged for those who may know."""
+    statuses = transcript.facts.dialect("unknown_server")
+    for probe in _with_control(judge, transcript, WRONG_ADDRESS):
+        known = probe.principal in transcript.facts.world["principals"]
+        if probe.attribute not in UNKNOWN_NAMES or not known:
+            continue
+        judge.saw()
+        if probe.attempt.status not in statuses:
+            judge.violated(
+                f"{probe.attempt.describe()} at a server that does not exist ({probe.attribute}) was not told so",
+                expected="status " + " or ".join(str(status) for status in statuses),
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )
+
+
+# -- tools
+
+
+def unknown_tools_are_errors(judge: Judge, transcript: Transcript) -> None:
+    """TRB-017."""
+    executed = {nonce_of(event): event for event in executions(transcript)}
+    for probe in _with_control(judge, transcript, NO_SUCH_TOOL):
+        attempt, event = probe.attempt, executed.get(probe.attempt.nonce)
+        judge.saw()
+        told = attempt.status is not None and (attempt.status >= 400 or own_answers(attempt))
+        if event or not told or own_success(attempt):
+            judge.violated(
+                f"a call of {attempt.tool} at {probe.server} was not refused ({probe.attribute})",
+                expected="an error, and nothing executed",
+                actual=f"{event['tool']} of {event['node']} was executed" if event else outcome_of(attempt),
+                at=attempt,
+                control=probe.control,
+            )
+
+
+def lists_show_what_exists(judge: Judge, transcript: Transcript) -> None:
+    """TRB-018."""
+    for note in (*_listings(transcript, "at rest"), *_listings(transcript, "changed")):
+        failed = next((page for page in _pages(transcript, note) if not own_success(page)), None)
+        judge.saw()
+        if failed:
+            judge.violated(
+                f"{note['server']} does not list its tools ({note['when']})",
+                expected="a list",
+                actual=outcome_of(failed),
+                at=failed,
+            )
+        else:
+            _compare(judge, transcript, note)
+    _works(judge, transcript, NEW_TOOL, "has a new tool, and a call of it fails")
+
+
+def changes_are_announced(judge: Judge, transcript: Transcript) -> None:
+    """TRB-019: judged on streams that the gateway opened, where its capabilities promise it."""
+    for note in _observations(transcript, "listening"):
+        stream = transcript.exchanges[note["stream"]]
+        capabilities = result(transcript.exchanges[note["connected"]]).get("capabilities") or {}
+        promised = (capabilities.get("tools") or {}).get("listChanged") is True
+        if not promised or stream.status != 200:
+            continue
+        judge.saw()
+        if not any(message.get("method") == "notifications/tools/list_changed" for message in stream.messages):
+            judge.violated(
+                f"the tools behind {note['server']} changed, and those who listen were not told",
+                expected="notifications/tools/list_changed on the open stream, as tools.listChanged promises",
+                actual=f"none within {note['seconds']:g} s",
+                at=stream,
+            )
+
+
+# -- what they share
+
+
+def _with_control(judge: Judge, transcript: Transcript, expect: str) -> Iterator[Probe]:
+    return (probe for probe in probes(transcript, expect) if accepted(judge, transcript, probe))
+
+
+def _troubled(judge: Judge, transcript: Transcript) -> Iterator[Probe]:
+    return _with_control(judge, transcript, TROUBLED)
+
+
+def _observations(transcript: Transcript, what: str) -> Iterator[Event]:
+    return (note for note in transcript.notes("observation") if note["what"] == what)
+
+
+def _listings(transcript: Transcript, when: str) -> Iterator[Event]:
+    return (note for note in _observations(transcript, "listing") if note["when"] == when)
+
+
+def _pages(transcript: Transcript, note: Event) -> list[Exchange]:
+    return [transcript.exchanges[page] for page in note["pages"]]
+
+
+def _compare(judge: Judge, transcript: Transcript, note: Event) -> None:
+    """A list must show these tools and must not show those; what else it holds is the gateway's own affair."""
+    pages = _pages(transcript, note)
+    tools = [tool for page in pages for tool in result(page).get("tools") or [] if isinstance(tool, dict)]
+    names = {tool.get("name") for tool in tools}
+    missing = [name for name in note["shows"] if name not in names]
+    left = [name for name in note["hides"] if name in names]
+    if missing or left:
+        judge.violated(
+            f"the list of {note['server']} does not show what exists ({note['when']})",
+            expected="; ".join(
+                [f"it shows {name}" for name in missing] + [f"it does not show {name}" for name in left]
+            ),
+            actual=", ".join(sorted(str(name) for name in names)) or "an empty list",
+            at=pages[-1],
+        )

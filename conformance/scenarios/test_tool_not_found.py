@@ -1,0 +1,119 @@
+"""Tool not found: lists show what exists, also when it has just changed, and nothing else can be called."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from conformance.scenarios.trouble import listing, tools_of
+from conformance.suite import judged_by
+from fixtures.clients.raw import Watch
+from fixtures.gateways.adapter import UnsupportedVerbError
+from fixtures.scenario import Scenario
+from fixtures.standard import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
+
+LATEST = (LEGACY_REVISIONS[-1], MODERN_REVISION)
+RUNS = ("TRB-011", "END-001", "CRED-001", "CRED-008")
+
+
+@judged_by("TRB-017", "TRB-018", *RUNS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "server", "member"),
+    [
+        ("alice", "calculator", "calculator"),
+        ("support-bot", "web-search", "web-search"),
+        ("carol", "mail", "mail"),
+        ("alice", "workbench", "calculator"),
+    ],
+)
+async def test_unknown_tool(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """The list shows what exists; what it does not show cannot be called."""
+    client = await scenario.consented(principal, server, revision)
+    await listing(scenario, client, "at rest", shows=tools_of(scenario, server))
+    control = await client.call(scenario.bench.tool(server, "whoami", member))
+    for tool, attribute in (("no-such-tool", "an unknown name"), ("WHOAMI", "another case"), ("whoam", "part of it")):
+        attempt = await client.call(scenario.bench.tool(server, tool, member))
+        scenario.probe("no such tool", attempt, control, attribute=attribute, server=server, principal=principal)
+
+
+@judged_by("TRB-017", needs=("upstream.none",))
+@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
+async def test_tool_of_a_stranger(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A tool of a server that is no member, named as if it were one."""
+    client = await scenario.consented(principal, server, revision)
+    control = await client.call(scenario.bench.tool(server, "whoami"))
+    attempt = await client.call(scenario.bench.tool(server, "whoami", "everything"))
+    attribute = "a server that is no member"
+    scenario.probe("no such tool", attempt, control, attribute=attribute, server=server, principal=principal)
+
+
+@judged_by("TRB-017", "TRB-018", *RUNS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "server", "member"),
+    [
+        ("alice", "calculator", "calculator"),
+        ("support-bot", "web-search", "web-search"),
+        ("alice", "workbench", "calculator"),
+    ],
+)
+async def test_tools_change(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A tool is added, another removed; then the new one is renamed in case; then all is as it was."""
+    new, renamed, removed = (scenario.bench.tool(server, tool, member) for tool in ("farewell", "Farewell", "add"))
+    control = await (await scenario.consented(principal, server, revision)).call(
+        scenario.bench.tool(server, "whoami", member)
+    )
+
+    async def look(shows: Sequence[str], hides: Sequence[str]) -> None:
+        refresh(scenario, server)
+        client = await scenario.consented(principal, server, revision)
+        await listing(scenario, client, "changed", shows=shows, hides=hides)
+        for tool in {new, renamed} & set(shows):
+            attempt = await client.call(tool)
+            attribute = "added while it runs"
+            scenario.probe("new tool", attempt, control, attribute=attribute, server=server, principal=principal)
+        for tool in hides:
+            attempt = await client.call(tool)
+            attribute = "removed" if tool == removed else "renamed in case"
+            scenario.probe("no such tool", attempt, control, attribute=attribute, server=server, principal=principal)
+
+    kept = [tool for tool in tools_of(scenario, server) if tool != removed]
+    with scenario.tools(member, add=["farewell"], remove=["add"]):
+        await look([*kept, new], [removed, renamed])
+        with scenario.tools(member, add=["Farewell"], remove=["farewell"]):
+            await look([*kept, renamed], [removed, new])
+    await look([*kept, removed], [new, renamed])
+
+
+def refresh(scenario: Scenario, server: str) -> None:
+    """Have the gateway look again, where somebody can tell it to."""
+    try:
+        scenario.verbs.refresh_tools(server)
+    except UnsupportedVerbError:
+        return  # then it has to find out for itself
+
+
+@judged_by("TRB-019")
+@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+async def test_change_is_announced(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Somebody listens while the tools change."""
+    client = await scenario.client(principal, server, revision)
+    connected = await client.connect()
+    client.patience = 2.0
+    watch = Watch("notifications/tools/list_changed")
+    listening = asyncio.create_task(client.listen(watch))
+    opened = asyncio.create_task(watch.open.wait())
+    await asyncio.wait([listening, opened], return_when=asyncio.FIRST_COMPLETED)
+    opened.cancel()
+    with scenario.tools(server, add=["farewell"]):
+        stream = await listening
+    scenario.observe(
+        "listening",
+        server=server,
+        connected=connected.exchange,
+        stream=stream.exchange,
+        seconds=client.patience,
+    )

@@ -1,0 +1,83 @@
+"""Whatever a gateway sends, a check comes to a judgement: a check that trips is our fault and would hide a finding."""
+
+import json
+from typing import Any
+
+import pytest
+
+from conformance.selftest.asks import Ask
+from conformance.selftest.story import REGISTRY, Story
+from conformance.verdict import Outcome
+
+TREATMENTS = {
+    "unauthenticated": ["no token", "an unknown token", "an empty token", "expired", "no token in an open session"],
+    "denied": ["no access", "access withdrawn"],
+    "granted": ["access granted now", "consent given", "upstream token expired"],
+    "consent": ["1"],
+    "still asked": ["no consent"],
+    "asked again": ["refresh refused"],
+    "no user": ["a virtual account"],
+    "foreign session": ["somebody else's session"],
+    "ended session": ["a session that has ended"],
+    "bad override": ["malformed JSON"],
+}
+ODD: list[Any] = [None, 5, "text", [], [1], [[]], {}, {"a": None}, True]
+BODIES: list[Any] = [
+    *ODD,
+    *({"jsonrpc": "2.0", "id": 1, "result": odd} for odd in ODD),
+    *({"jsonrpc": "2.0", "id": 1, "error": odd} for odd in ODD),
+    *({"jsonrpc": "2.0", "id": odd, "error": {"code": odd, "message": odd, "data": odd}} for odd in ODD),
+    *({"id": 1, "result": dict.fromkeys(("structuredContent", "content", "isError", "tools"), odd)} for odd in ODD),
+    *({"id": 1, "result": {"structuredContent": {"nonce": odd, "owner": odd}}} for odd in ODD),
+    *([{"jsonrpc": "2.0", "id": 1, "result": odd}] for odd in ODD),
+]
+SESSION = "alices-session"
+
+
+def asked(story: Story, body: Any, method: str) -> Ask:
+    """A request, in whatever way it is answered."""
+    made = story.ask("alice", "mail", method, session=SESSION).arrives(status=500)
+    return made.streamed(body) if method == "tools/list" else made.answered(body=json.dumps(body))
+
+
+@pytest.mark.parametrize("body", BODIES, ids=json.dumps)
+def test_any_answer_is_judged(story: Story, body: Any) -> None:
+    good = story.call("alice", "mail")
+    for method in ("tools/call", "tools/list"):
+        odd = asked(story, body, method)
+        for expect, attributes in TREATMENTS.items():
+            for attribute in attributes:
+                story.probe(expect, odd, good, attribute)
+                story.probe(expect, good, odd, attribute)
+    judged(story)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+@pytest.mark.parametrize("where", ["message", "method", "params", "name", "arguments", "_meta", "nonce"])
+def test_any_upstream_request_is_judged(story: Story, where: str, odd: Any) -> None:
+    story.call("alice", "mail")
+    made = story.ask("alice", "mail")
+    message: Any = made.message("whoami")
+    if where == "message":
+        message = odd
+    elif where in ("method", "params"):
+        message[where] = odd
+    elif where == "nonce":
+        message["params"] = {"name": "whoami", "arguments": {"nonce": odd}, "_meta": {"gatebench/nonce": odd}}
+    else:
+        message["params"][where] = odd
+    story.errand("mail", body=json.dumps(message))
+    made.answered()
+    judged(story)
+
+
+@pytest.mark.parametrize("header", [("authorization", ""), ("", ""), ("mcp-session-id", ""), ("cookie", "«")], ids=str)
+def test_any_header_is_judged(story: Story, header: tuple[str, str]) -> None:
+    for node in ("calculator", "web-search", "mail", "crm"):
+        story.ask("carol", node).arrives(also=[header, header]).answered(401, headers=[header])
+    judged(story)
+
+
+def judged(story: Story) -> None:
+    judgements = [story.judged_by(requirement.id) for requirement in REGISTRY.all() if requirement.check]
+    assert not [judgement for judgement in judgements if judgement.outcome is Outcome.HARNESS_ERROR]
