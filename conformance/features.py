@@ -1,14 +1,15 @@
 """What a gateway can claim: features, and the profiles that bundle them. Only what is claimed is judged."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fixtures import standard
+from fixtures.dialects import ON_CALLS_ONLY
 from fixtures.errors import BenchError
-from fixtures.gateways.descriptor import Claims as ClaimsSection
+from fixtures.gateways.descriptor import Descriptor, Dialect
 
 FEATURES = {
     "caller.user": "a user's personal access token identifies that user",
@@ -24,6 +25,16 @@ FEATURES = {
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
     "consent-withdrawal": "a user's stored upstream tokens can be dropped",
+    "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
+    "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
+    "override.json": "an override is one header that holds JSON",
+}
+
+# Features that a descriptor does not list: they follow from its dialect, where it claims what they are about.
+IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
+    "consent.guide-error": ("upstream.oauth", lambda dialect: dialect.consent == "jsonrpc-error-data"),
+    "consent.on-connecting": ("upstream.oauth", lambda dialect: dialect.consent not in ON_CALLS_ONLY),
+    "override.json": ("header-override", lambda dialect: dialect.override_form == "json-flat-and-nested"),
 }
 
 PROFILES = {
@@ -55,19 +66,23 @@ class Claims:
         )
 
 
-def claims_of(section: ClaimsSection, path: Path) -> Claims:
-    """Expand a descriptor's claims; raises BenchError for a name that does not exist."""
+def claims_of(descriptor: Descriptor, path: Path) -> Claims:
+    """Expand a descriptor's claims; raises BenchError for a name that does not exist, or that it cannot claim."""
+    section = descriptor.claims
     for key, given, known in (
         ("profiles", section.profiles, tuple(PROFILES)),
-        ("features", section.features, tuple(FEATURES)),
+        ("features", section.features, tuple(name for name in FEATURES if name not in IMPLIED)),
         ("revisions", section.revisions, standard.REVISIONS),
     ):
         for name in given:
+            if name in IMPLIED:
+                raise BenchError(f"{path}: claims.{key} names {name!r}, which follows from the dialect; leave it out")
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 raise BenchError(f"{path}: claims.{key} names {name!r}, which does not exist; {hint}")
     features = {feature for profile in section.profiles for feature in PROFILES[profile]} | set(section.features)
+    features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
     return Claims(frozenset(features), tuple(section.revisions), frozenset(section.deviations))
 
 

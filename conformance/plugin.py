@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 
 if TYPE_CHECKING:
     from conformance.results import Results
@@ -109,7 +109,12 @@ class Conformance:
         if self._results is None:
             from conformance.results import Results  # noqa: PLC0415
 
-            self._results = Results(self.folder, self.run)
+            try:
+                self._results = Results(self.folder, self.run)
+            except OSError as error:
+                why = f"cannot write to {self.folder}: {error.strerror}; choose another folder with --out"
+                self._stop(BenchError(why))
+        assert self._results is not None  # noqa: S101 - _stop does not return
         return self._results
 
     def _stop(self, error: BenchError) -> None:
@@ -119,7 +124,13 @@ class Conformance:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> None:
         """Under xdist, a scenario's items stay on one worker: its traffic is made once."""
-        if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
+        if not getattr(config.option, "numprocesses", None):
+            return
+        if config.option.sheet:
+            raise pytest.UsageError(
+                "--sheet describes one world, and -n needs one for each worker; leave one of them out"
+            )
+        if config.option.dist in ("no", "load"):
             config.option.dist = "loadgroup"
 
     # -- collection
@@ -171,7 +182,7 @@ class Conformance:
         """Remember what was selected: only that can be missed."""
         scenarios = [scenario for item in session.items if (scenario := ScenarioItem.of(item))]
         self._selected = {scenario.requirement for scenario in scenarios}
-        if scenarios and not self.worker:
+        if scenarios and not self.worker and not self.config.option.collectonly:
             self.results.begin(self._selected, len(scenarios))
 
     @pytest.hookimpl(optionalhook=True)
@@ -195,7 +206,7 @@ class Conformance:
         if judgement.outcome in ("fail", "untestable"):
             pytest.fail(_explanation(judgement), pytrace=False)
         if judgement.outcome == "harness-error":
-            raise HarnessFault(judgement.reason)
+            raise HarnessError(judgement.reason)
         if judgement.outcome in ("not-applicable", "not-observed", "skipped"):
             pytest.skip(f"{judgement.outcome}: {judgement.reason}")
         return True
@@ -218,7 +229,9 @@ class Conformance:
             return self.run.judge(scenario.name, scenario.params, traffic, requirement)
         except BenchError as error:
             self._stop(error)
-            raise
+        except HarnessError as error:
+            pytest.exit(f"gatebench: {error}", returncode=3)
+        raise AssertionError("pytest.exit does not return")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -246,7 +259,7 @@ class Conformance:
             return
         swept = self._run.sweep(self._selected) if self._run.events else []
         timing = self._timing + [event for event in self._run.events if event["kind"] == "timing"]
-        self._run.close()
+        self._run.close(whole=session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
         if self.worker:
             output = self.config.workeroutput  # type: ignore[attr-defined]
             output["gatebench"] = [self._told(judgement) for judgement in swept]
@@ -261,6 +274,8 @@ class Conformance:
         self._results.finish(stopped=stopped, timing=timing, narrowed=self._narrowed())
         if self._results.red and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if not self._results.judged and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def _told(self, judgement: "Judgement") -> dict[str, Any]:
         """A judgement as it is written down, with the transcript that its line numbers mean."""
@@ -295,10 +310,6 @@ class Conformance:
             counts = "  ".join(f"{name} {count}" for name, count in self._results.totals().items() if count)
             terminalreporter.write_line(f"requirements: {counts}")
             terminalreporter.write_line(f"evidence: {os.path.relpath(self.folder)}")
-
-
-class HarnessFault(Exception):  # noqa: N818 - what pytest prints reads better so
-    """Our own fault, shown as an error rather than a failed expectation."""
 
 
 class ScenarioItem:

@@ -14,6 +14,7 @@ from conformance.run import Run, describe
 from conformance.verdict import RED, Outcome, totals, worst
 
 FORMAT = 1
+SILENT = {Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE, Outcome.EXCLUDED, Outcome.SKIPPED}
 
 
 class Results:
@@ -88,6 +89,11 @@ class Results:
     def findings(self) -> int:
         """Judgements so far that count against the gateway."""
         return sum(Outcome(j["outcome"]) in RED for judged in self._judged.values() for j in judged)
+
+    @property
+    def judged(self) -> bool:
+        """True when at least one requirement was really judged: silence is no conformance."""
+        return any(outcome not in SILENT for outcome in self.outcomes().values())
 
     @property
     def red(self) -> bool:

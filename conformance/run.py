@@ -16,7 +16,7 @@ from conformance.transcript import Event, Facts, Transcript
 from conformance.verdict import RED, Judgement, Outcome
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
 from fixtures.scenario import PrerequisiteError, Scenario
@@ -54,7 +54,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.target = targets.Target(targets.resolve(self.target_name))
-        self.claims = claims_of(self.target.descriptor.claims, self.target.path)
+        self.claims = claims_of(self.target.descriptor, self.target.path)
         for deviation in self.claims.deviations:
             if deviation not in self.registry:
                 raise BenchError(
@@ -62,7 +62,7 @@ class Run:
                 )
         self._stack = ExitStack()
         self._bench: Bench | None = None
-        self._broken: BenchError | None = None
+        self._broken: BenchError | HarnessError | None = None
         self._plays: dict[str, list[Played]] = {}
         self._past_the_gateway: list[Transcript] = []
         self._told: dict[str, set[int | None]] = {}
@@ -72,7 +72,10 @@ class Run:
     # -- the bench
 
     def bench(self) -> Bench:
-        """The bench, brought up and smoke-tested on first use; raises BenchError (the same again) when it cannot be."""
+        """The bench, brought up and smoke-tested on first use.
+
+        Raises BenchError (the same again) when the target cannot be judged, HarnessError when we could not do our part.
+        """
         if self._broken:
             raise self._broken
         if self._bench is None:
@@ -81,6 +84,9 @@ class Run:
             except BenchError as error:
                 self._broken = error
                 raise
+            except Exception as error:
+                self._broken = HarnessError(f"the bench could not be brought up: {judging.described(error)}")
+                raise self._broken from error
         return self._bench
 
     def _bring_up(self) -> Bench:
@@ -96,9 +102,10 @@ class Run:
         self.events.append(event)
         self.facts.learn(event)
 
-    def close(self) -> None:
-        """Stop whatever is up."""
-        self._stack.close()
+    def close(self, *, whole: bool = True) -> None:
+        """Stop whatever is up. Unless the run was whole, the transcript says that it was cut off."""
+        cut = None if whole and not self._broken else RuntimeError("the run was cut off")
+        self._stack.__exit__(type(cut) if cut else None, cut, None)
 
     # -- scenarios
 

@@ -143,14 +143,15 @@ def judge(task: Task, watch: Watch) -> None:
         status = int(pytest.main(arguments, plugins=[watch]))
     if watch.stopped:
         raise BenchError(watch.stopped)
-    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not watch.interrupted:
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not (task.folder / "verdicts.jsonl").exists():
         given = " ".join(f"{option} {text!r}" for option, text in task.selection.items())
         raise BenchError(
             f"nothing was selected by {given}; `gatebench list` shows the names of requirements and groups"
         )
     if status == pytest.ExitCode.USAGE_ERROR:
         raise BenchError(_complaint(log_path))
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not watch.interrupted:
+    ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if status not in ended and not watch.interrupted:
         raise RuntimeError(f"pytest ended with status {status}; see {log_path}")
 
 

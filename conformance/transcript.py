@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import wire
+from fixtures.dialects import Reply
+from fixtures.gateways.descriptor import Dialect
 from fixtures.secrets import labels_in
 
 Event = dict[str, Any]
@@ -108,6 +110,11 @@ class Exchange:
         return content if isinstance(content, dict) else {}
 
     @property
+    def reply(self) -> Reply:
+        """The answer as the target's dialect is applied to it."""
+        return Reply(self.status, self.response_headers, self.messages)
+
+    @property
     def parts(self) -> Headers:
         """Everything that was sent, piece by piece, with where it stood."""
         return [*self.request_headers, ("URL", self.target), ("body", self.request_body)]
@@ -141,11 +148,12 @@ class SecretFact:
 
 @dataclass
 class Facts:
-    """What holds for a whole run: the world, the target, and the secrets met so far."""
+    """What holds for a whole run: the world, the target with the dialect that it speaks, and the secrets met so far."""
 
     world: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, SecretFact] = field(default_factory=dict)
+    spoken: Dialect = field(default_factory=Dialect)
 
     def learn(self, event: Event) -> None:
         """Take in an event if it is such a fact."""
@@ -157,6 +165,7 @@ class Facts:
             self.world = event["sheet"]
         elif kind == "target":
             self.target = event["target"]
+            self.spoken = Dialect.model_validate(self.target.get("dialect", {}))
 
     def auth_model(self, server: str) -> str | None:
         """How an upstream authenticates the gateway; None for a virtual server."""

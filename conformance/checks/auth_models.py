@@ -76,7 +76,9 @@ def gets_the_callers_token(judge: Judge, transcript: Transcript, exchange: Excha
 
 def _first_contact(transcript: Transcript, exchange: Exchange) -> bool:
     """Who has no token yet may come without one, be told 401, and ask the caller for consent: MCP's own discovery."""
-    asked = any(consent_urls(call) for call in transcript.client if call.nonce and call.nonce == exchange.nonce)
+    asked = any(
+        consent_urls(transcript, call) for call in transcript.client if call.nonce and call.nonce == exchange.nonce
+    )
     return asked and exchange.status == 401 and not transcript.labels(exchange.request_text)
 
 

@@ -6,8 +6,7 @@ from typing import Any
 from conformance.checks.probes import outcome_of
 from conformance.transcript import Exchange, Transcript
 from conformance.verdict import Judge
-
-REFUSALS = (401, 403, 404)
+from fixtures.dialects import is_denied
 
 
 def what_is_claimed_is_there(judge: Judge, transcript: Transcript) -> None:
@@ -35,7 +34,7 @@ def _shown(transcript: Transcript, note: dict[str, Any], exchange: Exchange | No
     landed = transcript.landed(exchange.nonce)
     ways: dict[str, Callable[[], bool]] = {
         "call": lambda: exchange.succeeded and bool(landed),
-        "refusal": lambda: exchange.status in REFUSALS and not landed,
+        "refusal": lambda: is_denied(transcript.facts.spoken, exchange.reply) and not landed,
         "list": lambda: bool(exchange.result.get("tools")),
         "header": lambda: any(arrival.header(note["header"]) == [note["value"]] for arrival in landed),
         "revision": lambda: _speaks(exchange, note["revision"]),

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from conformance.checks.consent_shapes import Shape, usable
 from conformance.checks.probes import Probe, consent_urls, outcome_of, probes
 from conformance.transcript import Event, Exchange, Transcript
 from conformance.verdict import Judge
+from fixtures.dialects import can_ask
 
 
 def _observed(transcript: Transcript, what: str) -> Iterator[Event]:
@@ -18,8 +20,7 @@ def the_guides_client_finds_the_url(judge: Judge, transcript: Transcript) -> Non
     """CONS-001."""
     for note in _observed(transcript, "guide-consent"):
         judge.saw()
-        usable = [url for url in note["urls"] if urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc]
-        if len(usable) != note["missing"] or len(usable) != len(note["urls"]):
+        if len(note["urls"]) != note["missing"] or not all(map(usable, note["urls"])):
             judge.violated(
                 f"the guide's client, mode {note['mode']}, did not find the way to consent for {note['server']}",
                 expected=f"{note['missing']} authorization URL(s) on connecting",
@@ -30,43 +31,24 @@ def the_guides_client_finds_the_url(judge: Judge, transcript: Transcript) -> Non
 def the_consent_error_is_parseable(judge: Judge, transcript: Transcript) -> None:
     """CONS-002."""
     for probe in probes(transcript, "consent"):
+        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
+            continue
         judge.saw()
-        wrong = _not_parseable(probe.attempt, int(probe.attribute))
-        if wrong:
+        shape = Shape(transcript.facts.spoken, probe.attempt, int(probe.attribute))
+        if shape.wrong:
             judge.violated(
-                f"{probe.attempt.describe()} without consent for {probe.server} was not answered with the consent error: {wrong}",
-                expected=f"HTTP 200, the request's id, one line of data ending in 'Please visit: ' and {probe.attribute} URL(s)",
-                actual=f"{outcome_of(probe.attempt)}; data: {_data(probe.attempt)!r}",
+                f"{probe.attempt.describe()} without consent for {probe.server} was not answered as declared: {shape.wrong}",
+                expected=shape.expected,
+                actual=f"{outcome_of(probe.attempt)}; {shape.seen}",
                 at=probe.attempt,
             )
-
-
-def _data(exchange: Exchange) -> Any:
-    error = exchange.answer.get("error")
-    return error.get("data") if isinstance(error, dict) else None
-
-
-def _not_parseable(exchange: Exchange, missing: int) -> str | None:
-    data = _data(exchange)
-    if exchange.status != 200:
-        return f"the status is {exchange.status}"
-    if "error" not in exchange.answer:
-        return "there is no JSON-RPC error"
-    if exchange.answer.get("id") != exchange.rpc.get("id"):
-        return f"the id is {exchange.answer.get('id')!r}"
-    if not isinstance(data, str) or "\n" in data:
-        return "data is not a single-line string"
-    urls = consent_urls(exchange)
-    if len(urls) != missing or any(" " in url or not urlsplit(url).netloc for url in urls):
-        return f"data leads to {len(urls)} URL(s)"
-    return None
 
 
 def only_missing_consents_are_asked_for(judge: Judge, transcript: Transcript) -> None:
     """CONS-003: the number of URLs, and the authorization servers that following them leads to."""
     for probe in probes(transcript, "consent"):
         judge.saw()
-        urls = consent_urls(probe.attempt)
+        urls = consent_urls(transcript, probe.attempt)
         if len(urls) != int(probe.attribute):
             judge.violated(
                 f"{probe.server} asks for {len(urls)} consent(s) where {probe.attribute} are missing",
@@ -163,12 +145,14 @@ def the_retry_after_consent_succeeds(judge: Judge, transcript: Transcript) -> No
 def consent_is_personal(judge: Judge, transcript: Transcript) -> None:
     """CONS-006: the control is the call of the one who consented, which must have worked."""
     for probe in probes(transcript, "still asked"):
+        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
+            continue
         if not probe.control.succeeded:
             judge.blocked(f"the call of the user who had consented failed ({outcome_of(probe.control)})")
             continue
         judge.saw()
         served = _served(transcript, probe)
-        if served or not consent_urls(probe.attempt):
+        if served or not consent_urls(transcript, probe.attempt):
             judge.violated(
                 f"{probe.principal}, who has not consented, was not asked at {probe.server}",
                 expected="the consent error, and nothing at the upstream",
@@ -206,6 +190,8 @@ def users_see_their_own_data(judge: Judge, transcript: Transcript) -> None:
 def virtual_accounts_are_refused_clearly(judge: Judge, transcript: Transcript) -> None:
     """CONS-008: the words are the gateway's own; that they name a way out is recognised by what the ways are called."""
     for probe in probes(transcript, "no user"):
+        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
+            continue
         if not probe.control.succeeded:
             judge.blocked(f"a user's call at {probe.server} failed as well ({outcome_of(probe.control)})")
             continue
@@ -214,7 +200,7 @@ def virtual_accounts_are_refused_clearly(judge: Judge, transcript: Transcript) -
             words
             for words, holds in (
                 ("it succeeded", probe.attempt.succeeded),
-                ("it offers a URL", bool(consent_urls(probe.attempt))),
+                ("it offers a URL", bool(consent_urls(transcript, probe.attempt))),
                 ("it names no way out", not _names_a_way_out(probe.attempt)),
                 ("it reached the upstream", bool(_served(transcript, probe))),
             )
@@ -271,7 +257,7 @@ def a_refused_refresh_asks_again(judge: Judge, transcript: Transcript) -> None:
             judge.blocked("the gateway never tried to refresh, so nothing was refused")
             continue
         judge.saw()
-        if not consent_urls(probe.attempt):
+        if not consent_urls(transcript, probe.attempt):
             judge.violated(
                 f"the refresh for {probe.principal} at {probe.server} was refused, and consent was not asked for again",
                 expected="the consent error with an authorization URL",

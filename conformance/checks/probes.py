@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from conformance.transcript import Exchange, Transcript
 from conformance.verdict import Judge
-from fixtures.clients.guide import urls_in
+from fixtures import dialects
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
 def refused(
     judge: Judge, transcript: Transcript, expect: str, statuses: list[int], attributes: set[str] | None = None
 ) -> None:
-    """Each such probe must have been answered with one of these statuses."""
+    """Each such probe must have been answered with one of these statuses, and not asked for consent: that is no refusal."""
     for probe in probes(transcript, expect, attributes):
         if not accepted(judge, transcript, probe):
             continue
         judge.saw()
-        if probe.attempt.status not in statuses:
+        if probe.attempt.status not in statuses or consent_urls(transcript, probe.attempt):
             judge.violated(
                 f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} was not refused",
                 expected="status " + " or ".join(str(status) for status in statuses),
@@ -96,10 +96,9 @@ def _fenced(transcript: Transcript, probe: Probe) -> bool:
     )
 
 
-def consent_urls(exchange: Exchange) -> list[str]:
-    """Where an answer asks its reader to go for consent; empty when it asks nothing."""
-    error = exchange.answer.get("error")
-    return urls_in(error.get("data")) if isinstance(error, dict) else []
+def consent_urls(transcript: Transcript, exchange: Exchange) -> list[str]:
+    """Where an answer asks its reader to go for consent, in the target's dialect; empty when it asks nothing."""
+    return dialects.authorization_urls(transcript.facts.spoken, exchange.reply)
 
 
 def outcome_of(exchange: Exchange) -> str:

@@ -147,7 +147,7 @@ def failures_name_the_server(judge: Judge, transcript: Transcript) -> None:
     for probe in _troubled(judge, transcript):
         attempt = probe.attempt
         failed = meant(transcript, attempt)
-        if failed is None or not attempt.body or passed_on(transcript, attempt) or own_success(attempt):
+        if failed is None or not _speaks_for_itself(transcript, attempt):
             continue
         judge.saw()
         if failed not in attempt.body:
@@ -157,6 +157,13 @@ def failures_name_the_server(judge: Judge, transcript: Transcript) -> None:
                 actual=outcome_of(attempt),
                 at=attempt,
             )
+
+
+def _speaks_for_itself(transcript: Transcript, exchange: Exchange) -> bool:
+    """A sentence of the gateway's own about a failure. (404 to a session that is gone is about the session.)"""
+    status, session = exchange.status or 0, exchange.header("mcp-session-id")
+    told = bool(exchange.body) and (status >= 400 or bool(own_answers(exchange))) and not own_success(exchange)
+    return told and not passed_on(transcript, exchange) and not (status == 404 and session)
 
 
 def rubbish_becomes_an_error(judge: Judge, transcript: Transcript) -> None:

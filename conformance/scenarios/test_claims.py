@@ -91,7 +91,7 @@ async def virtual_servers(scenario: Scenario) -> dict[str, Any]:
 async def header_override(scenario: Scenario) -> dict[str, Any]:
     """A header of an override arrives."""
     value, server = new_nonce(), _server(scenario)
-    override = scenario.override({"X-Custom-Header": value})
+    override = scenario.override(server, {"X-Custom-Header": value})
     answer = await _call(
         scenario, _principal(scenario, "user", "virtual-account", "external"), server, headers=override
     )
@@ -139,7 +139,7 @@ EXAMPLES: dict[str, Example] = {
 
 
 @judged_by("CLM-001")
-@pytest.mark.parametrize("feature", list(FEATURES))
+@pytest.mark.parametrize("feature", list(EXAMPLES))
 async def test_feature(scenario: Scenario, feature: str) -> None:
     """Its example, whether it is claimed or not."""
     try:

@@ -42,7 +42,7 @@ async def _asked(scenario: Scenario, client: RawClient, server: str, principal: 
     answers = [await client.connect(), await client.list_tools(), await client.call(tool)]
     for answer in answers:
         scenario.probe("consent", answer, answer, attribute=str(missing), server=server, principal=principal)
-    return guide.urls_in(answers[-1].answer.get("error", {}).get("data"))
+    return scenario.urls(answers[-1])
 
 
 @judged_by("CONS-002", "CONS-004", "CONS-005", *LEAKS, needs=("consent-withdrawal",))
@@ -64,7 +64,7 @@ async def test_consent_and_retry(scenario: Scenario, principal: str, server: str
         scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
 
 
-@judged_by("CONS-002", "CONS-003", "CONS-005", *LEAKS, needs=("consent-withdrawal",))
+@judged_by("CONS-002", "CONS-003", "CONS-005", *LEAKS, needs=("consent-withdrawal", "consent.on-connecting"))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("bob", "inbox"), ("carol", "inbox")])
 async def test_two_consents(scenario: Scenario, principal: str, server: str, revision: str) -> None:
@@ -93,7 +93,7 @@ async def test_callback_state(scenario: Scenario, principal: str, server: str, r
     await scenario.no_consent(principal, server)
     client = await scenario.client(principal, server, revision)
     refused = await client.call("whoami")
-    urls = guide.urls_in(refused.answer.get("error", {}).get("data"))
+    urls = scenario.urls(refused)
     scenario.require(urls, "there is no authorization URL to visit")
     callback = str(scenario.bench.sheet["gateway"]["callback_url"])
     browser = await scenario.browser(principal)

@@ -12,23 +12,27 @@ from fixtures.standard import LEGACY_REVISIONS, REVISIONS
 
 ALWAYS = ("AUTH-009", "AUTH-010", "CRED-001", "CRED-011")
 NO_TOKEN, UNKNOWN = "no token", "an unknown token"
-BAD_HEADERS: dict[str, Callable[[str], str | list[str] | None]] = {
-    NO_TOKEN: lambda _token: None,
-    UNKNOWN: lambda token: f"Bearer {token[:-8]}AAAAAAAA",
-    "an empty token": lambda _token: "Bearer",
-    "another scheme": lambda token: f"Basic {token}",
-    "a JWT-shaped garbage token": lambda _token: "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2ln",
+GARBAGE = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2ln"
+BAD_HEADERS: dict[str, Callable[[Scenario, str], str | None]] = {
+    NO_TOKEN: lambda _scenario, _token: None,
+    UNKNOWN: lambda scenario, token: shown(scenario, f"{token[:-8]}AAAAAAAA"),
+    "an empty token": lambda scenario, _token: shown(scenario, "").strip(),
+    "another scheme": lambda _scenario, token: f"Basic {token}",
+    "a JWT-shaped garbage token": lambda scenario, _token: shown(scenario, GARBAGE),
 }
 
 
-async def judged_attempts(
-    scenario: Scenario, params: tuple[str, str, str], attribute: str, wrong: str | list[str] | None
-) -> None:
+def shown(scenario: Scenario, token: str) -> str:
+    """The value of the credential header with this token in it."""
+    return next(iter(scenario.bench.credential(token).values()))
+
+
+async def judged_attempts(scenario: Scenario, params: tuple[str, str, str], attribute: str, wrong: str | None) -> None:
     """The same request with the right and with the wrong credential, for each kind of request; then the fence."""
     principal, server, revision = params
     good = await scenario.client(principal, server, revision)
     bad = await scenario.client(principal, server, revision)
-    header = scenario.bench.target.descriptor.dialect.credential_header
+    header = scenario.dialect.credential_header
 
     async def pair(send: Callable[[RawClient], Awaitable[Answer]]) -> None:
         control = await send(good)
@@ -53,7 +57,7 @@ async def judged_attempts(
 @pytest.mark.parametrize("wrong", list(BAD_HEADERS), ids=lambda wrong: wrong.replace(" ", "-"))
 async def test_bad_token(scenario: Scenario, wrong: str, principal: str, server: str, revision: str) -> None:
     """No token, one that nobody has, and shapes that are none."""
-    credential = BAD_HEADERS[wrong](scenario.bench.token(principal))
+    credential = BAD_HEADERS[wrong](scenario, scenario.bench.token(principal))
     await judged_attempts(scenario, (principal, server, revision), wrong, credential)
 
 
@@ -79,8 +83,7 @@ def _rule(identifier: str) -> dict[str, Callable[..., bool]]:
 async def test_bad_jwt(scenario: Scenario, mutation: str, principal: str, server: str, revision: str) -> None:
     """A JWT that is wrong in one attribute; on the passthrough server the gateway has to look as well."""
     token = scenario.bench.mutated_jwt(principal, mutation)
-    wrong = next(iter(scenario.bench.credential(token).values()))
-    await judged_attempts(scenario, (principal, server, revision), mutation, wrong)
+    await judged_attempts(scenario, (principal, server, revision), mutation, shown(scenario, token))
 
 
 @judged_by(*ALWAYS, "AUTH-008", needs=("token-revocation",))
@@ -108,12 +111,12 @@ async def test_open_session(scenario: Scenario, principal: str, server: str, rev
     """An open session, and requests on it that bring no token or a wrong one."""
     client = await scenario.client(principal, server, revision)
     await client.connect()
-    header = scenario.bench.target.descriptor.dialect.credential_header
+    header = scenario.dialect.credential_header
     control = await client.call("whoami")
     for attribute in (NO_TOKEN, UNKNOWN):
         stranger = await scenario.client(principal, server, revision)
         stranger.session = client.session
-        stranger.changes = {header: BAD_HEADERS[attribute](scenario.bench.token(principal))}
+        stranger.changes = {header: BAD_HEADERS[attribute](scenario, scenario.bench.token(principal))}
         attempt = await stranger.call("whoami")
         scenario.probe(
             "unauthenticated",

@@ -21,7 +21,7 @@ async def test_flat(scenario: Scenario, principal: str, server: str, revision: s
     """One call with an override, then one without, of the same caller and of another."""
     name = "X-API-Key" if server == "web-search" else "Authorization"
     headers = {name: f"Bearer {scenario.new_secret('override', 'override')}", "X-Custom-Header": "custom-value"}
-    client = await scenario.client(principal, server, revision, headers=scenario.override(headers))
+    client = await scenario.client(principal, server, revision, headers=scenario.override(server, headers))
     await client.connect()
     answer = await client.call("whoami")
     scenario.observe("flat-override", exchange=answer.exchange, server=server, headers=headers)
@@ -43,7 +43,7 @@ async def test_nested(scenario: Scenario, principal: str, server: str, revision:
     headers = {
         "calculator": {"Authorization": f"Bearer {scenario.new_secret('override', 'override')}", "X-Only": "calculator"}
     }
-    client = await scenario.client(principal, server, revision, headers=scenario.override(headers))
+    client = await scenario.client(principal, server, revision, headers=scenario.override(server, headers))
     await client.connect()
     for member in scenario.bench.members(server):
         answer = await client.call(scenario.bench.tool(server, "whoami", member))
@@ -54,46 +54,86 @@ async def test_nested(scenario: Scenario, principal: str, server: str, revision:
     scenario.observe("without-override", exchange=later.exchange, principal=principal, headers=headers["calculator"])
 
 
-BAD_FLAT: dict[str, Any] = {
+BAD_JSON = {
     "malformed JSON": "{not json",
     "no object": '["Authorization"]',
-    "a value that is no string": json.dumps({"Authorization": {"a": 1}}),
-    "the Host header": json.dumps({"Host": "elsewhere.example"}),
-    "a framing header": json.dumps({"Content-Length": "3"}),
-    "a hop-by-hop header": json.dumps({"Connection": "close"}),
+    "a value that is no string": '{"Authorization": {"a": 1}}',
     "a line break in a value": json.dumps({"X-Custom-Header": "a\r\nX-Injected: b"}),
 }
+BAD_HEADERS = {
+    "the Host header": {"Host": "elsewhere.example"},
+    "a framing header": {"Content-Length": "3"},
+    "a hop-by-hop header": {"Connection": "close"},
+}
+
+
+async def bad_beside_good(
+    scenario: Scenario, params: tuple[str, str, str], attribute: str, override: dict[str, str]
+) -> None:
+    """An override that must not be obeyed, beside one that is; then the fence."""
+    principal, server, revision = params
+    fine = scenario.override(server, {"X-Custom-Header": "fine"})
+    good = await scenario.client(principal, server, revision, headers=fine)
+    await good.connect()
+    control = await good.call("whoami")
+    bad = await scenario.client(principal, server, revision, headers=override)
+    bad.session = good.session
+    attempt = await bad.call("whoami")
+    scenario.probe("bad override", attempt, control, attribute=attribute, server=server, principal=principal)
+    await scenario.fence(good)
+
+
+@judged_by("OVR-003", "CRED-001", needs=("header-override", "override.json"))
+@pytest.mark.parametrize("revision", REVISIONS[1:])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "everything")])
+@pytest.mark.parametrize("wrong", list(BAD_JSON), ids=lambda wrong: wrong.replace(" ", "-"))
+async def test_bad_json(scenario: Scenario, wrong: str, principal: str, server: str, revision: str) -> None:
+    """What is no JSON object of header values."""
+    override = {scenario.dialect.override_header: BAD_JSON[wrong]}
+    await bad_beside_good(scenario, (principal, server, revision), wrong, override)
 
 
 @judged_by("OVR-003", "CRED-001", needs=("header-override",))
 @pytest.mark.parametrize("revision", REVISIONS[1:])
 @pytest.mark.parametrize(("principal", "server"), [("alice", "everything")])
-@pytest.mark.parametrize("wrong", list(BAD_FLAT), ids=lambda wrong: wrong.replace(" ", "-"))
-async def test_bad_flat(scenario: Scenario, wrong: str, principal: str, server: str, revision: str) -> None:
-    """An override that must not be obeyed, beside one that is."""
-    good = await scenario.client(principal, server, revision, headers=scenario.override({"X-Custom-Header": "fine"}))
-    await good.connect()
-    control = await good.call("whoami")
-    name = scenario.bench.target.descriptor.dialect.override_header
-    bad = await scenario.client(principal, server, revision, headers={name: BAD_FLAT[wrong]})
-    bad.session = good.session
-    attempt = await bad.call("whoami")
-    scenario.probe("bad override", attempt, control, attribute=wrong, server=server, principal=principal)
-    await scenario.fence(good)
+@pytest.mark.parametrize("wrong", list(BAD_HEADERS), ids=lambda wrong: wrong.replace(" ", "-"))
+async def test_bad_header(scenario: Scenario, wrong: str, principal: str, server: str, revision: str) -> None:
+    """Headers that are not the caller's to set."""
+    override = scenario.override(server, BAD_HEADERS[wrong])
+    await bad_beside_good(scenario, (principal, server, revision), wrong, override)
+
+
+UNKNOWN_MEMBER: dict[str, Any] = {"nowhere": {"X-Custom-Header": "v"}}
 
 
 @judged_by("OVR-003", "CRED-001", needs=("header-override",))
 @pytest.mark.parametrize("revision", REVISIONS[1:])
 @pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
-@pytest.mark.parametrize("wrong", ["an unknown member", "a flat object on a virtual server"])
-async def test_bad_nested(scenario: Scenario, wrong: str, principal: str, server: str, revision: str) -> None:
-    """A nested override that names nobody's server, or is not nested at all."""
-    override = {"nowhere": {"X-Custom-Header": "v"}} if wrong == "an unknown member" else {"Authorization": "Bearer x"}
+async def test_unknown_member(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """An override for a server that is no member of the virtual one."""
+    override = scenario.override(server, UNKNOWN_MEMBER)
+    await bad_on_virtual(scenario, (principal, server, revision), "an unknown member", override)
+
+
+@judged_by("OVR-003", "CRED-001", needs=("header-override", "override.json"))
+@pytest.mark.parametrize("revision", REVISIONS[1:])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
+async def test_not_nested(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Headers for nobody in particular."""
+    override = scenario.override(server, {"Authorization": "Bearer x"})
+    await bad_on_virtual(scenario, (principal, server, revision), "a flat object on a virtual server", override)
+
+
+async def bad_on_virtual(
+    scenario: Scenario, params: tuple[str, str, str], attribute: str, override: dict[str, str]
+) -> None:
+    """A call with such an override, beside one without; then the fence."""
+    principal, server, revision = params
     tool = scenario.bench.tool(server, "whoami", "calculator")
     good = await scenario.consented(principal, server, revision)
     control = await good.call(tool)
-    bad = await scenario.client(principal, server, revision, headers=scenario.override(override))
+    bad = await scenario.client(principal, server, revision, headers=override)
     bad.session = good.session
     attempt = await bad.call(tool)
-    scenario.probe("bad override", attempt, control, attribute=wrong, server=server, principal=principal)
+    scenario.probe("bad override", attempt, control, attribute=attribute, server=server, principal=principal)
     await scenario.fence(good, tool)

@@ -4,7 +4,6 @@ import pytest
 
 from conformance.scenarios.traffic import ARRIVALS, LEAKS, MODELS, at_once, together, whole_life
 from conformance.suite import judged_by, legacy
-from fixtures.clients import guide
 from fixtures.scenario import Scenario
 from fixtures.standard import REVISIONS, UPSTREAMS
 
@@ -67,8 +66,7 @@ async def test_refresh(scenario: Scenario, principal: str, server: str, revision
     await scenario.no_consent(principal, server)
     with scenario.idp_settings(issuer, access_lifetime=0):
         client = await scenario.client(principal, server, revision)
-        control = await client.connect()
-        urls = guide.urls_in(control.answer.get("error", {}).get("data"))
+        control, urls = await scenario.first_contact(client, server)
         scenario.require(urls, "there is no authorization URL to visit")
         await (await scenario.browser(principal)).visit(urls[0])
     later = await scenario.client(principal, server, revision)
@@ -86,12 +84,11 @@ async def test_refused_refresh(scenario: Scenario, principal: str, server: str, 
     await scenario.no_consent(principal, server)
     with scenario.idp_settings(issuer, access_lifetime=0):
         client = await scenario.client(principal, server, revision)
-        control = await client.connect()
-        urls = guide.urls_in(control.answer.get("error", {}).get("data"))
+        control, urls = await scenario.first_contact(client, server)
         scenario.require(urls, "there is no authorization URL to visit")
         await (await scenario.browser(principal)).visit(urls[0])
     refused = {"error": "invalid_grant"}
     with scenario.idp_fault({"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": refused}):
         later = await scenario.client(principal, server, revision)
-        attempt = await later.connect()
+        attempt, _ = await scenario.first_contact(later, server)
     scenario.probe("asked again", attempt, control, attribute="refresh refused", server=server, principal=principal)

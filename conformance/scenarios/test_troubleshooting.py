@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from conformance.scenarios.trouble import ADDRESSES, DETOURS, FAULTS, HANGS, Fault, listing, tools_of
+from conformance.scenarios.trouble import ADDRESSES, DETOURS, FAULTS, HANGS, UNKNOWN_NAMES, Fault, listing, tools_of
 from conformance.suite import Params, When, judged_by
 from fixtures.clients.raw import Answer
 from fixtures.scenario import Scenario
 from fixtures.standard import LEGACY_REVISIONS, MODERN_REVISION, VIRTUAL_SERVERS
 
 LATEST = (LEGACY_REVISIONS[-1], MODERN_REVISION)
-FAILURES = ("TRB-001", "TRB-002", "TRB-003", "TRB-004", "TRB-005", "TRB-006", "TRB-009", "TRB-010")
-RUNS = ("TRB-011", "END-001", "CRED-001", "CRED-008")
+FAILURES = ("TRB-001", "TRB-002", "TRB-003", "TRB-005", "TRB-006", "TRB-009", "TRB-010", "TRB-011")
 OTHERS = {"calculator": "everything", "web-search": "everything", "mail": "calculator", "crm": "everything"}
 
 
@@ -28,7 +27,11 @@ def virtual(params: Params) -> bool:
     return params["server"] in VIRTUAL_SERVERS
 
 
-RUBBISH: dict[str, When] = {"TRB-007": fault("web-page", "broken-json", "foreign-id")}
+OF_SOME: dict[str, When] = {
+    "TRB-004": lambda params: params["server"] != "crm",  # which judges the caller's own token
+    "TRB-007": fault("web-page", "broken-json", "foreign-id"),
+    "TRB-008": fault("429"),
+}
 
 
 @dataclass
@@ -62,7 +65,7 @@ class Told:
 # -- the server is down or unhealthy
 
 
-@judged_by(*FAILURES, *RUNS, RUBBISH, {"TRB-008": fault("429")}, needs=("upstream.none",))
+@judged_by(*FAILURES, OF_SOME, needs=("upstream.none",))
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize("fault", list(FAULTS))
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
@@ -71,7 +74,7 @@ async def test_upstream_fails(scenario: Scenario, principal: str, server: str, f
     await fails(scenario, principal, server, FAULTS[fault], revision)
 
 
-@judged_by(*FAILURES, *RUNS, RUBBISH, needs=("upstream.none",))
+@judged_by(*FAILURES, OF_SOME, needs=("upstream.none",))
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS[:1])
 @pytest.mark.parametrize("fault", ["refused", "401", "403", "500", "web-page"])
 @pytest.mark.parametrize(("principal", "server"), [("support-bot", "web-search")])
@@ -82,7 +85,7 @@ async def test_shared_upstream_fails(
     await fails(scenario, principal, server, FAULTS[fault], revision)
 
 
-@judged_by(*FAILURES, *RUNS, needs=("upstream.none",))
+@judged_by(*FAILURES, OF_SOME, needs=("upstream.none",))
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize("fault", ["refused", "503"])
 @pytest.mark.parametrize(("principal", "server"), [("carol", "mail"), ("carol", "crm")])
@@ -107,7 +110,7 @@ async def fails(scenario: Scenario, principal: str, server: str, fault: Fault, r
     told.well_again(await after.call("whoami"))
 
 
-@judged_by(*FAILURES, *RUNS, RUBBISH, "TRB-012", "TRB-013")
+@judged_by(*FAILURES, OF_SOME, "TRB-012", "TRB-013")
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize(
     "fault", ["refused", "reset", "reset-after-run", "401", "403", "500", "web-page", "foreign-id"]
@@ -132,7 +135,7 @@ async def test_member_fails(
     told.well_again(await after.call(tool))
 
 
-@judged_by(*FAILURES, *RUNS, {"TRB-012": virtual, "TRB-013": virtual}, needs=("upstream.none",))
+@judged_by(*FAILURES, "TRB-004", {"TRB-012": virtual, "TRB-013": virtual}, needs=("upstream.none",))
 @pytest.mark.parametrize(
     ("principal", "server", "revision"),
     [
@@ -165,7 +168,7 @@ async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, r
     told.well_again(await after.call(tool))
 
 
-@judged_by("TRB-004", "TRB-014", *RUNS)
+@judged_by("TRB-004", "TRB-011", "TRB-014", "END-001")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("loss", ["forgotten", "restarted"])
 @pytest.mark.parametrize(
@@ -198,7 +201,7 @@ async def test_upstream_loses_its_sessions(
 # -- the address is wrong
 
 
-@judged_by("TRB-015", "TRB-016", "CRED-001", "CRED-008")
+@judged_by("TRB-015", {"TRB-016": lambda params: params["address"] in UNKNOWN_NAMES})
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize("address", list(ADDRESSES))
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
@@ -221,7 +224,7 @@ async def test_wrong_address(scenario: Scenario, principal: str, server: str, ad
     await scenario.fence(control)
 
 
-@judged_by("TRB-015", "CRED-001", "CRED-008", needs=("access-rules", "upstream.static"))
+@judged_by("TRB-015", needs=("access-rules", "upstream.static"))
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize("address", list(DETOURS))
 @pytest.mark.parametrize(("principal", "server"), [("intern-bot", "calculator")])

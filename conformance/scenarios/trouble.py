@@ -98,6 +98,8 @@ ADDRESSES = {
     ),
 }
 
+UNKNOWN_NAMES = ("unknown-name", "name-and-more", "name-and-dash", "more-and-name")
+
 # From a server that the caller may use to one that it may not.
 DETOURS = {
     "dots": Address("two dots", _named("{}/../web-search"), names=True),

@@ -87,7 +87,7 @@ def descriptor(folder: Path, text: str) -> Path:
 def bring_up(path: Path, folder: Path, stored: Sheet | None = None) -> None:
     """What a run does before it judges anything: world, gateway, smoke; everything is stopped again."""
     target = Target(path)
-    claims = claims_of(target.descriptor.claims, path)
+    claims = claims_of(target.descriptor, path)
     transcript = folder / "transcript.jsonl"
     features = sorted(claims.features)
     with standing(target, transcript, stored, features=features, listener=lambda _event: None) as bench:

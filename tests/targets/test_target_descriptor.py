@@ -183,7 +183,7 @@ def test_what_is_no_toml(tmp_path: Path, content: bytes) -> None:
 def test_claims_that_do_not_exist(tmp_path: Path, claims: str, sentence: str) -> None:
     path = descriptor(tmp_path, f"{RUNNING}[claims]\n{claims}")
     with pytest.raises(BenchError) as caught:
-        claims_of(load(path).claims, path)
+        claims_of(load(path), path)
     assert str(caught.value).startswith(f"{path}: {sentence}")
 
 

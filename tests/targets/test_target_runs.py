@@ -77,7 +77,6 @@ def test_a_run_that_is_stopped_in_the_middle(stopped: dict[signal.Signals, Whole
         assert "footer" not in {line["kind"] for line in lines}, "recognisably cut off"
 
 
-@pytest.mark.xfail(reason="conformance.run.Run.close() knows nothing of an interruption and writes complete: true")
 def test_a_run_that_is_interrupted_is_not_complete(stopped: dict[signal.Signals, WholeRun]) -> None:
     footer = stopped[signal.SIGINT].lines()[-1]
     assert (footer["kind"], footer["complete"]) == ("footer", False)
