@@ -124,7 +124,7 @@ def _run(options: argparse.Namespace) -> int:
     from contextlib import suppress  # noqa: PLC0415
 
     from conformance import session  # noqa: PLC0415
-    from fixtures.gateways.target import Target, resolve  # noqa: PLC0415
+    from fixtures.gateways.target import named  # noqa: PLC0415
     from reports.build import NoRunError  # noqa: PLC0415
 
     task = session.Task(
@@ -139,7 +139,7 @@ def _run(options: argparse.Namespace) -> int:
         workers=options.workers,
     )
     task.arguments()
-    Target(resolve(options.target))  # bad ones end here, before anything is touched
+    named(options.target)  # bad ones end here, before anything is touched
     session.prepare(task.folder)
     watch = session.Watch(None if options.quiet else sys.stderr)
     _end_in_order()

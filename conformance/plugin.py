@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--plays-of-failures", type=int, default=3, help="how often a failing scenario is played in all, to classify it"
     )
+    group.addoption(
+        "--no-smoke", action="store_true", help="judge even what fails smoke: only to put the bench on trial"
+    )
     group.addoption("--direct", action="store_true", help="ask the upstream alone first, where a requirement allows it")
     group.addoption(
         "--out", type=Path, default=None, help="folder for the transcript and the verdicts (default: a new one)"
@@ -97,6 +100,7 @@ class Conformance:
                     expectations=Expectations.load(expected, registry) if expected else Expectations(),
                     plays_of_failures=max(1, self.config.getoption("--plays-of-failures")),
                     direct_first=self.config.getoption("--direct"),
+                    smoke_first=not self.config.getoption("--no-smoke"),
                 )
             except BenchError as error:
                 self._stop(error)

@@ -49,11 +49,12 @@ class Run:
     expectations: Expectations = field(default_factory=Expectations)
     plays_of_failures: int = 3
     direct_first: bool = False
+    smoke_first: bool = True
     target: targets.Target = field(init=False)
     claims: Claims = field(init=False)
 
     def __post_init__(self) -> None:
-        self.target = targets.Target(targets.resolve(self.target_name))
+        self.target = targets.named(self.target_name)
         self.claims = claims_of(self.target.descriptor, self.target.path)
         for deviation in self.claims.deviations:
             if deviation not in self.registry:
@@ -95,7 +96,8 @@ class Run:
         features = sorted(self.claims.features)
         path = self.folder / self.transcript_name
         bench = self._stack.enter_context(standing(self.target, path, stored, features=features, listener=self._take))
-        asyncio.run(smoke.test(bench, self.claims))
+        if self.smoke_first:
+            asyncio.run(smoke.test(bench, self.claims))
         return bench
 
     def _take(self, event: Event) -> None:

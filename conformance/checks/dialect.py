@@ -1,6 +1,6 @@
 """Checks of dialect.toml: failures look as the descriptor says, so that those who read it can tell them apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from conformance.checks.probes import accepted, outcome_of, probes
 from conformance.transcript import Transcript
@@ -22,7 +22,7 @@ def dead_upstreams_look_as_declared(judge: Judge, transcript: Transcript) -> Non
 
 
 def _as_declared(
-    judge: Judge, transcript: Transcript, expect: str, forms: list[str], recognised: Callable[[Dialect, Reply], bool]
+    judge: Judge, transcript: Transcript, expect: str, forms: Sequence[str], recognised: Callable[[Dialect, Reply], bool]
 ) -> None:
     for probe in probes(transcript, expect):
         if not accepted(judge, transcript, probe):

@@ -88,8 +88,13 @@ def bad_overrides_are_refused(judge: Judge, transcript: Transcript) -> None:
 
 
 def overrides_do_not_stick(judge: Judge, transcript: Transcript) -> None:
-    """OVR-004: `headers` are those of an override that this call did not bring."""
+    """OVR-004: `headers` are those of an override that this call did not bring, and that arrived when it was brought."""
     for note, call in _overrides(transcript, "without-override"):
+        if not any(
+            value in arrival.header(name) for arrival in transcript.upstream for name, value in note["headers"].items()
+        ):
+            judge.blocked("the override never arrived when it was sent, so that it does not come back proves nothing")
+            continue
         for arrival in transcript.landed(call.nonce):
             judge.saw()
             for name, value in note["headers"].items():

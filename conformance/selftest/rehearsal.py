@@ -110,12 +110,9 @@ class _House:
             descriptor=Descriptor(gateway=Gateway(name="an empty house"), claims=claims),
             url=lambda server: f"{self.story.sheet['gateway']['base_url']}/{server}",
         )
-        world = SimpleNamespace(
-            sheet=self.story.sheet,
-            secrets=self.story.recorder.secrets,
-            control=lambda *_args: dict.fromkeys(("access_lifetime",)),
-        )
-        self.bench = _Bench(cast("World", world), cast("Target", target), self.story.recorder, FEATURES)
+        world = create_autospec(World, instance=True, sheet=self.story.sheet, secrets=self.story.recorder.secrets)
+        world.control.return_value = {"access_lifetime": None}
+        self.bench = _Bench(world, cast("Target", target), self.story.recorder, FEATURES)
 
     def client(self, _recorder: Any, tags: dict[str, Any], *_more: Any) -> httpx.AsyncClient:
         """In place of a recorded HTTP client."""

@@ -67,8 +67,9 @@ def test_a_control_with_an_error_in_a_good_answer(story: Story, value: str) -> N
 
 
 @leaves_open(LET_IN)
-def test_let_in_where_the_control_is_not(story: Story, value: str) -> None:
-    without_control(story, WHO, value, 401, answer=200)
+@pytest.mark.parametrize("lands", [False, True], ids=["refused", "never seen"])
+def test_let_in_where_the_control_is_not(story: Story, value: str, lands: bool) -> None:
+    without_control(story, WHO, value, 401, lands=lands, answer=200)
 
 
 @leaves_open(LET_IN)
@@ -201,6 +202,18 @@ def test_refused_and_arriving_after_the_fence(story: Story) -> Line:
 @breaks("AUTH-010")
 def test_let_in_and_arriving_twice(story: Story) -> list[Line]:
     return attempt(story, WHO, "no token", 200, lands=True).arrives().arrivals
+
+
+@breaks("AUTH-010")
+def test_passed_on_and_nothing_heard_since(story: Story) -> Line:
+    control = story.call("alice", "calculator")
+    made = story.ask("alice", "calculator").arrives().answered(401)
+    return story.probe(WHO, made, control, "no token").arrival
+
+
+@shows_nothing("AUTH-010")
+def test_a_stream_carries_nothing_to_find_again(story: Story) -> None:
+    attempt(story, WHO, "no token", 401, method="GET")
 
 
 @leaves_open("AUTH-010")

@@ -121,6 +121,7 @@ def test_what_is_not_claimed_may_fail(story: Story) -> int:
 def test_what_works_without_being_claimed_is_mentioned(story: Story) -> None:
     feature(story, "verb", supported=True, claimed=False)
     feature(story, "verb", supported=False, claimed=False)
+    feature(story, "verb", supported=True)
     judge = Judge()
     REGISTRY["CLM-001"].load_check()(judge, Transcript(story.events, story.facts))
     assert judge.remarks == ["a feature is not claimed, and works: an example"]

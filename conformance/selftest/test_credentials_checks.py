@@ -357,9 +357,11 @@ def test_an_older_jwt_of_the_same_caller(story: Story) -> Line:
 
 
 @breaks("CRED-007")
-def test_a_jwt_is_forgotten_on_leaving(story: Story) -> Line:
+@pytest.mark.parametrize("auth", [(), ("pat:alice",)], ids=["nothing", "of another"])
+def test_a_jwt_is_forgotten_on_leaving(story: Story, auth: Pairs) -> Line:
+    story.call("alice", "crm")
     story.ask("carol", "crm").arrives(session="s1").answered()
-    return story.ask("carol", "crm", "DELETE").arrives(session="s1", auth=()).arrival
+    return story.ask("carol", "crm", "DELETE").arrives(session="s1", auth=auth).arrival
 
 
 @breaks("CRED-014")

@@ -145,7 +145,8 @@ def test_oauth_secrets_at_their_issuer(story: Story) -> int:
     story.token_request("vendor", {"code": "«code:alice:mail»", "client_secret": "«client-secret:mail»"})
     story.refresh("calendar-as", "refresh:alice:calendar")
     story.token_request("corp", {"grant_type": "client_credentials"})
-    return 3
+    story.token_request("corp", {"code": story.secret("code", "code:of-nothing-in-particular", owner="alice")})
+    return 4
 
 
 @breaks("CRED-013")
