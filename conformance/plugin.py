@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conformance.verdict import Judgement
 
 PARAMETER = "requirement"
-_REQUIREMENT = re.compile(r"[-\[]([A-Z]{3,4}-\d{3})\](?:@|$)")
+_REQUIREMENT = re.compile(r"[-\[]([A-Z]{3,4}-\d{3})\]@")  # behind the @ stands the group, which only scenarios have
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -134,8 +134,7 @@ class Conformance:
             raise pytest.UsageError(
                 "--sheet describes one world, and -n needs one for each worker; leave one of them out"
             )
-        if config.option.dist in ("no", "load"):
-            config.option.dist = "loadgroup"
+        config.option.dist = "loadgroup"
 
     # -- collection
 
@@ -192,8 +191,8 @@ class Conformance:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """The same where xdist's workers collect: all of them the same, so the first one's word is enough."""
-        if self._results is None:
-            found = [match[1] for name in ids if (match := _REQUIREMENT.search(name))]
+        found = [match[1] for name in ids if (match := _REQUIREMENT.search(name))]
+        if self._results is None and found:
             self._selected = set(found)
             self.results.begin(self._selected, len(found))
 

@@ -34,6 +34,11 @@ OF_SOME: dict[str, When] = {
 }
 
 
+def patience(scenario: Scenario) -> float:
+    """A little more than a gateway may take by its own word."""
+    return scenario.bench.target.descriptor.dialect.upstream_seconds + 1
+
+
 @dataclass
 class Told:
     """What a scenario says of its traffic around a failure; `before` is the call that went well."""
@@ -104,7 +109,9 @@ async def fails(scenario: Scenario, principal: str, server: str, fault: Fault, r
     elsewhere = await other.call("whoami")
     with fault.at(scenario, server):
         newcomer = await scenario.client(principal, server, revision)
-        told.troubled(await newcomer.connect(), await client.list_tools(), await client.call("whoami"))
+        newcomer.patience = client.patience = patience(scenario)
+        attempts = (newcomer.connect(), client.list_tools(), client.call("whoami"))
+        told.troubled(*await asyncio.gather(*attempts))  # who waits for an answer in vain waits for all at once
         told.elsewhere(OTHERS[server], elsewhere, await other.call("whoami"))
     after = await scenario.consented(principal, server, revision)
     told.well_again(await after.call("whoami"))
@@ -126,9 +133,12 @@ async def test_member_fails(
     elsewhere = await client.call(others)
     with FAULTS[fault].at(scenario, member):
         newcomer = await scenario.client(principal, server, revision)
+        newcomer.patience = client.patience = patience(scenario)
         await newcomer.connect()
-        await listing(scenario, newcomer, "in trouble", shows=tools_of(scenario, server, without=[member]))
-        told.troubled(await client.call(tool), await newcomer.call(tool))
+        shows = tools_of(scenario, server, without=[member])
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(listing(scenario, newcomer, "in trouble", shows=shows))
+            told.troubled(*await asyncio.gather(client.call(tool), newcomer.call(tool)))
         told.elsewhere(server, elsewhere, await client.call(others), await newcomer.call(others))
     after = await scenario.client(principal, server, revision)
     await after.connect()
@@ -152,7 +162,7 @@ async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, r
     client, other = [await scenario.consented(principal, name, revision) for name in (server, neighbour)]
     told = Told(scenario, HANGS, principal, server, await client.call(tool))
     elsewhere = await other.call(others)
-    client.patience = scenario.bench.target.descriptor.dialect.upstream_seconds + 1
+    client.patience = patience(scenario)
     with HANGS.at(scenario, "calculator"):
         async with asyncio.TaskGroup() as tasks:
             asked = scenario.bench.next_request("calculator")

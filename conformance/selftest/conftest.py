@@ -5,7 +5,13 @@ import pytest
 from conformance.selftest.story import Story
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "dialect(**words): the gateway of the story speaks this dialect")
+
+
 @pytest.fixture
-def story() -> Story:
+def story(request: pytest.FixtureRequest) -> Story:
     """The standard world at its start."""
-    return Story()
+    spoken = request.node.get_closest_marker("dialect")
+    return Story(**spoken.kwargs) if spoken else Story()
