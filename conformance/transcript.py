@@ -180,10 +180,6 @@ class Facts:
         """A word of the target's dialect."""
         return self.target["dialect"][key]
 
-    def category(self, label: str) -> str:
-        """The class of a secret by its label; empty for one that was never announced."""
-        return self.secrets[label].category if label in self.secrets else ""
-
 
 class Transcript:
     """The events of one scenario, or of a whole run, with the facts that they are to be read by."""

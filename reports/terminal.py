@@ -27,6 +27,9 @@ _STYLES = {
 _ACCEPTED = {"deviation", "known-failure"}  # said to be so beforehand: listed, not explained
 _WIDEST = 140
 
+MENTIONED = 3
+"""How many different remarks of one requirement are shown; the longest times come first."""
+
 Finding = Mapping[str, Any]
 
 
@@ -112,6 +115,7 @@ class _Printer:
         for block in explained:
             self._explain(block)
         self._list([block for block in found if block not in explained])
+        self._mention()
         self.conclusion()
 
     def _heading(self) -> None:
@@ -197,6 +201,21 @@ class _Printer:
             self._say(f"{outcome} {ids}: {block.first['what']}", indent=2, style=_STYLES[outcome].removeprefix("bold "))
         if len(rest) > LISTED:
             self._say(f"... and {counted(len(rest) - LISTED, 'more', 'more')} in report.json", indent=2)
+
+    def _mention(self) -> None:
+        """What checks remarked that is neither right nor wrong: a feature that works unclaimed, a measured time."""
+        said: dict[str, set[str]] = {}
+        for judgement in self._report["judgements"]:
+            said.setdefault(judgement["requirement"], set()).update(judgement.get("remarks") or [])
+        lines = [
+            f"{name}: {remark}"
+            for name, remarks in said.items()
+            for remark in sorted(remarks, reverse=True)[:MENTIONED]
+        ]
+        if lines:
+            self._console.print()
+        for line in lines:
+            self._say(f"remark {line}", indent=2, style="dim")
 
     def conclusion(self) -> None:
         """Counts, what they come to, and how long it took."""

@@ -12,9 +12,9 @@ def executions(transcript: Transcript) -> Iterator[Event]:
     return (event for event in transcript.events if event["leg"] == "upstream" and event["kind"] == "execution")
 
 
-def nonce_of(event: Event) -> Any:
+def nonce_of(event: Event) -> str | None:
     """The nonce of the call that an execution came of."""
-    return event["arguments"].get("nonce") or (event.get("meta") or {}).get(wire.META_NONCE)
+    return wire.request_nonce({"params": {"arguments": event["arguments"], "_meta": event.get("meta")}})
 
 
 def last(transcript: Transcript, exchange: Exchange) -> Event:
@@ -27,10 +27,21 @@ def seconds(transcript: Transcript, exchange: Exchange) -> float:
     return float(last(transcript, exchange)["t"]) - exchange.t
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object, or an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def result(exchange: Exchange) -> dict[str, Any]:
     """The result that came back; empty when there is none."""
-    found = exchange.answer.get("result")
-    return found if isinstance(found, dict) else {}
+    return mapping(exchange.answer.get("result"))
+
+
+def tool_names(exchange: Exchange) -> list[str]:
+    """The names on one page of a list of tools."""
+    tools = result(exchange).get("tools")
+    names = [mapping(tool).get("name") for tool in (tools if isinstance(tools, list) else [])]
+    return [name for name in names if isinstance(name, str)]
 
 
 def same_id(answer: dict[str, Any], exchange: Exchange) -> bool:

@@ -22,7 +22,11 @@ def dead_upstreams_look_as_declared(judge: Judge, transcript: Transcript) -> Non
 
 
 def _as_declared(
-    judge: Judge, transcript: Transcript, expect: str, forms: Sequence[str], recognised: Callable[[Dialect, Reply], bool]
+    judge: Judge,
+    transcript: Transcript,
+    expect: str,
+    forms: Sequence[str],
+    recognised: Callable[[Dialect, Reply], bool],
 ) -> None:
     for probe in probes(transcript, expect):
         if not accepted(judge, transcript, probe):

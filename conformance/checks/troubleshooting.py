@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from conformance.checks.answers import (
     executions,
     last,
+    mapping,
     meant,
     nonce_of,
     own_answers,
@@ -20,6 +21,7 @@ from conformance.checks.answers import (
     result,
     same_id,
     seconds,
+    tool_names,
 )
 from conformance.checks.probes import Probe, accepted, outcome_of, probes
 from conformance.transcript import Event, Exchange, Transcript
@@ -32,10 +34,10 @@ WRONG_ADDRESS, NO_SUCH_TOOL, NEW_TOOL = "wrong address", "no such tool", "new to
 RUBBISH = {"a web page", "broken JSON", "an answer to somebody else"}
 UNKNOWN_NAMES = {"an unknown name", "a name with something behind it", "a name with something before it"}
 
-# Python, Java and .NET and Node, Go, Rust; in JSON a line end is written as two characters.
+# Python; Java, Kotlin and Node; .NET; Go; Rust.
 STACKS = re.compile(
-    r"Traceback \(most recent call last\)|File \\?\"[^\"]+\", line \d+|\bat [\w.$<>\[\] ]+ ?\([^()\s]+:\d+(:\d+)?\)|"
-    r"\) in \S+:line \d+|goroutine \d+ \[|stack backtrace:|thread '[^']*' panicked"
+    r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+|\bat [^()\n]+\([^()\s]+\.(java|kt|[cm]?[jt]s)(:\d+)+\)|"
+    r"\bat \S+\(.*\) in \S+:line \d+|goroutine \d+ \[|stack backtrace:|thread '[^']*' panicked"
 )
 USER_INFO = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"']+:[^\s/@\"']+@", re.IGNORECASE)
 
@@ -64,10 +66,12 @@ def failures_are_no_successes(judge: Judge, transcript: Transcript) -> None:
 def failures_are_answered_in_time(judge: Judge, transcript: Transcript) -> None:
     """TRB-002: what was measured is remarked."""
     limit = float(transcript.facts.dialect("upstream_seconds"))
-    asked = [(probe.attempt, probe.attribute) for probe in _troubled(judge, transcript)]
-    asked += [(page, note["when"]) for note in _listings(transcript, "in trouble") for page in _pages(transcript, note)]
+    probed = list(_troubled(judge, transcript))
+    asked = [(probe.attempt, probe.attribute, probe.control) for probe in probed]
+    listed = [page for note in _listings(transcript, "in trouble") for page in _pages(transcript, note)]
+    asked += [(page, "a member fails", page) for page in listed]
     longest = 0.0
-    for attempt, trouble in asked:
+    for attempt, trouble, control in asked:
         judge.saw()
         spent = seconds(transcript, attempt)
         longest = max(longest, spent)
@@ -78,6 +82,7 @@ def failures_are_answered_in_time(judge: Judge, transcript: Transcript) -> None:
                 expected=f"an answer, or an answer that is visibly cut off, within {limit:g} s",
                 actual=outcome_of(attempt),
                 at=attempt,
+                control=control if control is not attempt else None,
             )
     if asked:
         judge.remarked(f"answered within {longest:.1f} s (declared: {limit:g} s)")
@@ -107,6 +112,7 @@ def failures_carry_the_callers_id(judge: Judge, transcript: Transcript) -> None:
                     expected=f"the id {attempt.rpc.get('id')!r}",
                     actual=f"the id {answer.get('id')!r}",
                     at=attempt,
+                    control=probe.control,
                 )
 
 
@@ -131,14 +137,18 @@ def failures_show_no_insides(judge: Judge, transcript: Transcript) -> None:
     """TRB-005."""
     for probe in _troubled(judge, transcript):
         judge.saw()
+        text = probe.attempt.response_text
+        for escape, character in (("\\n", "\n"), ("\\t", "\t"), ('\\"', '"')):  # as JSON writes them
+            text = text.replace(escape, character)
         for what, pattern in (("a stack trace", STACKS), ("a URL with a password", USER_INFO)):
-            found = pattern.search(probe.attempt.response_text)
+            found = pattern.search(text)
             if found:
                 judge.violated(
                     f"the answer to {probe.attempt.describe()} at {probe.server} shows {what} ({probe.attribute})",
                     expected="a sentence for the caller",
                     actual=found[0][:200],
                     at=probe.attempt,
+                    control=probe.control,
                 )
 
 
@@ -156,6 +166,7 @@ def failures_name_the_server(judge: Judge, transcript: Transcript) -> None:
                 expected=f"the name {failed} in what the caller reads",
                 actual=outcome_of(attempt),
                 at=attempt,
+                control=probe.control,
             )
 
 
@@ -202,6 +213,7 @@ def retry_after_is_kept(judge: Judge, transcript: Transcript) -> None:
                 expected=f"Retry-After: {min(wanted)}",
                 actual=f"Retry-After: {', '.join(attempt.response_header('retry-after')) or 'missing'}",
                 at=attempt,
+                control=probe.control,
             )
 
 
@@ -233,7 +245,7 @@ def tools_run_once(judge: Judge, transcript: Transcript) -> None:
     runs: Counter[str] = Counter()
     for event in executions(transcript):
         nonce = nonce_of(event)
-        if nonce not in sent:
+        if nonce is None or nonce not in sent:
             continue
         judge.saw()
         runs[nonce] += 1
@@ -286,100 +298,6 @@ def _works(judge: Judge, transcript: Transcript, expect: str, otherwise: str) ->
             )
 
 
-# -- wrong addresses
-
-
-def wrong_addresses_lead_nowhere(judge: Judge, transcript: Transcript) -> None:
-    """TRB-015: a probe's server is the one that its address would name if it were tidied up; it may name none."""
-    for probe in _with_control(judge, transcript, WRONG_ADDRESS):
-        attempt = probe.attempt
-        access = transcript.facts.world["access"].get(probe.principal, [])
-        allowed = transcript.facts.members(probe.server) if probe.server in access else []
-        strayed = [arrival for arrival in transcript.landed(attempt.nonce) if arrival.node not in allowed]
-        judge.saw()
-        if strayed or (not allowed and own_success(attempt)):
-            judge.violated(
-                f"{attempt.describe()} at a wrong address ({probe.attribute}) was served",
-                expected=f"nothing, or {' or '.join(allowed)}" if allowed else "nothing",
-                actual=outcome_of(attempt) + (f"; it reached {strayed[0].node}" if strayed else ""),
-                at=strayed[0] if strayed else attempt,
-                control=probe.control,
-            )
-
-
-def unknown_servers_are_called_so(judge: Judge, transcript: Transcript) -> None:
-    """TRB-016: judged for those who may know."""
-    statuses = transcript.facts.dialect("unknown_server")
-    for probe in _with_control(judge, transcript, WRONG_ADDRESS):
-        known = probe.principal in transcript.facts.world["principals"]
-        if probe.attribute not in UNKNOWN_NAMES or not known:
-            continue
-        judge.saw()
-        if probe.attempt.status not in statuses:
-            judge.violated(
-                f"{probe.attempt.describe()} at a server that does not exist ({probe.attribute}) was not told so",
-                expected="status " + " or ".join(str(status) for status in statuses),
-                actual=outcome_of(probe.attempt),
-                at=probe.attempt,
-                control=probe.control,
-            )
-
-
-# -- tools
-
-
-def unknown_tools_are_errors(judge: Judge, transcript: Transcript) -> None:
-    """TRB-017."""
-    executed = {nonce_of(event): event for event in executions(transcript)}
-    for probe in _with_control(judge, transcript, NO_SUCH_TOOL):
-        attempt, event = probe.attempt, executed.get(probe.attempt.nonce)
-        judge.saw()
-        told = attempt.status is not None and (attempt.status >= 400 or own_answers(attempt))
-        if event or not told or own_success(attempt):
-            judge.violated(
-                f"a call of {attempt.tool} at {probe.server} was not refused ({probe.attribute})",
-                expected="an error, and nothing executed",
-                actual=f"{event['tool']} of {event['node']} was executed" if event else outcome_of(attempt),
-                at=attempt,
-                control=probe.control,
-            )
-
-
-def lists_show_what_exists(judge: Judge, transcript: Transcript) -> None:
-    """TRB-018."""
-    for note in (*_listings(transcript, "at rest"), *_listings(transcript, "changed")):
-        failed = next((page for page in _pages(transcript, note) if not own_success(page)), None)
-        judge.saw()
-        if failed:
-            judge.violated(
-                f"{note['server']} does not list its tools ({note['when']})",
-                expected="a list",
-                actual=outcome_of(failed),
-                at=failed,
-            )
-        else:
-            _compare(judge, transcript, note)
-    _works(judge, transcript, NEW_TOOL, "has a new tool, and a call of it fails")
-
-
-def changes_are_announced(judge: Judge, transcript: Transcript) -> None:
-    """TRB-019: judged on streams that the gateway opened, where its capabilities promise it."""
-    for note in _observations(transcript, "listening"):
-        stream = transcript.exchanges[note["stream"]]
-        capabilities = result(transcript.exchanges[note["connected"]]).get("capabilities") or {}
-        promised = (capabilities.get("tools") or {}).get("listChanged") is True
-        if not promised or stream.status != 200:
-            continue
-        judge.saw()
-        if not any(message.get("method") == "notifications/tools/list_changed" for message in stream.messages):
-            judge.violated(
-                f"the tools behind {note['server']} changed, and those who listen were not told",
-                expected="notifications/tools/list_changed on the open stream, as tools.listChanged promises",
-                actual=f"none within {note['seconds']:g} s",
-                at=stream,
-            )
-
-
 # -- what they share
 
 
@@ -406,8 +324,7 @@ def _pages(transcript: Transcript, note: Event) -> list[Exchange]:
 def _compare(judge: Judge, transcript: Transcript, note: Event) -> None:
     """A list must show these tools and must not show those; what else it holds is the gateway's own affair."""
     pages = _pages(transcript, note)
-    tools = [tool for page in pages for tool in result(page).get("tools") or [] if isinstance(tool, dict)]
-    names = {tool.get("name") for tool in tools}
+    names = {name for page in pages for name in tool_names(page)}
     missing = [name for name in note["shows"] if name not in names]
     left = [name for name in note["hides"] if name in names]
     if missing or left:
@@ -416,6 +333,6 @@ def _compare(judge: Judge, transcript: Transcript, note: Event) -> None:
             expected="; ".join(
                 [f"it shows {name}" for name in missing] + [f"it does not show {name}" for name in left]
             ),
-            actual=", ".join(sorted(str(name) for name in names)) or "an empty list",
+            actual=", ".join(sorted(names)) or "an empty list",
             at=pages[-1],
         )

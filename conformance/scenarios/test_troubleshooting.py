@@ -91,7 +91,7 @@ async def test_shared_upstream_fails(
 
 
 @judged_by(*FAILURES, OF_SOME, needs=("upstream.none",))
-@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize("revision", LATEST[:1])
 @pytest.mark.parametrize("fault", ["refused", "503"])
 @pytest.mark.parametrize(("principal", "server"), [("carol", "mail"), ("carol", "crm")])
 async def test_personal_upstream_fails(
@@ -119,9 +119,7 @@ async def fails(scenario: Scenario, principal: str, server: str, fault: Fault, r
 
 @judged_by(*FAILURES, OF_SOME, "TRB-012", "TRB-013")
 @pytest.mark.parametrize("revision", LATEST)
-@pytest.mark.parametrize(
-    "fault", ["refused", "reset", "reset-after-run", "401", "403", "500", "web-page", "foreign-id"]
-)
+@pytest.mark.parametrize("fault", ["refused", "reset-after-run", "401", "500", "web-page", "foreign-id"])
 @pytest.mark.parametrize(("principal", "server", "member"), [("alice", "workbench", "calculator")])
 async def test_member_fails(
     scenario: Scenario, *, principal: str, server: str, member: str, fault: str, revision: str
@@ -150,7 +148,6 @@ async def test_member_fails(
     ("principal", "server", "revision"),
     [
         ("alice", "calculator", LEGACY_REVISIONS[-1]),
-        ("alice", "calculator", MODERN_REVISION),
         ("alice", "workbench", MODERN_REVISION),
     ],
 )
@@ -179,7 +176,7 @@ async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, r
 
 
 @judged_by("TRB-004", "TRB-011", "TRB-014", "END-001")
-@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("revision", LATEST[:1])
 @pytest.mark.parametrize("loss", ["forgotten", "restarted"])
 @pytest.mark.parametrize(
     ("principal", "server", "member"),
@@ -212,7 +209,7 @@ async def test_upstream_loses_its_sessions(
 
 
 @judged_by("TRB-015", {"TRB-016": lambda params: params["address"] in UNKNOWN_NAMES})
-@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize("revision", LATEST[:1])
 @pytest.mark.parametrize("address", list(ADDRESSES))
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
 async def test_wrong_address(scenario: Scenario, principal: str, server: str, address: str, revision: str) -> None:

@@ -130,7 +130,8 @@ def test_consent_is_not_asked_for(story: Story, status: int) -> Ask:
 @leaves_open("CONS-006")
 def test_consent_helps_nobody(story: Story) -> None:
     control = story.ask("alice", "mail").answered(502)
-    story.probe("still asked", story.ask("bob", "mail").asked_to_consent(ONE), control, "no consent")
+    for made in (story.ask("bob", "mail").asked_to_consent(ONE), story.ask("bob", "mail").answered(502)):
+        story.probe("still asked", made, control, "no consent")
 
 
 # -- CONS-007
@@ -202,7 +203,8 @@ def test_an_application_is_refused_too_late(story: Story, auth: Any, status: int
 @leaves_open("CONS-008")
 def test_an_application_where_users_fail_as_well(story: Story) -> None:
     control = story.ask("alice", "mail").answered(502)
-    story.probe("no user", story.ask("support-bot", "mail").refused(WAY_OUT), control, "a virtual account")
+    for text in (WAY_OUT, "out of order"):
+        story.probe("no user", story.ask("support-bot", "mail").refused(text), control, "a virtual account")
 
 
 # -- CONS-010

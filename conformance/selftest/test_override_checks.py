@@ -181,6 +181,13 @@ def test_an_override_is_over_and_the_configured_auth_is_lost(story: Story, serve
     return afterwards(story, server).arrives(auth=()).answered().arrival
 
 
+@leaves_open("OVR-004")
+def test_an_override_that_never_was(story: Story) -> None:
+    overriding(story).answered(400)
+    made = story.call("alice", "everything")
+    story.observe("without-override", exchange=made.exchange, principal="alice", headers=MINE)
+
+
 # -- OVR-005
 
 
