@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="the requirements")
     listing.add_argument("--group", help="only one group")
+    listing.add_argument("--profile", help="only one profile, its core and its extended requirements")
     listing.add_argument("--json", action="store_true", help="everything about them, as JSON")
     listing.set_defaults(command=_list)
 
@@ -206,13 +207,28 @@ def _list(options: argparse.Namespace) -> int:
     if options.group and options.group not in groups:
         raise BenchError(f"there is no group {options.group!r}; there are {', '.join(sorted(groups))}")
     chosen = [requirement for requirement in registry.all() if options.group in (None, requirement.group)]
+    levels = _levels(chosen, options.profile)
+    chosen = [requirement for requirement in chosen if requirement.id in levels]
     if options.json:
         print(json.dumps([requirement.model_dump(mode="json") for requirement in chosen], indent=2, ensure_ascii=False))
         return CONFORMANT
     for requirement in chosen:
         rows = f"  [{' '.join(requirement.guide)}]" if requirement.guide else ""
+        rows += f"  ({levels[requirement.id]})" if levels[requirement.id] else ""
         print(f"{requirement.id:9} {requirement.level:10} {requirement.group:15} {requirement.text}{rows}")
     return CONFORMANT
+
+
+def _levels(requirements: list["Requirement"], profile: str | None) -> dict[str, str]:
+    """Requirement id -> `core` or `extended` in a profile; without a profile all of them, at no level."""
+    from conformance.features import PROFILES  # noqa: PLC0415
+
+    if profile is None:
+        return {requirement.id: "" for requirement in requirements}
+    if profile not in PROFILES:
+        raise BenchError(f"there is no profile {profile!r}; there are {', '.join(PROFILES)}")
+    levels = {r.id: PROFILES[profile].level(r.feature, r.group) for r in requirements}
+    return {name: level for name, level in levels.items() if level}
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -37,15 +37,41 @@ IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
     "override.json": ("header-override", lambda dialect: dialect.override_form == "json-flat-and-nested"),
 }
 
+
+@dataclass(frozen=True)
+class Profile:
+    """A named set of requirements: who claims it claims its core features; the extended ones are claimed one by one.
+
+    `groups` are those whose requirements need no feature at all and belong here.
+    """
+
+    core: tuple[str, ...]
+    extended: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def level(self, feature: str | None, group: str) -> str | None:
+        """`core` or `extended` for a requirement that belongs to this profile, by its feature and group; else None."""
+        if feature in self.core or (feature is None and group in self.groups):
+            return "core"
+        return "extended" if feature in self.extended else None
+
+
 PROFILES = {
-    "core": ("caller.user", "upstream.none", "access-rules"),
-    "shared-credentials": ("caller.virtual-account", "upstream.static"),
-    "per-user-oauth": ("upstream.oauth",),
-    "external-identity": ("caller.external",),
-    "passthrough": ("upstream.passthrough",),
-    "virtual-servers": ("virtual-servers",),
-    "header-override": ("header-override",),
-    "troubleshooting": ("caller.user", "upstream.none"),  # failing well is no feature; this much is needed to show it
+    "core": Profile(
+        ("caller.user", "upstream.none", "access-rules"),
+        ("token-revocation", "runtime-grants"),
+        ("access", "agent", "authentication", "claims", "consent", "credentials", "endpoint", "sessions"),
+    ),
+    "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
+    "per-user-oauth": Profile(
+        ("upstream.oauth",), ("consent-withdrawal", "consent.guide-error", "consent.on-connecting")
+    ),
+    "external-identity": Profile(("caller.external",)),
+    "passthrough": Profile(("upstream.passthrough",)),
+    "virtual-servers": Profile(("virtual-servers",)),
+    "header-override": Profile(("header-override",), ("override.json",)),
+    # Failing well is no feature; this much is needed to show it.
+    "troubleshooting": Profile(("caller.user", "upstream.none"), (), ("troubleshooting",)),
 }
 
 
@@ -81,7 +107,7 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 raise BenchError(f"{path}: claims.{key} names {name!r}, which does not exist; {hint}")
-    features = {feature for profile in section.profiles for feature in PROFILES[profile]} | set(section.features)
+    features = {feature for name in section.profiles for feature in PROFILES[name].core} | set(section.features)
     features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
     return Claims(frozenset(features), tuple(section.revisions), frozenset(section.deviations))
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from conformance.checks.probes import Probe, accepted, outcome_of, probes
 from conformance.transcript import Event, Exchange, Transcript
+from conformance.verdict import Judge
 from fixtures import wire
 
 
@@ -78,3 +80,57 @@ def meant(transcript: Transcript, exchange: Exchange) -> str | None:
     return next(
         (member for prefix, member in tools.items() if prefix and (exchange.tool or "").startswith(prefix)), None
     )
+
+
+# -- what scenarios said of them
+
+
+def with_control(judge: Judge, transcript: Transcript, expect: str) -> Iterator[Probe]:
+    """The probes that expect this treatment, where their control shows that they mean something."""
+    return (probe for probe in probes(transcript, expect) if accepted(judge, transcript, probe))
+
+
+def observations(transcript: Transcript, what: str) -> Iterator[Event]:
+    """The remarks of scenarios about this."""
+    return (note for note in transcript.notes("observation") if note["what"] == what)
+
+
+def listings(transcript: Transcript, when: str) -> Iterator[Event]:
+    """Lists of tools: `pages` of them, which tools each must show and must hide, and `when` it was asked for."""
+    return (note for note in observations(transcript, "listing") if note["when"] == when)
+
+
+def pages_of(transcript: Transcript, note: Event) -> list[Exchange]:
+    """The exchanges of a list."""
+    return [transcript.exchanges[page] for page in note["pages"]]
+
+
+def compare(judge: Judge, transcript: Transcript, note: Event) -> None:
+    """A list must show these tools and must not show those; what else it holds is the gateway's own affair."""
+    pages = pages_of(transcript, note)
+    names = {name for page in pages for name in tool_names(page)}
+    missing = [name for name in note["shows"] if name not in names]
+    left = [name for name in note["hides"] if name in names]
+    if missing or left:
+        judge.violated(
+            f"the list of {note['server']} does not show what exists ({note['when']})",
+            expected="; ".join(
+                [f"it shows {name}" for name in missing] + [f"it does not show {name}" for name in left]
+            ),
+            actual=", ".join(sorted(names)) or "an empty list",
+            at=pages[-1],
+        )
+
+
+def works(judge: Judge, transcript: Transcript, expect: str, otherwise: str) -> None:
+    """Each such probe must have succeeded."""
+    for probe in with_control(judge, transcript, expect):
+        judge.saw()
+        if not probe.attempt.succeeded:
+            judge.violated(
+                f"{probe.server} {otherwise} ({probe.attribute})",
+                expected="the call succeeds",
+                actual=outcome_of(probe.attempt),
+                at=probe.attempt,
+                control=probe.control,
+            )

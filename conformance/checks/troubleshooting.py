@@ -1,8 +1,7 @@
 """Checks of troubleshooting.toml: what a caller sees when something is wrong, and what is true behind the gateway meanwhile.
 
 The scenarios leave probes: `troubled` (a request to a server whose upstream fails; the attribute is the kind of failure),
-`elsewhere` (a call to another one meanwhile), `well again`, `session lost` and `session regained`, `wrong address` and
-`no such tool`. A `listing` is an observation: the pages of a list, which tools it must show and which not, and when.
+`elsewhere` (a call to another one meanwhile), `well again`, `session lost` and `session regained`.
 """
 
 import re
@@ -10,29 +9,30 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conformance.checks.answers import (
+    compare,
     executions,
     last,
-    mapping,
+    listings,
     meant,
     nonce_of,
     own_answers,
     own_success,
+    pages_of,
     passed_on,
     result,
     same_id,
     seconds,
-    tool_names,
+    with_control,
+    works,
 )
-from conformance.checks.probes import Probe, accepted, outcome_of, probes
-from conformance.transcript import Event, Exchange, Transcript
+from conformance.checks.probes import Probe, outcome_of, probes
+from conformance.transcript import Exchange, Transcript
 from conformance.verdict import Judge
 from fixtures import wire
 
 TROUBLED, ELSEWHERE, WELL_AGAIN = "troubled", "elsewhere", "well again"
 LOST, REGAINED = "session lost", "session regained"
-WRONG_ADDRESS, NO_SUCH_TOOL, NEW_TOOL = "wrong address", "no such tool", "new tool"
 RUBBISH = {"a web page", "broken JSON", "an answer to somebody else"}
-UNKNOWN_NAMES = {"an unknown name", "a name with something behind it", "a name with something before it"}
 
 # Python; Java, Kotlin and Node; .NET; Go; Rust.
 STACKS = re.compile(
@@ -68,7 +68,7 @@ def failures_are_answered_in_time(judge: Judge, transcript: Transcript) -> None:
     limit = float(transcript.facts.dialect("upstream_seconds"))
     probed = list(_troubled(judge, transcript))
     asked = [(probe.attempt, probe.attribute, probe.control) for probe in probed]
-    listed = [page for note in _listings(transcript, "in trouble") for page in _pages(transcript, note)]
+    listed = [page for note in listings(transcript, "in trouble") for page in pages_of(transcript, note)]
     asked += [(page, "a member fails", page) for page in listed]
     longest = 0.0
     for attempt, trouble, control in asked:
@@ -119,7 +119,7 @@ def failures_carry_the_callers_id(judge: Judge, transcript: Transcript) -> None:
 def failures_do_not_blame_the_callers_token(judge: Judge, transcript: Transcript) -> None:
     """TRB-004."""
     for expect in (TROUBLED, LOST):
-        for probe in _with_control(judge, transcript, expect):
+        for probe in with_control(judge, transcript, expect):
             if transcript.facts.auth_model(probe.server) == "passthrough":
                 continue
             judge.saw()
@@ -220,7 +220,7 @@ def retry_after_is_kept(judge: Judge, transcript: Transcript) -> None:
 def others_are_unaffected(judge: Judge, transcript: Transcript) -> None:
     """TRB-009: where a call to the failing one was under way at the time, the other must not have waited for its end."""
     hanging = [probe.attempt for probe in probes(transcript, TROUBLED)]
-    for probe in _with_control(judge, transcript, ELSEWHERE):
+    for probe in with_control(judge, transcript, ELSEWHERE):
         judge.saw()
         begun, ended = probe.attempt.seq, last(transcript, probe.attempt)["seq"]
         waited = [one for one in hanging if one.seq < begun < last(transcript, one)["seq"] < ended]
@@ -236,7 +236,7 @@ def others_are_unaffected(judge: Judge, transcript: Transcript) -> None:
 
 def what_is_well_again_works(judge: Judge, transcript: Transcript) -> None:
     """TRB-010."""
-    _works(judge, transcript, WELL_AGAIN, "is well again, and a call of it still fails")
+    works(judge, transcript, WELL_AGAIN, "is well again, and a call of it still fails")
 
 
 def tools_run_once(judge: Judge, transcript: Transcript) -> None:
@@ -260,17 +260,17 @@ def tools_run_once(judge: Judge, transcript: Transcript) -> None:
 
 def a_list_keeps_the_well_members(judge: Judge, transcript: Transcript) -> None:
     """TRB-012: judged on lists that are given."""
-    for note in _listings(transcript, "in trouble"):
-        if all(own_success(page) for page in _pages(transcript, note)):
+    for note in listings(transcript, "in trouble"):
+        if all(own_success(page) for page in pages_of(transcript, note)):
             judge.saw()
-            _compare(judge, transcript, note)
+            compare(judge, transcript, note)
 
 
 def a_list_is_given_all_the_same(judge: Judge, transcript: Transcript) -> None:
     """TRB-013."""
-    for note in _listings(transcript, "in trouble"):
+    for note in listings(transcript, "in trouble"):
         judge.saw()
-        failed = next((page for page in _pages(transcript, note) if not own_success(page)), None)
+        failed = next((page for page in pages_of(transcript, note) if not own_success(page)), None)
         if failed:
             judge.violated(
                 f"{note['server']} lists nothing while one of its members fails",
@@ -282,57 +282,8 @@ def a_list_is_given_all_the_same(judge: Judge, transcript: Transcript) -> None:
 
 def lost_sessions_are_regained(judge: Judge, transcript: Transcript) -> None:
     """TRB-014: the scenario connects anew where it is told 404, and otherwise tries the same session once more."""
-    _works(judge, transcript, REGAINED, "has lost its sessions, and the caller is not told so and gets no further")
-
-
-def _works(judge: Judge, transcript: Transcript, expect: str, otherwise: str) -> None:
-    for probe in _with_control(judge, transcript, expect):
-        judge.saw()
-        if not probe.attempt.succeeded:
-            judge.violated(
-                f"{probe.server} {otherwise} ({probe.attribute})",
-                expected="the call succeeds",
-                actual=outcome_of(probe.attempt),
-                at=probe.attempt,
-                control=probe.control,
-            )
-
-
-# -- what they share
-
-
-def _with_control(judge: Judge, transcript: Transcript, expect: str) -> Iterator[Probe]:
-    return (probe for probe in probes(transcript, expect) if accepted(judge, transcript, probe))
+    works(judge, transcript, REGAINED, "has lost its sessions, and the caller is not told so and gets no further")
 
 
 def _troubled(judge: Judge, transcript: Transcript) -> Iterator[Probe]:
-    return _with_control(judge, transcript, TROUBLED)
-
-
-def _observations(transcript: Transcript, what: str) -> Iterator[Event]:
-    return (note for note in transcript.notes("observation") if note["what"] == what)
-
-
-def _listings(transcript: Transcript, when: str) -> Iterator[Event]:
-    return (note for note in _observations(transcript, "listing") if note["when"] == when)
-
-
-def _pages(transcript: Transcript, note: Event) -> list[Exchange]:
-    return [transcript.exchanges[page] for page in note["pages"]]
-
-
-def _compare(judge: Judge, transcript: Transcript, note: Event) -> None:
-    """A list must show these tools and must not show those; what else it holds is the gateway's own affair."""
-    pages = _pages(transcript, note)
-    names = {name for page in pages for name in tool_names(page)}
-    missing = [name for name in note["shows"] if name not in names]
-    left = [name for name in note["hides"] if name in names]
-    if missing or left:
-        judge.violated(
-            f"the list of {note['server']} does not show what exists ({note['when']})",
-            expected="; ".join(
-                [f"it shows {name}" for name in missing] + [f"it does not show {name}" for name in left]
-            ),
-            actual=", ".join(sorted(names)) or "an empty list",
-            at=pages[-1],
-        )
+    return with_control(judge, transcript, TROUBLED)

@@ -1,4 +1,4 @@
-"""Troubleshooting: what a caller sees when an address is wrong, an upstream fails or forgets its sessions."""
+"""Troubleshooting, the server is down or unhealthy: what a caller sees when an upstream fails or forgets its sessions."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.scenarios.trouble import ADDRESSES, DETOURS, FAULTS, HANGS, UNKNOWN_NAMES, Fault, listing, tools_of
+from conformance.scenarios.trouble import FAULTS, HANGS, Fault, listing, tools_of
 from conformance.suite import Params, When, judged_by
 from fixtures.clients.raw import Answer
 from fixtures.scenario import Scenario
@@ -65,9 +65,6 @@ class Told:
 
     def _probe(self, expect: str, attempt: Answer, control: Answer, server: str, words: str) -> None:
         self.scenario.probe(expect, attempt, control, attribute=words, server=server, principal=self.principal)
-
-
-# -- the server is down or unhealthy
 
 
 @judged_by(*FAILURES, OF_SOME, needs=("upstream.none",))
@@ -203,44 +200,3 @@ async def test_upstream_loses_its_sessions(
         await client.connect()
     second = await client.call(tool)
     scenario.probe("session regained", second, control, attribute=loss, server=server, principal=principal)
-
-
-# -- the address is wrong
-
-
-@judged_by("TRB-015", {"TRB-016": lambda params: params["address"] in UNKNOWN_NAMES})
-@pytest.mark.parametrize("revision", LATEST[:1])
-@pytest.mark.parametrize("address", list(ADDRESSES))
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
-async def test_wrong_address(scenario: Scenario, principal: str, server: str, address: str, revision: str) -> None:
-    """Connect, list and call where there is no server, or not quite."""
-    wrong = ADDRESSES[address]
-    control = await scenario.consented(principal, server, revision)
-    accepted = await control.call("whoami")
-    for caller in (principal, None):
-        client = await scenario.client(caller, server, revision, url=wrong.make(scenario, server))
-        for attempt in (await client.connect(), await client.list_tools(), await client.call("whoami")):
-            scenario.probe(
-                "wrong address",
-                attempt,
-                accepted,
-                attribute=wrong.words if caller else f"{wrong.words}, no token",
-                server=server if wrong.names else "",
-                principal=caller or "nobody",
-            )
-    await scenario.fence(control)
-
-
-@judged_by("TRB-015", needs=("access-rules", "upstream.static"))
-@pytest.mark.parametrize("revision", LATEST)
-@pytest.mark.parametrize("address", list(DETOURS))
-@pytest.mark.parametrize(("principal", "server"), [("intern-bot", "calculator")])
-async def test_detour(scenario: Scenario, principal: str, server: str, address: str, revision: str) -> None:
-    """By way of a server that this caller may use to one that it may not."""
-    wrong = DETOURS[address]
-    control = await scenario.consented(principal, server, revision)
-    accepted = await control.call("whoami")
-    client = await scenario.client(principal, server, revision, url=wrong.make(scenario, server))
-    for attempt in (await client.connect(), await client.list_tools(), await client.call("whoami")):
-        scenario.probe("wrong address", attempt, accepted, attribute=wrong.words, server=server, principal=principal)
-    await scenario.fence(control)

@@ -20,6 +20,14 @@ TREATMENTS = {
     "foreign session": ["somebody else's session"],
     "ended session": ["a session that has ended"],
     "bad override": ["malformed JSON"],
+    "troubled": ["status 500", "a web page"],
+    "elsewhere": ["mail: status 500"],
+    "well again": ["status 500"],
+    "session lost": ["forgotten"],
+    "session regained": ["forgotten"],
+    "wrong address": ["an unknown name"],
+    "no such tool": ["another case"],
+    "new tool": ["added while it runs"],
 }
 ODD: list[Any] = [None, 5, "text", [], [1], [[]], {}, {"a": None}, True]
 BODIES: list[Any] = [

@@ -10,7 +10,7 @@ from whole_run import WholeRun
 from conformance.features import FEATURES, IMPLIED, claims_of
 from conformance.transcript import Transcript, read
 from fixtures.errors import BenchError
-from fixtures.gateways.descriptor import load
+from fixtures.gateways.descriptor import Dialect, load
 from fixtures.gateways.target import resolve
 
 RUNNING = """
@@ -138,6 +138,7 @@ def test_the_house_speaks_it_on_the_wire(house: WholeRun) -> None:
 
 
 def test_shipped_dialects() -> None:
+    assert load(resolve("reference")).dialect == Dialect(), "it spells out what holds when nothing is said"
     fastmcp, house = load(resolve("fastmcp")).dialect, load(resolve("house")).dialect
     assert (fastmcp.unknown_tool, fastmcp.unreachable) == (["tool-error"], ["tool-error"])
     assert (house.consent, house.denied, house.unknown_tool) == ("http-401", [404], ["tool-error"])

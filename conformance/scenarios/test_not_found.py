@@ -1,11 +1,11 @@
-"""Tool not found: lists show what exists, also when it has just changed, and nothing else can be called."""
+"""Troubleshooting, not found: servers at wrong addresses, and tools, also those that have just changed."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from conformance.scenarios.trouble import listing, tools_of
+from conformance.scenarios.trouble import ADDRESSES, DETOURS, UNKNOWN_NAMES, listing, tools_of
 from conformance.suite import judged_by
 from fixtures.clients.raw import Watch
 from fixtures.gateways.adapter import UnsupportedVerbError
@@ -13,6 +13,50 @@ from fixtures.scenario import Scenario
 from fixtures.standard import LEGACY_REVISIONS, MODERN_REVISION
 
 LATEST = (LEGACY_REVISIONS[-1], MODERN_REVISION)
+
+
+# -- a server
+
+
+@judged_by("TRB-015", {"TRB-016": lambda params: params["address"] in UNKNOWN_NAMES})
+@pytest.mark.parametrize("revision", LATEST[:1])
+@pytest.mark.parametrize("address", list(ADDRESSES))
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+async def test_wrong_address(scenario: Scenario, principal: str, server: str, address: str, revision: str) -> None:
+    """Connect, list and call where there is no server, or not quite."""
+    wrong = ADDRESSES[address]
+    control = await scenario.consented(principal, server, revision)
+    accepted = await control.call("whoami")
+    for caller in (principal, None):
+        client = await scenario.client(caller, server, revision, url=wrong.make(scenario, server))
+        for attempt in (await client.connect(), await client.list_tools(), await client.call("whoami")):
+            scenario.probe(
+                "wrong address",
+                attempt,
+                accepted,
+                attribute=wrong.words if caller else f"{wrong.words}, no token",
+                server=server if wrong.names else "",
+                principal=caller or "nobody",
+            )
+    await scenario.fence(control)
+
+
+@judged_by("TRB-015", needs=("access-rules", "upstream.static"))
+@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize("address", list(DETOURS))
+@pytest.mark.parametrize(("principal", "server"), [("intern-bot", "calculator")])
+async def test_detour(scenario: Scenario, principal: str, server: str, address: str, revision: str) -> None:
+    """By way of a server that this caller may use to one that it may not."""
+    wrong = DETOURS[address]
+    control = await scenario.consented(principal, server, revision)
+    accepted = await control.call("whoami")
+    client = await scenario.client(principal, server, revision, url=wrong.make(scenario, server))
+    for attempt in (await client.connect(), await client.list_tools(), await client.call("whoami")):
+        scenario.probe("wrong address", attempt, accepted, attribute=wrong.words, server=server, principal=principal)
+    await scenario.fence(control)
+
+
+# -- a tool
 
 
 @judged_by("TRB-017", "TRB-018", "TRB-011")

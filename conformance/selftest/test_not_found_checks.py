@@ -1,12 +1,12 @@
-"""The checks of troubleshooting.toml on trial: wrong addresses and tools."""
+"""The checks of not_found.toml on trial: wrong addresses and tools."""
 
 from typing import Any
 
 import pytest
 
 from conformance.selftest.asks import Ask, Line
+from conformance.selftest.failures import listed, page, runs, told
 from conformance.selftest.story import Story
-from conformance.selftest.test_troubleshooting_checks import listed, page, runs, told
 from conformance.selftest.trial import breaks, keeps, shows_nothing
 
 UNKNOWN = ["an unknown name", "a name with something behind it", "a name with something before it"]
