@@ -71,7 +71,7 @@ PROFILES = {
     "virtual-servers": Profile(("virtual-servers",)),
     "header-override": Profile(("header-override",), ("override.json",)),
     # Failing well is no feature; this much is needed to show it.
-    "troubleshooting": Profile(("caller.user", "upstream.none"), (), ("troubleshooting",)),
+    "troubleshooting": Profile(("caller.user", "upstream.none"), (), ("troubleshooting", "not_found")),
 }
 
 

@@ -178,13 +178,13 @@ def _speaks_for_itself(transcript: Transcript, exchange: Exchange) -> bool:
 
 
 def rubbish_becomes_an_error(judge: Judge, transcript: Transcript) -> None:
-    """TRB-007: a success in spite of it is TRB-001's."""
+    """TRB-007: a success in spite of it is TRB-001's, silence is TRB-002's."""
     for probe in _troubled(judge, transcript):
         attempt = probe.attempt
         if probe.attribute not in RUBBISH or attempt.status is None:
             continue
         judge.saw()
-        if attempt.status < 300 and not own_answers(attempt):
+        if attempt.status < 300 and attempt.how == "complete" and not own_answers(attempt):
             judge.violated(
                 f"{probe.attribute} was given to the caller as the answer to {attempt.describe()} at {probe.server}",
                 expected="an error: a JSON-RPC one under the caller's id, or an HTTP status that says so",

@@ -13,7 +13,7 @@ from fixtures.scenario import Scenario
 from fixtures.standard import LEGACY_REVISIONS, MODERN_REVISION, VIRTUAL_SERVERS
 
 LATEST = (LEGACY_REVISIONS[-1], MODERN_REVISION)
-FAILURES = ("TRB-001", "TRB-002", "TRB-003", "TRB-005", "TRB-006", "TRB-009", "TRB-010", "TRB-011")
+FAILURES = ("TRB-001", "TRB-002", "TRB-005", "TRB-009", "TRB-010", "TRB-011")
 OTHERS = {"calculator": "everything", "web-search": "everything", "mail": "calculator", "crm": "everything"}
 
 
@@ -28,6 +28,8 @@ def virtual(params: Params) -> bool:
 
 
 OF_SOME: dict[str, When] = {
+    "TRB-003": lambda params: params.get("fault") != "reset-mid-answer",  # of which there may be nothing to read
+    "TRB-006": lambda params: params.get("fault") != "reset-mid-answer",
     "TRB-004": lambda params: params["server"] != "crm",  # which judges the caller's own token
     "TRB-007": fault("web-page", "broken-json", "foreign-id"),
     "TRB-008": fault("429"),
@@ -140,7 +142,7 @@ async def test_member_fails(
     told.well_again(await after.call(tool))
 
 
-@judged_by(*FAILURES, "TRB-004", {"TRB-012": virtual, "TRB-013": virtual}, needs=("upstream.none",))
+@judged_by(*FAILURES, "TRB-003", "TRB-004", "TRB-006", {"TRB-012": virtual, "TRB-013": virtual}, needs=("upstream.none",))
 @pytest.mark.parametrize(
     ("principal", "server", "revision"),
     [

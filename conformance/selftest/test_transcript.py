@@ -130,6 +130,14 @@ def test_a_caller_is_known_by_a_nonce_or_by_a_session(story: Story) -> None:
     assert told(story).caller_of(at(story, elsewhere)) is None
 
 
+def test_a_session_is_known_from_whatever_happens_on_it(story: Story) -> None:
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": '{"method": "initialize"}'}
+    opened = story.far_end("upstream", "mail", request, status=200, headers=[("Mcp-Session-Id", "s1")])
+    before = story.errand("mail", "GET", headers=[("mcp-session-id", "s1")])
+    story.ask("alice", "mail").arrives(session="s1")
+    assert [told(story).caller_of(at(story, line)) for line in (opened, before)] == ["alice", "alice"]
+
+
 def test_nobody_is_guessed(story: Story) -> None:
     story.call("alice", "mail")
     lines = [

@@ -238,6 +238,12 @@ def test_an_answer_to_somebody_else_is_made_the_callers(story: Story) -> Ask:
 
 
 @keeps("TRB-007")
+def test_rubbish_that_is_waited_out(story: Story) -> int:
+    rubbish(story, "an answer to somebody else").answered(body=": ping", how="error")
+    return 1
+
+
+@keeps("TRB-007")
 @pytest.mark.parametrize("kind", list(RUBBISH))
 @pytest.mark.parametrize("status", [200, 502])
 def test_rubbish_becomes_an_error(story: Story, kind: str, status: int) -> int:
