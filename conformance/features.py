@@ -22,6 +22,8 @@ FEATURES = {
     "access-rules": "who may use which server",
     "virtual-servers": "several servers behind one endpoint",
     "header-override": "a request may bring its own upstream headers",
+    "sessions": "the gateway gives session ids in the handshake era",
+    "own-output": "the bench started the gateway and reads what it prints",
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
     "consent-withdrawal": "a user's stored upstream tokens can be dropped",
@@ -29,6 +31,8 @@ FEATURES = {
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
     "override.json": "an override is one header that holds JSON",
 }
+
+OWN_OUTPUT = "own-output"  # follows from [launch]
 
 # Features that a descriptor does not list: they follow from its dialect, where it claims what they are about.
 IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
@@ -59,8 +63,8 @@ class Profile:
 PROFILES = {
     "core": Profile(
         ("caller.user", "upstream.none", "access-rules"),
-        ("token-revocation", "runtime-grants"),
-        ("access", "agent", "authentication", "claims", "consent", "credentials", "endpoint", "sessions"),
+        ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
+        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint"),
     ),
     "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": Profile(
@@ -101,13 +105,17 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
         ("revisions", section.revisions, standard.REVISIONS),
     ):
         for name in given:
-            if name in IMPLIED:
-                raise BenchError(f"{path}: claims.{key} names {name!r}, which follows from the dialect; leave it out")
+            if name in IMPLIED or name == OWN_OUTPUT:
+                raise BenchError(
+                    f"{path}: claims.{key} names {name!r}, which follows from the rest of the descriptor; leave it out"
+                )
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 raise BenchError(f"{path}: claims.{key} names {name!r}, which does not exist; {hint}")
     features = {feature for name in section.profiles for feature in PROFILES[name].core} | set(section.features)
+    if descriptor.launch:
+        features.add(OWN_OUTPUT)
     features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
     return Claims(frozenset(features), tuple(section.revisions), frozenset(section.deviations))
 
@@ -115,7 +123,7 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
 def features_of(params: Mapping[str, Any]) -> set[str]:
     """The features that a scenario's parameters presuppose, by their names: principal(s), server(s), revision."""
     needed: set[str] = set()
-    for principal in _names(params, "principal", "principals"):
+    for principal in _names(params, "principal", "principals", "other", "control"):
         if principal in standard.PRINCIPALS:
             needed.add(f"caller.{standard.PRINCIPALS[principal].kind}")
     for server in _names(params, "server", "servers"):

@@ -34,6 +34,7 @@ def _shown(transcript: Transcript, note: dict[str, Any], exchange: Exchange | No
     landed = transcript.landed(exchange.nonce)
     ways: dict[str, Callable[[], bool]] = {
         "call": lambda: exchange.succeeded and bool(landed),
+        "session": lambda: bool(exchange.response_header("mcp-session-id")),
         "refusal": lambda: is_denied(transcript.facts.spoken, exchange.reply) and not landed,
         "list": lambda: bool(exchange.result.get("tools")),
         "header": lambda: any(arrival.header(note["header"]) == [note["value"]] for arrival in landed),

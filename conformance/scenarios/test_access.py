@@ -32,7 +32,7 @@ async def test_no_access(scenario: Scenario, principal: str, server: str, contro
     await scenario.fence(allowed, tool)
 
 
-@judged_by("ACC-002", "ACC-003", needs=("runtime-grants",))
+@judged_by("ACC-002", "ACC-003", needs=("runtime-grants", "caller.virtual-account"))
 @pytest.mark.parametrize("revision", REVISIONS[1:])
 @pytest.mark.parametrize(("principal", "server"), [("dave", "everything"), ("intern-bot", "web-search")])
 async def test_grant_and_withdraw(scenario: Scenario, principal: str, server: str, revision: str) -> None:

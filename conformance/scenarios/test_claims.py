@@ -10,7 +10,7 @@ from conformance.suite import judged_by
 from fixtures.clients.raw import Answer, new_nonce
 from fixtures.gateways.adapter import UnsupportedVerbError
 from fixtures.scenario import PrerequisiteError, Scenario
-from fixtures.standard import PRINCIPALS, REVISIONS, UPSTREAMS
+from fixtures.standard import LEGACY_REVISIONS, PRINCIPALS, REVISIONS, UPSTREAMS
 
 Example = Callable[[Scenario], Awaitable[dict[str, Any]]]
 
@@ -88,6 +88,20 @@ async def virtual_servers(scenario: Scenario) -> dict[str, Any]:
     return {"by": "list", "exchange": answer.exchange, "example": "workbench lists tools"}
 
 
+async def sessions(scenario: Scenario) -> dict[str, Any]:
+    """A handshake is answered with a session id."""
+    revisions = scenario.bench.target.descriptor.claims.revisions
+    revision = next((one for one in revisions if one in LEGACY_REVISIONS), LEGACY_REVISIONS[-1])
+    principal, server = _principal(scenario, "user", "virtual-account", "external"), _server(scenario)
+    client = await scenario.client(principal, server, revision)
+    answer = await client.connect()
+    return {
+        "by": "session",
+        "exchange": answer.exchange,
+        "example": f"{server} gives a session id, revision {revision}",
+    }
+
+
 async def header_override(scenario: Scenario) -> dict[str, Any]:
     """A header of an override arrives."""
     value, server = new_nonce(), _server(scenario)
@@ -132,6 +146,7 @@ EXAMPLES: dict[str, Example] = {
     "access-rules": access_rules,
     "virtual-servers": virtual_servers,
     "header-override": header_override,
+    "sessions": sessions,
     "token-revocation": verb("a token is issued and revoked", _issue_and_revoke),
     "runtime-grants": verb("access is granted and withdrawn", _grant_and_withdraw),
     "consent-withdrawal": verb("a stored consent is dropped", lambda s: s.verbs.forget_consent("alice", "mail")),

@@ -12,7 +12,7 @@ from fixtures.standard import REVISIONS
 LEAKS = ("OVR-005", "CRED-001", "CRED-010", "CRED-011")
 
 
-@judged_by("OVR-001", "OVR-004", *LEAKS, needs=("header-override",))
+@judged_by("OVR-001", "OVR-004", *LEAKS, needs=("header-override", "caller.external"))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server"), [("alice", "everything"), ("support-bot", "web-search"), ("bob", "mail")]

@@ -43,7 +43,7 @@ async def test_consent_is_personal(scenario: Scenario, principal: str, other: st
     await scenario.fence(first)
 
 
-@judged_by("CONS-008", "CRED-006", "CRED-001")
+@judged_by("CONS-008", "CRED-006", "CRED-001", needs=("caller.user",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("support-bot", "mail"), ("support-bot", "workbench")])
 async def test_virtual_account(scenario: Scenario, principal: str, server: str, revision: str) -> None:

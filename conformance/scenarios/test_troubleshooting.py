@@ -142,7 +142,9 @@ async def test_member_fails(
     told.well_again(await after.call(tool))
 
 
-@judged_by(*FAILURES, "TRB-003", "TRB-004", "TRB-006", {"TRB-012": virtual, "TRB-013": virtual}, needs=("upstream.none",))
+@judged_by(
+    *FAILURES, "TRB-003", "TRB-004", "TRB-006", {"TRB-012": virtual, "TRB-013": virtual}, needs=("upstream.none",)
+)
 @pytest.mark.parametrize(
     ("principal", "server", "revision"),
     [
