@@ -275,7 +275,8 @@ def verdict(report: Mapping[str, Any]) -> str:
     """What a run comes to, in one line."""
     conclusion, counts = report["conclusion"], report["totals"]
     if conclusion == "conformant":
-        part = "" if report["selected"] == report["registry"]["size"] else " (of the selected requirements)"
+        everything = report["registry"]["size"] - counts["excluded"]
+        part = "" if report["selected"] == everything else " (of the selected requirements)"
         return f"conformant for what it claims{part}"
     if conclusion == "harness-error":
         return "gatebench itself failed: see the harness errors; they are never held against the gateway"
