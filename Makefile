@@ -30,7 +30,7 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto -q
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .
