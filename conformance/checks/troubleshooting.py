@@ -32,6 +32,7 @@ from fixtures import wire
 
 TROUBLED, ELSEWHERE, WELL_AGAIN = "troubled", "elsewhere", "well again"
 LOST, REGAINED = "session lost", "session regained"
+SILENCE = "no answer at all"
 RUBBISH = {"a web page", "broken JSON", "an answer to somebody else"}
 
 # Python; Java, Kotlin and Node; .NET; Go; Rust.
@@ -84,8 +85,8 @@ def failures_are_answered_in_time(judge: Judge, transcript: Transcript) -> None:
                 at=attempt,
                 control=control if control is not attempt else None,
             )
-    if asked:
-        judge.remarked(f"answered within {longest:.1f} s (declared: {limit:g} s)")
+    if any(trouble == SILENCE for _, trouble, _ in asked):
+        judge.remarked(f"gives up on an upstream that says nothing after {longest:.1f} s (declared: {limit:g} s)")
 
 
 def _unanswered(transcript: Transcript, exchange: Exchange) -> str | None:

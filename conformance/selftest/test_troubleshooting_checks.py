@@ -69,6 +69,14 @@ def test_a_gateway_that_shakes_hands_by_itself(story: Story) -> None:
     made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"protocolVersion": "2025-11-25"}})
 
 
+def test_what_was_measured_is_remarked(story: Story) -> None:
+    control = story.call("alice", "calculator")
+    made = late(told(story.ask("alice", "calculator"), 504), 7)
+    story.probe("troubled", made, control, "no answer at all")
+    (remark,) = story.judged_by("TRB-002").remarks
+    assert "after 7.0 s (declared: 15 s)" in remark
+
+
 @breaks("TRB-002")
 def test_no_answer(story: Story) -> Ask:
     return fails(story).failed()

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 CLAIMS = """
 [claims]
 profiles = ["core"]
+features = ["sessions"]
 revisions = ["2025-11-25"]
 """
 

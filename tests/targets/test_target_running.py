@@ -52,6 +52,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         base_url = "{base_url}"
         [claims]
         profiles = ["core"]
+        features = ["sessions"]
         revisions = ["2025-11-25"]
     """
     yield Running(path, descriptor(folder, text), sheet["gateway"]["port"])
