@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from conformance.verdict import Judgement
 
 PARAMETER = "requirement"
-_REQUIREMENT = re.compile(r"[-\[]([A-Z]{3,4}-\d{3})\]@")  # behind the @ stands the group, which only scenarios have
+_REQUIREMENT = re.compile(r"-([A-Z]{3,4}-\d{3})\]$")  # the last part of a scenario item's id
+SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +55,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Conformance(config), "gatebench-conformance")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """One stored world cannot stand twice."""
+    if getattr(config.option, "numprocesses", None) and config.option.sheet:
+        raise pytest.UsageError("--sheet describes one world, and -n needs one for each worker; leave one of them out")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under xdist, the items of a scenario stay on one worker, so that its traffic is made once.
+
+    (Not by xdist's own groups: xdist 3.8 writes them into an attribute that pytest 9.2 no longer reads.)
+    """
+    if not any(Path(argument.partition("::")[0]).resolve().is_relative_to(SCENARIOS) for argument in config.args):
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # noqa: PLC0415
+
+    class ScenarioScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _REQUIREMENT.sub("", nodeid)
+
+    return ScenarioScheduling(config, log)
+
+
 class Conformance:
     """The state of one pytest session (under xdist: the controller's, and each worker's own)."""
 
@@ -64,6 +89,7 @@ class Conformance:
         self._results: Results | None = None
         self._selected: set[str] = set()
         self._timing: list[dict[str, Any]] = []
+        self._expected: list[str] = []
 
     @property
     def folder(self) -> Path:
@@ -125,17 +151,6 @@ class Conformance:
         self.config.stash[STOPPED] = str(error)
         pytest.exit(f"gatebench: {error}", returncode=2)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_cmdline_main(self, config: pytest.Config) -> None:
-        """Under xdist, a scenario's items stay on one worker: its traffic is made once."""
-        if not getattr(config.option, "numprocesses", None):
-            return
-        if config.option.sheet:
-            raise pytest.UsageError(
-                "--sheet describes one world, and -n needs one for each worker; leave one of them out"
-            )
-        config.option.dist = "loadgroup"
-
     # -- collection
 
     def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
@@ -160,7 +175,7 @@ class Conformance:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Drop combinations that make no sense, keep a scenario's items together, mark what is not applicable."""
+        """Drop combinations that make no sense, and mark each item with its requirement's group."""
         kept: list[pytest.Item] = []
         for item in items:
             scenario = ScenarioItem.of(item)
@@ -168,7 +183,6 @@ class Conformance:
                 kept.append(item)
             elif scenario.wanted():
                 kept.append(item)
-                item.add_marker(pytest.mark.xdist_group(scenario.name))
                 for mark in self._marks(scenario):
                     item.add_marker(mark)
         items[:] = kept
@@ -190,11 +204,8 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """The same where xdist's workers collect: all of them the same, so the first one's word is enough."""
-        found = [match[1] for name in ids if (match := _REQUIREMENT.search(name))]
-        if self._results is None and found:
-            self._selected = set(found)
-            self.results.begin(self._selected, len(found))
+        """Remember the same where xdist's workers collect (all of them the same), until the first judgement comes."""
+        self._expected = [match[1] for name in ids if (match := _REQUIREMENT.search(name))]
 
     # -- running
 
@@ -251,6 +262,9 @@ class Conformance:
         """Write each judgement down as it comes."""
         judgement = getattr(report, "gatebench", None)
         if judgement and not self.worker:
+            if self._results is None:
+                self._selected = set(self._expected)
+                self.results.begin(self._selected, len(self._expected))
             self.results.add(judgement)
 
     # -- the end
@@ -287,9 +301,8 @@ class Conformance:
     def _narrowed(self) -> bool:
         """True when less than everything was asked for: then silence proves nothing about an expectation."""
         option = self.config.option
-        whole = {str(path.parent) for path in (Path(__file__).parent / "scenarios").glob("conftest.py")}
-        asked = {str(Path(argument).resolve()) for argument in self.config.args}
-        return bool(option.keyword or option.markexpr or getattr(option, "lf", False) or asked != whole)
+        asked = {Path(argument).resolve() for argument in self.config.args}
+        return bool(option.keyword or option.markexpr or getattr(option, "lf", False) or asked != {SCENARIOS})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -70,3 +70,16 @@ def test_selection_of_nothing(tmp_path: Path) -> None:
     output, errors = run.communicate(timeout=60)
     assert (run.returncode, output) == (2, "")
     assert errors.startswith("gatebench: nothing was selected by -k 'no-such-name'; `gatebench list` shows ")
+
+
+def test_run_on_two_worlds(tmp_path: Path) -> None:
+    """The report is whole, and no scenario was played by both workers."""
+    run = start(tmp_path, "-k", "CRED-003 and whole_life and 2026", "-n", "2")
+    output, errors = run.communicate(timeout=120)
+    assert (run.returncode, errors) == (0, ""), output
+    out = tmp_path / "evidence"
+    assert json.loads((out / "report.json").read_text(encoding="utf-8"))["complete"]
+    transcripts = [path.read_text(encoding="utf-8") for path in out.glob("transcript-gw*.jsonl")]
+    begun = [json.loads(line) for text in transcripts for line in text.splitlines() if '"phase": "begin"' in line]
+    names = [event["scenario"] for event in begun if event["scenario"] != "smoke"]
+    assert len(names) == len(set(names)) > 1
