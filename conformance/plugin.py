@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.items import PARAMETER, ScenarioItem, explanation
 from fixtures.errors import BenchError, HarnessError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from conformance.run import Run
     from conformance.verdict import Judgement
 
-PARAMETER = "requirement"
 _REQUIREMENT = re.compile(r"-([A-Z]{3,4}-\d{3})\]$")  # the last part of a scenario item's id
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -187,7 +187,7 @@ class Conformance:
                     item.add_marker(mark)
         items[:] = kept
 
-    def _marks(self, scenario: "ScenarioItem") -> Iterator[pytest.MarkDecorator]:
+    def _marks(self, scenario: ScenarioItem) -> Iterator[pytest.MarkDecorator]:
         if scenario.requirement not in self.run.registry:
             raise pytest.UsageError(
                 f"{scenario.name} is judged by {scenario.requirement}, which is not in the registry"
@@ -218,14 +218,14 @@ class Conformance:
         judgement = self._judge(scenario, pyfuncitem)
         pyfuncitem.stash[JUDGEMENT] = judgement
         if judgement.outcome in ("fail", "untestable"):
-            pytest.fail(_explanation(judgement), pytrace=False)
+            pytest.fail(explanation(judgement), pytrace=False)
         if judgement.outcome == "harness-error":
             raise HarnessError(judgement.reason)
         if judgement.outcome in ("not-applicable", "not-observed", "skipped"):
             pytest.skip(f"{judgement.outcome}: {judgement.reason}")
         return True
 
-    def _judge(self, scenario: "ScenarioItem", item: pytest.Function) -> "Judgement":
+    def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> "Judgement":
         from conformance.features import features_of  # noqa: PLC0415
         from conformance.verdict import Judgement, Outcome  # noqa: PLC0415
 
@@ -326,41 +326,6 @@ class Conformance:
             counts = "  ".join(f"{name} {count}" for name, count in self._results.totals().items() if count)
             terminalreporter.write_line(f"requirements: {counts}")
             terminalreporter.write_line(f"evidence: {os.path.relpath(self.folder)}")
-
-
-class ScenarioItem:
-    """What an item of pytest says about a scenario."""
-
-    def __init__(self, item: pytest.Function, mark: pytest.Mark) -> None:
-        params: dict[str, Any] = dict(item.callspec.params)
-        self.requirement: str = params.pop(PARAMETER)
-        self.params = params
-        self.needs: tuple[str, ...] = mark.kwargs["needs"]
-        self._wanted = mark.kwargs["wanted"]
-        # The item's id without its last part, which is the requirement.
-        function, _, ids = item.name.removesuffix("]").partition("[")
-        values = ids.removesuffix(self.requirement).removesuffix("-")
-        self.name = f"{item.path.stem.removeprefix('test_')}/{function.removeprefix('test_')}[{values}]"
-
-    @classmethod
-    def of(cls, item: pytest.Item) -> "ScenarioItem | None":
-        """The scenario behind an item; None for an ordinary test."""
-        mark = item.get_closest_marker("judged_by")
-        if mark is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-            return None
-        return cls(item, mark)
-
-    def wanted(self) -> bool:
-        """Does this requirement say anything about these parameters?"""
-        return bool(self._wanted[self.requirement](self.params))
-
-
-def _explanation(judgement: "Judgement") -> str:
-    lines = [f"{judgement.requirement} {judgement.outcome} {judgement.failed}/{judgement.played}: {judgement.reason}"]
-    for violation in judgement.violations:
-        lines += [violation.what, f"  expected: {violation.expected}", f"  actual:   {violation.actual}"]
-        lines += [f"  transcript line {violation.seq}"] if violation.seq else []
-    return "\n".join(lines)
 
 
 JUDGEMENT = pytest.StashKey["Judgement"]()
