@@ -1,6 +1,7 @@
 # Everything a checkout needs, from python3 and make alone: `make run`, `make test`.
 PYTHON ?= python3
 TARGET ?= reference
+WORLDS ?= 2
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -23,8 +24,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: $(READY)   ## judge TARGET (default: the embedded reference gateway)
-	$(BIN)/gatebench run $(TARGET)
+run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
+	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .
