@@ -11,7 +11,7 @@ PATH = Path(__file__).parent / "report.schema.json"
 
 @cache
 def _validator() -> Any:
-    import jsonschema  # noqa: PLC0415 - takes long to load
+    import jsonschema  # type: ignore[import-untyped] # noqa: PLC0415 - takes long to load
 
     return jsonschema.Draft202012Validator(json.loads(PATH.read_text(encoding="utf-8")))
 
