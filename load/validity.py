@@ -78,7 +78,8 @@ def _ceiling(generator: Generator, measured: Measured) -> Iterable[Judged]:
             OF_CEILING,
             "of the ceiling",
             f"{measured.throughput:.0f}/s is near what the bench itself can do "
-            f"({generator.ceiling:.0f}/s directly against the upstream): the generator or the upstream was the bottleneck, not the gateway",
+            f"({generator.ceiling:.0f}/s directly against the upstream): the generator or "
+            "the upstream was the bottleneck, not the gateway",
         )
 
 
