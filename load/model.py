@@ -214,14 +214,14 @@ class Judged(Model):
 
 
 class BudgetResult(Model):
-    """One budget: `measured` is None when nothing was measured for it, which breaks it too."""
+    """One budget: `measured` is None when nothing was measured for it, which breaks it too unless it is optional."""
 
     measure: str
     unit: str
     measured: float | None
     max: float | None = None
     min: float | None = None
-    outcome: Literal["kept", "broken", "void", "not measured"]
+    outcome: Literal["kept", "broken", "void", "not measured", "not applicable"]
     why: str
 
 

@@ -44,3 +44,13 @@ def report() -> model.LoadReport:
     return model.LoadReport(
         kind="run", gatebench="0.1.0", time="2026-01-01T00:00:00Z", target="reference", machine=machine()
     )
+
+
+def generator(**change: Any) -> model.Generator:
+    calm = model.Generator(cpu_share=0.3, lag_p50_us=60, lag_p99_us=400, ceiling=5000, steal=0.01, pressure=0.2)
+    return calm.model_copy(update=change)
+
+
+def latency(*, p50: float, p99: float, count: int = 1000) -> model.Latency:
+    points = [(0.0, p50 / 2), (50.0, p50), (90.0, (p50 + p99) / 2), (99.0, p99)]
+    return model.Latency(count=count, mean_us=p50, percentiles=points)
