@@ -5,11 +5,11 @@ with the same terms, so that they come to the same verdicts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from conformance import judging
-from conformance.expectations import Expectations
+from conformance.expectations import Expectation, Expectations
 from conformance.features import Claims, can_go_direct
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts, Transcript
@@ -29,13 +29,28 @@ class Terms:
     direct_first: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """What the transcript says of them; the claims stand with its target."""
-        expected = [entry.model_dump(mode="json") for entry in self.expectations.entries]
+        """For the transcript, from which `of` reads them."""
         return {
+            "claims": {name: sorted(names) for name, names in vars(self.claims).items()},
             "plays_of_failures": self.plays_of_failures,
             "direct_first": self.direct_first,
-            "expectations": expected,
+            "expectations": [entry.model_dump(mode="json") for entry in self.expectations.entries],
         }
+
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> "Terms":
+        """From a transcript; where it says nothing, nothing is claimed or expected, and nothing was played twice."""
+        claimed = {field.name: noted.get("claims", {}).get(field.name, []) for field in fields(Claims)}
+        claims = Claims(
+            features=frozenset(claimed["features"]),
+            revisions=tuple(claimed["revisions"]),
+            deviations=frozenset(claimed["deviations"]),
+            world=frozenset(claimed["world"]),
+        )
+        expectations = Expectations(Expectation.model_validate(entry) for entry in noted.get("expectations", []))
+        return cls(
+            claims, expectations, noted.get("plays_of_failures", 1), direct_first=noted.get("direct_first", False)
+        )
 
 
 @dataclass

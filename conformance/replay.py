@@ -12,8 +12,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from conformance.assessment import Assessment, Played, Terms, played, until_sweep
-from conformance.expectations import Expectation, Expectations
-from conformance.features import Claims
 from conformance.registry import Registry
 from conformance.transcript import Event, Facts, Transcript, read
 from conformance.verdict import Judgement
@@ -49,7 +47,8 @@ class Recording:
         """Read a file; raises BenchError with one sentence when it is no transcript."""
         try:
             events, facts = read(path)
-            recording = cls(path.name, events, facts, _terms(events, facts))
+            terms = next((event for event in events if event["kind"] == "terms"), {})
+            recording = cls(path.name, events, facts, Terms.of(terms))
             recording._take_plays()
         except OSError as error:
             raise BenchError(f"cannot read the transcript {path}: {error.strerror}") from error
@@ -81,20 +80,6 @@ class Recording:
                 "the checks have changed since it was recorded; name what to judge with --requirement"
             )
         return plays[number]
-
-
-def _terms(events: list[Event], facts: Facts) -> Terms:
-    noted = next((event for event in events if event["kind"] == "terms"), {})
-    entries = [Expectation.model_validate(entry) for entry in noted.get("expectations", [])]
-    claimed = facts.target.get("claims", {})
-    claims = Claims(
-        frozenset(facts.target.get("features", [])),
-        tuple(claimed.get("revisions", [])),
-        frozenset(claimed.get("deviations", [])),
-    )
-    return Terms(
-        claims, Expectations(entries), noted.get("plays_of_failures", 1), bool(noted.get("direct_first", False))
-    )
 
 
 def judge(recording: Recording, registry: Registry, requirements: Iterable[str] | None = None) -> Iterator[Judgement]:

@@ -40,7 +40,7 @@ class Rehearsal(Assessment):
 
 def rehearsal(*expectations: dict[str, str]) -> Rehearsal:
     entries = [Expectation.model_validate(expectation) for expectation in expectations]
-    claims = Claims(frozenset(), ("2025-11-25",), frozenset())
+    claims = Claims(frozenset(), ("2025-11-25",), frozenset(), frozenset())
     return Rehearsal(Registry(), Terms(claims, Expectations(entries)))
 
 

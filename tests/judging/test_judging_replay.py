@@ -28,9 +28,9 @@ class Written:
         secrets.mint("gateway-token", "pat:alice", "pat", owner="alice")
         self.recorder = Recorder(path, secrets, run="r")
         self.recorder.note("world", sheet=WORLD)
-        claims = {"revisions": ["2025-11-25"], "deviations": terms.pop("deviations", [])}
-        self.recorder.note("target", target={"claims": claims, "features": ["upstream.none"], "launch": None})
-        given = {"plays_of_failures": 3, "direct_first": False, "expectations": []}
+        self.recorder.note("target", target={"launch": None})
+        claims = {"features": ["upstream.none"], "deviations": terms.pop("deviations", [])}
+        given = {"claims": claims, "plays_of_failures": 3, "direct_first": False, "expectations": []}
         self.recorder.note("terms", **(given | terms))
         self._numbers = iter(range(100))
 
