@@ -148,8 +148,8 @@ def _drawn(frame: _Frame, series: Series) -> list[str]:
     if series.kind == "line":
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py, _, _ in placed)
         parts.append(f'<polyline class="line {style}{" dashed" if series.dashed else ""}" points="{path}"/>')
-    radius = 3.5 if series.kind == "dots" or len(placed) <= 60 else 2
-    solid = "" if series.kind == "dots" or len(placed) <= 60 else " faint"
+    radius = 3.5 if series.kind == "dots" or len(placed) <= 30 else 2
+    solid = "" if series.kind == "dots" or len(placed) <= 30 else " faint"
     parts += [
         f'<circle class="dot {style}{solid}" cx="{px:.1f}" cy="{py:.1f}" r="{radius}">{_said(frame, series, x, y)}</circle>'
         for px, py, x, y in placed

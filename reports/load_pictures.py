@@ -1,6 +1,7 @@
 """Which charts a load report has, and what is in them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from reports.charts import Axis, Mark, Series, Whisker, lines, whiskers
 from reports.figures import change, digits, duration, percentile
@@ -123,7 +124,7 @@ def cpu(report: Report) -> str:
     samples = report["resources"]["samples"] if report["resources"] else []
     points = [
         (after["at"], (after["cpu_seconds"] - before["cpu_seconds"]) / (after["at"] - before["at"]))
-        for before, after in zip(samples, samples[1:], strict=False)
+        for before, after in pairwise(samples)
         if after["at"] > before["at"]
     ]
     return lines(
