@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from mock_upstreams.idp.cli import run  # noqa: PLC0415 - an upstream has no need of the identity provider
 
         return run(given[1:])
+    if given[:1] == ["--spec"]:
+        from mock_upstreams.specified import run as run_specified  # noqa: PLC0415
+
+        return run_specified(given)
     try:
         return _serve(_parser().parse_args(given))
     except MockError as error:
@@ -73,7 +77,8 @@ def announce(facts: dict[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m mock_upstreams",
-        description="Serve one mock upstream MCP server; prints its address as one JSON line. (idp: the identity provider.)",
+        description="Serve one mock upstream MCP server; prints its address as one JSON line. (idp: the identity "
+        "provider; --spec FILE instead of everything: the mock that a file describes, with a control API on a port of its own.)",
     )
     parser.add_argument(
         "personality", choices=(*PERSONALITIES, "idp"), help="how callers are authenticated; idp has its own options"
