@@ -59,10 +59,10 @@ class Delivery:
         self._minted.subscribe(self._wake)
 
     def install(self, control: Control) -> None:
-        """Add the routes: `feed`, and `fence`, which like every control but polls is answered once all has been told."""
+        """Add the routes: `feed` and `fence`."""
         control.add("GET", "feed", self.poll, poll=True)
         control.add("DELETE", "feed", self.leave)
-        control.add("GET", "fence", _nothing)
+        control.add("GET", "fence", self.fence)
 
     @property
     def _head(self) -> tuple[int, int]:
@@ -120,7 +120,7 @@ class Delivery:
         self._polls += 1
         self._wake_all()
         try:
-            await self._until_news(min(request.number("wait", 0), LONGEST_WAIT))
+            await self._until_news(name, min(request.number("wait", 0), LONGEST_WAIT))
         finally:
             self._polls -= 1
         # In this order: whatever an event shows was minted before.
@@ -133,11 +133,16 @@ class Delivery:
         """Control handler, DELETE: `follower` follows no more, and nothing waits for it."""
         if request.query.get("follower") == self._follower:
             self._follower = None
+            self._wake_all()
         return {}
 
-    async def _until_news(self, seconds: float) -> None:
+    async def fence(self, _request: ControlRequest) -> Any:
+        """Control handler, GET: like every control but polls it is answered once all has been told; here, to whom."""
+        return {"boot": self._boot, "follower": self._follower}
+
+    async def _until_news(self, name: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while _reached(self._done, self._head) and (left := deadline - time.monotonic()) > 0:
+        while self._follower == name and _reached(self._done, self._head) and (left := deadline - time.monotonic()) > 0:
             await self._news(left)
 
     async def _take_turn(self, name: str) -> None:
@@ -154,7 +159,3 @@ class Delivery:
 
 def _reached(done: tuple[int, int], head: tuple[int, int]) -> bool:
     return done[0] >= head[0] and done[1] >= head[1]
-
-
-async def _nothing(_request: ControlRequest) -> Any:
-    return {}
