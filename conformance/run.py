@@ -16,15 +16,9 @@ from conformance.assessment import Assessment, Played, Terms, played, until_swee
 from conformance.expectations import Expectations
 from conformance.features import Claims, claims_of
 from conformance.registry import Registry, Requirement
-<<<<<<< HEAD
-from conformance.transcript import Event, Facts, Transcript
-from conformance.verdict import RED, Judgement, Outcome
-from fixtures import machine, worlds
-=======
 from conformance.transcript import Event, Facts
 from conformance.verdict import Judgement, Outcome
-from fixtures import machine
->>>>>>> main
+from fixtures import machine, worlds
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
 from fixtures.errors import BenchError, HarnessError
@@ -32,11 +26,8 @@ from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
 from fixtures.recorder import Recorder
 from fixtures.scenario import PrerequisiteError, Scenario
-<<<<<<< HEAD
-from fixtures.worlds import WorldKind
-=======
 from fixtures.secrets import SecretRegistry
->>>>>>> main
+from fixtures.worlds import WorldKind
 
 Traffic = Callable[[Scenario], Awaitable[None]]
 SCENARIO_SECONDS = 60.0
@@ -102,16 +93,12 @@ class Run:
         stored = sheets.load(self.sheet_path) if self.sheet_path else None
         features = sorted(self.claims.features)
         path = self.folder / self.transcript_name
-<<<<<<< HEAD
         descriptor = self.target.descriptor
         far_end = worlds.far_end(worlds.kind_for(self.world, descriptor, stored), descriptor)
         bench = self._stack.enter_context(
             standing(self.target, path, stored, far_end=far_end, features=features, listener=self._take)
         )
-=======
-        bench = self._stack.enter_context(standing(self.target, path, stored, features=features, listener=self._take))
         bench.recorder.note("terms", **self.assessment.terms.to_json())
->>>>>>> main
         if self.smoke_first:
             asyncio.run(smoke.test(bench, self.claims))
         return bench
