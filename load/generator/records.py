@@ -59,6 +59,7 @@ class Batch:
     sent: Counted | None = None  # seconds and counts, of the measured part
     done: Counted | None = None
     late: Counted | None = None
+    right: Counted | None = None
     samples: bytes = b""
     facts: dict[str, Any] = field(default_factory=dict)  # see `load.generator.totals`
 
@@ -69,6 +70,7 @@ class Batch:
             "sent": _packed(self.sent),
             "done": _packed(self.done),
             "late": _packed(self.late),
+            "right": _packed(self.right),
             "samples": self.samples,
             "facts": self.facts,
         }
@@ -81,6 +83,7 @@ class Batch:
             sent=_unpacked(message["sent"]) if message["sent"] else None,
             done=_unpacked(message["done"]) if message["done"] else None,
             late=_unpacked(message["late"]) if message["late"] else None,
+            right=_unpacked(message["right"]) if message["right"] else None,
             samples=message["samples"],
             facts=message["facts"],
         )
@@ -104,7 +107,7 @@ class Recorder:
         self._measured = measured_operations  # operations from this number on are parts of sessions
         self._samples_left = samples
 
-    def extra(self, second: int, key: int, metric: Metric, microseconds: int) -> None:
+    def also(self, second: int, key: int, metric: Metric, microseconds: int) -> None:
         """One value of a metric that not every request has."""
         self._extra.extend((second, key, METRICS.index(metric), microseconds))
 
@@ -128,6 +131,8 @@ class Recorder:
         if counts.any():
             batch.sent = np.unique((sent[counts] - start_ns) // 1_000_000_000, return_counts=True)
             batch.done = np.unique((done[counts] - start_ns) // 1_000_000_000, return_counts=True)
+            right = counts & (key & 0xF == 0)
+            batch.right = np.unique((done[right] - start_ns) // 1_000_000_000, return_counts=True)
             late = counts & (lag >= LATE)
             if late.any():
                 batch.late = np.unique(second[late], return_counts=True)

@@ -1,7 +1,7 @@
 """Everything that all processes found, put together: the master's side, which writes the result.
 
-Facts that come with a batch: `counters` (running totals of that process: offered, connections, sessions, in_flight_peak), `gauges`
-(rows of second, in flight, waiting, CPU seconds), `dropped` (rows of second, count), `events`, `wrong`, `wrong_count`.
+Facts that come with a batch: `counters` (running totals of that process: offered, connections, sessions, in_flight_peak),
+`gauges` (rows of second, in flight, waiting, CPU seconds), `dropped` (rows of second, count), `events`, `wrong`, `wrong_count`.
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ from load.plan import SESSION_PARTS, Plan
 from load.result import SAMPLE, Cell, Counts, Event, Interval, Metric, WrongAnswer
 
 KEPT_WRONG = 10
+HAPPENINGS = ("sent", "done", "late", "right")
 _GROUP_SHIFT = KEY_BITS + BUCKET_BITS
 _KEY_MASK, _BUCKET_MASK, _CELL_MASK = (1 << KEY_BITS) - 1, (1 << BUCKET_BITS) - 1, (1 << _GROUP_SHIFT) - 1
 _MERGE_AFTER = 64  # batches that may lie about before they are put together
@@ -29,7 +30,7 @@ class Totals:
         self._arms, self._operations = [arm.name for arm in plan.arms], plan.operations
         self.dropped: dict[int, int] = defaultdict(int)  # by second
         self._counted: dict[str, list[Counted]] = defaultdict(list)
-        self._happened: dict[str, dict[int, int]] = {kind: defaultdict(int) for kind in ("sent", "done", "late")}
+        self._happened: dict[str, dict[int, int]] = {kind: defaultdict(int) for kind in HAPPENINGS}
         self._gauges: dict[int, list[float]] = defaultdict(lambda: [0, 0, 0.0])
         self._counters: dict[str, dict[str, int]] = {}  # of each process, its latest
         self._samples: list[bytes] = []
@@ -38,6 +39,7 @@ class Totals:
         self.wrong_count = 0
         self.cpu = 0.0
         self._processes: set[str] = set()
+        self._in_flight: dict[str, int] = {}
 
     def add(self, process: str, batch: Batch) -> None:
         """Count what one process found."""
@@ -59,6 +61,7 @@ class Totals:
         self._processes.add(process)
         self._counters[process] = facts.get("counters", self._counters.get(process, {}))
         for second, in_flight, waiting, cpu in facts.get("gauges", ()):
+            self._in_flight[process] = in_flight
             gauge = self._gauges[int(second)]
             gauge[0] += in_flight
             gauge[1] += waiting
@@ -69,6 +72,16 @@ class Totals:
         self.wrong_count += facts.get("wrong_count", 0)
         for second, count in facts.get("dropped", ()):
             self.dropped[second] += count
+
+    @property
+    def processes(self) -> int:
+        """How many processes have reported."""
+        return len(self._processes)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return sum(self._in_flight.values())
 
     def counter(self, name: str) -> int:
         """A counter, over all processes."""
@@ -84,7 +97,7 @@ class Totals:
         return np.frombuffer(b"".join(self._samples), SAMPLE)[: self._plan.samples]
 
     def happened(self, kind: str) -> int:
-        """How many requests of the measured part were sent, were done, or were late."""
+        """How many requests of the measured part were sent, done, late, or had the right answer."""
         return sum(self._happened[kind].values())
 
     def counts(self) -> Counts:

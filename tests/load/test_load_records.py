@@ -139,7 +139,7 @@ def test_parts_of_sessions_have_cells_but_are_no_requests() -> None:
     rows[:, 4] = key_of(0, plan.operations.index("initialize"))
     for row in rows.tolist():
         recorder.row(row)
-    recorder.extra(0, key_of(0, 0), "first", 1234)
+    recorder.also(0, key_of(0, 0), "first", 1234)
     totals.add("a", recorder.batch(recorder.take(), START))
     assert {(cell.operation, cell.count) for cell in totals.cells()} == {("initialize", 100), ("call", 0)}
     assert totals.cells()[0].histogram("first").quantile(0.5) == 1234
