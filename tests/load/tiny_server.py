@@ -147,23 +147,23 @@ class TinyServer:
     def do_slow(self, on: _Connection, message: Any) -> None:
         self.loop.call_later(int(on.path.split("/")[2]) / 1000, lambda: on.send(self.answer(on, message)))
 
-    def do_hang(self, on: _Connection, message: Any) -> None:
-        pass
+    def do_hang(self, on: _Connection, _: Any) -> None:
+        self.counts["hung on " + on.path] += 1
 
-    def do_status(self, on: _Connection, message: Any) -> None:
+    def do_status(self, on: _Connection, _: Any) -> None:
         on.send({"error": "no"}, on.path.split("/")[2] + " No")
 
-    def do_reset(self, on: _Connection, message: Any) -> None:
+    def do_reset(self, on: _Connection, _: Any) -> None:
         on.transport.abort()
 
-    def do_cut(self, on: _Connection, message: Any) -> None:
+    def do_cut(self, on: _Connection, _: Any) -> None:
         on.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
         on.transport.close()
 
-    def do_rubbish(self, on: _Connection, message: Any) -> None:
+    def do_rubbish(self, on: _Connection, _: Any) -> None:
         on.transport.write(b"what do you want?\r\n\r\n")
 
-    def do_longer(self, on: _Connection, message: Any) -> None:
+    def do_longer(self, on: _Connection, _: Any) -> None:
         on.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nfour")
 
     def do_closing(self, on: _Connection, message: Any) -> None:
