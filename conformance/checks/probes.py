@@ -33,7 +33,8 @@ def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
     control = probe.control
     if control.status == 405 and control.method in ("GET", "DELETE"):
         return False  # a gateway need not offer streams, nor let clients end sessions: there is nothing to protect
-    if control.status is None or not 200 <= control.status < 300 or (control.rpc and "error" in control.answer):
+    failed = "error" in control.answer or control.result.get("isError") is True
+    if control.status is None or not 200 <= control.status < 300 or (control.rpc and failed):
         judge.blocked(
             f"the control ({control.describe()} as {probe.principal} at {probe.server}) was not accepted either "
             f"(status {control.status}), so the refusal of {probe.attribute} proves nothing"
