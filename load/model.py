@@ -58,6 +58,7 @@ class Operation(Model):
 
     operation: str
     outcome: str = Field(description="`ok`, or what went wrong")
+    count: int
     response: Latency
     service: Latency | None = None
 
@@ -66,10 +67,8 @@ class Arm(Model):
     """One of the ways that requests went: `gateway`, `direct`, `baseline`, `candidate`, or as the profile calls it."""
 
     name: str
-    offered: int
-    sent: int
     done: int
-    failed: int
+    failed: int = Field(description="of these, those that were not answered well")
     rate: float = Field(description="answered well, per second")
     operations: list[Operation]
 
@@ -187,14 +186,20 @@ class FarEnd(Model):
 
 
 class Generator(Model):
-    """The measuring side itself: what it used, how late it was."""
+    """The measuring side itself: what it sent, what it used, how late it was."""
 
     workers: int = 1
+    offered: int = 0
+    sent: int = 0
+    done: int = 0
+    connections: int = 0
     cpu_share: float = Field(description="of one core, per worker")
     lag_p50_us: float
     lag_p99_us: float
-    late: int = Field(0, description="requests released too late to count as on time")
-    dropped: int = Field(0, description="arrivals that could not be sent because too many were in flight")
+    late: int = Field(0, description="requests released a millisecond or more too late")
+    dropped: int = Field(
+        0, description="arrivals that were never sent: the load ended while they waited for others to finish"
+    )
     in_flight_peak: int = 0
     ceiling: float | None = Field(None, description="requests per second, this generator against the upstream directly")
     steal: float = Field(0.0, description="share of the machine's CPU time that the hypervisor took")

@@ -83,14 +83,14 @@ def _corrected(resampled: Floats, clusters: int) -> float:
     return float(np.std(resampled)) * float(np.sqrt(clusters / max(clusters - 1, 1)))
 
 
-def drawn_slots(starts: Ints, random: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
+def drawn_slots(starts: Ints, random: np.random.Generator) -> Floats:
     """How often each slot is drawn in each resample (resample, slot): starts are drawn, then as many slots within each.
 
     `starts` names the start of every slot.
     """
     names = np.unique(starts)
-    weights = np.zeros((resamples, len(starts)))
-    times = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    weights = np.zeros((RESAMPLES, len(starts)))
+    times = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     for column, name in enumerate(names):
         slots = np.flatnonzero(starts == name)
         weights[:, slots] = random.multinomial(times[:, column] * len(slots), np.full(len(slots), 1 / len(slots)))

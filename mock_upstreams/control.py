@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mock_upstreams.contents import TOOL_NAME
 from mock_upstreams.journal import Journal
 
 PREFIX = "/_bench/"
@@ -44,6 +45,31 @@ class ControlRequest:
         if not isinstance(self.body, dict):
             raise ControlError("the body must be a JSON object")
         return self.body
+
+
+def tool_change(request: ControlRequest, there: set[str]) -> tuple[list[str], list[str], set[str]]:
+    """PUT {"add": [names], "remove": [names]}: what to add, what to remove, and what there is then. Raises ControlError."""
+    change = request.mapping()
+    if unknown := sorted(set(change) - {"add", "remove"}):
+        raise ControlError(f'unknown key {unknown[0]!r}; there are "add" and "remove"')
+    added, removed = _names(change, "add"), _names(change, "remove")
+    left = set(there)
+    for name in removed:
+        if name not in left:
+            raise ControlError(f"there is no tool {name!r} to remove")
+        left.remove(name)
+    for name in added:
+        if name in left:
+            raise ControlError(f"there already is a tool {name!r}")
+        left.add(name)
+    return added, removed, left
+
+
+def _names(change: dict[str, Any], key: str) -> list[str]:
+    names = change.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(one, str) and TOOL_NAME.fullmatch(one) for one in names):
+        raise ControlError(f"{key!r} must be an array of tool names")
+    return names
 
 
 Handler = Callable[[ControlRequest], Awaitable[Any]]

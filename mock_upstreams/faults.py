@@ -91,6 +91,11 @@ class Faults:
         self._forget = forget
         self._rules: list[FaultRule] = []
 
+    @property
+    def scripted(self) -> bool:
+        """Is anything scripted at all?"""
+        return bool(self._rules)
+
     async def replace(self, request: ControlRequest) -> Any:
         """Control handler, PUT: the list of rules in the body replaces all rules."""
         given = request.body

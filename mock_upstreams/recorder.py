@@ -29,13 +29,17 @@ class Recorder:
         self._node = node
         self._numbers = itertools.count(1)
 
+    def next_name(self, node: str) -> str:
+        """What the next exchange is called."""
+        return f"{node}-{next(self._numbers)}"
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         node = self._node if isinstance(self._node, str) else self._node(scope)
-        exchange = _Exchange(self._journal, self._leg, node, f"{node}-{next(self._numbers)}")
+        exchange = _Exchange(self._journal, self._leg, node, self.next_name(node))
         if await exchange.request(scope, receive):
             await exchange.answer(self._app, scope, receive, send)
 

@@ -65,11 +65,11 @@ def outcome(budget: budgets.Budget, whole: model.LoadReport, *, void: bool = Fal
 
 def loaded(p99_us: float = 9000, failed: int = 0) -> model.LoadReport:
     operations = [
-        model.Operation(operation="call", outcome="ok", response=latency(p50=3000, p99=p99_us)),
-        model.Operation(operation="list", outcome="ok", response=latency(p50=1000, p99=2000)),
-        model.Operation(operation="call", outcome="timeout", response=latency(p50=10**7, p99=10**7)),
+        model.Operation(operation="call", outcome="ok", count=50, response=latency(p50=3000, p99=p99_us)),
+        model.Operation(operation="list", outcome="ok", count=50, response=latency(p50=1000, p99=2000)),
+        model.Operation(operation="call", outcome="timeout", count=50, response=latency(p50=10**7, p99=10**7)),
     ]
-    gateway = model.Arm(name="gateway", offered=100, sent=100, done=100, failed=failed, rate=50, operations=operations)
+    gateway = model.Arm(name="gateway", done=100, failed=failed, rate=50, operations=operations)
     direct = gateway.model_copy(update={"name": "direct", "failed": 100})
     return report().model_copy(update={"profile": "steady", "arms": [gateway, direct]})
 
