@@ -47,17 +47,20 @@ def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
 
 
 def refused(
-    judge: Judge, transcript: Transcript, expect: str, statuses: list[int], attributes: set[str] | None = None
+    judge: Judge, transcript: Transcript, expect: str, forms: list[int | str], attributes: set[str] | None = None
 ) -> None:
-    """Each such probe must have been answered with one of these statuses, and not asked for consent: that is no refusal."""
+    """Each such probe must have been answered in one of these forms (statuses, or words of the dialect).
+
+    To be asked for consent is no refusal.
+    """
     for probe in probes(transcript, expect, attributes):
         if not accepted(judge, transcript, probe):
             continue
         judge.saw()
-        if probe.attempt.status not in statuses or consent_urls(transcript, probe.attempt):
+        if not dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply):
             judge.violated(
                 f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} was not refused",
-                expected="status " + " or ".join(str(status) for status in statuses),
+                expected=" or ".join(f"status {form}" if isinstance(form, int) else f"a {form}" for form in forms),
                 actual=outcome_of(probe.attempt),
                 at=probe.attempt,
                 control=probe.control,
