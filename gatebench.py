@@ -11,11 +11,33 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from commands import completion, doctor, init, install, report, requirements, run, world
+from commands import (
+    completion,
+    doctor,
+    images,
+    init,
+    install,
+    judge,
+    report,
+    requirements,
+    run,
+    world,
+)
 from commands.status import BAD_INPUT, CONFORMANT, INTERRUPTED, OUR_FAULT, complain
 from fixtures.errors import BenchError
 
-COMMANDS = (run, init, doctor, requirements, world, install, report, completion)  # in the order of `gatebench --help`
+COMMANDS = (  # in the order of `gatebench --help`
+    run,
+    init,
+    doctor,
+    requirements,
+    report,
+    judge,
+    world,
+    images,
+    install,
+    completion,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -49,7 +49,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("-x", dest="first", action="store_true", help="stop at the first finding")
     run.add_argument("--lf", dest="again", action="store_true", help="only what failed in the last run of this target")
     run.add_argument("-n", dest="workers", type=_workers, metavar="N", help="on N worlds side by side")
-    run.add_argument("--sheet", type=Path, metavar="FILE", help="stand up the world of this stored setup sheet")
+    run.add_argument("--sheet", type=Path, metavar="FILE", help="the world of this stored setup sheet")
+    run.add_argument(
+        "--world",
+        choices=("embedded", "containers", "existing"),
+        help="who serves the mocks: this process (default), containers, or whoever --sheet speaks of",
+    )
     run.add_argument("--expectations", type=Path, metavar="FILE", help="known failures and skips, with reasons")
     run.add_argument(
         "--token-env",
@@ -83,6 +88,7 @@ def _run(options: argparse.Namespace) -> int:
         target=_known(options, folder),
         folder=folder,
         sheet=options.sheet,
+        world=options.world,
         expectations=options.expectations,
         direct=options.direct,
         keyword=options.keyword,

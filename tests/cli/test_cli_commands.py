@@ -45,7 +45,7 @@ def refused(result: Result) -> str:
 def test_help_names_the_commands() -> None:
     result = gatebench("--help")
     assert result.returncode == 0
-    for command in ("run", "list", "explain", "world", "gateway", "report"):
+    for command in ("run", "judge", "list", "explain", "world", "gateway", "report"):
         assert f"\n    {command} " in result.stdout
 
 
