@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from load import gate
-from load.duet import CpuLog, Rounds, Samples, Seen, fixed_rate, full_load
+from load.duet import ROUND, CpuLog, Rounds, Samples, Seen, fixed_rate, full_load
 from load.gate import THROUGHPUT, Decision, Kind
 from load.plan import Arm, Call, Plan, Stage
 from load.player import Player, play
@@ -20,8 +20,8 @@ from load.yardstick import Stored
 
 ROUNDS = 5  # of full load, for each start
 CALLERS = 8  # for each gateway, under full load
-WARMUP = 1.0
-FIXED_SECONDS = 4.0
+WARMUP = 0.5
+FIXED_SECONDS = 4 * ROUND
 FIXED_SHARE = 0.4  # of what both answered under full load
 ARMS = ("baseline", "candidate")
 
@@ -109,7 +109,7 @@ class Contest:
 
     def _full_load(self, running: Mapping[str, Running]) -> dict[Kind, Rounds]:
         """Both at the same time, each with callers of its own: one that answers less must not keep the other waiting."""
-        seconds = ROUNDS + 0.3  # the ends of the two are not at the same moment
+        seconds = ROUNDS * ROUND + 0.3  # the ends of the two are not at the same moment
         trees = {name: ProcessTree(running[name].roots) for name in ARMS}
         local = all(running[name].roots for name in ARMS)
         with ExitStack() as stack:
