@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--target", default="reference", help="gateway under test: a shipped name or the path of a descriptor"
     )
     group.addoption("--sheet", type=Path, default=None, help="stand up the world of this stored setup sheet")
+    group.addoption(
+        "--world",
+        choices=("embedded", "containers", "existing"),
+        default=None,
+        help="who serves the mocks: this process, containers that are started for the run, or whoever --sheet speaks of",
+    )
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
     group.addoption(
         "--plays-of-failures", type=int, default=3, help="how often a failing scenario is played in all, to classify it"
@@ -127,6 +133,7 @@ class Conformance:
                     plays_of_failures=max(1, self.config.getoption("--plays-of-failures")),
                     direct_first=self.config.getoption("--direct"),
                     smoke_first=not self.config.getoption("--no-smoke"),
+                    world=self.config.getoption("--world"),
                 )
             except BenchError as error:
                 self._stop(error)

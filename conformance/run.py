@@ -18,7 +18,7 @@ from conformance.features import Claims, claims_of
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts
 from conformance.verdict import Judgement, Outcome
-from fixtures import machine
+from fixtures import machine, worlds
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
 from fixtures.errors import BenchError, HarnessError
@@ -27,6 +27,7 @@ from fixtures.gateways.adapter import UnsupportedVerbError
 from fixtures.recorder import Recorder
 from fixtures.scenario import PrerequisiteError, Scenario
 from fixtures.secrets import SecretRegistry
+from fixtures.worlds import WorldKind
 
 Traffic = Callable[[Scenario], Awaitable[None]]
 SCENARIO_SECONDS = 60.0
@@ -45,6 +46,7 @@ class Run:
     plays_of_failures: int = 3
     direct_first: bool = False
     smoke_first: bool = True
+    world: WorldKind | None = None  # None: what the sheet or the descriptor calls for
     target: targets.Target = field(init=False)
     claims: Claims = field(init=False)
 
@@ -91,7 +93,11 @@ class Run:
         stored = sheets.load(self.sheet_path) if self.sheet_path else None
         features = sorted(self.claims.features)
         path = self.folder / self.transcript_name
-        bench = self._stack.enter_context(standing(self.target, path, stored, features=features, listener=self._take))
+        descriptor = self.target.descriptor
+        far_end = worlds.far_end(worlds.kind_for(self.world, descriptor, stored), descriptor)
+        bench = self._stack.enter_context(
+            standing(self.target, path, stored, far_end=far_end, features=features, listener=self._take)
+        )
         bench.recorder.note("terms", **self.assessment.terms.to_json())
         if self.smoke_first:
             asyncio.run(smoke.test(bench, self.claims))

@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from mock_upstreams.idp.cli import run  # noqa: PLC0415 - an upstream has no need of the identity provider
 
         return run(given[1:])
+    if given[:1] == ["--spec"]:
+        from mock_upstreams.specified import run as run_specified  # noqa: PLC0415
+
+        return run_specified(given)
     if given[:1] == ["lean"]:
         from mock_upstreams.lean import program  # noqa: PLC0415
 
@@ -78,8 +82,8 @@ def announce(facts: dict[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m mock_upstreams",
-        description="Serve one mock upstream MCP server (idp: the identity provider; lean: several, for load); "
-        "prints its address as one JSON line.",
+        description="Serve one mock upstream MCP server (idp: the identity provider; lean: several, for load; --spec FILE "
+        "instead of everything: the mock that a file describes); prints its address as one JSON line.",
     )
     parser.add_argument(
         "personality",

@@ -256,14 +256,21 @@ class Farm:
 
         The application lives on, and the port stays ours. Nothing happens where nobody listens.
         """
-        if port in self._sites and port not in self._reserved:
-            self.run(self._sites[port].cut_off())
-            self.reserve(port)
+        self.run(self.set_listening(port, False))
 
     def listen_again(self, port: int) -> None:
         """Take that back."""
-        if port in self._sites and port in self._reserved:
-            self.run(self._sites[port].listen(self._reserved.pop(port)))
+        self.run(self.set_listening(port, True))
+
+    async def set_listening(self, port: int, wanted: bool) -> None:
+        """The same two from within the farm's event loop, where a mock's own control API runs."""
+        if port not in self._sites or wanted != (port in self._reserved):
+            return
+        if wanted:
+            await self._sites[port].listen(self._reserved.pop(port))
+        else:
+            await self._sites[port].cut_off()
+            self.reserve(port)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the farm's event loop and return its result. Not from that loop: it would wait for itself."""

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, cast
 from starlette.types import ASGIApp
 
 from mock_upstreams.control import Control, ControlRequest, Handler
+from mock_upstreams.delivery import Delivery
 from mock_upstreams.eras import Eras
 from mock_upstreams.faults import Faults
 from mock_upstreams.journal import Journal
@@ -69,7 +70,7 @@ class Upstream:
     A lean one is served by its own `protocol`.
     """
 
-    app: ASGIApp
+    app: Control
     journal: Journal
     protocol: ProtocolFactory | None = None
 
@@ -93,8 +94,10 @@ def build_upstream(spec: UpstreamSpec) -> Upstream:
     eras = Eras(sessions, revisions=spec.revisions)
     guarded = _personality(spec, eras)
     faults = Faults(guarded, forget=sessions.forget)
-    recorder = Recorder(faults, journal=journal, leg="upstream", node=spec.name)
-    control = Control(recorder, journal=journal, token=spec.control_token)
+    delivery = Delivery(journal)
+    recorder = Recorder(faults, journal=journal, leg="upstream", node=spec.name, told=delivery.told)
+    control = Control(recorder, journal=journal, token=spec.control_token, told=delivery.told)
+    delivery.install(control)
 
     async def ledgers(_request: ControlRequest) -> Any:
         return {"executions": ledger.executions(), "sessions": sessions.ledger()}

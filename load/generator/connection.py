@@ -218,9 +218,10 @@ class Connection:
         else:
             self._over("reset", "the connection was closed before the answer was whole")
 
-    def fail(self, trouble: Outcome, detail: str) -> None:
-        """End an exchange from outside: a timeout, or the end of the run."""
-        self._over(trouble, detail)
+    def fail(self, sent: int, trouble: Outcome, detail: str) -> None:
+        """End the exchange that began at this time, if it still goes on. To be called in the hub, as all that wakes users."""
+        if self.waiting and self.sent == sent:
+            self._over(trouble, detail)
 
     def _over(self, trouble: Outcome, detail: str) -> None:
         self.trouble, self.detail, self.done = trouble, detail, now()
