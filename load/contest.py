@@ -10,6 +10,7 @@ import numpy as np
 from load import gate
 from load.duet import ROUND, CpuLog, Rounds, Samples, Seen, fixed_rate, full_load
 from load.gate import THROUGHPUT, Decision, Kind
+from load.pinning import Pinning
 from load.plan import Arm, Call, Plan, Stage
 from load.player import Player, play
 from load.resources import ProcessTree
@@ -57,6 +58,7 @@ class Contest:
 
     names: tuple[str, str]
     terms: Terms
+    pinning: Pinning = field(default_factory=Pinning.here)
     against: Stored | None = None
     seen: Seen = field(default_factory=Seen)
     results: list[Result] = field(default_factory=list)
@@ -91,7 +93,7 @@ class Contest:
         """One fresh start of both; the lower port goes to each in turn."""
         order = ARMS if self.starts % 2 == 0 else ARMS[::-1]
         with ExitStack() as stack:
-            shares = stack.enter_context(EqualShares(ARMS))
+            shares = stack.enter_context(EqualShares(ARMS, self.pinning.gateway[0] if self.pinning.gateway else None))
             running = stack.enter_context(stand(order))
             for name in ARMS:
                 for root in running[name].roots:
@@ -132,7 +134,7 @@ class Contest:
             return {}
         full = float(np.median(rounds[THROUGHPUT].baseline) + np.median(rounds[THROUGHPUT].candidate))
         plan = self._plan(ARMS, running, "poisson", FIXED_SECONDS, FIXED_SHARE * full)
-        result, samples = play(plan)
+        result, samples = play(plan, cores=self.pinning.generator)
         self.results.append(result)
         return fixed_rate(samples, result.arms)
 

@@ -12,6 +12,7 @@ from load.contest import Running, Tell
 from load.machine import Weather
 from load.model import Estimate, Overhead, Resources, ResourceSample
 from load.overhead import Samples, TooFewError
+from load.pinning import Pinning
 from load.plan import Arm, Plan, Stage
 from load.player import play
 from load.resources import ProcessTree, Watch, settle
@@ -45,6 +46,7 @@ class Pairing:
     """All starts so far. What was measured stays, whatever ends it."""
 
     terms: Terms
+    pinning: Pinning = field(default_factory=Pinning.here)
     results: list[Result] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
     watched: list[ResourceSample] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Pairing:
     def _find_rate(self, running: Mapping[str, Running]) -> float:
         """A third of what one caller alone gets through the gateway, for each arm."""
         plan = self._plan({GATEWAY: running[GATEWAY]}, "closed", FINDING, 1, 0)
-        result, _ = play(plan)
+        result, _ = play(plan, cores=self.pinning.generator)
         alone = result.count(arm=GATEWAY, outcome="ok") / max(result.seconds, 0.1)
         return max(2 * SHARE * alone, 4.0)
 
@@ -82,7 +84,7 @@ class Pairing:
             tree = ProcessTree(running[GATEWAY].roots)
             local = tree.alive()
             watch = stack.enter_context(Watch(tree)) if local else None
-            result, samples = play(plan)
+            result, samples = play(plan, cores=self.pinning.generator)
         self.results.append(result)
         self.samples.append(samples)
         if watch is not None:
