@@ -5,6 +5,7 @@ one send, one recv, and one switch, and its time is taken where the bytes arrive
 """
 
 import os
+import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -218,9 +219,10 @@ class Connection:
         else:
             self._over("reset", "the connection was closed before the answer was whole")
 
-    def fail(self, trouble: Outcome, detail: str) -> None:
-        """End an exchange from outside: a timeout, or the end of the run."""
-        self._over(trouble, detail)
+    def fail(self, sent: int, trouble: Outcome, detail: str) -> None:
+        """End the exchange that began at this time, if it still goes on. To be called in the hub, as all that wakes users."""
+        if self.waiting and self.sent == sent:
+            self._over(trouble, detail)
 
     def _over(self, trouble: Outcome, detail: str) -> None:
         self.trouble, self.detail, self.done = trouble, detail, now()
@@ -250,4 +252,6 @@ class Connection:
 
 def text_of(error: OSError) -> str:
     """The system's own words for an error."""
-    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLError) or not error.errno:  # TLS has error numbers of its own
+        return str(error) or type(error).__name__
+    return os.strerror(error.errno)

@@ -34,7 +34,7 @@ class Dispatcher:
 
     def begin(self) -> None:
         """Release what is due from now on."""
-        self._ring()
+        self._alarm.at(0)  # users are woken in the hub only: they go back to it when they sleep
 
     def stop(self) -> None:
         """Release nothing more."""

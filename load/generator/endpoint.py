@@ -6,13 +6,14 @@ import socket
 import ssl
 from typing import Any
 
-from gevent import monkey
+from gevent import get_hub, monkey
 from gevent.socket import timeout as gevent_timeout
 from gevent.socket import wait_read, wait_write
 
 from fixtures.errors import BenchError
 from load.generator.connection import Connection, now, text_of
 from load.plan import address
+from load.result import Outcome
 
 _Socket: Any = monkey.get_original("socket", "socket")  # blocking is none of its business: the hub tells when to read
 
@@ -56,10 +57,12 @@ class Endpoint:
         if connection in self.idle:
             self.idle.remove(connection)
 
-    def fail_older(self, sent_before: int, trouble: Any, detail: str) -> None:
-        """End all exchanges that began before this time (CLOCK_MONOTONIC nanoseconds)."""
-        for connection in [one for one in self.all if one.waiting and one.sent < sent_before]:
-            connection.fail(trouble, detail)
+    def fail_older(self, sent_before: int, trouble: Outcome, detail: str) -> None:
+        """Have the hub end all exchanges that began before this time (CLOCK_MONOTONIC nanoseconds)."""
+        loop = get_hub().loop
+        for connection in self.all:
+            if connection.waiting and connection.sent < sent_before:
+                loop.run_callback(connection.fail, connection.sent, trouble, detail)
 
     def close(self) -> None:
         """Close everything."""

@@ -51,6 +51,8 @@ def _parse(raw: bytes) -> Head | None:
     except httptools.HttpParserError:
         return None
     status, of = parser.get_status_code(), fields.of
+    if status < 100:
+        return None
     return Head(
         status=status,
         length=_length(status, of),

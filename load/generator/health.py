@@ -10,6 +10,7 @@ from load.plan import Plan
 from load.result import CONNECTION
 
 _CONNECTION = [OUTCOME_NUMBER[outcome] for outcome in CONNECTION]
+GONE_AFTER = 0.5  # seconds of nothing but failures
 Times = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Note = Callable[[str, str | None, str, float | None], None]
@@ -20,7 +21,8 @@ class Health:
 
     def __init__(self, note: Note, give_up_after: float | None) -> None:
         self._note, self._give_up_after = note, give_up_after
-        self._gone_since: dict[int, float] = {}  # arms, and the second of the first failure
+        self._failing: dict[int, float] = {}  # arms, and the second from which on everything failed
+        self._gone: set[int] = set()
         self._silent_since: float | None = None
         self._failing_since: float | None = None
         self.hopeless = ""
@@ -36,14 +38,20 @@ class Health:
         self._hope(done, failed)
 
     def _of_arm(self, arm: int, name: str, done: Times, failed: Flags) -> None:
-        gone = self._gone_since.get(arm)
-        if failed.all() and gone is None:
-            self._gone_since[arm] = float(done.min())
-            self._note("target gone", name, "no connection or no answer", float(done.min()))
-        elif gone is not None and not failed.all():
-            back = float(done[~failed].min())
-            del self._gone_since[arm]
-            self._note("target back", name, f"after {back - gone:.1f} s", back)
+        order = np.argsort(done, kind="stable")
+        done, failed = done[order], failed[order]
+        turns = np.flatnonzero(np.diff(failed)) + 1  # where failures begin or end
+        for first, last in zip([0, *turns], [*turns, len(done)], strict=True):
+            if failed[first]:
+                since = self._failing.setdefault(arm, float(done[first]))
+                if arm not in self._gone and done[last - 1] - since >= GONE_AFTER:
+                    self._gone.add(arm)
+                    self._note("target gone", name, "no connection, or no answer in time", since)
+                continue
+            since = self._failing.pop(arm, 0.0)
+            if arm in self._gone:
+                self._gone.discard(arm)
+                self._note("target back", name, f"after {done[first] - since:.1f} s", float(done[first]))
 
     def _silence(self, count: int, in_flight: int, second: int) -> None:
         if count == 0 and in_flight:

@@ -78,6 +78,8 @@ class Route:
 
     def _events(self, arrival: Arrival, connection: Connection, verdict: Verdict) -> Verdict:
         progress = progress_of(connection.arrivals) if connection.trouble is None else []
+        if verdict[0] == "ok" and len(progress) < self.call.events:
+            verdict = ("incomplete", f"{len(progress)} progress events where {self.call.events} were due")
         second, also = self._engine.second_of(arrival[1]), self._engine.recorder.also
         key = self._key + OUTCOME_NUMBER[verdict[0]]
         for place, (came, delay) in enumerate(progress):
@@ -85,8 +87,6 @@ class Route:
                 also(second, key, "first", (came - connection.sent) // 1000)
             if delay is not None:
                 also(second, key, "event", delay // 1000)
-        if verdict[0] == "ok" and len(progress) < self.call.events:
-            return "incomplete", f"{len(progress)} progress events where {self.call.events} were due"
         return verdict
 
     def request_of(self, arrival: Arrival) -> bytes:
