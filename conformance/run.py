@@ -21,6 +21,7 @@ from conformance.verdict import Judgement, Outcome
 from fixtures import machine, worlds
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
+from fixtures.clients.limits import NoAnswerError
 from fixtures.errors import BenchError, HarnessError
 from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
@@ -184,7 +185,7 @@ def _broken_off(error: Exception) -> tuple[Outcome, str]:
     """What is to be said of a scenario that ended with this."""
     while isinstance(error, ExceptionGroup):  # several of its requests at once; they have failed alike
         error = error.exceptions[0]
-    if isinstance(error, PrerequisiteError):
+    if isinstance(error, PrerequisiteError | NoAnswerError):
         return Outcome.UNTESTABLE, str(error)
     if isinstance(error, UnsupportedVerbError):
         return Outcome.UNTESTABLE, f"the adapter has no way to {error}, though the feature is claimed"

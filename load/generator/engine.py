@@ -23,7 +23,7 @@ from load.result import Ended
 from load.schedule import Block, arrivals
 
 TICK = 0.05  # seconds between looks at timeouts and at the end
-PATIENCE = 1.0  # seconds that requests get when a run is cut short
+PATIENCE = 0.5  # seconds that requests get when a run is cut short
 LEAVE = 5.0  # seconds for ending sessions
 KEPT_WRONG, LONGEST_EVIDENCE = 10, 64 * 1024
 
@@ -135,7 +135,7 @@ class Engine:
 
     @property
     def calling(self) -> bool:
-        """May a user of a closed loop begin another request?"""
+        """Is it still time to begin requests?"""
         return self._cut_off_at is None and now() < self.start_ns + int(self.plan.seconds * 1e9)
 
     def _clockwork(self) -> None:
@@ -156,11 +156,9 @@ class Engine:
         end = self.start_ns + int((self.plan.seconds + self.plan.timeout) * 1e9)
         if self._cut_off_at is not None:
             end = min(end, self._cut_off_at)
-        if self.dispatcher is not None:
-            quiet = self.dispatcher.over and not self.dispatcher.waiting
-        else:
-            quiet = self.begun.is_set() and not self.calling
-        return (quiet and not self.in_flight) or now() >= end
+        waiting = self.dispatcher is not None and self.dispatcher.waiting
+        quiet = not self.calling and not waiting and not self.in_flight
+        return quiet or now() >= end
 
     def _finish(self) -> None:
         dropped: dict[int, int] = {}
