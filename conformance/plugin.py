@@ -188,7 +188,7 @@ class Conformance:
             scenario = ScenarioItem.of(item)
             if scenario is None:
                 kept.append(item)
-            elif scenario.wanted():
+            elif scenario.wanted() and self.run.claims.reach(scenario.name):
                 kept.append(item)
                 for mark in self._marks(scenario):
                     item.add_marker(mark)
