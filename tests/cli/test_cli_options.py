@@ -65,7 +65,12 @@ def test_reports_where_they_are_wanted(tmp_path: Path) -> None:
     assert told["totals"]["pass"] == 1
     assert told["evidence"] == str(tmp_path / "out")
     assert (tmp_path / "ci/junit.xml").read_bytes() == (tmp_path / "out/junit.xml").read_bytes()
-    assert list((tmp_path / "allure").glob("*-result.json"))
+    (story, *_) = [json.loads(path.read_bytes()) for path in (tmp_path / "allure").glob("*-result.json")]
+    labels = {label["name"]: label["value"] for label in story["labels"]}
+    assert (labels["epic"], labels["feature"]) == ("core", "access")
+    assert labels["story"].startswith("ACC-003 MUST: ")
+    assert any(step["name"].startswith("client → gateway: POST ") for step in story["steps"])
+    assert not any(parameter.get("mode") for parameter in story["parameters"])
 
 
 # -- from outside
