@@ -22,7 +22,7 @@ from fixtures import machine, worlds
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
 from fixtures.clients.limits import NoAnswerError
-from fixtures.errors import BenchError, HarnessError
+from fixtures.errors import BenchError, HarnessError, MockGoneError
 from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
 from fixtures.recorder import Recorder
@@ -169,6 +169,9 @@ class Run:
         outcome, reason = None, ""
         try:
             asyncio.run(play())
+        except MockGoneError as error:
+            self._broken = error
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a scenario trips over is told, and the run goes on
             outcome, reason = _broken_off(error)
         seconds = time.monotonic() - started
