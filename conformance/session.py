@@ -159,7 +159,8 @@ def judge(task: Task, watch: Watch) -> None:
     """Judge a target; verdicts and transcript are in the folder afterwards. Returns also when the run was interrupted.
 
     Nothing of the current folder or of pytest's environment variables has a say in it. Raises BenchError when nothing
-    could be judged, with what is to be told; HarnessError when we could not do our part; RuntimeError when pytest ended as it should not.
+    could be judged, with what is to be told; HarnessError when we could not do our part;
+    RuntimeError when pytest ended as it should not.
     """
     scenarios, log_path = str(Path(__file__).parent / "scenarios"), task.folder / LOG
     arguments = [
