@@ -271,6 +271,9 @@ class LoadReport(Model):
     moments: list[Moment] = Field(default_factory=list)
     overhead: list[Overhead] = Field(default_factory=list, description="one for each gateway arm")
     knee: Knee | None = None
+    figures: dict[str, float] = Field(
+        default_factory=dict, description="what the profile measures beyond latencies, by the names of its budgets"
+    )
     comparison: Comparison | None = None
     resources: Resources | None = None
     far_end: FarEnd | None = None

@@ -5,6 +5,7 @@ one send, one recv, and one switch, and its time is taken where the bytes arrive
 """
 
 import os
+import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -251,4 +252,6 @@ class Connection:
 
 def text_of(error: OSError) -> str:
     """The system's own words for an error."""
-    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLError) or not error.errno:  # TLS has error numbers of its own
+        return str(error) or type(error).__name__
+    return os.strerror(error.errno)

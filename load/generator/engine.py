@@ -23,7 +23,7 @@ from load.result import Ended
 from load.schedule import Block, arrivals
 
 TICK = 0.05  # seconds between looks at timeouts and at the end
-PATIENCE = 1.0  # seconds that requests get when a run is cut short
+PATIENCE = 0.5  # seconds that requests get when a run is cut short
 LEAVE = 5.0  # seconds for ending sessions
 KEPT_WRONG, LONGEST_EVIDENCE = 10, 64 * 1024
 
