@@ -112,7 +112,7 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Say what happens now."""
         if self._on:
-            print(f"\r\033[K  {text}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K  {text[:100]}", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Take the line away."""
