@@ -35,6 +35,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.set_defaults(command=_run)
     load_gate.add(actions)
     load_report.add(actions)
+    for action in actions.choices.values():
+        action.formatter_class = argparse.RawDescriptionHelpFormatter  # examples stay as they are written
 
 
 def _positive(text: str) -> float:

@@ -20,8 +20,8 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     gate = kinds.add_parser(
         "gate",
         help="is CANDIDATE slower than BASELINE?",
-        description="Loads both at the same time, fresh start after fresh start, until it can tell: slower, not slower, "
-        "faster, or cannot tell. Exit status 4 when slower, 2 when it cannot tell.",
+        description="Loads both at the same time, fresh start after fresh start, until it can tell:\n"
+        "slower, not slower, faster, or cannot tell. Exit status 4 when slower, 2 when it cannot tell.",
         epilog="examples:\n  gatebench load gate acme-1.4.toml acme-1.5.toml\n"
         "  gatebench load gate reference acme-1.4.toml --out stored     # store a baseline\n"
         "  gatebench load gate stored acme-1.5.toml                     # and compare with it, on the same machine",
@@ -41,8 +41,8 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     overhead = kinds.add_parser(
         "overhead",
         help="what does TARGET add to each call?",
-        description="Sends the same calls through the gateway and past it, drawn at random from one schedule, over several fresh "
-        "starts. Exit status 4 when a budget is broken, 2 when the measurement is void.",
+        description="Sends the same calls through the gateway and past it, drawn at random from one schedule,\n"
+        "over several fresh starts. Exit status 4 when a budget is broken, 2 when the measurement is void.",
         epilog="examples:\n  gatebench load overhead acme.toml\n"
         "  gatebench load overhead acme.toml --seconds 300 --budgets mine.toml",
     )
