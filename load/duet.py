@@ -19,7 +19,7 @@ from load.gate import CPU, LATENCY, THROUGHPUT, Kind
 from load.resources import ProcessTree
 from load.statistics import Floats
 
-ROUND = 1.0  # seconds
+ROUND = 0.8  # seconds
 FEWEST = 20  # right answers of each in a round that counts
 OK = 0  # number of the outcome `ok` in samples
 

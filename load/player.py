@@ -16,6 +16,7 @@ from fixtures import supervise
 from fixtures.errors import HarnessError
 from load import plan as plans
 from load import result as results
+from load.pinning import on
 from load.plan import Plan
 from load.result import Result
 
@@ -25,9 +26,12 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 class Player:
-    """One generator playing one plan; `finish` waits for what came of it. Leaving early stops it; its folder is removed."""
+    """One generator playing one plan; `finish` waits for what came of it. Leaving early stops it; its folder is removed.
 
-    def __init__(self, plan: Plan, tell: Tell | None = None) -> None:
+    `tell` gets a line of progress a second; `cores`: where it runs, None: anywhere.
+    """
+
+    def __init__(self, plan: Plan, tell: Tell | None = None, cores: tuple[int, ...] | None = None) -> None:
         self._plan = plan
         self._folder = tempfile.TemporaryDirectory(prefix="gatebench-load-")
         self.folder = Path(self._folder.name)
@@ -41,13 +45,14 @@ class Player:
             "--progress",
         ]
         self._log = (self.folder / "log").open("w+", encoding="utf-8", errors="replace")
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-I", supervise.__file__, "--", *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,  # Ctrl-C is for the bench, which then stops the generator in order
-        )
+        with on(cores):
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [sys.executable, "-I", supervise.__file__, "--", *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                start_new_session=True,  # Ctrl-C is for the bench, which then stops the generator in order
+            )
         self._reader = threading.Thread(target=self._listen, args=(tell,), daemon=True)
         self._reader.start()
 
@@ -104,7 +109,7 @@ class Player:
                     continue
 
 
-def play(plan: Plan, tell: Tell | None = None) -> tuple[Result, NDArray[Any]]:
+def play(plan: Plan, tell: Tell | None = None, cores: tuple[int, ...] | None = None) -> tuple[Result, NDArray[Any]]:
     """Play a plan to its end."""
-    with Player(plan, tell) as player:
+    with Player(plan, tell, cores) as player:
         return player.finish()

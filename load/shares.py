@@ -1,7 +1,7 @@
 """Equal shares of the CPU for gateways that are loaded at the same time.
 
-Both run on one core together, and everything else on the others, so that what one answers more the other answers less. A control
-group of equal weight for each keeps a gateway with many threads from getting more than its half (the scheduler shares between
+Both run on one core together, away from everything else, so that what one answers more the other answers less. A control group of
+equal weight for each keeps a gateway with many threads from getting more than its half (the scheduler shares between
 threads otherwise). Where groups or pinning cannot be had, the answer says so.
 """
 
@@ -18,29 +18,24 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 class EqualShares:
-    """Makes the groups on entering and removes them on leaving; `put` moves a gateway's processes into one."""
+    """Makes the groups on entering and removes them on leaving; `put` moves a gateway's processes into one, and on the core."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], core: int | None) -> None:
         self._names = names
+        self._core = core
         self._groups: dict[str, Path] = {}
         self._parent: Path | None = None
-        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        self._pinned = len(self._cores) > 1
 
     def __enter__(self) -> "EqualShares":
         for parent in _parents():
             with suppress(OSError):
                 self._make(parent)
                 break
-        if self._pinned:
-            os.sched_setaffinity(0, self._cores[1:])  # ours, and what we start from now on
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pinned:
-            os.sched_setaffinity(0, self._cores)
         for group in self._groups.values():
             with suppress(OSError):
                 self._empty(group)
@@ -50,7 +45,9 @@ class EqualShares:
     @property
     def said(self) -> str:
         """How shares are kept equal, in words."""
-        where = f"both on core {self._cores[0]}, everything else elsewhere" if self._pinned else "not pinned to a core"
+        where = (
+            "not pinned to a core" if self._core is None else f"both on core {self._core}, everything else elsewhere"
+        )
         if self._groups:
             return f"{where}; in control groups of equal weight"
         return f"{where}; without control groups (none may be made here), so that more threads would get more CPU"
@@ -64,10 +61,10 @@ class EqualShares:
                 self._pin(pid)
 
     def _pin(self, pid: int) -> None:
-        if self._pinned:
+        if self._core is not None:
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 with suppress(OSError):
-                    os.sched_setaffinity(int(thread.name), self._cores[:1])
+                    os.sched_setaffinity(int(thread.name), (self._core,))
 
     def _make(self, parent: Path) -> None:
         made: dict[str, Path] = {}

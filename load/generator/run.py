@@ -27,13 +27,14 @@ from load.plan import Plan
 from load.result import Event
 
 OK, BAD_PLAN, OUR_FAULT, INTERRUPTED = 0, 2, 3, 130
+LEAVE = 10.0  # seconds in which a run that is interrupted ends
 CONNECT = 30.0  # seconds that workers of this machine have to come up
 _READ = 1
 
 
 def play(path: Path, out: Path, *, progress: bool = False) -> int:
     """Play the plan in a file; returns the exit status."""
-    _set_up()
+    set_up()
     try:
         plan = plans.read(path)
         shape: Any = PlanShape
@@ -50,10 +51,13 @@ def play(path: Path, out: Path, *, progress: bool = False) -> int:
     try:
         _run(environment, controller)
     finally:
-        conclude(environment, controller, out)
+        write(environment, controller, out)
+        runner: Runner | None = environment.runner
+        if runner is not None:
+            runner.quit()
         if isinstance(controller, Master):
             controller.end_workers()
-    return {"interrupted": INTERRUPTED, "incomplete": OUR_FAULT}.get(controller.ended, OK)
+    return status(controller)
 
 
 def _controller(environment: Environment, plan: Plan) -> Controller:
@@ -88,8 +92,8 @@ def _await_workers(runner: MasterRunner, master: Master) -> None:
             master.stop("incomplete")
 
 
-def conclude(environment: Environment, controller: Controller, out: Path) -> None:
-    """Write the results of a run that is over, and end locust."""
+def write(environment: Environment, controller: Controller, out: Path) -> None:
+    """Write the results of a run that is over."""
     wall = max(time.monotonic_ns() - controller.start_ns, 0) / 1e9 if controller.begun else 0.0
     secrets = finish.secrets_of(controller.plan)
     result = finish.result_of(
@@ -103,9 +107,11 @@ def conclude(environment: Environment, controller: Controller, out: Path) -> Non
     )
     finish.write(result, controller.totals, out)
     locust_stats.write(environment, out, secrets)
-    runner: Runner | None = environment.runner
-    if runner is not None:
-        runner.quit()
+
+
+def status(controller: Controller) -> int:
+    """The exit status of a run that is over."""
+    return {"interrupted": INTERRUPTED, "incomplete": OUR_FAULT}.get(controller.ended, OK)
 
 
 def _tell(controller: Controller) -> None:
@@ -125,7 +131,7 @@ def _tell(controller: Controller) -> None:
 
 def work(master: str) -> int:
     """Be a worker of a master on this machine until it is gone."""
-    _set_up()
+    set_up()
     host, _, port = master.rpartition(":")
     environment = Environment(user_classes=[McpUser])
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,7 +144,8 @@ def work(master: str) -> int:
     return OK
 
 
-def _set_up() -> None:
+def set_up() -> None:
+    """Quiet logs, three digits in locust's own statistics, and as many open files as we may have."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     locust_stats.round_gently()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from load_examples import samples
 
-from load import gate
+from load import duet, gate
 from load.duet import CpuLog, Rounds, Samples, Seen, fixed_rate, full_load
 from load.resources import ProcessTree
 from load.statistics import Floats
@@ -22,6 +22,11 @@ class KnownLog(CpuLog):
 
     def between(self, name: str, edges: Floats) -> Floats:  # type: ignore[override]
         return np.diff(edges.astype(float)) / 1e9 * self._shares[name]
+
+
+@pytest.fixture(autouse=True)
+def rounds_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duet, "ROUND", 1.0)
 
 
 def answered(per_second: float, seconds: float, begin: float = 100.0) -> Samples:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections import Counter
@@ -30,6 +31,7 @@ class _Connection(asyncio.Protocol):
         self.transport = transport
         self.server.counts["connections"] += 1
         self.server.transports.add(transport)
+        self.server.peers.add(transport.get_extra_info("peername")[0])
 
     def connection_lost(self, _: Exception | None) -> None:
         self.server.transports.discard(self.transport)
@@ -66,12 +68,13 @@ class _Connection(asyncio.Protocol):
 class TinyServer:
     """`url(manner)` is where to send. Serves until the `with` ends."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port
+    def __init__(self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self.port, self.host, self.tls = port, host, tls
         self.counts: Counter[str] = Counter()
         self.requests: list[tuple[float, str, Any]] = []
         self.transports: set[Any] = set()
         self.sessions: set[str] = set()
+        self.peers: set[str] = set()  # addresses of clients
         self.frozen: list[tuple[float, float]] = []  # monotonic seconds
         self.loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -91,7 +94,7 @@ class TinyServer:
             self._thread.join(5)
 
     def url(self, manner: str = "right") -> str:
-        return f"http://127.0.0.1:{self.port}/{manner}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}/{manner}"
 
     def when(self, condition: Callable[["TinyServer"], bool], action: Callable[[], None], timeout: float = 20) -> None:
         """Do something in a thread as soon as something is true."""
@@ -117,7 +120,7 @@ class TinyServer:
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
         server = self.loop.run_until_complete(
-            self.loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port, backlog=1024)
+            self.loop.create_server(lambda: _Connection(self), self.host, self.port, backlog=1024, ssl=self.tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -143,6 +146,9 @@ class TinyServer:
 
     def do_right(self, on: _Connection, message: Any) -> None:
         on.send(self.answer(on, message))
+
+    def do_big(self, on: _Connection, message: Any) -> None:
+        on.send(self.answer(on, message, text="x" * int(on.path.split("/")[2])))
 
     def do_slow(self, on: _Connection, message: Any) -> None:
         self.loop.call_later(int(on.path.split("/")[2]) / 1000, lambda: on.send(self.answer(on, message)))
