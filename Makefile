@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test lint types lock clean help
+.PHONY: run test bench package-test lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,14 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto -q
+
+bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
+	$(BIN)/python -m load.benchmarks $(PARTS)
+
+package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/python tests/packaging/check.py dist
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .

@@ -65,7 +65,12 @@ def test_reports_where_they_are_wanted(tmp_path: Path) -> None:
     assert told["totals"]["pass"] == 1
     assert told["evidence"] == str(tmp_path / "out")
     assert (tmp_path / "ci/junit.xml").read_bytes() == (tmp_path / "out/junit.xml").read_bytes()
-    assert list((tmp_path / "allure").glob("*-result.json"))
+    (story, *_) = [json.loads(path.read_bytes()) for path in (tmp_path / "allure").glob("*-result.json")]
+    labels = {label["name"]: label["value"] for label in story["labels"]}
+    assert (labels["epic"], labels["feature"]) == ("core", "access")
+    assert labels["story"].startswith("ACC-003 MUST: ")
+    assert any(step["name"].startswith("client → gateway: POST ") for step in story["steps"])
+    assert not any(parameter.get("mode") for parameter in story["parameters"])
 
 
 # -- from outside
@@ -104,9 +109,9 @@ def test_a_gateway_without_a_lock(somewhere: Bench, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("token", "sentence"),
     [
-        ("", "credentials.alice is in the environment variable GW, which is not set"),
-        ("short", "is too short to be kept out of the report"),
-        ("a token with spaces ", "holds white space"),
+        ("", "the environment variable GW is not set"),
+        ("short", "the token of alice cannot be kept out of reports: "),
+        ("a token with spaces ", "the token of alice holds what no header can carry"),
         ("a-token-that-nobody-knows", "the gateway does not accept the token that was found in the environment"),
     ],
 )
