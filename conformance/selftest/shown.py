@@ -37,7 +37,7 @@ def written(requirement: str, kind: str) -> str:
 
 
 def _told(requirement: str, function: Any, params: dict[str, Any]) -> str:
-    spoken = next((mark.kwargs for mark in _marks(function) if mark.name == "dialect"), {})
+    spoken: dict[str, Any] = next((mark.kwargs for mark in _marks(function) if mark.name == "dialect"), {})
     story, tell = Story(**spoken), function.__wrapped__
     story.recorder.note("scenario", phase="begin", scenario=SCENARIO, params={})
     tell(story, **params)
