@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test bench package-test images containers lint types lock clean help
+.PHONY: run test transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -46,6 +46,9 @@ images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
 
 containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
 	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q
+
+transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
+	$(BIN)/python -m conformance.selftest.shown
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .
