@@ -9,7 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test real real-quick bench package-test images containers lint types lock clean help
+.PHONY: run test real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -55,6 +55,9 @@ real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out
 real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
 	$(BIN)/gatebench install $(REAL_INSTALLS)
 	@for target in $(REAL); do $(BIN)/gatebench run $$target -n $(WORLDS) || [ $$? = 1 ] || exit; done
+
+transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
+	$(BIN)/python -m conformance.selftest.shown
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .

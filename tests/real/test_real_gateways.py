@@ -1,7 +1,7 @@
 """Gateways that we did not write, judged again: what is published of them must still come out.
 
-A whole run of nginx, and of the others the groups that are quick. Left out here: `troubleshooting` and `not_found` of all but nginx
-(waiting for upstreams that fail is most of their time), and the gateways with installs of their own; `make real` runs everything.
+A whole run of nginx, and of the others the groups that are quick. Left out here: `troubleshooting` and `not_found` of all but
+nginx (waiting for upstreams that fail is most of their time), and gateways with installs of their own; `make real` runs all.
 """
 
 import json
