@@ -120,7 +120,7 @@ def _known(options: argparse.Namespace, folder: Path) -> str:
     """The target; of a gateway that is known by its address only, a descriptor is written beside the evidence."""
     if not options.target.startswith(("http://", "https://")):
         if options.token_env:
-            raise BenchError("--token-env is for a target that is an address; a descriptor has [credentials]")
+            raise BenchError("--token-env is for a target that is an address; a descriptor has [tokens]")
         return str(options.target)
     facts = dict.fromkeys(("start", "image", "ready", "single", "profiles", "name"))
     variable = options.token_env or DEFAULT_TOKEN
