@@ -164,6 +164,8 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add(f"upstream.{standard.UPSTREAMS[member].model}")
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
+    if params.get("mode") == standard.MODERN_REVISION:  # the other modes of the guide's client find out what is spoken
+        needed.add(f"revision.{standard.MODERN_REVISION}")
     if "mode" in params:  # of the guide's client: automatic prefers the stateless era
         legacy = params["mode"] == "legacy"
         needed.add(f"revision.{standard.LEGACY_REVISIONS[-1] if legacy else standard.MODERN_REVISION}")
