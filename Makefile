@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test lint types lock clean help
+.PHONY: run test transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,23 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto -q
 
+bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
+	$(BIN)/python -m load.benchmarks $(PARTS)
+
+package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/python tests/packaging/check.py dist
+
+images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
+	$(BIN)/gatebench images build
+
+containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
+	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q
+
+transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
+	$(BIN)/python -m conformance.selftest.shown
+
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,6 +58,9 @@ lint: $(READY)   ## style and types only
 lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock
+	sed -E 's/ *\\?$$//; /^[^a-z]/d; s/ ;.*//' requirements.lock | $(BIN)/uv pip compile mock_upstreams/requirements.in --constraint - \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
+	  --output-file mock_upstreams/requirements.lock
 
 clean:   ## remove the environment and what runs left behind
 	rm -rf $(VENV) gatebench-out dist .mypy_cache .ruff_cache .pytest_cache

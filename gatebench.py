@@ -11,11 +11,37 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from commands import images, install, judge, load, report, requirements, run, world
+from commands import (
+    completion,
+    doctor,
+    images,
+    init,
+    install,
+    judge,
+    load,
+    publish,
+    report,
+    requirements,
+    run,
+    world,
+)
 from commands.status import BAD_INPUT, CONFORMANT, INTERRUPTED, OUR_FAULT, complain
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 
-COMMANDS = (run, judge, requirements, world, images, install, report, load)  # in the order of `gatebench --help`
+COMMANDS = (  # in the order of `gatebench --help`
+    run,
+    init,
+    doctor,
+    requirements,
+    report,
+    judge,
+    load,
+    publish,
+    world,
+    images,
+    install,
+    completion,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BenchError as error:
         return complain(str(error), BAD_INPUT)
+    except HarnessError as error:
+        return complain(f"this is a fault of gatebench: {error}", OUR_FAULT)
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough (`gatebench list | head`)
@@ -55,12 +83,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="gatebench", description="Conformance bench for MCP gateways.")
+    parser = _Parser(
+        prog="gatebench",
+        description="Conformance and load bench for MCP gateways.",
+        epilog="start with: `gatebench run`, then `gatebench init`; each command has its own --help, with examples",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"gatebench {version('gatebench')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     for module in COMMANDS:
         module.add(commands)
+    for command in commands.choices.values():
+        command.formatter_class = argparse.RawDescriptionHelpFormatter  # examples stay as they are written
+    completion.answer(parser)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from fixtures import standard
 from fixtures.dialects import ON_CALLS_ONLY
 from fixtures.errors import BenchError
 from fixtures.gateways.descriptor import Descriptor, Dialect
+from fixtures.worlds import WorldKind
 
 FEATURES = {
     "caller.user": "a user's personal access token identifies that user",
@@ -23,6 +24,9 @@ FEATURES = {
     "virtual-servers": "several servers behind one endpoint",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
+    "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
+    "world.containers": "the mocks run in containers, which can be killed and paused",
+    "world.network": "the gateway runs in the network of these containers, whose links can be cut",
     "own-output": "the bench started the gateway and reads what it prints",
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
@@ -33,6 +37,11 @@ FEATURES = {
 }
 
 OWN_OUTPUT = "own-output"  # follows from [launch]
+OF_THE_WORLD = (
+    "world.containers",
+    "world.network",
+)  # follow from --world and [launch]: what scenarios can do, no claims
+OUTSIDE = "outside"
 
 # Features that a descriptor does not list: they follow from its dialect, where it claims what they are about.
 IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
@@ -66,6 +75,7 @@ PROFILES = {
         ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
         ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint"),
     ),
+    "outside": Profile((OUTSIDE,), (), ("authentication", "endpoint")),
     "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": Profile(
         ("upstream.oauth",), ("consent-withdrawal", "consent.guide-error", "consent.on-connecting")
@@ -88,10 +98,21 @@ class Claims:
     deviations: frozenset[str]
     world: frozenset[str]  # `principal.<name>` and `server.<name>` for what it is configured with
 
+    def reach(self, scenario: str) -> bool:
+        """Can the scenario be played at all? From outside, only those that were made for it."""
+        return OUTSIDE not in self.features or scenario.startswith(f"{OUTSIDE}/")
+
     def missing(self, needed: Iterable[str]) -> list[str]:
         """Needed features (or `revision.<date>`, `principal.<name>`, `server.<name>`) that are not claimed."""
         known = self.features | self.world | {f"revision.{one}" for one in self.revisions}
         return sorted(set(needed) - known)
+
+
+def in_world(claims: Claims, kind: WorldKind, descriptor: Descriptor) -> Claims:
+    """The claims, with what the kind of world makes possible."""
+    inside = bool(descriptor.launch and descriptor.launch.image)
+    possible = OF_THE_WORLD[: 1 + inside] if kind == "containers" else ()
+    return replace(claims, features=claims.features | set(possible))
 
 
 def claims_of(descriptor: Descriptor, path: Path) -> Claims:
@@ -105,9 +126,9 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
         ("servers", section.servers, standard.EVERYTHING),
     ):
         for name in given:
-            if name in IMPLIED or name == OWN_OUTPUT:
+            if name in IMPLIED or name in (OWN_OUTPUT, *OF_THE_WORLD):
                 raise BenchError(
-                    f"{path}: claims.{key} names {name!r}, which follows from the rest of the descriptor; leave it out"
+                    f"{path}: claims.{key} names {name!r}, which follows from the rest of the descriptor or --world; leave it out"
                 )
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
@@ -116,6 +137,11 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
     features = {feature for name in section.profiles for feature in PROFILES[name].core} | set(section.features)
     if descriptor.launch:
         features.add(OWN_OUTPUT)
+    if OUTSIDE in features and (len(features) > 1 or descriptor.adapter or descriptor.launch):
+        raise BenchError(
+            f"{path}: the profile outside is for a gateway of which only an address is known: claim nothing beside it, "
+            "and leave [launch] and adapter out"
+        )
     features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
     world = {f"principal.{name}" for name in section.principals or standard.PRINCIPALS}
     world |= {f"server.{name}" for name in section.servers or standard.EVERYTHING}
@@ -138,6 +164,11 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add(f"upstream.{standard.UPSTREAMS[member].model}")
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
+    if params.get("mode") == standard.MODERN_REVISION:  # the other modes of the guide's client find out what is spoken
+        needed.add(f"revision.{standard.MODERN_REVISION}")
+    if "mode" in params:  # of the guide's client: automatic prefers the stateless era
+        legacy = params["mode"] == "legacy"
+        needed.add(f"revision.{standard.LEGACY_REVISIONS[-1] if legacy else standard.MODERN_REVISION}")
     return needed
 
 

@@ -17,6 +17,7 @@ from conformance.items import PARAMETER, ScenarioItem, explanation
 from fixtures.errors import BenchError, HarnessError
 
 if TYPE_CHECKING:
+    from conformance.allure_story import Narrator
     from conformance.results import Results
     from conformance.run import Run
     from conformance.verdict import Judgement
@@ -93,6 +94,7 @@ class Conformance:
         self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
         self._run: Run | None = None
         self._results: Results | None = None
+        self._narrator: Narrator | None = None
         self._selected: set[str] = set()
         self._timing: list[dict[str, Any]] = []
         self._expected: list[str] = []
@@ -158,6 +160,10 @@ class Conformance:
         self.config.stash[STOPPED] = str(error)
         pytest.exit(f"gatebench: {error}", returncode=2)
 
+    def _fail(self, error: HarnessError) -> None:
+        self.config.stash[FAILED] = str(error)
+        pytest.exit(f"gatebench: {error}", returncode=3)
+
     # -- collection
 
     def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
@@ -188,7 +194,7 @@ class Conformance:
             scenario = ScenarioItem.of(item)
             if scenario is None:
                 kept.append(item)
-            elif scenario.wanted():
+            elif scenario.wanted() and self.run.claims.reach(scenario.name):
                 kept.append(item)
                 for mark in self._marks(scenario):
                     item.add_marker(mark)
@@ -224,6 +230,7 @@ class Conformance:
             return None
         judgement = self._judge(scenario, pyfuncitem)
         pyfuncitem.stash[JUDGEMENT] = judgement
+        self._narrate(judgement)
         if judgement.outcome in ("fail", "untestable"):
             pytest.fail(explanation(judgement), pytrace=False)
         if judgement.outcome == "harness-error":
@@ -231,6 +238,16 @@ class Conformance:
         if judgement.outcome in ("not-applicable", "not-observed", "skipped"):
             pytest.skip(f"{judgement.outcome}: {judgement.reason}")
         return True
+
+    def _narrate(self, judgement: "Judgement") -> None:
+        """Tell Allure, where its plugin has been asked for a report."""
+        if not self.config.getoption("allure_report_dir", None):
+            return
+        if self._narrator is None:
+            from conformance.allure_story import Narrator  # noqa: PLC0415
+
+            self._narrator = Narrator(self.run)
+        self._narrator.tell(judgement)
 
     def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> "Judgement":
         from conformance.features import features_of  # noqa: PLC0415
@@ -249,7 +266,7 @@ class Conformance:
         except BenchError as error:
             self._stop(error)
         except HarnessError as error:
-            pytest.exit(f"gatebench: {error}", returncode=3)
+            self._fail(error)
         raise AssertionError("pytest.exit does not return")
 
     @pytest.hookimpl(wrapper=True)
@@ -286,13 +303,14 @@ class Conformance:
             output = self.config.workeroutput  # type: ignore[attr-defined]
             output["gatebench"] = [self._told(judgement) for judgement in swept]
             output["gatebench_stopped"] = self.config.stash.get(STOPPED, None)
+            output["gatebench_failed"] = self.config.stash.get(FAILED, None)
             output["gatebench_timing"] = timing
             return
         if self._results is None:
             return
         for judgement in swept:
             self._results.add(self._told(judgement))
-        stopped = self.config.stash.get(STOPPED, None)
+        stopped = self.config.stash.get(STOPPED, None) or self.config.stash.get(FAILED, None)
         self._results.finish(stopped=stopped, timing=timing, narrowed=self._narrowed())
         if self._results.red and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -323,6 +341,8 @@ class Conformance:
         self._timing += output.get("gatebench_timing", [])
         if output.get("gatebench_stopped"):
             self._stop(BenchError(output["gatebench_stopped"]))
+        if output.get("gatebench_failed"):
+            self._fail(HarnessError(output["gatebench_failed"]))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the evidence is."""
@@ -335,3 +355,4 @@ class Conformance:
 
 JUDGEMENT = pytest.StashKey["Judgement"]()
 STOPPED = pytest.StashKey[str]()
+FAILED = pytest.StashKey[str]()  # by our own fault
