@@ -9,6 +9,7 @@ from commands.load_report import Progress
 from fixtures.errors import BenchError
 
 if TYPE_CHECKING:
+    from load.model import LoadReport
     from load.profiles import Profile
     from load.yardstick import Stored
 
@@ -112,15 +113,15 @@ def _gate(options: argparse.Namespace) -> int:
         stands = Stands(bench, profile, able)
         try:
             contest.run(lambda order: stands.duet(dict(zip(ARMS, names, strict=True)), order), tell)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
+        except (KeyboardInterrupt, BenchError) as error:
+            stopped = _stopped(error, measured=contest.starts > 0)
         finally:
             tell.end()
         bench.learn_minted()
         redact = bench.secrets.redact
     report = told.of_contest(contest, subject, stopped)
     report = type(report).model_validate_json(redact(report.model_dump_json()))
-    return load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped is not None)
+    return _finish(report, folder, options, stopped)
 
 
 def _overhead(options: argparse.Namespace) -> int:
@@ -143,15 +144,32 @@ def _overhead(options: argparse.Namespace) -> int:
         stands = Stands(bench, profile, able)
         try:
             pairing.run(lambda: stands.pair(options.target), tell)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
+        except (KeyboardInterrupt, BenchError) as error:
+            stopped = _stopped(error, measured=bool(pairing.results))
         finally:
             tell.end()
         bench.learn_minted()
         redact = bench.secrets.redact
     report = told.of_pairing(pairing, subject, limits, stopped)
     report = type(report).model_validate_json(redact(report.model_dump_json()))
-    return load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped is not None)
+    return _finish(report, folder, options, stopped)
+
+
+INTERRUPTED = "interrupted"
+
+
+def _stopped(error: BaseException, *, measured: bool) -> str:
+    """Why it ended early. A gateway that cannot be started even once is bad input; one that once could is a finding."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if not measured:
+        raise error
+    return str(error)
+
+
+def _finish(report: "LoadReport", folder: Path, options: argparse.Namespace, stopped: str | None) -> int:
+    ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped == INTERRUPTED)
+    return status.FINDINGS if ended == status.OUR_FAULT else ended  # it ended early because of the gateway
 
 
 def _stored(baseline: str) -> "Stored | None":

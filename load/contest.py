@@ -82,9 +82,10 @@ class Contest:
             out_of_time = self.seconds + longest > self.terms.seconds
             last = self.starts >= (self.terms.starts or gate.LAST_LOOK) or (out_of_time and self.terms.starts is None)
             if last or (self.terms.starts is None and self.starts in gate.LOOKS):
-                self._look(random, last=last)
+                self.look(random, last=last)
 
-    def _look(self, random: np.random.Generator, *, last: bool) -> None:
+    def look(self, random: np.random.Generator, *, last: bool) -> None:
+        """Decide on what was seen so far."""
         self.looks += 1
         before = self.against.changes if self.against else None
         self.decision = gate.decide(self.seen.changes(), random, last=last, stored=before, margin=self.terms.margin)
