@@ -10,6 +10,7 @@ A block of commands has a mark on the line before its fence:
     <!-- run: quick serve -->        what serves is stopped when it has said where
     <!-- run: checkout -->           quick, in the folder of the checkout
     <!-- run: ci -->                 .ci/run has the very same lines
+    <!-- run: in PATH -->            run, as they stand or with other names, by the tests there
     <!-- run: no, REASON -->         not run, and why
 """
 
@@ -37,7 +38,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """`quick`, `slow`, `checkout`, `ci` or `no`; empty where nobody has said."""
+        """`quick`, `slow`, `checkout`, `ci`, `in` or `no`; empty where nobody has said."""
         return re.split(r"[ ,]", self.mark)[0]
 
     @property

@@ -152,13 +152,19 @@ def test_section(section: tuple[str, str], tmp_path: Path) -> None:
 def test_every_block_of_commands_is_marked() -> None:
     unmarked = [f"{block.document}, {block.section}" for block in ALL if block.language in RUNNABLE and not block.kind]
     assert not unmarked
-    assert {block.kind for block in ALL} <= {"", "quick", "slow", "checkout", "ci", "no"}
+    assert {block.kind for block in ALL} <= {"", "quick", "slow", "checkout", "ci", "in", "no"}
 
 
 def test_what_is_not_run_says_why() -> None:
     for block in ALL:
         if block.kind == "no":
             assert len(block.mark.partition(",")[2]) > 10, block.section
+
+
+def test_what_is_run_elsewhere_is_tested_there() -> None:
+    for block in ALL:
+        if block.kind == "in":
+            assert (ROOT / block.context).exists(), block.section
 
 
 def test_what_ci_runs_is_there() -> None:
