@@ -31,7 +31,7 @@ def slowdown(results: Sequence[Result]) -> float | None:
 
 
 def recovery(result: Result, profile: Profile) -> float | None:
-    """Seconds from the end of the highest stage until p50 is at most twice what it was before; infinite when never.
+    """Seconds from the end of the highest stage until p50 is at most twice what it was before; all of the rest when never.
 
     None where no stage is higher than those around it.
     """
@@ -50,7 +50,7 @@ def recovery(result: Result, profile: Profile) -> float | None:
             median = _median(result, interval.start, interval.start + 1)
             if median <= RECOVERED * before:
                 return max(interval.start - end, 0.0)
-    return math.inf
+    return max(result.seconds - end, 0.0)
 
 
 def _median(result: Result, begin: float, end: float) -> float:
