@@ -167,7 +167,7 @@ def stored(**changes: float) -> LoadReport:
 
 
 def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
-    before = yardstick.stored(stored(cpu=0.5), "stored/load.json")
+    before = yardstick.stored(stored(cpu=0.5), "stored/load.json", "")
     assert (before.yardstick, before.candidate) == ("acme 1", "acme 2")
     same = compared.comparison(of_changes(against=before, cpu=0.5))
     assert same.verdict == "not slower"
@@ -180,14 +180,19 @@ def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
 
 def test_a_baseline_of_another_machine_is_refused_and_both_are_named() -> None:
     with pytest.raises(BenchError) as caught:
-        yardstick.stored(stored().model_copy(update={"machine": machine()}), "stored/load.json")
+        yardstick.stored(stored().model_copy(update={"machine": machine()}), "stored/load.json", "")
     assert "stored/load.json was measured on another machine (a CPU, 2 cores" in str(caught.value)
     assert describe().id in str(caught.value)
 
 
+def test_a_baseline_of_other_calls_is_refused() -> None:
+    with pytest.raises(BenchError, match="was measured with profile ''; name the same one with --profile"):
+        yardstick.stored(stored(), "stored/load.json", "steady")
+
+
 def test_a_report_without_a_comparison_is_no_baseline() -> None:
     with pytest.raises(BenchError, match="holds no comparison"):
-        yardstick.stored(report(), "x/load.json")
+        yardstick.stored(report(), "x/load.json", "")
 
 
 # -- reports
@@ -248,6 +253,7 @@ def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.Monke
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50, 90, 95, 99]
     assert whole.conclusion == "ok"
+    assert whole.said.startswith("acme 2 adds 1.51 ms (1.50 to 1.53 ms")
     side["lag_p99_us"] = 50_000.0
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50]
