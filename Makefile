@@ -41,6 +41,9 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
 	$(BIN)/python -m load.benchmarks $(PARTS)
 
+readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
+	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/readme
+
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist

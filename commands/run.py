@@ -140,7 +140,8 @@ def _tell(report: dict[str, Any], folder: Path, options: argparse.Namespace) -> 
     if options.junitxml:
         try:
             options.junitxml.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / "junit.xml", options.junitxml)
+            if options.junitxml.resolve() != (folder / "junit.xml").resolve():
+                shutil.copyfile(folder / "junit.xml", options.junitxml)
         except OSError as error:
             raise BenchError(f"cannot write {options.junitxml}: {error.strerror}; name another --junitxml") from error
     if not options.json:

@@ -65,7 +65,7 @@ def test_every_profile_that_finds_a_defect_is_shown_one() -> None:
         ('[x]\npurpose="p"\nfinds="f"\nrate=0\nseconds=1\n[[x.call]]\noperation="c"', "rate"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[0,1,1]]\n[[x.call]]\noperation="c"', "shape"),
         (
-            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nprepare=[{mock="m", method="PUT", path="p"}]\n[[x.call]]\noperation="c"',
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nprepare=[{mock="m",method="PUT",path="p"}]\n[[x.call]]\noperation="c"',
             "no mock 'm'",
         ),
     ],
