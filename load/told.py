@@ -13,7 +13,7 @@ from load.budgets import Budget
 from load.compared import ERRORS, comparison
 from load.contest import Contest
 from load.machine import Weather, describe
-from load.model import Arm, LoadReport
+from load.model import Arm, Estimate, LoadReport
 from load.overhead import TooFewError
 from load.paired import Pairing
 from load.profiles import Profile
@@ -75,7 +75,14 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
         report.notes.append("tails of the overhead are left out: our own starts were too late for them")
     report.budgets = all_budgets.judge(budgets, report, void=bool(validity.void(report.validity)))
     summary.conclude(report)
+    if report.conclusion == "ok":
+        report.said = f"{subject.target} adds {_spoken(found.quantiles[0].overhead_us)} to a call at p50"
     return report
+
+
+def _spoken(estimate: Estimate) -> str:
+    low, high = (f"{(bound or 0.0) / 1e3:.2f}" for bound in (estimate.low, estimate.high))
+    return f"{estimate.value / 1e3:.2f} ms ({low} to {high} ms, with {estimate.confidence:.0%} confidence)"
 
 
 def _failing(arms: Sequence[Arm]) -> str | None:

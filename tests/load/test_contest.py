@@ -253,6 +253,7 @@ def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.Monke
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50, 90, 95, 99]
     assert whole.conclusion == "ok"
+    assert whole.said.startswith("acme 2 adds 1.51 ms (1.50 to 1.53 ms")
     side["lag_p99_us"] = 50_000.0
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50]
