@@ -2,12 +2,14 @@
 PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
+REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge
+REAL_INSTALLS ?= nginx envoy npm-mcp-proxy fastmcp litellm contextforge
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean test real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -27,14 +29,20 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
+run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift
+	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS)
+
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -q
+	$(BIN)/pytest -n auto -q -m "not real"
 
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
 	$(BIN)/python -m load.benchmarks $(PARTS)
+
+readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
+	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/readme
 
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist
@@ -46,6 +54,13 @@ images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
 
 containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
 	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q
+
+real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
+	$(BIN)/pytest -q -m real tests/real
+
+real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
+	$(BIN)/gatebench install $(REAL_INSTALLS)
+	@for target in $(REAL); do $(BIN)/gatebench run $$target -n $(WORLDS) || [ $$? = 1 ] || exit; done
 
 transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
 	$(BIN)/python -m conformance.selftest.shown

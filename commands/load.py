@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import load_gate, load_report, status
-from commands.load_report import Progress
+from commands.load_report import Progress, positive
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,9 +21,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("target", nargs="?", default="reference", help="reference, another shipped name, or a descriptor")
     run.add_argument("--profile", default="steady", metavar="NAME", help="see `gatebench load list` (default: steady)")
     run.add_argument("--profiles", type=Path, metavar="FILE", help="profiles of your own, instead of the shipped ones")
-    run.add_argument("--seconds", type=_positive, metavar="S", help="how long, instead of the profile's own time")
+    run.add_argument("--seconds", type=positive, metavar="S", help="how long, instead of the profile's own time")
     run.add_argument(
-        "--rate", type=_positive, metavar="R", help="arrivals per second, instead of the profile's own rate"
+        "--rate", type=positive, metavar="R", help="arrivals per second, instead of the profile's own rate"
     )
     run.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes that make the load (default: 1)"
@@ -37,16 +37,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     load_report.add(actions)
     for action in actions.choices.values():
         action.formatter_class = argparse.RawDescriptionHelpFormatter  # examples stay as they are written
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
-    return number
 
 
 def _workers(text: str) -> int:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands import load_report, status
-from commands.load_report import Progress
+from commands.load_report import Progress, positive
 from fixtures.errors import BenchError
 
 if TYPE_CHECKING:
+    from load.model import LoadReport
     from load.profiles import Profile
     from load.yardstick import Stored
 
@@ -28,7 +29,7 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     gate.add_argument("baseline", metavar="BASELINE", help="a target; or the folder or load.json of an earlier gate")
     gate.add_argument("candidate", metavar="CANDIDATE", help="a target")
-    gate.add_argument("--seconds", type=_positive, default=180.0, metavar="S", help="stop after so long (180)")
+    gate.add_argument("--seconds", type=positive, default=180.0, metavar="S", help="stop after so long (180)")
     gate.add_argument(
         "--starts", type=_count, metavar="N", help="exactly so many fresh starts, however clear it is before"
     )
@@ -49,10 +50,10 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     overhead.add_argument(
         "target", nargs="?", default="reference", metavar="TARGET", help="shipped name or descriptor's path"
     )
-    overhead.add_argument("--seconds", type=_positive, default=60.0, metavar="S", help="for everything (60)")
+    overhead.add_argument("--seconds", type=positive, default=60.0, metavar="S", help="for everything (60)")
     overhead.add_argument("--starts", type=_count, default=5, metavar="N", help="fresh starts (5)")
     overhead.add_argument(
-        "--rate", type=_positive, metavar="R", help="calls per second, both ways together (found by asking)"
+        "--rate", type=positive, metavar="R", help="calls per second, both ways together (found by asking)"
     )
     overhead.add_argument("--budgets", type=Path, metavar="FILE", help="limits, as in load/budgets.toml")
     _common(overhead)
@@ -66,16 +67,6 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, and only the conclusion")
 
 
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
-
-
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100")
@@ -83,7 +74,7 @@ def _count(text: str) -> int:
 
 
 def _percent(text: str) -> float:
-    if (value := _positive(text)) >= 100:
+    if (value := positive(text)) >= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of percent below 100")
     return value / 100
 
@@ -95,8 +86,8 @@ def _gate(options: argparse.Namespace) -> int:
     from load.contest import ARMS, Contest, Terms  # noqa: PLC0415
     from load.stands import Stands  # noqa: PLC0415
 
-    stored = _stored(options.baseline)
     profile = _profile(options.profile)
+    stored = _stored(options.baseline, profile.name)
     names = (stored.yardstick if stored else options.baseline, options.candidate)
     able = {name: _able(name) for name in names}
     folder = load_report.new_folder(options.out, "gate", options.candidate)
@@ -112,15 +103,15 @@ def _gate(options: argparse.Namespace) -> int:
         stands = Stands(bench, profile, able)
         try:
             contest.run(lambda order: stands.duet(dict(zip(ARMS, names, strict=True)), order), tell)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
+        except (KeyboardInterrupt, BenchError) as error:
+            stopped = _stopped(error, measured=contest.starts > 0)
         finally:
             tell.end()
         bench.learn_minted()
         redact = bench.secrets.redact
     report = told.of_contest(contest, subject, stopped)
     report = type(report).model_validate_json(redact(report.model_dump_json()))
-    return load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped is not None)
+    return _finish(report, folder, options, stopped)
 
 
 def _overhead(options: argparse.Namespace) -> int:
@@ -143,18 +134,35 @@ def _overhead(options: argparse.Namespace) -> int:
         stands = Stands(bench, profile, able)
         try:
             pairing.run(lambda: stands.pair(options.target), tell)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
+        except (KeyboardInterrupt, BenchError) as error:
+            stopped = _stopped(error, measured=bool(pairing.results))
         finally:
             tell.end()
         bench.learn_minted()
         redact = bench.secrets.redact
     report = told.of_pairing(pairing, subject, limits, stopped)
     report = type(report).model_validate_json(redact(report.model_dump_json()))
-    return load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped is not None)
+    return _finish(report, folder, options, stopped)
 
 
-def _stored(baseline: str) -> "Stored | None":
+INTERRUPTED = "interrupted"
+
+
+def _stopped(error: BaseException, *, measured: bool) -> str:
+    """Why it ended early. A gateway that cannot be started even once is bad input; one that once could is a finding."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if not measured:
+        raise error
+    return str(error)
+
+
+def _finish(report: "LoadReport", folder: Path, options: argparse.Namespace, stopped: str | None) -> int:
+    ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped == INTERRUPTED)
+    return status.FINDINGS if ended == status.OUR_FAULT else ended  # it ended early because of the gateway
+
+
+def _stored(baseline: str, profile: str) -> "Stored | None":
     """The baseline of an earlier day, if that is what was named."""
     from pydantic import ValidationError  # noqa: PLC0415
 
@@ -174,7 +182,7 @@ def _stored(baseline: str) -> "Stored | None":
         raise BenchError(
             f"{path} is no load.json of this gatebench: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         ) from error
-    return yardstick.stored(report, str(path))
+    return yardstick.stored(report, str(path), profile)
 
 
 def _profile(name: str) -> "Profile":

@@ -103,6 +103,17 @@ def new_folder(out: Path | None, *names: str) -> Path:
     return folder
 
 
+def positive(text: str) -> float:
+    """An option's value: a number above zero. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
+    return value
+
+
 class Progress:
     """One line on a terminal that is written over; nothing anywhere else."""
 

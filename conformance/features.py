@@ -10,7 +10,6 @@ from fixtures import standard
 from fixtures.dialects import ON_CALLS_ONLY
 from fixtures.errors import BenchError
 from fixtures.gateways.descriptor import Descriptor, Dialect
-from fixtures.worlds import WorldKind
 
 FEATURES = {
     "caller.user": "a user's personal access token identifies that user",
@@ -27,6 +26,7 @@ FEATURES = {
     "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
     "world.containers": "the mocks run in containers, which can be killed and paused",
     "world.network": "the gateway runs in the network of these containers, whose links can be cut",
+    "world.bad-links": "the kernel can delay and lose packets on these links (netem)",
     "own-output": "the bench started the gateway and reads what it prints",
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
@@ -108,10 +108,8 @@ class Claims:
         return sorted(set(needed) - known)
 
 
-def in_world(claims: Claims, kind: WorldKind, descriptor: Descriptor) -> Claims:
-    """The claims, with what the kind of world makes possible."""
-    inside = bool(descriptor.launch and descriptor.launch.image)
-    possible = OF_THE_WORLD[: 1 + inside] if kind == "containers" else ()
+def in_world(claims: Claims, possible: Iterable[str]) -> Claims:
+    """The claims, with what the world makes possible (`fixtures.worlds.possible`)."""
     return replace(claims, features=claims.features | set(possible))
 
 

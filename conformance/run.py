@@ -56,7 +56,7 @@ class Run:
         descriptor = self.target.descriptor
         self._stored = sheets.load(self.sheet_path) if self.sheet_path else None
         self.world = worlds.kind_for(self.world, descriptor, self._stored)
-        self.claims = in_world(claims_of(descriptor, self.target.path), self.world, descriptor)
+        self.claims = in_world(claims_of(descriptor, self.target.path), worlds.possible(self.world, descriptor))
         for deviation in self.claims.deviations:
             if deviation not in self.registry:
                 raise BenchError(

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+import numpy as np
+
 from load import budgets as all_budgets
 from load import summary, validity
 from load.budgets import Budget
-from load.compared import comparison
+from load.compared import ERRORS, comparison
 from load.contest import Contest
 from load.machine import Weather, describe
-from load.model import LoadReport
+from load.model import Arm, Estimate, LoadReport
 from load.overhead import TooFewError
 from load.paired import Pairing
 from load.profiles import Profile
@@ -36,6 +38,10 @@ def of_contest(contest: Contest, subject: Subject, stopped: str | None) -> LoadR
     report = _common(subject, contest.results, stopped)
     report.kind = "gate"
     report.notes += contest.notes
+    if (
+        contest.starts and not contest.decision.judgements
+    ):  # ended between two looks: what there is is shown all the same
+        contest.look(np.random.default_rng(contest.terms.seed), last=False)
     if contest.starts:
         report.comparison = comparison(contest)
     summary.conclude(report)
@@ -46,12 +52,14 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
     """The report of an overhead; tails are left out where our own starts were too late for them."""
     report = _common(subject, pairing.results, stopped)
     report.moments = summary.moments(pairing.results)
+    if report.complete and (failing := _failing(report.arms)):
+        report.complete, report.incomplete_reason = False, failing
     report.resources = pairing.resources()
     report.notes.append(f"{pairing.rate:.0f} arrivals per second, drawn at random to the gateway and past it")
     try:
         found = pairing.overhead()
     except TooFewError as error:
-        report.complete, report.incomplete_reason = False, stopped or str(error)
+        report.complete, report.incomplete_reason = False, report.incomplete_reason or str(error)
         summary.conclude(report)
         return report
     report.overhead = [found]
@@ -67,7 +75,23 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
         report.notes.append("tails of the overhead are left out: our own starts were too late for them")
     report.budgets = all_budgets.judge(budgets, report, void=bool(validity.void(report.validity)))
     summary.conclude(report)
+    if report.conclusion == "ok":
+        report.said = f"{subject.target} adds {_spoken(found.quantiles[0].overhead_us)} to a call at p50"
     return report
+
+
+def _spoken(estimate: Estimate) -> str:
+    low, high = (f"{(bound or 0.0) / 1e3:.2f}" for bound in (estimate.low, estimate.high))
+    return f"{estimate.value / 1e3:.2f} ms ({low} to {high} ms, with {estimate.confidence:.0%} confidence)"
+
+
+def _failing(arms: Sequence[Arm]) -> str | None:
+    """A sentence about the arm that does not answer; what it costs means nothing before that."""
+    for arm in arms:
+        if arm.failed > ERRORS * arm.done:
+            calls = f"{arm.failed} of {arm.done} calls ({arm.name})"
+            return f"{calls} were not answered well; what they cost means nothing before that"
+    return None
 
 
 def _common(subject: Subject, results: Sequence[Result], stopped: str | None) -> LoadReport:

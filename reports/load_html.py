@@ -69,6 +69,8 @@ def render(report: Report) -> str:
         rows=[(name, latency["count"], [at(latency, point) for point in SHOWN]) for name, latency in latencies(report)],
         shown=SHOWN,
         troubles=troubles(report),
+        figures=report.get("figures", {}),
+        units={budget["measure"]: budget["unit"] for budget in report["budgets"]},
         change_of=lambda estimate: figures.interval(estimate, figures.change),
     )
 

@@ -31,6 +31,15 @@ async def test_link_fails(scenario: Scenario, principal: str, server: str, fault
     await fails(scenario, principal, server, TROUBLES[fault], revision)
 
 
+@judged_by("TRB-002", "TRB-009", "TRB-010", "TRB-011", needs=("upstream.none", "world.bad-links"))
+@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize("fault", ["slow", "lossy"])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+async def test_link_is_bad(scenario: Scenario, principal: str, server: str, fault: str, revision: str) -> None:
+    """An upstream that answers, if late: whatever comes of it comes in time, and no call is made twice."""
+    await fails(scenario, principal, server, TROUBLES[fault], revision)
+
+
 @judged_by(*FAILURES, OF_SOME, needs=("upstream.none", "world.containers"))
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize("fault", ["killed"])

@@ -64,6 +64,8 @@ TROUBLES = {
     "paused": Fault("paused", trouble="paused"),
     "disconnected": Fault("cut off from the network", trouble="disconnected"),
     "moved": Fault("killed, and back at another address", trouble="moved"),
+    "slow": Fault("behind a slow link", trouble="slow"),
+    "lossy": Fault("behind a link that loses packets", trouble="lossy"),
 }
 
 

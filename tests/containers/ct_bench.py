@@ -43,9 +43,14 @@ class FrontDoor:
             raise
         return self.process.returncode, output, errors
 
+    def alive(self) -> bool:
+        """True; fails with what it said where it is not."""
+        assert self.process.poll() is None, self.process.communicate()
+        return True
+
     def judging(self) -> bool:
         """Has it judged something?"""
-        assert self.process.poll() is None, self.process.communicate()
+        self.alive()
         verdicts = self.folder / "evidence" / "verdicts.jsonl"
         return verdicts.exists() and verdicts.read_bytes().count(b"\n") > 5
 

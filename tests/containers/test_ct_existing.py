@@ -15,7 +15,7 @@ from fixtures.containers import images
 
 def test_a_world_that_another_process_runs(tmp_path: Path) -> None:
     with front_door(tmp_path, "world", "--world", "containers", "--save", "world.json") as world:
-        until((tmp_path / "world.json").exists)
+        until(lambda: world.alive() and (tmp_path / "world.json").exists())
         run = world.run
         for attempt in ("one", "two"):
             status, output, errors = gatebench(

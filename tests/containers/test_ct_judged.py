@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from ct_bench import FEW, client, front_door, gatebench, left, report, until
 
+from fixtures.containers.trouble import links_can_be_bad
 from fixtures.far_end import MOCKS
 
 WHOLE = 900.0  # seconds, for a run of everything on a busy machine
@@ -26,10 +28,16 @@ def test_the_reference_in_a_container_is_judged_as_the_embedded_one(tmp_path: Pa
     contained = gatebench(tmp_path, "run", "reference-container", "-n", "2", "--out", "contained", seconds=WHOLE)
     assert contained[0] == 0, contained
     assert outcomes(tmp_path / "contained") == outcomes(tmp_path / "embedded")
-    assert on_a_network(tmp_path / "contained") == {"pass"}
+    assert on_a_network(tmp_path / "contained") == {"pass"} | (set() if links_can_be_bad() else {"not-applicable"})
     assert on_a_network(tmp_path / "embedded") == {"not-applicable"}
     print("\n" + contained[1])  # how long the world took, for whoever reads the log of CI
     assert not left()
+
+
+def test_links_can_be_made_slow_and_lossy() -> None:
+    """Where they cannot, what depends on it was not run, and is said so."""
+    if not links_can_be_bad():
+        pytest.skip("NOT RUN: delay and loss on links; the kernel under the engine has no netem (module sch_netem)")
 
 
 def test_a_gateway_on_the_host_with_its_mocks_in_containers(tmp_path: Path) -> None:

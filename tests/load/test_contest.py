@@ -107,7 +107,7 @@ def of_changes(terms: Terms | None = None, against: yardstick.Stored | None = No
             }
         )
         made.starts += 1
-    made._look(random, last=True)
+    made.look(random, last=True)
     return made
 
 
@@ -135,7 +135,7 @@ def test_two_starts_that_differ_cannot_tell() -> None:
     made = Contest(("a", "b"), Terms(), Pinning())
     for shift in (0.8, 1.3):
         made.seen.add({gate.CPU: Rounds(np.full(5, 1000.0), np.full(5, 1000.0 * shift))})
-    made._look(np.random.default_rng(1), last=True)
+    made.look(np.random.default_rng(1), last=True)
     answer = compared.comparison(made)
     assert answer.verdict == "cannot tell"
     assert "go on for longer (--seconds)" in answer.said
@@ -167,7 +167,7 @@ def stored(**changes: float) -> LoadReport:
 
 
 def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
-    before = yardstick.stored(stored(cpu=0.5), "stored/load.json")
+    before = yardstick.stored(stored(cpu=0.5), "stored/load.json", "")
     assert (before.yardstick, before.candidate) == ("acme 1", "acme 2")
     same = compared.comparison(of_changes(against=before, cpu=0.5))
     assert same.verdict == "not slower"
@@ -180,14 +180,19 @@ def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
 
 def test_a_baseline_of_another_machine_is_refused_and_both_are_named() -> None:
     with pytest.raises(BenchError) as caught:
-        yardstick.stored(stored().model_copy(update={"machine": machine()}), "stored/load.json")
+        yardstick.stored(stored().model_copy(update={"machine": machine()}), "stored/load.json", "")
     assert "stored/load.json was measured on another machine (a CPU, 2 cores" in str(caught.value)
     assert describe().id in str(caught.value)
 
 
+def test_a_baseline_of_other_calls_is_refused() -> None:
+    with pytest.raises(BenchError, match="was measured with profile ''; name the same one with --profile"):
+        yardstick.stored(stored(), "stored/load.json", "steady")
+
+
 def test_a_report_without_a_comparison_is_no_baseline() -> None:
     with pytest.raises(BenchError, match="holds no comparison"):
-        yardstick.stored(report(), "x/load.json")
+        yardstick.stored(report(), "x/load.json", "")
 
 
 # -- reports
@@ -208,6 +213,15 @@ def test_an_interrupted_contest_keeps_what_it_has() -> None:
     whole = told.of_contest(of_changes(cpu=0.2), subject(), "interrupted")
     assert (whole.conclusion, whole.incomplete_reason) == ("incomplete", "interrupted")
     assert whole.comparison is not None
+    early = of_changes(cpu=0.2)
+    early.decision = gate.Decision("cannot tell", [], final=False)
+    told_so_far = told.of_contest(early, subject(), "interrupted").comparison
+    assert told_so_far is not None
+    assert [measure.name for measure in told_so_far.measures] == [
+        gate.CPU.name,
+        gate.THROUGHPUT.name,
+        gate.LATENCY.name,
+    ]
     nothing = told.of_contest(Contest(("a", "b"), Terms(), Pinning()), subject(), "interrupted")
     assert (nothing.conclusion, nothing.comparison) == ("incomplete", None)
 
@@ -218,6 +232,19 @@ def test_an_overhead_without_answers_says_why() -> None:
     assert whole.said == "nothing was measured"
 
 
+def test_an_overhead_of_calls_that_fail_is_none() -> None:
+    failing = Result(
+        arms=["direct", "gateway"],
+        cells=[
+            Cell(arm="gateway", operation="call", outcome="ok", count=90),
+            Cell(arm="gateway", operation="call", outcome="refused", count=10),
+        ],
+    )
+    whole = told.of_pairing(paired.Pairing(paired.Terms(), Pinning(), [failing]), subject(), [], None)
+    assert whole.conclusion == "incomplete"
+    assert whole.said.startswith("10 of 100 calls (gateway) were not answered well")
+
+
 def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     pairing = paired.Pairing(paired.Terms(), Pinning(), [Result(arms=["direct", "gateway"])])
     pairing.samples = [samples(seed, gateway_us=1500.0, seconds=30) for seed in range(3)]
@@ -226,6 +253,7 @@ def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.Monke
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50, 90, 95, 99]
     assert whole.conclusion == "ok"
+    assert whole.said.startswith("acme 2 adds 1.51 ms (1.50 to 1.53 ms")
     side["lag_p99_us"] = 50_000.0
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50]

@@ -24,7 +24,7 @@ REPORT = Path(__file__).parents[1] / "reports" / "data" / "load.json"
             ["gate", "{data}", "reference"],
             "load.json was measured on another machine (a CPU, 2 cores, Python 3.11.7, id abc",
         ),
-        (["gate", "reference", "reference", "--margin", "x"], "'x' is no number above 0"),
+        (["gate", "reference", "reference", "--margin", "x"], "'x' is no number above zero"),
         (["gate", "reference", "reference", "--starts", "0"], "'0' is no number from 1 to 100"),
         (["overhead", "nobody"], "unknown target 'nobody'"),
         (["overhead", "--profile", "single"], "did you mean single-call?"),
