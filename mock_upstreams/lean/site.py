@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from starlette.types import ASGIApp
 
@@ -160,7 +160,7 @@ class Site:
         return not isinstance(params, dict) or params.get("protocolVersion") not in self._legacy
 
 
-_scan = json.JSONDecoder().scan_once
+_scan: Any = cast("Any", json.JSONDecoder()).scan_once
 
 
 def decoded(body: bytes) -> Any:
