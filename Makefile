@@ -9,7 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test real real-quick transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean test real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -28,6 +28,9 @@ $(READY): requirements.lock pyproject.toml
 
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
+
+run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift
+	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS)
 
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .

@@ -52,8 +52,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("--sheet", type=Path, metavar="FILE", help="the world of this stored setup sheet")
     run.add_argument(
         "--world",
-        choices=("embedded", "containers", "existing"),
-        help="who serves the mocks: this process (default), containers, or whoever --sheet speaks of",
+        choices=("embedded", "lean", "containers", "existing"),
+        help="who serves the mocks: this process (lean: with the server of load), containers, or whoever --sheet names",
     )
     run.add_argument("--expectations", type=Path, metavar="FILE", help="known failures and skips, with reasons")
     run.add_argument(
