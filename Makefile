@@ -9,7 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test real real-quick transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean test real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,6 +29,9 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
+run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift
+	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS)
+
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +40,9 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
 	$(BIN)/python -m load.benchmarks $(PARTS)
+
+readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
+	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/readme
 
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist

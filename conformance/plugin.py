@@ -35,9 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sheet", type=Path, default=None, help="stand up the world of this stored setup sheet")
     group.addoption(
         "--world",
-        choices=("embedded", "containers", "existing"),
+        choices=("embedded", "lean", "containers", "existing"),
         default=None,
-        help="who serves the mocks: this process, containers that are started for the run, or whoever --sheet speaks of",
+        help="who serves the mocks: this process (lean: with the server of load), containers, or whoever --sheet speaks of",
     )
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
     group.addoption(
