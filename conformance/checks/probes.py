@@ -61,12 +61,18 @@ def refused(
         judge.saw()
         if not dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply):
             judge.violated(
-                f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} was not refused",
+                f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} {_treated(probe.attempt)}",
                 expected=" or ".join(f"status {form}" if isinstance(form, int) else f"a {form}" for form in forms),
                 actual=outcome_of(probe.attempt),
                 at=probe.attempt,
                 control=probe.control,
             )
+
+
+def _treated(attempt: Exchange) -> str:
+    """Whoever was refused, only not in the right way, was not let in."""
+    refused_somehow = attempt.status is not None and attempt.status >= 400 and "result" not in attempt.answer
+    return "was refused in another way" if refused_somehow else "was not refused"
 
 
 def reach_nothing(judge: Judge, transcript: Transcript, expect: str) -> None:
