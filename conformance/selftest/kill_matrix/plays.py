@@ -1,0 +1,75 @@
+"""What is played against a fault, and why that is enough.
+
+Most scenarios differ from their neighbours in nothing that a fault is about. So there are three steps:
+
+1. *Each choice*: of a scenario's sets of parameters, so many that each value of each parameter is played once, and each
+   requirement in each era once (Ammann and Offutt, each choice coverage). What is left out are combinations of values.
+2. *Reach*: a fault replaces one decision. The traced reference says which scenarios consult it; what does not consult it goes
+   as it goes without the fault, so it is not played. (A constant is not consulted; a fault of one is played everywhere.)
+3. *Cover*: of what is left, so many that each requirement is judged once. The requirements that are meant for the fault are
+   judged in each era, on every one of their scenarios, and on each value that any parameter has there.
+
+`FULL` leaves nothing out.
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from itertools import groupby
+
+from conformance import catalogue
+from conformance.catalogue import Play
+from fixtures.reference_gateway.faults import Fault
+from fixtures.standard import MODERN_REVISION
+
+Goal = Hashable
+Reach = Mapping[str, Collection[str]]  # the decisions that a play consults, by its name
+
+
+def everything() -> list[Play]:
+    """Every scenario with every set of parameters that somebody judges."""
+    return [play for play in catalogue.plays() if play.judges]
+
+
+def each_choice() -> list[Play]:
+    """Step 1."""
+    chosen = []
+    for _, group in groupby(everything(), key=lambda play: play.scenario):
+        plays = list(group)
+        chosen += _cover(plays, {play.name: _eras(play) | _values(play) for play in plays})
+    return chosen
+
+
+def against(fault: Fault, pool: Iterable[Play], reach: Reach) -> list[Play]:
+    """Steps 2 and 3: what to play against this fault, in the order of the pool."""
+    reached = [play for play in pool if fault.decision in reach[play.name] or not reaches(fault, reach)]
+    return _cover(reached, {play.name: {*play.judges} | _own(play, fault) for play in reached})
+
+
+def reaches(fault: Fault, reach: Reach) -> bool:
+    """Whether any play is known to consult the decision."""
+    return any(fault.decision in consulted for consulted in reach.values())
+
+
+def _eras(play: Play) -> set[tuple[str, str]]:
+    era = "modern" if MODERN_REVISION in play.params.values() else "legacy"
+    return {(requirement, era) for requirement in play.judges}
+
+
+def _own(play: Play, fault: Fault) -> set[Goal]:
+    meant = set(play.judges) & set(fault.caught_by)
+    eras = {(name, era) for name, era in _eras(play) if name in meant}
+    return eras | {(name, play.scenario) for name in meant} | ({*play.params.items()} if meant else set())
+
+
+def _values(play: Play) -> set[Goal]:
+    return {(play.scenario, name, value) for name, value in play.params.items()}
+
+
+def _cover(plays: list[Play], goals: Mapping[str, set[Goal]]) -> list[Play]:
+    """Few plays that reach every goal: again and again the one that reaches most of those that are left."""
+    left = set().union(*goals.values())
+    chosen = set()
+    while left:
+        best = max(plays, key=lambda play: len(goals[play.name] & left))
+        chosen.add(best.name)
+        left -= goals[best.name]
+    return [play for play in plays if play.name in chosen]
