@@ -18,12 +18,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def written(folder: Path) -> dict[str, Any]:
-    """Build report.json and junit.xml."""
-    from reports import build, junit  # noqa: PLC0415
+    """Build the report of a run and all its projections."""
+    from reports import build, html, junit  # noqa: PLC0415
 
     report = build.build(folder)
+    for projection in (html, junit):
+        projection.write(report, folder)
     build.write(report, folder)
-    junit.write(report, folder)
     return report
 
 

@@ -86,14 +86,12 @@ class Claims:
     features: frozenset[str]
     revisions: tuple[str, ...]
     deviations: frozenset[str]
+    world: frozenset[str]  # `principal.<name>` and `server.<name>` for what it is configured with
 
     def missing(self, needed: Iterable[str]) -> list[str]:
-        """Needed features (or `revision.<date>`) that are not claimed."""
-        return sorted(
-            name
-            for name in set(needed)
-            if name not in self.features and name.removeprefix("revision.") not in self.revisions
-        )
+        """Needed features (or `revision.<date>`, `principal.<name>`, `server.<name>`) that are not claimed."""
+        known = self.features | self.world | {f"revision.{one}" for one in self.revisions}
+        return sorted(set(needed) - known)
 
 
 def claims_of(descriptor: Descriptor, path: Path) -> Claims:
@@ -103,6 +101,8 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
         ("profiles", section.profiles, tuple(PROFILES)),
         ("features", section.features, tuple(name for name in FEATURES if name not in IMPLIED)),
         ("revisions", section.revisions, standard.REVISIONS),
+        ("principals", section.principals, tuple(standard.PRINCIPALS)),
+        ("servers", section.servers, standard.EVERYTHING),
     ):
         for name in given:
             if name in IMPLIED or name == OWN_OUTPUT:
@@ -117,7 +117,9 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
     if descriptor.launch:
         features.add(OWN_OUTPUT)
     features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
-    return Claims(frozenset(features), tuple(section.revisions), frozenset(section.deviations))
+    world = {f"principal.{name}" for name in section.principals or standard.PRINCIPALS}
+    world |= {f"server.{name}" for name in section.servers or standard.EVERYTHING}
+    return Claims(frozenset(features), tuple(section.revisions), frozenset(section.deviations), frozenset(world))
 
 
 def features_of(params: Mapping[str, Any]) -> set[str]:
@@ -125,8 +127,11 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
     needed: set[str] = set()
     for principal in _names(params, "principal", "principals", "other", "control"):
         if principal in standard.PRINCIPALS:
+            needed.add(f"principal.{principal}")
             needed.add(f"caller.{standard.PRINCIPALS[principal].kind}")
     for server in _names(params, "server", "servers"):
+        if server in standard.EVERYTHING:
+            needed.add(f"server.{server}")
         if server in standard.VIRTUAL_SERVERS:
             needed.add("virtual-servers")
         for member in standard.VIRTUAL_SERVERS.get(server, (server,)):

@@ -14,6 +14,7 @@ from conformance.features import Claims, can_go_direct, claims_of
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts, Transcript
 from conformance.verdict import RED, Judgement, Outcome
+from fixtures import machine
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
 from fixtures.errors import BenchError, HarnessError
@@ -223,9 +224,12 @@ def describe(run: Run) -> dict[str, Any]:
         "target": run.target_name,
         "gateway": descriptor.gateway.model_dump(),
         "descriptor": run.target.path.name,
+        "profiles": list(descriptor.claims.profiles),
         "features": sorted(run.claims.features),
         "revisions": list(run.claims.revisions),
         "deviations": sorted(run.claims.deviations),
         "registry": run.registry.digest,
         "started_in_seconds": timing,
+        "expectations": [entry.model_dump() for entry in run.expectations.entries],
+        "machine": machine.facts(),
     }

@@ -16,7 +16,7 @@ from conformance.plugin import STOPPED
 from fixtures.errors import BenchError
 
 LOG = "pytest.log"
-_ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.json", "junit.xml", LOG)
+_ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.*", "junit.xml", LOG)
 _BAD = {"fail", "untestable", "harness-error"}
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reports import findings, outcomes
+from reports import examples, findings, outcomes, schema
 from reports.evidence import Event, Evidence, json_lines
 
 REPORT_FORMAT = 1
@@ -24,7 +24,11 @@ def build(folder: Path) -> Report:
     """The report of a run, cut off or whole. Raises NoRunError when there is none in the folder."""
     header, judgements, footer = _read(folder)
     evidence = Evidence(folder)
+    for judgement in judgements:
+        judgement["lines"] = evidence.lines_of(judgement["scenario"], judgement.get("transcript"))
     requirements = [_requirement(entry, header, judgements, footer) for entry in header["requirements"]]
+    for requirement in requirements:
+        requirement["example"] = examples.of(requirement["id"], judgements, evidence)
     reason = _incomplete(header, judgements, footer)
     said = [judgement["outcome"] for judgement in judgements]
     stale = list((footer or {}).get("stale", []))
@@ -39,7 +43,9 @@ def build(folder: Path) -> Report:
         "target": target,
         "descriptor": header.get("descriptor", ""),
         "gateway": header.get("gateway", {}),
-        "claims": {key: header.get(key, []) for key in ("features", "revisions", "deviations")},
+        "claims": {key: header.get(key, []) for key in ("profiles", "features", "revisions", "deviations")},
+        "expectations": header.get("expectations", []),
+        "machine": header.get("machine", {}),
         "registry": {"digest": header.get("registry", ""), "size": len(requirements)},
         "selected": len(header.get("selected", [])),
         "totals": outcomes.totals(requirement["outcome"] for requirement in requirements),
@@ -57,9 +63,14 @@ def build(folder: Path) -> Report:
 
 
 def write(report: Report, folder: Path) -> Path:
-    """Put report.json into the run's folder; returns its path."""
+    """Put report.json into the run's folder; returns its path.
+
+    The report is held against its own schema. Raises ValueError when it does not keep it, which is a fault of ours; the file
+    is there all the same.
+    """
     path = folder / "report.json"
     path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", errors="replace")
+    schema.check(report)
     return path
 
 

@@ -112,6 +112,7 @@ class Transcript:
         self.seconds = 0.0
         self.complete = False
         self._plays: list[Play] = []
+        self._first: dict[str, Play] = {}
         for event in json_lines(path):
             if {"seq", "t", "leg", "kind"} <= event.keys():
                 self.events[event["seq"]] = event
@@ -136,6 +137,7 @@ class Transcript:
         kind = event["kind"]
         if kind == "scenario" and event.get("phase") == "begin":
             self._plays.append(Play(event["scenario"], event["seq"]))
+            self._first.setdefault(event["scenario"], self._plays[-1])
         elif kind == "scenario" and self._plays:
             self._plays[-1].end = event["seq"]
         elif kind == "world":
@@ -147,13 +149,18 @@ class Transcript:
         elif kind == "footer":
             self.complete = bool(event.get("complete"))
 
+    @property
+    def last(self) -> int:
+        """Number of the last line."""
+        return max(self.events, default=0)
+
     def play_at(self, line: int) -> Play | None:
         """The play of a scenario that a line was written in, or the last one before it."""
         return next((play for play in reversed(self._plays) if play.begin <= line), None)
 
     def first_play(self, scenario: str) -> Play | None:
         """The play that a scenario is judged by; further ones only say how steady a failure is."""
-        return next((play for play in self._plays if play.scenario == scenario), None)
+        return self._first.get(scenario)
 
     def during(self, play: Play | None) -> list[Exchange]:
         """The exchanges that began during a play, in order."""
@@ -178,6 +185,12 @@ class Evidence:
             return self._by_name[name]
         found = next((transcript for transcript in self.transcripts if transcript.first_play(scenario)), None)
         return found or (self.transcripts[0] if len(self.transcripts) == 1 else None)
+
+    def lines_of(self, scenario: str, name: str | None = None) -> list[int] | None:
+        """The first and the last line of the play that a scenario is judged by; None for what was never played."""
+        transcript = self.of(scenario, name)
+        play = transcript.first_play(scenario) if transcript else None
+        return [play.begin, min(play.end, transcript.last)] if transcript and play else None
 
     @property
     def names(self) -> dict[str, set[str]]:

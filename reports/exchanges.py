@@ -46,6 +46,20 @@ def last_of(transcript: Transcript, scenario: str) -> dict[str, Any] | None:
     return around(transcript, ours[-1].request["seq"], guilty=False) if ours else None
 
 
+def of_play(transcript: Transcript, scenario: str, most: int) -> dict[str, Any] | None:
+    """The first play of a scenario from its beginning, at most so many messages of it; None when there are none."""
+    play = transcript.first_play(scenario)
+    parts = [part for part in transcript.during(play) if _ours(part) != "harness"]
+    client = next((part for part in parts if part.leg == "client"), None)
+    if client is None:
+        return None
+    start = min(part.begins for part in parts)
+    found = [message for part in parts for message in _messages(part, None, start)]
+    described = _described(transcript, play, client, found)
+    kept = sorted(found, key=_order)[:most]
+    return described | {"messages": kept, "omitted": len(found) - len(kept)}
+
+
 def _client_of(transcript: Transcript, play: Play | None, event: Event, exchange: Exchange | None) -> Exchange | None:
     """The client's request behind an event: itself, the one with the same nonce, or the one that was under way."""
     if exchange and exchange.leg == "client":
@@ -168,7 +182,7 @@ def _mark(found: Iterable[Message], line: int, exchange: Exchange | None) -> Non
 def _described(
     transcript: Transcript, play: Play | None, exchange: Exchange | None, found: list[Message]
 ) -> dict[str, Any]:
-    found.sort(key=lambda message: (message["offset_ms"], message["line"]))
+    found.sort(key=_order)
     tags = exchange.tags if exchange else {}
     return {
         "transcript": transcript.name,
@@ -180,6 +194,10 @@ def _described(
         "messages": _bounded(found),
         "omitted": max(len(found) - MOST, 0),
     }
+
+
+def _order(message: Message) -> tuple[float, int]:
+    return message["offset_ms"], message["line"]
 
 
 def _bounded(found: list[Message]) -> list[Message]:

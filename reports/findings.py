@@ -1,5 +1,6 @@
 """Findings: what is wrong, each said once. Judgements of one requirement that failed for the same cause are one finding."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -63,7 +64,13 @@ def collect(
     found = [_finding(key, group, evidence, causes, commands) for key, group in groups.items()]
     found += [_silent(name) for name in sorted(unobserved - {requirement for requirement, _, _ in groups})]
     place = {requirement["id"]: number for number, requirement in enumerate(requirements)}
-    return sorted(found, key=lambda f: (FINDINGS.index(f["outcome"]), place.get(f["requirement"], -1)))
+    found.sort(key=lambda f: (FINDINGS.index(f["outcome"]), place.get(f["requirement"], -1)))
+    taken: set[str] = set()
+    for finding in found:  # one cause that is expected in some scenarios and not in others makes two findings
+        if finding["id"] in taken:
+            finding["id"] = name_of(finding["requirement"], f"{finding['cause']} {finding['outcome']}")
+        taken.add(finding["id"])
+    return found
 
 
 def _finding(
@@ -84,6 +91,7 @@ def _finding(
     elif transcript and outcome in ("untestable", "harness-error"):
         exchange = exchanges.last_of(transcript, scenario)
     return {
+        "id": name_of(requirement, cause),
         "requirement": requirement,
         "outcome": outcome,
         "cause": cause,
@@ -104,6 +112,11 @@ def _finding(
     }
 
 
+def name_of(requirement: str, cause: str) -> str:
+    """A finding's name, the same in every run that finds it: `CRED-001-3f2a9c`."""
+    return f"{requirement}-{hashlib.sha256(cause.encode()).hexdigest()[:6]}"
+
+
 def _beyond(judgement: Event) -> str:
     """The judgement's reason, where it says more than its violations do."""
     reason = str(judgement.get("reason") or "")
@@ -118,6 +131,7 @@ def _silent(requirement: str) -> dict[str, Any]:
         ("failed", "played", "expected", "actual", "line", "control_line", "reproduce", "exchange", "control")
     )
     return {
+        "id": name_of(requirement, sentence),
         "requirement": requirement,
         "outcome": "not-observed",
         "cause": sentence,

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reports.text import counted
+
 # Worst first: a requirement has the worst of its judgements.
 ORDER = (
     "harness-error",
@@ -57,3 +59,30 @@ def conclusion(
     if not complete:
         return "incomplete"
     return "findings" if "not-observed" in selected else "conformant"
+
+
+def counts(report: Mapping[str, Any]) -> dict[str, int]:
+    """Requirements by outcome, those that were not selected apart; only what there is."""
+    found = dict(report["totals"])
+    apart = sum(r["outcome"] == "not-observed" and not r["selected"] for r in report["requirements"])
+    found["not-observed"] -= apart
+    return {outcome: count for outcome, count in (found | {"not selected": apart}).items() if count}
+
+
+def verdict(report: Mapping[str, Any]) -> str:
+    """What a run comes to, in one line."""
+    said, found = report["conclusion"], report["totals"]
+    if said == "conformant":
+        everything = report["registry"]["size"] - found["excluded"]
+        part = "" if report["selected"] == everything else " (of the selected requirements)"
+        return f"conformant for what it claims{part}"
+    if said == "harness-error":
+        return "gatebench itself failed: see the harness errors; they are never held against the gateway"
+    if said == "nothing-judged":
+        return "nothing was judged: everything selected needs features that are not claimed, or never came up"
+    if said == "incomplete":
+        return "no finding so far, but the run did not come to its end"
+    red = [f"{found[outcome]} {outcome}" for outcome in found if outcome in RED and found[outcome]]
+    red += [counted(len(report["stale"]), "stale expectation")] if report["stale"] else []
+    silent = sum(r["selected"] and r["outcome"] == "not-observed" for r in report["requirements"])
+    return "not conformant: " + ", ".join([*red, *([f"{silent} not observed"] if silent else [])])

@@ -7,8 +7,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from reports import lanes
-from reports.outcomes import RED
+from reports import lanes, outcomes
 from reports.text import counted, shorten, visible
 
 IN_FULL = 5  # findings that are explained; the rest are listed
@@ -222,7 +221,7 @@ class _Printer:
         report = self._report
         self._console.print()
         counts = Text(f"  {counted(report['registry']['size'], 'requirement')}:")
-        for outcome, count in _counts(report).items():
+        for outcome, count in outcomes.counts(report).items():
             counts.append("  ").append(f"{count} {outcome}", _STYLES.get(outcome, ""))
         self._console.print(counts)
         self._say(f"{counted(report['judged']['done'], 'judgement')}, {_times(report['timings'])}", indent=2)
@@ -231,7 +230,7 @@ class _Printer:
         if report["incomplete_reason"]:
             self._say(f"NOT COMPLETE: {report['incomplete_reason']}", indent=2, style="bold red")
         green = report["conclusion"] == "conformant"
-        self._say(verdict(report), indent=2, style="bold green" if green else "bold red")
+        self._say(outcomes.verdict(report), indent=2, style="bold green" if green else "bold red")
 
     # -- printing
 
@@ -261,33 +260,6 @@ class _Printer:
 
     def _fit(self, text: str) -> str:
         return lanes.to_ascii(text) if self._ascii else text
-
-
-def _counts(report: Mapping[str, Any]) -> dict[str, int]:
-    """Requirements by outcome, those that were not selected apart."""
-    counts = dict(report["totals"])
-    apart = sum(r["outcome"] == "not-observed" and not r["selected"] for r in report["requirements"])
-    counts["not-observed"] -= apart
-    return {outcome: count for outcome, count in (counts | {"not selected": apart}).items() if count}
-
-
-def verdict(report: Mapping[str, Any]) -> str:
-    """What a run comes to, in one line."""
-    conclusion, counts = report["conclusion"], report["totals"]
-    if conclusion == "conformant":
-        everything = report["registry"]["size"] - counts["excluded"]
-        part = "" if report["selected"] == everything else " (of the selected requirements)"
-        return f"conformant for what it claims{part}"
-    if conclusion == "harness-error":
-        return "gatebench itself failed: see the harness errors; they are never held against the gateway"
-    if conclusion == "nothing-judged":
-        return "nothing was judged: everything selected needs features that are not claimed, or never came up"
-    if conclusion == "incomplete":
-        return "no finding so far, but the run did not come to its end"
-    red = [f"{counts[outcome]} {outcome}" for outcome in counts if outcome in RED and counts[outcome]]
-    red += [counted(len(report["stale"]), "stale expectation")] if report["stale"] else []
-    silent = sum(r["selected"] and r["outcome"] == "not-observed" for r in report["requirements"])
-    return "not conformant: " + ", ".join([*red, *([f"{silent} not observed"] if silent else [])])
 
 
 def _times(timings: Mapping[str, float | None]) -> str:

@@ -17,11 +17,12 @@ from fixtures.standard import REVISIONS
         ("dave", "mail", "alice"),
         ("intern-bot", "web-search", "support-bot"),
         ("dave", "workbench", "alice"),
+        ("dave", "desk", "alice"),
     ],
 )
 async def test_no_access(scenario: Scenario, principal: str, server: str, control: str, revision: str) -> None:
     """A valid token of somebody who may not, beside one of somebody who may."""
-    tool = scenario.bench.tool(server, "whoami", "web-search" if server == "workbench" else None)
+    tool = scenario.bench.tool(server, "whoami", "web-search")
     allowed = await scenario.consented(control, server, revision)
     accepted = await allowed.call(tool)
     denied = await scenario.client(principal, server, revision)

@@ -83,9 +83,10 @@ async def virtual_servers(scenario: Scenario) -> dict[str, Any]:
         _principal(scenario, "user", "external"),
         scenario.bench.target.descriptor.claims.revisions[-1],
     )
-    client = await scenario.consented(principal, "workbench", revision)
+    server = "workbench" if "upstream.oauth" in _claimed(scenario) else "desk"
+    client = await scenario.consented(principal, server, revision)
     answer = await client.list_tools()
-    return {"by": "list", "exchange": answer.exchange, "example": "workbench lists tools"}
+    return {"by": "list", "exchange": answer.exchange, "example": f"{server} lists tools"}
 
 
 async def sessions(scenario: Scenario) -> dict[str, Any]:

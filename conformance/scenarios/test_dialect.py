@@ -9,12 +9,12 @@ from fixtures.standard import REVISIONS
 
 @judged_by("DIA-001")
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "workbench")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "workbench"), ("alice", "desk")])
 async def test_unknown_tool(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """A tool that exists, one that does not, and one that nobody could have."""
     tool = scenario.bench.tool
     client = await scenario.consented(principal, server, revision)
-    control = await client.call(tool(server, "whoami", "calculator" if server == "workbench" else None))
+    control = await client.call(tool(server, "whoami", "calculator"))
     for attempt in (await client.call(tool(server, "no-such-tool")), await client.call("nowhere")):
         scenario.probe("unknown tool", attempt, control, attribute="no such tool", server=server, principal=principal)
 

@@ -18,6 +18,7 @@ from fixtures.scenario import Scenario
         ("alice", "mail"),
         ("carol", "crm"),
         ("alice", "workbench"),
+        ("alice", "desk"),
     ],
 )
 async def test_connect_list_call(scenario: Scenario, principal: str, server: str, mode: guide.Mode) -> None:

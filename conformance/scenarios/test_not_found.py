@@ -68,6 +68,7 @@ async def test_detour(scenario: Scenario, principal: str, server: str, address: 
         ("support-bot", "web-search", "web-search"),
         ("carol", "mail", "mail"),
         ("alice", "workbench", "calculator"),
+        ("alice", "desk", "calculator"),
     ],
 )
 async def test_unknown_tool(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
@@ -82,7 +83,7 @@ async def test_unknown_tool(scenario: Scenario, principal: str, server: str, mem
 
 @judged_by("TRB-017", needs=("upstream.none",))
 @pytest.mark.parametrize("revision", LATEST)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "workbench"), ("alice", "desk")])
 async def test_tool_of_a_stranger(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """A tool of a server that is no member, named as if it were one."""
     client = await scenario.consented(principal, server, revision)
@@ -100,6 +101,7 @@ async def test_tool_of_a_stranger(scenario: Scenario, principal: str, server: st
         ("alice", "calculator", "calculator"),
         ("support-bot", "web-search", "web-search"),
         ("alice", "workbench", "calculator"),
+        ("alice", "desk", "calculator"),
     ],
 )
 async def test_tools_change(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:

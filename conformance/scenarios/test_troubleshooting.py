@@ -119,7 +119,9 @@ async def fails(scenario: Scenario, principal: str, server: str, fault: Fault, r
 @judged_by(*FAILURES, OF_SOME, "TRB-012", "TRB-013")
 @pytest.mark.parametrize("revision", LATEST)
 @pytest.mark.parametrize("fault", ["refused", "reset-after-run", "401", "500", "web-page", "foreign-id"])
-@pytest.mark.parametrize(("principal", "server", "member"), [("alice", "workbench", "calculator")])
+@pytest.mark.parametrize(
+    ("principal", "server", "member"), [("alice", "workbench", "calculator"), ("alice", "desk", "calculator")]
+)
 async def test_member_fails(
     scenario: Scenario, *, principal: str, server: str, member: str, fault: str, revision: str
 ) -> None:
@@ -150,6 +152,7 @@ async def test_member_fails(
     [
         ("alice", "calculator", LEGACY_REVISIONS[-1]),
         ("alice", "workbench", MODERN_REVISION),
+        ("alice", "desk", MODERN_REVISION),
     ],
 )
 async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, revision: str) -> None:
@@ -185,6 +188,7 @@ async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, r
         ("alice", "calculator", "calculator"),
         ("support-bot", "web-search", "web-search"),
         ("alice", "workbench", "calculator"),
+        ("alice", "desk", "calculator"),
     ],
 )
 async def test_upstream_loses_its_sessions(

@@ -13,7 +13,8 @@ from fixtures.standard import REVISIONS
 @judged_by(*LEAKS, *ARRIVALS, "CRED-012")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
-    ("principal", "server"), [("alice", "workbench"), ("carol", "workbench"), ("bob", "inbox"), ("carol", "inbox")]
+    ("principal", "server"),
+    [("alice", "workbench"), ("carol", "workbench"), ("bob", "inbox"), ("carol", "inbox"), ("alice", "desk")],
 )
 async def test_each_member(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """List, then call two tools of each member."""
@@ -35,4 +36,18 @@ async def test_at_the_same_time(scenario: Scenario, principals: tuple[str, ...],
     clients = [await scenario.consented(principal, server, revision) for principal in principals]
     tools = [scenario.bench.tool(server, "mailbox", "mail"), scenario.bench.tool(server, "whoami", "web-search")]
     for number, tool in enumerate(tools * 2, 100):
+        await asyncio.gather(*(client.call(tool, rpc_id=number) for client in clients))
+
+
+@judged_by(*LEAKS, "CRED-012", "END-006", {"SES-003": legacy})
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("server", ["desk"])
+@pytest.mark.parametrize("principals", [("alice", "bob", "support-bot")], ids=together)
+async def test_shared_members_at_the_same_time(
+    scenario: Scenario, principals: tuple[str, ...], server: str, revision: str
+) -> None:
+    """The same where no member asks who is calling."""
+    clients = [await scenario.consented(principal, server, revision) for principal in principals]
+    for number, member in enumerate(scenario.bench.members(server), 100):
+        tool = scenario.bench.tool(server, "whoami", member)
         await asyncio.gather(*(client.call(tool, rpc_id=number) for client in clients))

@@ -25,7 +25,7 @@ from fixtures.clients.recording import ExchangeLog
 from fixtures.gateways.descriptor import Descriptor, Dialect, Gateway, Launch
 from fixtures.recorder import Recorder
 from fixtures.secrets import SecretClass, SecretRegistry
-from fixtures.sheet import Sheet, new_sheet
+from fixtures.sheet import Sheet, loopback, new_sheet
 
 REGISTRY = Registry()
 PORTS = {name: 4000 + number for number, name in enumerate(("idp", *standard.UPSTREAMS))}
@@ -42,7 +42,7 @@ class Story:
         self._secrets = SecretRegistry()
         self.recorder = Recorder(Path(os.devnull), self._secrets, run="story")
         self.recorder.subscribe(self._take)
-        self.sheet: Sheet = new_sheet("story", self._secrets, ports=PORTS, gateway_port=GATEWAY_PORT)
+        self.sheet: Sheet = new_sheet("story", self._secrets, loopback(PORTS, GATEWAY_PORT))
         self.secret("gateway-token", "jwt:carol", owner="carol", audience="crm")
         for user, server in itertools.product(("alice", "bob", "carol"), ("mail", "calendar")):
             for category, name in (("access-token", "access"), ("refresh-token", "refresh"), ("code", "code")):

@@ -42,6 +42,7 @@ def test_run_of_a_few_judgements(tmp_path: Path) -> None:
     assert {path.name for path in evidence.iterdir()} == {
         "junit.xml",
         "pytest.log",
+        "report.html",
         "report.json",
         "transcript.jsonl",
         "verdicts.jsonl",

@@ -43,7 +43,7 @@ def said(path: Path) -> str:
         (RUNNING + "[dialect]\ntool_nam = 'x'", "dialect.tool_nam is an unknown key; did you mean tool_name?"),
         (
             RUNNING + "[claims]\nlevel = 3",
-            "claims.level is an unknown key; there are deviations, features, profiles, revisions",
+            "claims.level is an unknown key; there are deviations, features, principals, profiles, revisions, servers",
         ),
         (LAUNCHED + "comand = ['x']", "launch.comand is an unknown key; did you mean command?"),
         ("[endpoints]\nbase_url = 'http://x'", "gateway is missing; add it"),

@@ -1,0 +1,142 @@
+"""What a gateway adds, from one schedule whose arrivals were assigned at random to arms: both share every disturbance.
+
+Overhead is the difference of quantiles of latency from the intended start. It is cross-checked by the upstream's own clock
+stamps: what remains of a request's time when the time from its arrival at the upstream to the answer's departure is taken off.
+Slots (half seconds) in which our own generator was late are left out: lateness before a request is sent depends on no arm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from load.model import Estimate, Overhead, QuantileOverhead
+from load.statistics import Floats, Ints, Spread, drawn_slots, spread_of, weighted_quantile
+
+SLOT = 0.5  # seconds
+LATE_US = 1000.0  # a slot in which a tenth of the requests started later than this is no measurement of a gateway
+SMALLEST = 30  # requests of an arm, below which nothing is said
+PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+TAIL = 20  # requests that must lie above a percentile before it is reported
+OK = 0  # number of the outcome `ok` in samples
+
+Samples = NDArray[Any]
+
+
+class TooFewError(Exception):
+    """There are not enough requests in calm slots to say anything; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class _Paired:
+    """The requests of both arms, with the slot of each; slots are numbered through over all starts."""
+
+    direct: Samples
+    gateway: Samples
+    direct_slots: Ints
+    gateway_slots: Ints
+    starts: Ints  # of each slot
+    left_out: int
+
+
+def overhead(
+    starts: Sequence[Samples], arms: Sequence[str], random: np.random.Generator, *, arm: str, direct: str = "direct"
+) -> Overhead:
+    """Overhead of one arm; `starts` holds the samples (load.result.SAMPLE) of each fresh start, `arms` the names in their order.
+
+    Raises TooFewError.
+    """
+    paired = _pair(starts, list(arms).index(direct), list(arms).index(arm))
+    fewest = min(len(paired.direct), len(paired.gateway))
+    if fewest < SMALLEST:
+        raise TooFewError(
+            f"only {fewest} of the answers of {arm} and {direct} came in half seconds in which the generator was on time; "
+            f"at least {SMALLEST} are needed: measure for longer, or on a quieter machine"
+        )
+    weights = drawn_slots(paired.starts, random)
+    quantiles = [
+        _quantile(paired, weights, percentile)
+        for percentile in PERCENTILES
+        if percentile == PERCENTILES[0] or fewest * (1 - percentile / 100) >= TAIL
+    ]
+    stamps, way_in, way_back = _by_stamps(paired, weights)
+    return Overhead(
+        quantiles=quantiles,
+        stamps_us=stamps,
+        way_in_us=way_in,
+        way_back_us=way_back,
+        starts=len(np.unique(paired.starts)),
+        slots=len(paired.starts),
+        slots_left_out=paired.left_out,
+        arm=arm,
+    )
+
+
+def _pair(starts: Sequence[Samples], direct: int, gateway: int) -> _Paired:
+    pieces: dict[int, list[Samples]] = {direct: [], gateway: []}
+    places: dict[int, list[Ints]] = {direct: [], gateway: []}
+    origin: list[int] = []
+    left_out = 0
+    for number, samples in enumerate(starts):
+        slots = (samples["intended"] / SLOT).astype(np.int64)
+        calm = [slot for slot in np.unique(slots) if np.quantile(samples["lag"][slots == slot], 0.9) <= LATE_US]
+        left_out += len(np.unique(slots)) - len(calm)
+        for arm in (direct, gateway):
+            mine = (samples["arm"] == arm) & (samples["outcome"] == OK) & np.isin(slots, calm)
+            pieces[arm].append(samples[mine])
+            places[arm].append(np.searchsorted(calm, slots[mine]) + len(origin))
+        origin += [number] * len(calm)
+    return _Paired(
+        direct=np.concatenate(pieces[direct]),
+        gateway=np.concatenate(pieces[gateway]),
+        direct_slots=np.concatenate(places[direct]),
+        gateway_slots=np.concatenate(places[gateway]),
+        starts=np.array(origin, np.int64),
+        left_out=left_out,
+    )
+
+
+def _quantile(paired: _Paired, weights: Floats, percentile: float) -> QuantileOverhead:
+    direct, gateway = paired.direct["response"].astype(float), paired.gateway["response"].astype(float)
+    spread = _difference(direct, gateway, paired, weights, percentile / 100)
+    return QuantileOverhead(
+        percentile=percentile,
+        direct_us=float(np.quantile(direct, percentile / 100)),
+        gateway_us=float(np.quantile(gateway, percentile / 100)),
+        overhead_us=_estimate(spread),
+    )
+
+
+def _difference(direct: Floats, gateway: Floats, paired: _Paired, weights: Floats, quantile: float) -> Spread:
+    value = float(np.quantile(gateway, quantile) - np.quantile(direct, quantile))
+    again = weighted_quantile(gateway, paired.gateway_slots, weights, quantile)
+    again -= weighted_quantile(direct, paired.direct_slots, weights, quantile)
+    starts = len(np.unique(paired.starts))
+    return spread_of(value, again, starts if starts > 1 else len(paired.starts))
+
+
+def _estimate(spread: Spread, confidence: float = 0.95) -> Estimate:
+    low, high = spread.bound((1 - confidence) / 2)
+    return Estimate(value=spread.value, low=low, high=high, confidence=confidence)
+
+
+def _by_stamps(paired: _Paired, weights: Floats) -> tuple[Estimate | None, float | None, float | None]:
+    """Overhead at p50 by the upstream's stamps, and how much of it lies before the upstream and how much behind it."""
+    arms = []
+    for samples, slots in ((paired.direct, paired.direct_slots), (paired.gateway, paired.gateway_slots)):
+        told = samples["upstream_recv"] > 0
+        arms.append((samples[told], slots[told]))
+    (direct, direct_slots), (gateway, gateway_slots) = arms
+    if min(len(direct), len(gateway)) < SMALLEST:
+        return None, None, None
+    stamped = _Paired(direct, gateway, direct_slots, gateway_slots, paired.starts, paired.left_out)
+    before = [(arm["upstream_recv"] - arm["sent"]) / 1e3 for arm in (direct, gateway)]
+    behind = [(arm["done"] - arm["upstream_send"]) / 1e3 for arm in (direct, gateway)]
+    around = [one + other for one, other in zip(before, behind, strict=True)]
+    return (
+        _estimate(_difference(around[0], around[1], stamped, weights, 0.5)),
+        float(np.median(before[1]) - np.median(before[0])),
+        float(np.median(behind[1]) - np.median(behind[0])),
+    )

@@ -1,0 +1,160 @@
+"""What a gateway's process tree uses: CPU to the nanosecond, memory, descriptors, threads; and whether it comes back down.
+
+CPU time comes from each process's own clock (clock_getcpuclockid(3)), which counts threads that have ended; psutil's ticks of
+10 ms, the fallback, would be worth ten requests each.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from load.model import ResourceSample
+
+PERIOD = 0.5  # seconds between two looks
+PATIENCE = 5.0  # seconds that a gateway gets to come back down
+
+# Where a gateway counts as not having come back down: what it used before, times and plus this much.
+MEMORY_TIMES, MEMORY_PLUS_MIB = 1.5, 32.0  # allocators keep some
+DESCRIPTORS_PLUS = 32  # pools of idle connections
+THREADS_PLUS = 16  # pools of workers
+IDLE_CPU = 0.10  # of one core
+
+
+@dataclass
+class ProcessTree:
+    """Processes that are there now and their descendants, whenever they were born. One root for each part of a gateway."""
+
+    roots: Sequence[int]
+    _last: dict[tuple[int, float], float] = field(default_factory=dict)  # CPU seconds by process; they outlive it
+    _first: float | None = None
+    _began: float = field(default_factory=time.monotonic)
+
+    def alive(self) -> bool:
+        """Is there anything left of it?"""
+        return bool(self._processes())
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all its processes since each began, those that have ended since an earlier look included."""
+        for process in self._processes():
+            try:
+                self._last[process.pid, process.create_time()] = _cpu_of(process)
+            except (psutil.Error, OSError):  # gone between two lines; its last look counts
+                continue
+        return sum(self._last.values())
+
+    def sample(self) -> ResourceSample:
+        """A look at everything."""
+        cpu = self.cpu_seconds()
+        self._first = cpu if self._first is None else self._first
+        rss, descriptors, threads, processes = 0, 0, 0, 0
+        counted = True
+        for process in self._processes():
+            try:
+                with process.oneshot():
+                    rss += process.memory_info().rss
+                    threads += process.num_threads()
+                    processes += 1
+                    descriptors += process.num_fds()
+            except psutil.AccessDenied:
+                counted = False  # of another user: the rest can be seen all the same
+            except (psutil.Error, AttributeError):
+                continue
+        return ResourceSample(
+            at=time.monotonic() - self._began,
+            cpu_seconds=cpu - self._first,
+            rss_mib=rss / 2**20,
+            descriptors=descriptors if counted else None,
+            threads=threads,
+            processes=processes,
+        )
+
+    def _processes(self) -> list[Any]:
+        found: dict[int, Any] = {}
+        for root in self.roots:
+            try:
+                parent = psutil.Process(root)
+                for process in (parent, *parent.children(recursive=True)):
+                    if process.status() != psutil.STATUS_ZOMBIE:
+                        found[process.pid] = process
+            except psutil.Error:
+                continue
+        return list(found.values())
+
+
+class Watch:
+    """Samples a process tree in the background, from entering to leaving; `samples` can be read at any time."""
+
+    def __init__(self, tree: ProcessTree, period: float = PERIOD) -> None:
+        self.samples: list[ResourceSample] = []
+        self._tree = tree
+        self._period = period
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="resources", daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self.samples.append(self._tree.sample())
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.samples.append(self._tree.sample())
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._period):
+            self.samples.append(self._tree.sample())
+
+
+def settle(tree: ProcessTree, before: ResourceSample, patience: float = PATIENCE) -> tuple[ResourceSample, list[str]]:
+    """Wait until the tree is back where it was, at most `patience` seconds; returns the last look and what is not back."""
+    ends = time.monotonic() + patience
+    last = tree.sample()
+    while True:
+        time.sleep(min(PERIOD, patience / 4))  # the span over which idle CPU is measured
+        now = tree.sample()
+        left = not_back(before, last, now)
+        if not left or time.monotonic() >= ends:
+            return now, left
+        last = now
+
+
+def not_back(before: ResourceSample, last: ResourceSample, now: ResourceSample) -> list[str]:
+    """One sentence for everything that is not back where it was; CPU is judged between the two last looks."""
+    if not now.processes:
+        return ["the gateway is gone"]
+    left = []
+    if now.rss_mib > before.rss_mib * MEMORY_TIMES + MEMORY_PLUS_MIB:
+        left.append(f"memory is {now.rss_mib:.0f} MiB after the load, and was {before.rss_mib:.0f} MiB before it")
+    if (
+        None not in (now.descriptors, before.descriptors)
+        and (now.descriptors or 0) > (before.descriptors or 0) + DESCRIPTORS_PLUS
+    ):
+        left.append(f"{now.descriptors} descriptors are open after the load, and {before.descriptors} were before it")
+    if now.threads > before.threads + THREADS_PLUS:
+        left.append(f"{now.threads} threads run after the load, and {before.threads} did before it")
+    idle = (now.cpu_seconds - last.cpu_seconds) / max(now.at - last.at, 1e-9)
+    if idle > IDLE_CPU:
+        left.append(f"it uses {idle:.0%} of a core with nothing to do")
+    return left
+
+
+def _cpu_of(process: Any) -> float:
+    clock = ctypes.c_int()
+    getter = getattr(_libc(), "clock_getcpuclockid", None)
+    if getter is not None and getter(ctypes.c_int(process.pid), ctypes.byref(clock)) == 0:
+        return time.clock_gettime(clock.value)
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _libc() -> Any:
+    return ctypes.CDLL(None)

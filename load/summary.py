@@ -1,0 +1,168 @@
+"""From what generators found (`load.result`) to the parts of `load.json`, and what they come to.
+
+Several results are several fresh starts of the same measurement: their histograms are added, their seconds follow each other.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from load import validity
+from load.histogram import Histogram
+from load.machine import Weather
+from load.model import Arm, Conclusion, Event, Generator, Latency, LoadReport, Moment, Operation, WrongAnswer
+from load.plan import SESSION_PARTS
+from load.result import Interval, Outcome, Result
+
+PERCENTILES = (0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 99.999)
+
+
+def latency(histogram: Histogram) -> Latency:
+    """A distribution; percentiles as far as there are requests above them, and the maximum."""
+    count = histogram.count
+    told = [percentile for percentile in PERCENTILES if count * (1 - percentile / 100) >= 1 or percentile <= 50]
+    points = [(percentile, histogram.quantile(percentile / 100)) for percentile in told] if count else []
+    return Latency(
+        count=count,
+        mean_us=histogram.mean if count else 0.0,
+        percentiles=[*points, (100.0, histogram.maximum)] if count else [],
+        histogram=histogram.encode() if count else "",
+    )
+
+
+def arms(results: Sequence[Result]) -> list[Arm]:
+    """Every arm with its operations by outcome, good answers first."""
+    seconds = sum(result.seconds for result in results) or math.inf
+    return [_arm(name, results, seconds) for name in _names(results)]
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    return list(dict.fromkeys(name for result in results for name in result.arms))
+
+
+def _arm(name: str, results: Sequence[Result], seconds: float) -> Arm:
+    cells: dict[tuple[str, Outcome], None] = {
+        (cell.operation, cell.outcome): None for result in results for cell in result.cells if cell.arm == name
+    }
+    operations = [_operation(name, operation, outcome, results) for operation, outcome in sorted(cells, key=_rank)]
+    whole = [operation for operation in operations if operation.operation not in SESSION_PARTS]
+    done = sum(operation.count for operation in whole if operation.outcome != "unfinished")
+    well = sum(operation.count for operation in whole if operation.outcome == "ok")
+    return Arm(name=name, done=done, failed=done - well, rate=well / seconds, operations=operations)
+
+
+def _rank(cell: tuple[str, Outcome]) -> tuple[bool, str, bool, str]:
+    operation, outcome = cell
+    return operation in SESSION_PARTS, operation, outcome != "ok", outcome
+
+
+def _operation(arm: str, operation: str, outcome: Outcome, results: Sequence[Result]) -> Operation:
+    match = {"arm": arm, "operation": operation, "outcome": outcome}
+    service = Histogram.sum(result.total("service", **match) for result in results)
+    return Operation(
+        operation=operation,
+        outcome=outcome,
+        count=sum(result.count(**match) for result in results),
+        response=latency(Histogram.sum(result.total("response", **match) for result in results)),
+        service=latency(service) if service.count else None,
+    )
+
+
+def moments(results: Sequence[Result]) -> list[Moment]:
+    """Every second of every arm; the seconds of later starts follow those of earlier ones."""
+    found, offset = [], 0.0
+    for result in results:
+        for interval in result.intervals:
+            found += [_moment(interval, arm, offset) for arm in result.arms]
+        offset += max((interval.start + 1 for interval in result.intervals), default=0.0)
+    return [moment for moment in found if moment.done or moment.failed]
+
+
+def _moment(interval: Interval, arm: str, offset: float) -> Moment:
+    cells = [cell for cell in interval.cells if cell.arm == arm and cell.operation not in SESSION_PARTS]
+    well = Histogram.sum(cell.histogram("response") for cell in cells if cell.outcome == "ok")
+    return Moment(
+        second=interval.start + offset,
+        arm=arm,
+        done=sum(cell.count for cell in cells if cell.outcome != "unfinished"),
+        failed=sum(cell.count for cell in cells if cell.outcome not in ("ok", "unfinished")),
+        p50_us=well.quantile(0.5) if well.count else None,
+        p99_us=well.quantile(0.99) if well.count else None,
+    )
+
+
+def generator(
+    results: Sequence[Result], *, before: Weather, after: Weather, cores: int, ceiling: float | None
+) -> Generator:
+    """The measuring side over all results; `before` and `after` are looks at the machine around them."""
+    lag = Histogram.sum(result.total("lag") for result in results)
+    processes = max((result.machine.processes for result in results), default=1)
+    wall = sum(result.machine.wall_seconds for result in results) or math.inf
+    _, steal, pressure = after.since(before, cores)
+    return Generator(
+        workers=processes,
+        offered=sum(result.counts.offered for result in results),
+        sent=sum(result.counts.sent for result in results),
+        done=sum(result.counts.done for result in results),
+        connections=sum(result.counts.connections for result in results),
+        cpu_share=sum(result.machine.cpu_seconds for result in results) / wall / processes,
+        lag_p50_us=lag.quantile(0.5) if lag.count else 0.0,
+        lag_p99_us=lag.quantile(0.99) if lag.count else 0.0,
+        late=sum(result.counts.late for result in results),
+        dropped=sum(result.counts.dropped for result in results),
+        in_flight_peak=max((result.machine.in_flight_peak for result in results), default=0),
+        ceiling=ceiling,
+        steal=steal,
+        pressure=pressure,
+    )
+
+
+def events(results: Iterable[Result]) -> list[Event]:
+    """What happened, in order."""
+    return [
+        Event(at=event.t, what=": ".join(filter(None, (event.arm, event.kind, event.detail))), count=event.count)
+        for result in results
+        for event in result.events
+    ]
+
+
+def wrong_answers(results: Iterable[Result]) -> list[WrongAnswer]:
+    """Answers that belonged to somebody else; redacted already."""
+    return [
+        WrongAnswer(
+            at=wrong.t,
+            arm=wrong.arm,
+            operation=wrong.operation,
+            said=f"{wrong.server}, called by {wrong.caller}: {wrong.detail}",
+            request=wrong.request,
+            answer=wrong.response,
+        )
+        for result in results
+        for wrong in result.wrong
+    ]
+
+
+def conclude(report: LoadReport) -> None:
+    """Put what a report comes to into `conclusion` and `said`; validity and budgets must have been judged."""
+    report.conclusion, report.said = _conclusion(report)
+
+
+def _conclusion(report: LoadReport) -> tuple[Conclusion, str]:
+    wrong = len(report.wrong_answers)
+    broken = [result for result in report.budgets if result.outcome in ("broken", "not measured")]
+    reasons = validity.void(report.validity)
+    if wrong:
+        return (
+            "wrong-answers",
+            f"{wrong} {'answer' if wrong == 1 else 'answers'} belonged to somebody else: the gateway mixes callers",
+        )
+    if not report.complete:
+        return "incomplete", report.incomplete_reason or "the run did not come to its end"
+    if broken:
+        names = ", ".join(dict.fromkeys(result.measure for result in broken))
+        return "budget-broken", f"{len(broken)} of {len(report.budgets)} budgets are broken: {names}"
+    if report.comparison:
+        return report.comparison.verdict, report.comparison.said
+    if reasons:
+        return "void", f"void: {'; '.join(reasons)}"
+    kept = sum(result.outcome == "kept" for result in report.budgets)
+    return "ok", f"{kept} budgets kept" if report.budgets else "measured; no budget was set"

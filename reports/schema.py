@@ -1,0 +1,26 @@
+"""The public schema of report.json, and holding a report against it."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PATH = Path(__file__).parent / "report.schema.json"
+
+
+@cache
+def _validator() -> Any:
+    import jsonschema  # type: ignore[import-untyped] # noqa: PLC0415 - takes long to load
+
+    return jsonschema.Draft202012Validator(json.loads(PATH.read_text(encoding="utf-8")))
+
+
+def check(report: Mapping[str, Any]) -> None:
+    """Raise ValueError, with one sentence that says where, unless the report keeps the schema."""
+    import jsonschema  # noqa: PLC0415
+
+    error = jsonschema.exceptions.best_match(_validator().iter_errors(report))
+    if error is not None:
+        said = error.message if len(error.message) < 300 else f"{error.message[:300]}…"
+        raise ValueError(f"the report does not keep its schema at {error.json_path}: {said}")

@@ -1,0 +1,34 @@
+"""load.json and the schema that describes it."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+from load_examples import report
+
+from load import model
+from load.machine import Weather, describe, same
+
+
+def test_the_committed_schema_is_the_models() -> None:
+    assert model.SCHEMA.read_text(encoding="utf-8") == model.schema(), "run `python -m load.model`"
+
+
+def test_a_report_is_what_its_schema_says(tmp_path: Path) -> None:
+    path = model.write(report(), tmp_path)
+    written = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(json.loads(model.schema())).validate(written)
+    assert model.LoadReport.model_validate(written) == report()
+
+
+def test_this_machine_is_the_same_as_itself_and_not_as_one_with_more_cores() -> None:
+    here = describe()
+    assert same(here, describe())
+    assert not same(here, here.model_copy(update={"id": "another"}))
+    assert not same(here, here.model_copy(update={"python": "2.7.18"}))
+
+
+def test_shares_of_the_weather_are_of_all_cores() -> None:
+    before, after = Weather(0.0, 0.0, 0.0, 0.0), Weather(10.0, 5.0, 1.0, 2.0)
+    assert after.since(before, cores=2) == (0.25, 0.05, 0.2)
+    assert Weather.now().busy > 0

@@ -1,0 +1,89 @@
+"""Paired overhead, from samples whose truth is known."""
+
+import numpy as np
+import pytest
+from load_examples import samples
+
+from load import statistics
+from load.overhead import TooFewError, overhead
+
+ARMS = ["direct", "gateway"]
+
+
+def random() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def test_finds_what_a_gateway_adds_and_where() -> None:
+    starts = [samples(seed, gateway_us=1500.0) for seed in range(4)]
+    found = overhead(starts, ARMS, random(), arm="gateway")
+    median = found.quantiles[0]
+    assert median.percentile == 50
+    assert median.overhead_us.value == pytest.approx(1500, rel=0.03)
+    assert median.overhead_us.low is not None
+    assert median.overhead_us.high is not None
+    assert median.overhead_us.low < 1500 < median.overhead_us.high
+    assert found.stamps_us is not None
+    assert found.stamps_us.value == pytest.approx(1500, rel=0.03)
+    assert found.way_in_us == pytest.approx(900, rel=0.1)
+    assert found.way_back_us == pytest.approx(600, rel=0.1)
+    assert (found.starts, found.slots_left_out) == (4, 0)
+
+
+def test_starts_that_differ_widen_the_interval() -> None:
+    def width(spread: float) -> float:
+        starts = [samples(seed, gateway_us=1500.0 + shift * spread) for seed, shift in enumerate((-1, 0, 1, 0.5))]
+        estimate = overhead(starts, ARMS, random(), arm="gateway").quantiles[0].overhead_us
+        assert estimate.low is not None
+        assert estimate.high is not None
+        return estimate.high - estimate.low
+
+    assert width(300) > 2 * width(0)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 150)
+    held = 0
+    for trial in range(30):
+        noise = np.random.default_rng(trial).normal(0, 40, 4)
+        starts = [samples(10 * trial + n, gateway_us=1500 + noise[n], seconds=4) for n in range(4)]
+        estimate = overhead(starts, ARMS, random(), arm="gateway").quantiles[0].overhead_us
+        held += (estimate.low or 0) <= 1500 <= (estimate.high or 0)
+    assert held >= 26, "of 30, at 95%"
+
+
+def test_half_seconds_in_which_we_were_late_are_left_out() -> None:
+    disturbed = samples(1, gateway_us=1000.0)
+    late = (disturbed["intended"] >= 2) & (disturbed["intended"] < 4)
+    disturbed["lag"][late] += 5000
+    disturbed["response"][late & (disturbed["arm"] == 1)] += 50_000
+    found = overhead([disturbed], ARMS, random(), arm="gateway")
+    assert found.slots_left_out == 4
+    assert found.quantiles[0].overhead_us.value == pytest.approx(1000, rel=0.1)
+
+
+def test_wrong_answers_are_no_measurements() -> None:
+    some = samples(1, gateway_us=1000.0)
+    failed = some["arm"] == 1
+    failed[::2] = False
+    some["outcome"][failed] = 3
+    some["response"][failed] = 1
+    assert overhead([some], ARMS, random(), arm="gateway").quantiles[0].overhead_us.value == pytest.approx(
+        1000, rel=0.1
+    )
+
+
+def test_percentiles_that_rest_on_a_handful_are_not_given() -> None:
+    found = overhead([samples(1, gateway_us=1000.0, seconds=3)], ARMS, random(), arm="gateway")
+    assert [quantile.percentile for quantile in found.quantiles] == [50, 90]
+
+
+def test_too_few_answers_are_said_so() -> None:
+    with pytest.raises(TooFewError, match="only 0 of the answers of gateway and direct"):
+        overhead([samples(1, gateway_us=1000.0)[:0]], ARMS, random(), arm="gateway")
+
+
+def test_answers_without_stamps_have_no_cross_check() -> None:
+    unstamped = samples(1, gateway_us=1000.0)
+    unstamped["upstream_recv"] = 0
+    assert overhead([unstamped], ARMS, random(), arm="gateway").stamps_us is None

@@ -1,0 +1,153 @@
+"""report.html: its words, and the page as a browser shows it."""
+
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import chromium
+import pytest
+
+from reports import build, html
+
+REPORT = build.build(Path(__file__).parent / "data" / "run")
+LEAK = next(f for f in REPORT["findings"] if f["requirement"] == "CRED-001")
+
+
+def test_everything_is_in_one_file_that_asks_for_nothing() -> None:
+    text = html.render(REPORT)
+    assert "default-src 'none'" in text
+    assert not re.findall(r"""(?:src|href|action)=["'](?!#|data:)[^"']*""", text)
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_conclusion_and_claims_come_before_findings() -> None:
+    text = html.render(REPORT)
+    places = [
+        text.index(part) for part in ("Not conformant: 1 fail", 'id="claims"', 'id="findings"', 'id="requirements"')
+    ]
+    assert places == sorted(places)
+
+
+def test_finding_explains_itself() -> None:
+    text = html.render(REPORT)
+    card = text[text.index(f'id="{LEAK["id"]}"') :]
+    card = card[: card.index("</details>\n\n")] if "</details>\n\n" in card else card
+    for part in ("GUIDE, G20", "guilty", "Positive control", "expected", "actual"):
+        assert part in card
+    assert '<b class="key">«pat:alice»</b>' in card
+
+
+def test_what_came_off_a_wire_is_only_text() -> None:
+    report = copy.deepcopy(REPORT)
+    report["findings"][0]["what"] = "<script>alert(1)</script>"
+    report["findings"][0]["exchange"]["messages"][0]["body"] = '"><img src=x onerror=alert(1)>'
+    report["gateway"]["name"] = "</title><script>alert(2)</script>"
+    text = html.render(report)
+    assert text.count("<script>") == 1
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize("conclusion", ["conformant", "nothing-judged", "incomplete", "harness-error"])
+def test_other_conclusions(conclusion: str) -> None:
+    report = {**REPORT, "conclusion": conclusion, "incomplete_reason": "the run was cut off", "machine": {}}
+    text = html.render(report)
+    assert ('class="verdict good"' in text) == (conclusion == "conformant")
+    assert "the run was cut off" in text
+
+
+def test_a_report_without_anything() -> None:
+    empty = {**REPORT, "findings": [], "judgements": [], "requirements": []}
+    assert "None." in html.render(empty)
+
+
+# -- in a browser
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if not chromium.found():
+        pytest.skip("NOT RUN: there is no Chromium on this machine; install the package `chromium`")
+    path = html.write(REPORT, tmp_path_factory.mktemp("page"))
+    with chromium.Page() as opened:
+        opened.address = path.as_uri()  # type: ignore[attr-defined]
+        yield opened
+
+
+@pytest.fixture
+def fresh(page: Any) -> Any:
+    page.open("about:blank")
+    page.open(page.address)
+    return page
+
+
+def shown(page: Any, kind: str) -> list[str]:
+    found: list[str] = page.run(f"[...document.querySelectorAll('details.{kind}:not([hidden])')].map(card => card.id)")
+    return found
+
+
+def test_opens_without_a_complaint_or_a_request(fresh: Any) -> None:
+    assert len(shown(fresh, "finding")) == len(REPORT["findings"])
+    assert len(shown(fresh, "req")) == len(REPORT["requirements"])
+    assert {url for url in fresh.requests if url != "about:blank"} == {fresh.address}
+    assert fresh.complaints == []
+
+
+def test_filter_by_outcome_group_level_and_text(fresh: Any) -> None:
+    fresh.run("document.querySelector('.chip[value=fail]').click()")
+    assert shown(fresh, "finding") == [LEAK["id"]]
+    assert "1 of 5 findings" in fresh.run("document.getElementById('shown').textContent")
+    fresh.run("document.querySelector('.chip[value=fail]').click()")
+    fresh.run(
+        "const choice = document.querySelector('[name=group]'); choice.value = 'consent';"
+        "choice.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    assert {name[:4] for name in shown(fresh, "finding")} == {"CONS"}
+    fresh.press("x")
+    fresh.press("/")
+    for letter in "pat:alice":
+        fresh.press(letter)
+    assert LEAK["id"] in shown(fresh, "finding")
+    assert len(shown(fresh, "finding")) < len(REPORT["findings"])
+    assert fresh.run("location.hash") == "#?text=pat%3Aalice"
+
+
+def test_keyboard_opens_and_folds(fresh: Any) -> None:
+    is_open = f"document.getElementById('{LEAK['id']}').open"
+    fresh.press("j")
+    fresh.press("o")
+    assert fresh.run(is_open)
+    fresh.press("c")
+    assert not fresh.run(is_open)
+    fresh.press("e")
+    assert fresh.run("[...document.querySelectorAll('details.finding')].every(card => card.open)")
+    assert fresh.run("[...document.querySelectorAll('.seq .more details')].every(body => !body.open)")
+    assert "message at fault" in fresh.run(
+        "getComputedStyle(document.querySelector('.guilty .say'), '::before').content"
+    )
+    assert fresh.complaints == []
+
+
+def test_deep_link_opens_its_finding(page: Any) -> None:
+    page.open("about:blank")
+    page.open(f"{page.address}#{LEAK['id']}")
+    assert page.run(f"document.getElementById('{LEAK['id']}').open")
+    page.open("about:blank")
+    page.open(f"{page.address}#?outcome=fail")
+    assert shown(page, "finding") == [LEAK["id"]]
+
+
+def test_print_opens_the_findings(fresh: Any) -> None:
+    fresh.run("dispatchEvent(new Event('beforeprint'))")
+    assert fresh.run("[...document.querySelectorAll('details.finding')].every(card => card.open)")
+    fresh.run("dispatchEvent(new Event('afterprint'))")
+    assert not fresh.run(f"document.getElementById('{LEAK['id']}').open")
+
+
+def test_nothing_is_wider_than_a_telephone(fresh: Any, tmp_path: Path) -> None:
+    fresh.press("e")
+    picture = fresh.look(tmp_path / "narrow.png", width=390, height=800)
+    assert picture.stat().st_size > 1000
+    assert fresh.run("document.documentElement.scrollWidth <= innerWidth")
