@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test lint types lock clean help
+.PHONY: run test trial kill-matrix lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,12 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto -q
+
+trial: $(READY)   ## the whole harness on trial: every fault of the kill matrix, played again
+	$(BIN)/pytest -n auto -q conformance/selftest/trial_*.py
+
+kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 plays every scenario, and only compares
+	$(BIN)/python -m conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .

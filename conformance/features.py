@@ -64,7 +64,7 @@ PROFILES = {
     "core": Profile(
         ("caller.user", "upstream.none", "access-rules"),
         ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
-        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint"),
+        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint", "fidelity"),
     ),
     "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": Profile(

@@ -41,6 +41,9 @@ logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
 STANDARD_TOOLS = ("whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox")
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 INVALID_PARAMS = -32602
+HINTS = mcp_types.ToolAnnotations(
+    read_only_hint=False, open_world_hint=False
+)  # to a client, false is not the same as nothing said
 MAX_STEPS = 10_000
 MAX_BYTES = 64 << 20
 
@@ -65,6 +68,12 @@ class ToolServer(FastMCP[Any]):
     def session_ended(self, session: str) -> None:
         """Nothing can be sent to this session any more."""
         self._open.pop(session, None)
+
+    def list_in_pages(self, size: Any) -> None:
+        """Lists show so many tools at once (None: all). Raises ControlError for what is no number of tools."""
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise ControlError("page_size must be a whole number of tools, or null")
+        self._list_page_size = size
 
     async def tools_changed(self) -> None:
         """Tell everybody who wants to know: the GET stream of each session, and each subscriptions/listen."""
@@ -111,10 +120,15 @@ class ToolApplication:
         self.server.session_ended(session)
 
     async def change(self, request: ControlRequest) -> Any:
-        """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed."""
+        """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed.
+
+        `page_size` (null: all) is how many tools a list shows at once.
+        """
         change = request.mapping()
-        if unknown := sorted(set(change) - {"add", "remove"}):
-            raise ControlError(f'unknown key {unknown[0]!r}; there are "add" and "remove"')
+        if unknown := sorted(set(change) - {"add", "remove", "page_size"}):
+            raise ControlError(f'unknown key {unknown[0]!r}; there are "add", "remove" and "page_size"')
+        if "page_size" in change:
+            self.server.list_in_pages(change["page_size"])
         added, removed = _names(change, "add"), _names(change, "remove")
         left = {tool.name for tool in await self.server.list_tools()}
         for name in removed:
@@ -134,7 +148,7 @@ class ToolApplication:
 
     def _tool(self, name: str) -> Tool:
         if name in STANDARD_TOOLS:
-            return Tool.from_function(getattr(self, name), output_schema=None)
+            return Tool.from_function(getattr(self, name), output_schema=None, annotations=HINTS)
 
         async def extra(value: Any = None, nonce: Nonce = None) -> ToolResult:  # noqa: ARG001 - read from the wire
             return self._answer(name, {"arguments": called_with(_scope())})

@@ -1,0 +1,59 @@
+"""The kill matrix as it is committed: whole, explained, and of faults that exist. (`trial_kill_matrix.py` plays it again.)"""
+
+import pytest
+
+from conformance.catalogue import Play
+from conformance.selftest.kill_matrix import matrix, page, plays
+from conformance.selftest.story import REGISTRY
+from fixtures.reference_gateway import decisions
+from fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, named
+
+FAULTS = list(all_faults().values())
+POOL = plays.each_choice()
+
+
+def test_there_are_no_survivors_and_nothing_is_unexplained() -> None:
+    assert list(matrix.problems(matrix.load(), REGISTRY)) == []
+
+
+def test_the_page_says_the_same() -> None:
+    assert page.PATH.read_text(encoding="utf-8") == page.text(matrix.load(), REGISTRY), "run `make kill-matrix`"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_says_what_it_is(fault: Fault) -> None:
+    assert decisions.owner_of(fault.decision)
+    assert fault.text.endswith(".")
+    assert fault.stands_for
+    assert fault.caught_by
+    assert all(REGISTRY[name].check for name in fault.caught_by)
+
+
+def test_an_unknown_fault_is_told_with_its_nearest() -> None:
+    with pytest.raises(UnknownFaultError, match="did you mean url-lost"):
+        named("url-lose")
+
+
+# -- what is played
+
+
+def test_each_choice_leaves_out_no_requirement_and_no_value() -> None:
+    def choices(chosen: list[Play]) -> set[object]:
+        values = {(play.scenario, name, value) for play in chosen for name, value in play.params.items()}
+        return values | {(play.scenario, name) for play in chosen for name in play.judges}
+
+    assert choices(POOL) == choices(plays.everything())
+
+
+def test_what_does_not_consult_the_decision_is_not_played() -> None:
+    fault, consulting = FAULTS[0], POOL[0]
+    reach = {play.name: [fault.decision] if play is consulting else [] for play in POOL}
+    assert plays.against(fault, POOL, reach) == [consulting]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_scenario_of_the_requirements_meant_for_a_fault_is_played(fault: Fault) -> None:
+    chosen = plays.against(fault, POOL, {play.name: [] for play in POOL})  # as for a constant: nothing consults it
+    for name in fault.caught_by:
+        assert {p.scenario for p in chosen if name in p.judges} == {p.scenario for p in POOL if name in p.judges}
+    assert {name for play in chosen for name in play.judges} == {name for play in POOL for name in play.judges}
