@@ -76,11 +76,10 @@ async def test_cancelled_call(scenario: Scenario, principal: str, server: str, m
     arguments = {"steps": 15, "interval_ms": 100}
     tool = scenario.bench.tool(server, "slow", member)
     calling = asyncio.create_task(client.call(tool, arguments, rpc_id=rpc_id, nonce=nonce))
-    while not calling.done() and not scenario.bench.seen_upstream(nonce, member):
+    while not calling.done() and not scenario.bench.seen_upstream(nonce, member, "tools/call"):
         arriving: asyncio.Future[Any] = scenario.bench.next_request(member)
-        if not scenario.bench.seen_upstream(nonce, member):
+        if not scenario.bench.seen_upstream(nonce, member, "tools/call"):
             await asyncio.wait({arriving, calling}, return_when=asyncio.FIRST_COMPLETED)
-    scenario.require(not calling.done(), "the call had ended before it could be cancelled")
     if client.modern:
         calling.cancel()
     else:
