@@ -11,11 +11,21 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from commands import faults, install, report, requirements, run, world
+from commands import faults, images, install, judge, load, report, requirements, run, world
 from commands.status import BAD_INPUT, CONFORMANT, INTERRUPTED, OUR_FAULT, complain
 from fixtures.errors import BenchError
 
-COMMANDS = (run, requirements, faults, world, install, report)  # in the order of `gatebench --help`
+COMMANDS = (
+    run,
+    judge,
+    requirements,
+    faults,
+    world,
+    images,
+    install,
+    report,
+    load,
+)  # in the order of `gatebench --help`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

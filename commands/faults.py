@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Put the command line's part of this module among the commands."""
-    parser = commands.add_parser("faults", help="the faults that the bench is tried with; each is a target, faulty:NAME")
+    parser = commands.add_parser(
+        "faults", help="the faults that the bench is tried with; each is a target, faulty:NAME"
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="everything about one of them")
     parser.add_argument("--group", help="only one group")
     parser.add_argument("--json", action="store_true", help="everything about them, as JSON")

@@ -61,7 +61,7 @@ def _explain(options: argparse.Namespace) -> int:
     from conformance.features import FEATURES  # noqa: PLC0415
     from conformance.registry import Registry  # noqa: PLC0415
 
-    requirement = _requirement(Registry(), options.requirement)
+    requirement = requirement_named(Registry(), options.requirement)
     feature = requirement.feature
     print(
         f"{requirement.id}  {requirement.level}  ({requirement.group}, {requirement.verdict})\n\n  {requirement.text}\n"
@@ -83,7 +83,8 @@ def _explain(options: argparse.Namespace) -> int:
     return status.CONFORMANT
 
 
-def _requirement(registry: "Registry", name: str) -> "Requirement":
+def requirement_named(registry: "Registry", name: str) -> "Requirement":
+    """The requirement with this id, in any case; raises BenchError with the nearest one."""
     import difflib  # noqa: PLC0415
 
     if name.upper() in registry:

@@ -20,7 +20,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("-m", dest="mark", metavar="MARK", help="only these groups, e.g. credentials")
     run.add_argument("-x", dest="first", action="store_true", help="stop at the first finding")
     run.add_argument("-n", dest="workers", type=_workers, metavar="N", help="on N worlds side by side")
-    run.add_argument("--sheet", type=Path, metavar="FILE", help="stand up the world of this stored setup sheet")
+    run.add_argument("--sheet", type=Path, metavar="FILE", help="the world of this stored setup sheet")
+    run.add_argument(
+        "--world",
+        choices=("embedded", "containers", "existing"),
+        help="who serves the mocks: this process (default), containers, or whoever --sheet speaks of",
+    )
     run.add_argument("--expectations", type=Path, metavar="FILE", help="known failures and skips, with reasons")
     run.add_argument("--direct", action="store_true", help="ask the upstream alone first")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the evidence (default: a new one)")
@@ -45,6 +50,7 @@ def _run(options: argparse.Namespace) -> int:
         target=options.target,
         folder=options.out or session.new_folder(options.target),
         sheet=options.sheet,
+        world=options.world,
         expectations=options.expectations,
         direct=options.direct,
         keyword=options.keyword,

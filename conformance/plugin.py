@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--target", default="reference", help="gateway under test: a shipped name or the path of a descriptor"
     )
     group.addoption("--sheet", type=Path, default=None, help="stand up the world of this stored setup sheet")
+    group.addoption(
+        "--world",
+        choices=("embedded", "containers", "existing"),
+        default=None,
+        help="who serves the mocks: this process, containers that are started for the run, or whoever --sheet speaks of",
+    )
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
     group.addoption(
         "--plays-of-failures", type=int, default=3, help="how often a failing scenario is played in all, to classify it"
@@ -127,6 +133,7 @@ class Conformance:
                     plays_of_failures=max(1, self.config.getoption("--plays-of-failures")),
                     direct_first=self.config.getoption("--direct"),
                     smoke_first=not self.config.getoption("--no-smoke"),
+                    world=self.config.getoption("--world"),
                 )
             except BenchError as error:
                 self._stop(error)
@@ -227,14 +234,12 @@ class Conformance:
 
     def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> "Judgement":
         from conformance.features import features_of  # noqa: PLC0415
-        from conformance.verdict import Judgement, Outcome  # noqa: PLC0415
 
         requirement = self.run.registry[scenario.requirement]
-        needed = features_of(scenario.params) | set(scenario.needs) | ({requirement.feature} - {None})
-        missing = self.run.claims.missing(name for name in needed if name)
-        if missing:
-            reason = f"{', '.join(missing)} not claimed"
-            return Judgement(requirement.id, scenario.name, Outcome.NOT_APPLICABLE, reason=reason)
+        needed = features_of(scenario.params) | set(scenario.needs)
+        not_applicable = self.run.not_claimed(requirement, scenario.name, needed)
+        if not_applicable:
+            return not_applicable
 
         async def traffic(context: Any) -> None:
             await item.obj(scenario=context, **scenario.params)
@@ -274,7 +279,7 @@ class Conformance:
         """Sweep the whole transcript, stop the bench, conclude."""
         if self._run is None:
             return
-        swept = self._run.sweep(self._selected) if self._run.events else []
+        swept = self._run.sweep(self._selected)
         timing = self._timing + [event for event in self._run.events if event["kind"] == "timing"]
         self._run.close(whole=session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
         if self.worker:

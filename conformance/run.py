@@ -1,41 +1,37 @@
-"""One run: the bench, brought up for the first scenario that needs it, each scenario's traffic, and its judgement."""
+"""One run: the bench, brought up for the first scenario that needs it, each scenario's traffic, and its judgement.
+
+Whatever a judgement depends on is written into the transcript as well, so that it can be judged again from that alone.
+"""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conformance import judging, smoke
+from conformance.assessment import Assessment, Played, Terms, played, until_sweep
 from conformance.expectations import Expectations
-from conformance.features import Claims, can_go_direct, claims_of
+from conformance.features import Claims, claims_of
 from conformance.registry import Registry, Requirement
-from conformance.transcript import Event, Facts, Transcript
-from conformance.verdict import RED, Judgement, Outcome
-from fixtures import machine
+from conformance.transcript import Event, Facts
+from conformance.verdict import Judgement, Outcome
+from fixtures import machine, worlds
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
+from fixtures.clients.limits import NoAnswerError
 from fixtures.errors import BenchError, HarnessError
 from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
+from fixtures.recorder import Recorder
 from fixtures.scenario import PrerequisiteError, Scenario
+from fixtures.secrets import SecretRegistry
+from fixtures.worlds import WorldKind
 
 Traffic = Callable[[Scenario], Awaitable[None]]
 SCENARIO_SECONDS = 60.0
-SLOW_SECONDS = 10.0  # a failing scenario that took longer is not played again
-SWEEP = "end-of-run sweep"
-
-
-@dataclass
-class Played:
-    """What a scenario left behind: its transcript, or why there is nothing to judge."""
-
-    transcript: Transcript
-    outcome: Outcome | None = None
-    reason: str = ""
-    seconds: float = 0.0
 
 
 @dataclass
@@ -51,6 +47,7 @@ class Run:
     plays_of_failures: int = 3
     direct_first: bool = False
     smoke_first: bool = True
+    world: WorldKind | None = None  # None: what the sheet or the descriptor calls for
     target: targets.Target = field(init=False)
     claims: Claims = field(init=False)
 
@@ -65,9 +62,10 @@ class Run:
         self._stack = ExitStack()
         self._bench: Bench | None = None
         self._broken: BenchError | HarnessError | None = None
-        self._plays: dict[str, list[Played]] = {}
-        self._past_the_gateway: list[Transcript] = []
-        self._told: dict[str, set[int | None]] = {}
+        terms = Terms(self.claims, self.expectations, self.plays_of_failures, self.direct_first)
+        self.assessment = Assessment(self.registry, terms)
+        self._plays: dict[tuple[str, bool], list[Played]] = {}
+        self._unwritten: list[dict[str, Any]] = []
         self.events: list[Event] = []
         self.facts = Facts()
 
@@ -96,7 +94,12 @@ class Run:
         stored = sheets.load(self.sheet_path) if self.sheet_path else None
         features = sorted(self.claims.features)
         path = self.folder / self.transcript_name
-        bench = self._stack.enter_context(standing(self.target, path, stored, features=features, listener=self._take))
+        descriptor = self.target.descriptor
+        far_end = worlds.far_end(worlds.kind_for(self.world, descriptor, stored), descriptor)
+        bench = self._stack.enter_context(
+            standing(self.target, path, stored, far_end=far_end, features=features, listener=self._take)
+        )
+        bench.recorder.note("terms", **self.assessment.terms.to_json())
         if self.smoke_first:
             asyncio.run(smoke.test(bench, self.claims))
         return bench
@@ -107,62 +110,53 @@ class Run:
 
     def close(self, *, whole: bool = True) -> None:
         """Stop whatever is up. Unless the run was whole, the transcript says that it was cut off."""
+        if self._unwritten and not self._bench and not self._broken:
+            self._write_without_bench()
         cut = None if whole and not self._broken else RuntimeError("the run was cut off")
         self._stack.__exit__(type(cut) if cut else None, cut, None)
+
+    def _write_without_bench(self) -> None:
+        """The transcript of a run in which nothing applied, so that nothing was played."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.target.descriptor.model_dump(mode="json")
+        with Recorder(self.folder / self.transcript_name, SecretRegistry(), run="without traffic") as recorder:
+            recorder.note("target", target={**target, "features": sorted(self.claims.features)})
+            recorder.note("terms", **self.assessment.terms.to_json())
+            for note in self._unwritten:
+                recorder.note("judged", **note)
 
     # -- scenarios
 
     def judge(self, scenario: str, params: Mapping[str, Any], traffic: Traffic, requirement: Requirement) -> Judgement:
-        """Judge one requirement on a scenario, playing it unless that has been done.
+        """Judge one requirement on a scenario, playing it unless that has been done (see `Assessment.judge`)."""
 
-        A failure is played again, never to make it green but to say how steady it is; where the requirement holds for any
-        MCP server, the upstream alone is asked as well, and what fails there is not the gateway's.
-        """
-        skip = self.expectations.skip(requirement.id, scenario)
-        if skip:
-            return Judgement(requirement.id, scenario, Outcome.SKIPPED, reason=f"{skip.reason} ({skip.link})")
-        plays = self._plays.setdefault(scenario, [])
-
-        def play(number: int, *, direct: bool = False) -> Judgement:
-            if direct:
-                return self._judged(scenario, self._play(scenario, dict(params), traffic, direct=True), requirement)
+        def play(number: int, direct: bool) -> Played:
+            plays = self._plays.setdefault((scenario, direct), [])
             if len(plays) == number:
-                plays.append(self._play(scenario, dict(params), traffic))
-            return self._judged(scenario, plays[number], requirement)
+                plays.append(self._play(scenario, dict(params), traffic, direct=direct))
+            return plays[number]
 
-        judgement = play(0)
-        may_blame = requirement.direct and can_go_direct(params)
-        if may_blame and (self.direct_first or judgement.outcome is Outcome.FAIL):
-            alone = play(0, direct=True)
-            if alone.outcome is Outcome.FAIL:
-                reason = f"fails without the gateway as well, so it is not the gateway's: {alone.reason}"
-                return replace(alone, outcome=Outcome.HARNESS_ERROR, reason=reason)
-        if judgement.outcome in RED:
-            judgement = self._classified(judgement, plays[0], play)
-            known = self.expectations.failure(requirement.id, scenario)
-            if known:
-                reason = f"{judgement.reason}; expected: {known.reason} ({known.link})"
-                return replace(judgement, outcome=Outcome.KNOWN_FAILURE, reason=reason)
+        judgement = self.assessment.judge(scenario, params, requirement, play)
+        self._note_judged(requirement.id, scenario)
         return judgement
 
-    def _classified(self, first: Judgement, played: Played, play: Callable[[int], Judgement]) -> Judgement:
-        """The first judgement, with how often it came out the same."""
-        if played.seconds > SLOW_SECONDS:
-            return first  # a gateway that hangs has been given its chance
-        again = [play(number) for number in range(1, self.plays_of_failures)]
-        failed = 1 + sum(judgement.outcome in RED for judgement in again)
-        classified = replace(first, failed=failed, played=1 + len(again))
-        return replace(classified, reason=f"unstable: {first.reason}") if classified.unstable else classified
-
-    def _judged(self, scenario: str, played: Played, requirement: Requirement) -> Judgement:
-        judgement = self.judge_transcript(scenario, played.transcript, requirement)
-        if played.outcome and judgement.outcome is not Outcome.FAIL:
-            # What went wrong before the scenario broke off is a finding all the same; everything else stays open.
-            failed = int(played.outcome in RED)
-            return Judgement(requirement.id, scenario, played.outcome, reason=played.reason, failed=failed)
+    def not_claimed(self, requirement: Requirement, scenario: str, needed: Iterable[str]) -> Judgement | None:
+        """That a requirement does not apply to a scenario, which needs these features beside its own; else None."""
+        needed = sorted({*needed, *([requirement.feature] if requirement.feature else [])})
+        judgement = self.assessment.not_claimed(requirement.id, scenario, needed)
+        if judgement:
+            self._note_judged(requirement.id, scenario, needs=needed)
         return judgement
 
-    def _play(self, name: str, params: dict[str, Any], traffic: Traffic, *, direct: bool = False) -> Played:
+    def _note_judged(self, requirement: str, scenario: str, **facts: Any) -> None:
+        """Have the transcript say what was judged (and not what came of it); before there is one, that has to wait."""
+        self._unwritten.append({"requirement": requirement, "scenario": scenario, **facts})
+        if self._bench:
+            for note in self._unwritten:
+                self._bench.recorder.note("judged", **note)
+            self._unwritten.clear()
+
+    def _play(self, name: str, params: dict[str, Any], traffic: Traffic, *, direct: bool) -> Played:
         bench = self.bench()
         begin, started = len(self.events), time.monotonic()
 
@@ -173,47 +167,31 @@ class Run:
         outcome, reason = None, ""
         try:
             asyncio.run(play())
-        except PrerequisiteError as error:
-            outcome, reason = Outcome.UNTESTABLE, str(error)
-        except UnsupportedVerbError as error:
-            outcome, reason = Outcome.UNTESTABLE, f"the adapter has no way to {error}, though the feature is claimed"
-        except TimeoutError:
-            outcome, reason = Outcome.UNTESTABLE, f"the scenario did not end within {SCENARIO_SECONDS:g} s"
-        except Exception as error:  # noqa: BLE001 - whatever a scenario trips over is ours, and the run goes on
-            outcome, reason = Outcome.HARNESS_ERROR, judging.described(error)
-        transcript = Transcript(self.events[begin:], self.facts, direct=direct)
-        if direct:
-            self._past_the_gateway.append(transcript)
-        return Played(transcript, outcome, bench.secrets.redact(reason), time.monotonic() - started)
-
-    def judge_transcript(self, scenario: str, transcript: Transcript, requirement: Requirement) -> Judgement:
-        """Have a requirement's check look at a transcript; what it finds wrong is remembered for the sweep."""
-        judgement = judging.judge(requirement, scenario, transcript, self.claims.deviations)
-        if scenario != SWEEP:
-            told = self._told.setdefault(requirement.id, set())
-            told.update(violation.seq for violation in judgement.violations)
-        return judgement
+        except Exception as error:  # noqa: BLE001 - whatever a scenario trips over is told, and the run goes on
+            outcome, reason = _broken_off(error)
+        seconds = time.monotonic() - started
+        bench.recorder.note("played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=seconds)
+        return played(self.events[begin:], self.facts)
 
     def sweep(self, requirements: set[str]) -> list[Judgement]:
         """Judge again, over everything that was recorded, what must never have happened; only what is new is told."""
-        apart = {event["seq"] for transcript in self._past_the_gateway for event in transcript.events}
-        whole = Transcript((event for event in self.events if event["seq"] not in apart), self.facts)
-        found = []
-        for requirement in self.registry.all():
-            if not requirement.sweep or requirement.id not in requirements or self.not_claimed(requirement):
-                continue
-            judgement = self.judge_transcript(SWEEP, whole, requirement)
-            known = self._told.get(requirement.id, set())
-            late = tuple(violation for violation in judgement.violations if violation.seq not in known)
-            if late:
-                found.append(replace(judgement, violations=late, reason=late[0].what))
-            elif judgement.outcome is Outcome.HARNESS_ERROR:
-                found.append(judgement)
-        return found
+        if not self._bench:
+            return []
+        self._bench.recorder.note("sweep", requirements=sorted(requirements))
+        return self.assessment.sweep(requirements, until_sweep(self.events), self.facts)
 
-    def not_claimed(self, requirement: Requirement) -> list[str]:
-        """The features that this requirement is about and that the target does not claim."""
-        return self.claims.missing([requirement.feature] if requirement.feature else [])
+
+def _broken_off(error: Exception) -> tuple[Outcome, str]:
+    """What is to be said of a scenario that ended with this."""
+    while isinstance(error, ExceptionGroup):  # several of its requests at once; they have failed alike
+        error = error.exceptions[0]
+    if isinstance(error, PrerequisiteError | NoAnswerError):
+        return Outcome.UNTESTABLE, str(error)
+    if isinstance(error, UnsupportedVerbError):
+        return Outcome.UNTESTABLE, f"the adapter has no way to {error}, though the feature is claimed"
+    if isinstance(error, TimeoutError):
+        return Outcome.UNTESTABLE, f"the scenario did not end within {SCENARIO_SECONDS:g} s"
+    return Outcome.HARNESS_ERROR, judging.described(error)
 
 
 def describe(run: Run) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from conformance.plugin import STOPPED
 from fixtures.errors import BenchError
 
 LOG = "pytest.log"
-_ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.*", "junit.xml", LOG)
+_ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.*", "junit.xml", "badge.svg", LOG)
 _BAD = {"fail", "untestable", "harness-error"}
 
 
@@ -27,6 +27,7 @@ class Task:
     target: str
     folder: Path
     sheet: Path | None = None
+    world: str | None = None  # who serves the mocks, in the words of `--world`
     expectations: Path | None = None
     direct: bool = False  # ask the upstream alone first
     keyword: str | None = None
@@ -49,6 +50,7 @@ class Task:
             "--target": self.target,
             "--out": self.folder.resolve(),
             "--sheet": self.sheet,
+            "--world": self.world,
             "--expectations": self.expectations,
             "-n": self.workers,
             **self.selection,

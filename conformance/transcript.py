@@ -320,7 +320,10 @@ def _continue(exchange: Exchange, event: Event) -> None:
 
 
 def read(path: Path) -> tuple[list[Event], Facts]:
-    """The events of a transcript file, and the facts in it. Raises ValueError naming the line that is no event."""
+    """The events of a transcript file, and the facts in it. Raises ValueError naming the line that is no event.
+
+    A last line that was cut off, as a killed run leaves it, is left out.
+    """
     events: list[Event] = []
     facts = Facts()
     with path.open(encoding="utf-8") as lines:
@@ -328,7 +331,9 @@ def read(path: Path) -> tuple[list[Event], Facts]:
             try:
                 event = json.loads(line)
                 facts.learn(event)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if not line.endswith("\n"):
+                    break
                 raise ValueError(f"{path}, line {number} is no event of a transcript: {error}") from error
             events.append(event)
     return events, facts

@@ -15,7 +15,7 @@ from fixtures.errors import BenchError
 from load.model import Arm, BudgetResult, LoadReport, Operation
 
 SHIPPED = Path(__file__).parent / "budgets.toml"
-DIRECT = ("direct", "baseline")  # arms that are no gateway, where there is another
+DIRECT = ("direct", "baseline", "hung")  # arms that say nothing of the gateway, where there is another
 
 
 class Budget(BaseModel):
@@ -169,6 +169,10 @@ def _ratio(upper: float, lower: float) -> Callable[[LoadReport], float | None]:
     return measure
 
 
+def _figure(name: str) -> Callable[[LoadReport], float | None]:
+    return lambda report: report.figures.get(name)
+
+
 MEASURES: dict[str, tuple[str, Callable[[LoadReport], float | None]]] = {
     "errors": ("% of the answers", _errors),
     "wrong-answers": ("answers", lambda report: float(len(report.wrong_answers))),
@@ -189,5 +193,12 @@ MEASURES: dict[str, tuple[str, Callable[[LoadReport], float | None]]] = {
     "upstream-connections-per-call": ("connections", _per_call("connections")),
     "upstream-sessions-per-call": ("sessions", _per_call("sessions")),
     "idp-requests-per-call": ("requests", _per_call("idp_requests")),
+    "slowdown": ("times", _figure("slowdown")),
+    "recovery": ("s", _figure("recovery")),
+    "event-delay-p50": ("ms", _figure("event-delay-p50")),
+    "event-delay-p90": ("ms", _figure("event-delay-p90")),
+    "refreshes-per-expiry": ("refreshes", _figure("refreshes-per-expiry")),
+    "sessions-left": ("sessions", _figure("sessions-left")),
 }
-AFFECTED = {name for name in MEASURES if name.startswith(("latency", "overhead", "tail", "knee", "throughput", "cpu"))}
+_OF_TIME = ("latency", "overhead", "tail", "knee", "throughput", "cpu", "slowdown", "recovery", "event")
+AFFECTED = {name for name in MEASURES if name.startswith(_OF_TIME)}

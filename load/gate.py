@@ -70,17 +70,29 @@ class Decision:
 
 
 def decide(
-    observed: Observations, random: np.random.Generator, *, last: bool, margin: float = MARGIN, looks: int = len(LOOKS)
+    observed: Observations,
+    random: np.random.Generator,
+    *,
+    last: bool,
+    stored: Observations | None = None,
+    margin: float = MARGIN,
+    looks: int = len(LOOKS),
 ) -> Decision:
-    """Look at what was observed; `last`: there will be no more starts (none planned, or no time)."""
-    usable = {kind: observed[kind] for kind in IN_ORDER if len(observed.get(kind, ())) > 1}
+    """Look at what was observed; `last`: there will be no more starts (none planned, or no time).
+
+    With `stored`, both are changes against the same yardstick, at different times, and what is judged is their difference.
+    """
+    told = [observed] if stored is None else [observed, stored]
+    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) > 1 for changes in told)]
     if not usable:
         return Decision("cannot tell", [], final=last)
     others = max(len(usable) - 1, 1)
     judgements = []
-    for place, (kind, starts) in enumerate(usable.items()):
+    for place, kind in enumerate(usable):
         share = 1.0 if len(usable) == 1 else 0.5 if place == 0 else 0.5 / others
-        spread = spread_of_rounds(starts, random)
+        spread = spread_of_rounds(observed[kind], random)
+        if stored is not None:
+            spread = spread.minus(spread_of_rounds(stored[kind], random))
         judgements.append(_judge(kind, spread, ALPHA * share / looks, ALPHA / looks, margin, primary=place == 0))
     return _together(judgements, last=last)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
+from hdrh.histogram import HdrHistogram
 from numpy.typing import ArrayLike, NDArray
 
 LOWEST, HIGHEST, DIGITS = 1, 120_000_000, 3  # microseconds

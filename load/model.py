@@ -266,11 +266,14 @@ class LoadReport(Model):
     complete: bool = True
     incomplete_reason: str | None = None
     conclusion: Conclusion = "ok"
-    said: str = Field("", description="the conclusion in one sentence")
+    said: str = Field(default="", description="the conclusion in one sentence")
     arms: list[Arm] = Field(default_factory=list)
     moments: list[Moment] = Field(default_factory=list)
     overhead: list[Overhead] = Field(default_factory=list, description="one for each gateway arm")
     knee: Knee | None = None
+    figures: dict[str, float] = Field(
+        default_factory=dict, description="what the profile measures beyond latencies, by the names of its budgets"
+    )
     comparison: Comparison | None = None
     resources: Resources | None = None
     far_end: FarEnd | None = None

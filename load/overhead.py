@@ -16,7 +16,7 @@ from load.model import Estimate, Overhead, QuantileOverhead
 from load.statistics import Floats, Ints, Spread, drawn_slots, spread_of, weighted_quantile
 
 SLOT = 0.5  # seconds
-LATE_US = 1000.0  # a slot in which a tenth of the requests started later than this is no measurement of a gateway
+LATE_US = 1000.0  # a slot in which half of the requests started later than this is no measurement of a gateway
 SMALLEST = 30  # requests of an arm, below which nothing is said
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 TAIL = 20  # requests that must lie above a percentile before it is reported
@@ -81,7 +81,7 @@ def _pair(starts: Sequence[Samples], direct: int, gateway: int) -> _Paired:
     left_out = 0
     for number, samples in enumerate(starts):
         slots = (samples["intended"] / SLOT).astype(np.int64)
-        calm = [slot for slot in np.unique(slots) if np.quantile(samples["lag"][slots == slot], 0.9) <= LATE_US]
+        calm = [slot for slot in np.unique(slots) if np.median(samples["lag"][slots == slot]) <= LATE_US]
         left_out += len(np.unique(slots)) - len(calm)
         for arm in (direct, gateway):
             mine = (samples["arm"] == arm) & (samples["outcome"] == OK) & np.isin(slots, calm)

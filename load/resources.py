@@ -5,6 +5,7 @@ CPU time comes from each process's own clock (clock_getcpuclockid(3)), which cou
 """
 
 import ctypes
+import functools
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import psutil
 from load.model import ResourceSample
 
 PERIOD = 0.5  # seconds between two looks
+RESCAN = 0.5  # seconds for which a list of descendants is good enough when CPU time is read often
 PATIENCE = 5.0  # seconds that a gateway gets to come back down
 
 # Where a gateway counts as not having come back down: what it used before, times and plus this much.
@@ -34,6 +36,8 @@ class ProcessTree:
     _last: dict[tuple[int, float], float] = field(default_factory=dict)  # CPU seconds by process; they outlive it
     _first: float | None = None
     _began: float = field(default_factory=time.monotonic)
+    _known: list[Any] = field(default_factory=list)
+    _scanned: float = -RESCAN
 
     def alive(self) -> bool:
         """Is there anything left of it?"""
@@ -41,8 +45,10 @@ class ProcessTree:
 
     def cpu_seconds(self) -> float:
         """CPU time of all its processes since each began, those that have ended since an earlier look included."""
-        for process in self._processes():
-            try:
+        if time.monotonic() - self._scanned > RESCAN:
+            self._processes()
+        for process in self._known:
+            try:  # psutil remembers when a process began, so a number that is given again is another process
                 self._last[process.pid, process.create_time()] = _cpu_of(process)
             except (psutil.Error, OSError):  # gone between two lines; its last look counts
                 continue
@@ -50,11 +56,12 @@ class ProcessTree:
 
     def sample(self) -> ResourceSample:
         """A look at everything."""
+        self._processes()
         cpu = self.cpu_seconds()
         self._first = cpu if self._first is None else self._first
         rss, descriptors, threads, processes = 0, 0, 0, 0
         counted = True
-        for process in self._processes():
+        for process in self._known:
             try:
                 with process.oneshot():
                     rss += process.memory_info().rss
@@ -84,7 +91,8 @@ class ProcessTree:
                         found[process.pid] = process
             except psutil.Error:
                 continue
-        return list(found.values())
+        self._known, self._scanned = list(found.values()), time.monotonic()
+        return self._known
 
 
 class Watch:
@@ -156,5 +164,6 @@ def _cpu_of(process: Any) -> float:
     return float(times.user + times.system)
 
 
+@functools.cache
 def _libc() -> Any:
     return ctypes.CDLL(None)

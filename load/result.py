@@ -39,7 +39,7 @@ Outcome = Literal[
     "failed",  # a user class of somebody else said so
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-CONNECTION = ("refused", "reset", "timeout")  # outcomes that say: there is nobody there
+CONNECTION: tuple[Outcome, ...] = ("refused", "reset", "timeout")  # outcomes that say: there is nobody there
 LATE = 1000  # microseconds of lag from which a start counts as late
 
 Metric = Literal["response", "service", "lag", "first", "event"]

@@ -33,6 +33,11 @@ class Spread:
         reach = student(1 - alpha, self.clusters - 1) * self.error
         return self.value - reach, self.value + reach
 
+    def minus(self, other: "Spread") -> "Spread":
+        """The spread of the difference of two independent estimates."""
+        error = float(np.hypot(self.error, other.error))
+        return Spread(self.value - other.value, error, min(self.clusters, other.clusters))
+
 
 def student(probability: float, freedom: int) -> float:
     """Quantile of Student's t for probability > 0.5; infinite without freedom (one start tells nothing of starts).

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mock_upstreams.server import Farm, MockError
-from mock_upstreams.upstream import PERSONALITIES, UpstreamSpec, build_upstream
+from mock_upstreams.upstream import APPLICATIONS, PERSONALITIES, UpstreamSpec, build_upstream
 from mock_upstreams.wire import ALL_REVISIONS
 
 
@@ -26,6 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from mock_upstreams.idp.cli import run  # noqa: PLC0415 - an upstream has no need of the identity provider
 
         return run(given[1:])
+    if given[:1] == ["--spec"]:
+        from mock_upstreams.specified import run as run_specified  # noqa: PLC0415
+
+        return run_specified(given)
+    if given[:1] == ["lean"]:
+        from mock_upstreams.lean import program  # noqa: PLC0415
+
+        return program.run(given[1:], stop_signal())
     try:
         return _serve(_parser().parse_args(given))
     except MockError as error:
@@ -34,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    if options.personality == "idp":
-        raise MockError("idp must come first, its options after it")
+    if options.personality in ("idp", "lean"):
+        raise MockError(f"{options.personality} must come first, its options after it")
     stop = stop_signal()
     token = options.control_token or secrets.token_urlsafe(24)
     spec = UpstreamSpec(
@@ -51,7 +59,8 @@ def _serve(options: argparse.Namespace) -> int:
     )
     with Farm(options.host) as farm:
         port = farm.reserve(options.port)
-        url = farm.serve(build_upstream(spec).app, port=port)
+        upstream = build_upstream(spec)
+        url = farm.serve(upstream.app, port=port, protocol=upstream.protocol)
         announce({"name": spec.name, "url": url, "mcp_url": f"{url}/mcp", "control_token": token})
         stop.wait()
     return 0
@@ -73,15 +82,18 @@ def announce(facts: dict[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m mock_upstreams",
-        description="Serve one mock upstream MCP server; prints its address as one JSON line. (idp: the identity provider.)",
+        description="Serve one mock upstream MCP server (idp: the identity provider; lean: several, for load; --spec FILE "
+        "instead of everything: the mock that a file describes); prints its address as one JSON line.",
     )
     parser.add_argument(
-        "personality", choices=(*PERSONALITIES, "idp"), help="how callers are authenticated; idp has its own options"
+        "personality",
+        choices=(*PERSONALITIES, "idp", "lean"),
+        help="how callers are authenticated; idp and lean have options of their own",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=_port, default=0, help="0: a free one")
     parser.add_argument("--name", help="name to record under (default: the personality)")
-    parser.add_argument("--application", choices=("tools", "scripted"), default="tools")
+    parser.add_argument("--application", choices=APPLICATIONS, default="tools")
     parser.add_argument(
         "--revisions", type=_revisions, default=ALL_REVISIONS, help=f"some of {','.join(ALL_REVISIONS)}"
     )

@@ -1,5 +1,6 @@
 """The control API of a mock (`/_bench/*`) and `/healthz`: outside of everything that is recorded."""
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mock_upstreams.contents import TOOL_NAME
 from mock_upstreams.journal import Journal
 
 PREFIX = "/_bench/"
@@ -46,8 +48,40 @@ class ControlRequest:
         return self.body
 
 
+def tool_change(request: ControlRequest, there: set[str]) -> tuple[list[str], list[str], set[str]]:
+    """PUT {"add": [names], "remove": [names]}: what to add, what to remove, and what there is then. Raises ControlError."""
+    change = request.mapping()
+    if unknown := sorted(set(change) - {"add", "remove"}):
+        raise ControlError(f'unknown key {unknown[0]!r}; there are "add" and "remove"')
+    added, removed = _names(change, "add"), _names(change, "remove")
+    left = set(there)
+    for name in removed:
+        if name not in left:
+            raise ControlError(f"there is no tool {name!r} to remove")
+        left.remove(name)
+    for name in added:
+        if name in left:
+            raise ControlError(f"there already is a tool {name!r}")
+        left.add(name)
+    return added, removed, left
+
+
+def _names(change: dict[str, Any], key: str) -> list[str]:
+    names = change.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(one, str) and TOOL_NAME.fullmatch(one) for one in names):
+        raise ControlError(f"{key!r} must be an array of tool names")
+    return names
+
+
 Handler = Callable[[ControlRequest], Awaitable[Any]]
 """Answers a control request with something JSON-able."""
+
+Told = Callable[[], Awaitable[None]]
+"""Returns once everything that was written down has been told to whoever follows (see `mock_upstreams.delivery`)."""
+
+
+async def at_once() -> None:
+    """What `Told` is where nobody can follow."""
 
 
 class Control:
@@ -56,16 +90,23 @@ class Control:
     Without the right `X-Bench-Token` every `/_bench/` path is a plain 404, as if there were no control API.
     """
 
-    def __init__(self, app: ASGIApp, *, journal: Journal, token: str) -> None:
+    def __init__(self, app: ASGIApp, *, journal: Journal, token: str, told: Told = at_once) -> None:
         self._app = app
         self._journal = journal
         self._token = token.encode()
+        self._told = told
         self._routes: dict[tuple[str, str], Handler] = {}
+        self._polls = {PREFIX + "journal"}
         self.add("GET", "journal", self._events)
 
-    def add(self, method: str, path: str, handler: Handler) -> None:
-        """Answer `method` on `/_bench/<path>` with the JSON that `handler` returns."""
+    def add(self, method: str, path: str, handler: Handler, *, poll: bool = False) -> None:
+        """Answer `method` on `/_bench/<path>` with the JSON that `handler` returns.
+
+        A `poll` waits for news: it is given up when its client leaves, and its answer waits for nobody to be told.
+        """
         self._routes[(method, PREFIX + path)] = handler
+        if poll:
+            self._polls.add(PREFIX + path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -90,8 +131,12 @@ class Control:
                 send, 404, {"error": f"no such control: {scope['method']} {scope['path']}; there are {known}"}
             )
             return
+        poll = scope["path"] in self._polls
         try:
-            answer = await handler(await _read(scope, receive))
+            work = handler(await _read(scope, receive))
+            answer = await (_unless_left(work, receive) if poll else work)
+            if not poll:
+                await self._told()
         except ControlError as error:
             await _answer(send, error.status, {"error": str(error)})
         else:
@@ -104,6 +149,17 @@ class Control:
             await self._journal.wait_beyond(since, wait)
         events = self._journal.since(since)
         return {"events": events, "head": max(since, events[-1]["n"]) if events else self._journal.head}
+
+
+async def _unless_left(work: Awaitable[Any], receive: Receive) -> Any:
+    """The work's result, or None when the client leaves meanwhile and the work is given up."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for one in (working, leaving):
+            one.cancel()
 
 
 async def read_body(receive: Receive) -> tuple[bytes, bool]:

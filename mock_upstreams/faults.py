@@ -91,6 +91,11 @@ class Faults:
         self._forget = forget
         self._rules: list[FaultRule] = []
 
+    @property
+    def scripted(self) -> bool:
+        """Is anything scripted at all?"""
+        return bool(self._rules)
+
     async def replace(self, request: ControlRequest) -> Any:
         """Control handler, PUT: the list of rules in the body replaces all rules."""
         given = request.body
@@ -122,7 +127,7 @@ class Faults:
         if action.get("hang"):
             await gone.wait()
         elif action.get("reset") and "after_bytes" not in action:
-            _break(scope, "reset", "as scripted")
+            await _break(scope, "reset", "as scripted")
         elif action.keys() & {"status", "body"}:
             await _answer(action, send)
         else:
@@ -146,9 +151,10 @@ async def _answer(action: dict[str, Any], send: Send) -> None:
     await respond(send, action.get("status", 200), headers, action.get("body", "").encode())
 
 
-def _break(scope: Scope, how: str, detail: str) -> None:
+async def _break(scope: Scope, how: str, detail: str) -> None:
     notes = wire(scope)
     notes["broke"] = (how, detail)
+    await notes["told"]()
     notes["reset" if how == "reset" else "close"]()
 
 
@@ -175,11 +181,11 @@ def _limited(action: dict[str, Any], scope: Scope, send: Send) -> Send:
                 event = {**event, "body": body[:left], "more_body": True}
                 if limit > 0:
                     await send(event)
-                _break(scope, how, detail)
+                await _break(scope, how, detail)
                 return
         elif limit == 0 and how == "reset":
             broken = True
-            _break(scope, how, detail)
+            await _break(scope, how, detail)
             return
         await send(event)
 

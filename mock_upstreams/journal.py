@@ -13,9 +13,13 @@ Event = dict[str, Any]
 
 
 class Journal:
-    """Thread-safe and append-only; events are numbered 1, 2, ... in the order in which everybody sees them."""
+    """Thread-safe and append-only; events are numbered 1, 2, ... in the order in which everybody sees them.
 
-    def __init__(self) -> None:
+    One that does not `keep` drops every event at once: a mock under load counts, and remembers nothing.
+    """
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self.keep = keep
         self._events: list[Event] = []
         self._subscribers: list[Callable[[Event], None]] = []
         self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
@@ -29,6 +33,8 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Number the event (`event["n"]`), store it, tell the subscribers before anything else can be appended."""
+        if not self.keep:
+            return
         event.setdefault("t", time.monotonic())
         with self._lock:
             event["n"] = len(self._events) + 1

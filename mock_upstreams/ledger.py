@@ -22,36 +22,53 @@ class Ledger:
         That is `tool`, `upstream` (its name), `identity` ({"sub", "iss"} or null), `credentials` ([{"name", "scheme",
         "digest"}] of this very message) and `nonce` (null when the call had none).
         """
-        arguments = called_with(scope)
-        identity = wire(scope).get("identity")
-        given = credentials(scope)
-        self._write(
-            scope,
-            "execution",
-            {
+        return self.executed(
+            tool,
+            called_with(scope),
+            session=header(scope, SESSION_HEADER),
+            identity=wire(scope).get("identity"),
+            credentials=credentials(scope),
+            meta=parameters(scope).get("_meta"),
+            exchange=wire(scope).get("exchange"),
+        )
+
+    def executed(
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        *,
+        session: str | None,
+        identity: dict[str, str] | None,
+        credentials: list[dict[str, str]],
+        meta: Any,
+        exchange: str | None,
+    ) -> dict[str, Any]:
+        """The same from the facts alone."""
+        if self._journal.keep:
+            facts = {
                 "tool": tool,
                 "arguments": arguments,
                 "arguments_sha256": canonical_sha256(arguments),
-                "session": header(scope, SESSION_HEADER),
+                "session": session,
                 "identity": identity["sub"] if identity else None,
-                "credentials": [{"name": one["name"], "digest": one["digest"]} for one in given],
-                "meta": parameters(scope).get("_meta"),
-            },
-        )
+                "credentials": [{"name": one["name"], "digest": one["digest"]} for one in credentials],
+                "meta": meta,
+            }
+            self._write(exchange, "execution", facts)
         nonce = arguments.get("nonce")
-        return {"tool": tool, "upstream": self.node, "identity": identity, "credentials": given, "nonce": nonce}
+        return {"tool": tool, "upstream": self.node, "identity": identity, "credentials": credentials, "nonce": nonce}
 
-    def cancelled(self, scope: Scope, tool: str, step: int) -> None:
+    def cancelled(self, exchange: str | None, tool: str, arguments: dict[str, Any], step: int) -> None:
         """Write a "cancelled" event: the tool was stopped after so many steps."""
-        self._write(scope, "cancelled", {"tool": tool, "arguments": called_with(scope), "step": step})
+        self._write(exchange, "cancelled", {"tool": tool, "arguments": arguments, "step": step})
 
     def executions(self) -> list[dict[str, Any]]:
         """All executions so far, oldest first."""
         return [event for event in self._journal.since(0) if event["kind"] == "execution"]
 
-    def _write(self, scope: Scope, kind: str, event: dict[str, Any]) -> None:
+    def _write(self, exchange: str | None, kind: str, event: dict[str, Any]) -> None:
         common = {"t": time.monotonic(), "leg": "upstream", "node": self.node, "kind": kind}
-        self._journal.append({**common, "exchange": wire(scope).get("exchange"), **event})
+        self._journal.append({**common, "exchange": exchange, **event})
 
 
 def called_with(scope: Scope) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,9 @@ from mock_upstreams.tokens import KeysUnavailableError, TokenError, TokenVerifie
 from mock_upstreams.wire import wire
 
 METADATA = "/.well-known/oauth-protected-resource"
+TRUST_SECONDS = 60.0
+"""How long at most a token that was verified needs no second look, where a server asks for that."""
+MOST_TRUSTED = 100_000
 
 
 class StaticHeader:
@@ -19,7 +23,7 @@ class StaticHeader:
 
     def __init__(self, app: ASGIApp, *, header: tuple[str, str]) -> None:
         self._app = app
-        self._name, self._value = header[0].lower().encode("latin-1"), header[1].encode("latin-1")
+        self.name, self._value = header[0].lower().encode("latin-1"), header[1].encode("latin-1")
         self._challenge = f'ApiKey header="{header[0]}"'
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,11 +34,15 @@ class StaticHeader:
             await self._app(scope, receive, send)
 
     def _problem(self, scope: Scope) -> str | None:
-        given = [value for name, value in scope["headers"] if name == self._name]
+        given = [value for name, value in scope["headers"] if name == self.name]
+        return self.problem(given)
+
+    def problem(self, given: list[bytes]) -> str | None:
+        """What is wrong with these values of the header; None when there is exactly the right one."""
         if not given:
-            return f"the header {self._name.decode('latin-1')} is missing"
+            return f"the header {self.name.decode('latin-1')} is missing"
         if len(given) > 1:
-            return f"the header {self._name.decode('latin-1')} arrived {len(given)} times"
+            return f"the header {self.name.decode('latin-1')} arrived {len(given)} times"
         return None if hmac.compare_digest(given[0], self._value) else "the key is not known here"
 
 
@@ -52,6 +60,12 @@ class BearerTokens:
         self._audience = audience
         self._metadata = metadata
         self._scopes: tuple[str, ...] = ()
+        self._accepted: dict[bytes, tuple[dict[str, str], float]] = {}
+
+    def trusted(self, authorization: bytes) -> dict[str, str] | None:
+        """Whose token that Authorization header carries, when that was verified less than a minute ago; else None."""
+        known = self._accepted.get(authorization)
+        return known[0] if known is not None and time.time() < known[1] else None
 
     async def require(self, request: ControlRequest) -> Any:
         """Control handler, PUT: the scopes (a list) that every token needs from now on; others get 403 insufficient_scope."""
@@ -59,6 +73,7 @@ class BearerTokens:
         if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
             raise ControlError("the body must be a JSON array of scope names")
         self._scopes = tuple(given)
+        self._accepted.clear()
         return {"scopes": given}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +119,11 @@ class BearerTokens:
     async def _authorized(self, claims: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
         granted = str(claims.get("scope", "")).split()
         if set(self._scopes) <= set(granted):
-            wire(scope)["identity"] = {"sub": claims["sub"], "iss": claims["iss"]}
+            identity = wire(scope)["identity"] = {"sub": claims["sub"], "iss": claims["iss"]}
+            if len(self._accepted) >= MOST_TRUSTED:
+                self._accepted.clear()
+            authorization = next(value for name, value in scope["headers"] if name == b"authorization")
+            self._accepted[authorization] = identity, min(claims["exp"], time.time() + TRUST_SECONDS)
             await self._app(scope, receive, send)
         else:
             await self._challenge(scope, send, 403, "insufficient_scope", "the token lacks a scope")

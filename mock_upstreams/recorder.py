@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mock_upstreams.control import read_body
+from mock_upstreams.control import Told, at_once, read_body
 from mock_upstreams.journal import Event, Journal, body_fields, header_pairs
 from mock_upstreams.wire import wire
 
@@ -19,15 +19,23 @@ class Recorder:
     `leg` is "upstream" or "idp"; `node` is the name to record under, or a function that finds it in the scope. The body
     is read whole before the application runs; the application finds it in `scope["gatebench"]["body"]` as well, the
     exchange's name in `["exchange"]`, and in `["gone"]` an asyncio.Event that is set once the client has left.
-    A part of the stack that breaks the connection on purpose says so in `["broke"]` = (how, detail).
+    A part of the stack that breaks the connection on purpose says so in `["broke"]` = (how, detail), after awaiting
+    `["told"]`, as the recorder does before the application runs and before every piece of its answer.
     """
 
-    def __init__(self, app: ASGIApp, *, journal: Journal, leg: str, node: str | Callable[[Scope], str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, journal: Journal, leg: str, node: str | Callable[[Scope], str], told: Told = at_once
+    ) -> None:
         self._app = app
         self._journal = journal
         self._leg = leg
         self._node = node
+        self._told = told
         self._numbers = itertools.count(1)
+
+    def next_name(self, node: str) -> str:
+        """What the next exchange is called."""
+        return f"{node}-{next(self._numbers)}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -35,14 +43,15 @@ class Recorder:
             await self._app(scope, receive, send)
             return
         node = self._node if isinstance(self._node, str) else self._node(scope)
-        exchange = _Exchange(self._journal, self._leg, node, f"{node}-{next(self._numbers)}")
+        exchange = _Exchange(self._journal, self._leg, node, self.next_name(node), self._told)
         if await exchange.request(scope, receive):
             await exchange.answer(self._app, scope, receive, send)
 
 
 class _Exchange:
-    def __init__(self, journal: Journal, leg: str, node: str, name: str) -> None:
+    def __init__(self, journal: Journal, leg: str, node: str, name: str, told: Told) -> None:
         self._journal = journal
+        self._told = told
         self._common = {"leg": leg, "node": node, "exchange": name}
         self._name = name
         self._gone = asyncio.Event()
@@ -66,7 +75,7 @@ class _Exchange:
         notes = self._notes = wire(scope)
         notes.setdefault("received", time.monotonic())
         self._body, complete = await read_body(receive)
-        notes |= {"exchange": self._name, "body": self._body, "gone": self._gone}
+        notes |= {"exchange": self._name, "body": self._body, "gone": self._gone, "told": self._told}
         self._write(
             "request",
             {
@@ -82,6 +91,7 @@ class _Exchange:
         )
         if not complete:
             self._end("client-disconnected", "before the request was complete")
+        await self._told()
         return complete
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +99,7 @@ class _Exchange:
 
         async def recorded(event: Message) -> None:
             self._sent(event)
+            await self._told()
             await send(event)
 
         watch = asyncio.create_task(self._watch(receive))

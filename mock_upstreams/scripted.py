@@ -129,6 +129,7 @@ async def _play(answer: dict[str, Any], scope: Scope, send: Send) -> None:
         await notes["gone"].wait()
     elif answer.get("reset"):
         notes["broke"] = ("reset", "as scripted")
+        await notes["told"]()
         notes["reset"]()
     elif answer.get("close"):
         notes["broke"] = ("server-error", "closed as scripted")

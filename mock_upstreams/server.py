@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -30,7 +30,8 @@ MAX_HEAD_BYTES = 1 << 20
 
 _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
-_connections = itertools.count(1)
+connection_numbers = itertools.count(1)
+"""Connections of this process are told apart by these."""
 
 
 class MockError(Exception):
@@ -62,7 +63,7 @@ class RawH11Protocol(H11Protocol):
         super().__init__(config, server_state, app_state)
         self._remembering = _RememberingConnection(h11.SERVER, MAX_HEAD_BYTES)
         self.conn = self._remembering
-        self._connection_id = f"c{next(_connections)}"
+        self._connection_id = f"c{next(connection_numbers)}"
         self._application = cast("ASGIApp", self.app)
         self.app = cast("Any", self._serve)
 
@@ -98,10 +99,15 @@ class RawH11Protocol(H11Protocol):
             self.cycle.message_event.set()
 
 
+ProtocolFactory = Callable[[ServerState], asyncio.Protocol]
+"""Makes the protocol of a new connection. It notes itself and its tasks in the state, and has shutdown() and hang_up()."""
+
+
 class _Site:
     """One application on one listening socket."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, protocol: "ProtocolFactory | None" = None) -> None:
+        self._protocol = protocol
         self.config = Config(
             cast("Any", app),
             interface="asgi3",
@@ -126,6 +132,8 @@ class _Site:
 
     async def listen(self, listening: socket.socket) -> None:
         def protocol() -> asyncio.Protocol:
+            if self._protocol is not None:
+                return self._protocol(self.state)
             return RawH11Protocol(self.config, self.state, self.lifespan.state)
 
         self.listener = await asyncio.get_running_loop().create_server(protocol, sock=listening, backlog=512)
@@ -164,16 +172,18 @@ class _Site:
 class Farm:
     """Any number of ASGI applications in one thread and one event loop. A context manager; `stop()` takes a second at most.
 
+    `loop`: a new one of another kind, which then is the farm's.
+
     >>> with Farm() as farm:
     ...     port = farm.reserve()
     ...     url = farm.serve(app, port=port)
     """
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.host = host
         self._reserved: dict[int, socket.socket] = {}
         self._sites: dict[int, _Site] = {}
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop or asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gatebench-farm", daemon=True)
         self._stopped = False
         self._thread.start()
@@ -221,8 +231,10 @@ class Farm:
         host = _REACHED_AT.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def serve(self, app: ASGIApp, *, port: int | None = None) -> str:
+    def serve(self, app: ASGIApp, *, port: int | None = None, protocol: ProtocolFactory | None = None) -> str:
         """Serve `app` on a port (reserved before, or bound now; none given: any); returns the base URL once it accepts.
+
+        `protocol` speaks HTTP instead of ours, and need not hand everything to `app`.
 
         Raises MockError with one sentence when it cannot.
         """
@@ -230,7 +242,7 @@ class Farm:
             raise MockError("cannot serve: this farm has been stopped")
         if port is None or port not in self._reserved:
             port = self.reserve(port or 0)
-        site, listening = _Site(app), self._reserved.pop(port)
+        site, listening = _Site(app, protocol), self._reserved.pop(port)
         try:
             self.run(site.start(listening))
         except MockError:
@@ -244,14 +256,21 @@ class Farm:
 
         The application lives on, and the port stays ours. Nothing happens where nobody listens.
         """
-        if port in self._sites and port not in self._reserved:
-            self.run(self._sites[port].cut_off())
-            self.reserve(port)
+        self.run(self.set_listening(port, False))
 
     def listen_again(self, port: int) -> None:
         """Take that back."""
-        if port in self._sites and port in self._reserved:
-            self.run(self._sites[port].listen(self._reserved.pop(port)))
+        self.run(self.set_listening(port, True))
+
+    async def set_listening(self, port: int, wanted: bool) -> None:
+        """The same two from within the farm's event loop, where a mock's own control API runs."""
+        if port not in self._sites or wanted != (port in self._reserved):
+            return
+        if wanted:
+            await self._sites[port].listen(self._reserved.pop(port))
+        else:
+            await self._sites[port].cut_off()
+            self.reserve(port)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the farm's event loop and return its result. Not from that loop: it would wait for itself."""

@@ -18,10 +18,10 @@ class Session:
     requests: int = 0
     open: bool = True
 
-    def used_by(self, scope: Scope) -> None:
+    def used_with(self, given: list[dict[str, str]]) -> None:
         """Count a request and remember its credentials."""
         self.requests += 1
-        for one in credentials(scope):
+        for one in given:
             if one["digest"] not in self.credentials:
                 self.credentials.append(one["digest"])
 
@@ -29,10 +29,17 @@ class Session:
 class Sessions:
     """ASGI middleware: keeps the ledger of sessions, by watching what the application does; it decides nothing itself."""
 
-    def __init__(self, app: ASGIApp, *, ended: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, *, ended: Callable[[str], None], keep: bool = True) -> None:
         self._app = app
         self._ended = ended
+        self._keep = keep  # the closed ones
         self._sessions: dict[str, Session] = {}
+        self.opened = 0
+
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return sum(session.open for session in self._sessions.values())
 
     def ledger(self) -> dict[str, Any]:
         """All sessions ever opened: {id: {"credentials": [digests], "requests": n, "open": bool}}."""
@@ -69,32 +76,41 @@ class Sessions:
             await self._app(scope, receive, send)
             return
         name = header(scope, SESSION_HEADER)
-        session = self._sessions.get(name) if name is not None else None
-        if session is not None:
-            session.used_by(scope)
+        self.asked(name, credentials(scope))
 
         async def watched(event: Message) -> None:
             if event["type"] == "http.response.start":
-                self._answered(scope, name, event)
+                minted = next(
+                    (value.decode("latin-1") for key, value in event["headers"] if key.lower() == SESSION_HEADER), None
+                )
+                self.answered(scope["method"], name, event["status"], minted, credentials(scope))
             await send(event)
 
         await self._app(scope, receive, watched)
 
-    def _answered(self, scope: Scope, name: str | None, event: Message) -> None:
-        if name is not None and scope["method"] == "DELETE" and event["status"] < 300:
+    def asked(self, name: str | None, given: list[dict[str, str]]) -> None:
+        """A request names this session (or none), and brings these credentials."""
+        session = self._sessions.get(name) if name is not None else None
+        if session is not None:
+            session.used_with(given)
+
+    def answered(
+        self, method: str, name: str | None, status: int, minted: str | None, given: list[dict[str, str]]
+    ) -> None:
+        """The same request was answered with this status, and the answer names the session `minted`, if one."""
+        if name is not None and method == "DELETE" and status < 300:
             self._close(name)
-        elif name is None:
-            minted = next(
-                (value.decode("latin-1") for key, value in event["headers"] if key.lower() == SESSION_HEADER), None
-            )
-            # An application may also name a session in the answer that refuses to open it.
-            if minted is not None and event["status"] < 300 and minted not in self._sessions:
-                self._sessions[minted] = Session()
-                self._sessions[minted].used_by(scope)
+        # An application may also name a session in the answer that refuses to open it.
+        elif name is None and minted is not None and status < 300 and minted not in self._sessions:
+            self._sessions[minted] = Session()
+            self._sessions[minted].used_with(given)
+            self.opened += 1
 
     def _close(self, name: str) -> None:
         if name in self._sessions and self._sessions[name].open:
             self._sessions[name].open = False
+            if not self._keep:
+                del self._sessions[name]
             self._ended(name)
 
 

@@ -1,10 +1,8 @@
 """The MCP application of the upstreams: a FastMCP server whose tools say what reached them, and for whom."""
 
 import asyncio
-import hashlib
 import json
 import logging
-import re
 import time
 from collections import Counter
 from typing import Annotated, Any
@@ -23,13 +21,14 @@ from mcp.shared.exceptions import MCPError
 from pydantic import Field
 from starlette.types import ASGIApp, Scope
 
-from mock_upstreams.control import ControlError, ControlRequest, Handler
+from mock_upstreams import contents
+from mock_upstreams.contents import MAX_BYTES, MAX_STEPS, STANDARD_TOOLS
+from mock_upstreams.control import ControlError, ControlRequest, Handler, tool_change
 from mock_upstreams.ledger import Ledger, called_with
 from mock_upstreams.wire import (
     MODERN_REVISIONS,
     SESSION_HEADER,
     VERSION_HEADER,
-    canonical_sha256,
     credentials,
     header,
     wire,
@@ -38,14 +37,8 @@ from mock_upstreams.wire import (
 # A tool that fails as asked is no news, and what reached a mock is in its journal.
 logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
 
-STANDARD_TOOLS = ("whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox")
-TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 INVALID_PARAMS = -32602
-HINTS = mcp_types.ToolAnnotations(
-    read_only_hint=False, open_world_hint=False
-)  # to a client, false is not the same as nothing said
-MAX_STEPS = 10_000
-MAX_BYTES = 64 << 20
+HINTS = mcp_types.ToolAnnotations(read_only_hint=False, open_world_hint=False)  # false is not the same as nothing said
 
 Nonce = Annotated[str | None, Field(description="returned unchanged in the structured content")]
 
@@ -69,10 +62,8 @@ class ToolServer(FastMCP[Any]):
         """Nothing can be sent to this session any more."""
         self._open.pop(session, None)
 
-    def list_in_pages(self, size: Any) -> None:
-        """Lists show so many tools at once (None: all). Raises ControlError for what is no number of tools."""
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-            raise ControlError("page_size must be a whole number of tools, or null")
+    def list_in_pages(self, size: int | None) -> None:
+        """Lists show so many tools at once from now on (None: all)."""
         self._list_page_size = size
 
     async def tools_changed(self) -> None:
@@ -113,32 +104,28 @@ class ToolApplication:
         for name in STANDARD_TOOLS:
             self.server.add_tool(self._tool(name))
         self.app: ASGIApp = self.server.http_app(path="/mcp")
-        self.controls: dict[tuple[str, str], Handler] = {("PUT", "tools"): self.change}
+        self.controls: dict[tuple[str, str], Handler] = {("PUT", "tools"): self.change, ("PUT", "pages"): self.paginate}
 
     def session_ended(self, session: str) -> None:
         """Nothing can be sent to this session any more."""
         self.server.session_ended(session)
 
-    async def change(self, request: ControlRequest) -> Any:
-        """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed.
+    async def paginate(self, request: ControlRequest) -> Any:
+        """Control handler, PUT {"size": n}: lists show so many tools at once (null: all)."""
+        given = request.mapping()
+        size = given.get("size")
+        if (
+            given.keys() != {"size"}
+            or isinstance(size, bool)
+            or not (size is None or (isinstance(size, int) and size > 0))
+        ):
+            raise ControlError('pages take {"size": n}: a whole number of tools, or null for all of them')
+        self.server.list_in_pages(size)
+        return given
 
-        `page_size` (null: all) is how many tools a list shows at once.
-        """
-        change = request.mapping()
-        if unknown := sorted(set(change) - {"add", "remove", "page_size"}):
-            raise ControlError(f'unknown key {unknown[0]!r}; there are "add", "remove" and "page_size"')
-        if "page_size" in change:
-            self.server.list_in_pages(change["page_size"])
-        added, removed = _names(change, "add"), _names(change, "remove")
-        left = {tool.name for tool in await self.server.list_tools()}
-        for name in removed:
-            if name not in left:
-                raise ControlError(f"there is no tool {name!r} to remove")
-            left.remove(name)
-        for name in added:
-            if name in left:
-                raise ControlError(f"there already is a tool {name!r}")
-            left.add(name)
+    async def change(self, request: ControlRequest) -> Any:
+        """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed."""
+        added, removed, left = tool_change(request, {tool.name for tool in await self.server.list_tools()})
         for name in removed:
             self.server.local_provider.remove_tool(name)
         for name in added:
@@ -166,18 +153,17 @@ class ToolApplication:
 
     async def echo(self, value: Any = None, nonce: Nonce = None) -> ToolResult:  # noqa: ARG002 - read from the wire
         """Return the arguments exactly as received, and the SHA-256 of their canonical JSON."""
-        arguments = called_with(_scope())
-        return self._answer("echo", {"arguments": arguments, "arguments_sha256": canonical_sha256(arguments)})
+        return self._answer("echo", contents.echo(called_with(_scope())))
 
     async def add(self, a: float, b: float, nonce: Nonce = None) -> ToolResult:  # noqa: ARG002 - read from the wire
         """Add two numbers."""
-        return self._answer("add", {"sum": int(a + b) if (a + b).is_integer() else a + b})
+        return self._answer("add", contents.add(a, b))
 
     async def counter(self, nonce: Nonce = None) -> ToolResult:  # noqa: ARG002 - read from the wire
         """Count the calls of this session (without sessions: of these credentials), and those of everybody."""
         scope = _scope()
         session = None if header(scope, VERSION_HEADER) in MODERN_REVISIONS else header(scope, SESSION_HEADER)
-        key = session or "credentials " + " ".join(one["digest"] for one in credentials(scope))
+        key = contents.caller_key(session, credentials(scope))
         self._counts[key] += 1
         counted = {"per": "session" if session else "credentials", "count": self._counts[key]}
         return self._answer("counter", {**counted, "total": self._counts.total()})
@@ -198,7 +184,7 @@ class ToolApplication:
                 step += 1
                 await ctx.report_progress(step, steps, f"{time.monotonic():.6f}")
         except asyncio.CancelledError:
-            self._ledger.cancelled(scope, "slow", step)
+            self._ledger.cancelled(wire(scope).get("exchange"), "slow", called_with(scope), step)
             raise
         return _result({**content, "steps": step})
 
@@ -212,40 +198,18 @@ class ToolApplication:
         nonce: Nonce = None,  # noqa: ARG002 - read from the wire
     ) -> ToolResult:
         """Return so many bytes of deterministic ASCII text, and their SHA-256."""
-        text = deterministic_text(size)
-        content = self._ledger.execution(_scope(), "big")
-        content |= {"size": size, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        text, own = contents.big(size)
+        content = self._ledger.execution(_scope(), "big") | own
         return ToolResult(content=text, structured_content=content)
 
     async def mailbox(self, nonce: Nonce = None) -> ToolResult:  # noqa: ARG002 - read from the wire
         """Return the messages of the token's owner."""
         content = self._ledger.execution(_scope(), "mailbox")
-        if content["identity"] is None:
-            return _result(
-                {**content, "owner": None, "message": "nobody's mailbox: the call carried no identity"}, is_error=True
-            )
-        owner = content["identity"]["sub"]
-        messages = [
-            {"id": f"{self._ledger.node}-{owner}-{n}", "to": owner, "subject": f"Message {n} for {owner}"}
-            for n in (1, 2, 3)
-        ]
-        return _result({**content, "owner": owner, "messages": messages})
+        own, is_error = contents.mailbox(self._ledger.node, content["identity"])
+        return _result({**content, **own}, is_error=is_error)
 
     def _answer(self, tool: str, own: dict[str, Any], *, is_error: bool = False) -> ToolResult:
         return _result({**self._ledger.execution(_scope(), tool), **own}, is_error=is_error)
-
-
-def deterministic_text(size: int) -> str:
-    """ASCII text of that many bytes, the same every time: numbered lines, so that a cut or a swap shows."""
-    lines = (f"{n:07d} the quick brown fox jumps over the lazy dog\n" for n in range(size // 52 + 1))
-    return "".join(lines)[:size]
-
-
-def _names(change: dict[str, Any], key: str) -> list[str]:
-    names = change.get(key, [])
-    if not isinstance(names, list) or not all(isinstance(one, str) and TOOL_NAME.fullmatch(one) for one in names):
-        raise ControlError(f"{key!r} must be an array of tool names")
-    return names
 
 
 def _scope() -> Scope:

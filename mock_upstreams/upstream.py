@@ -6,18 +6,22 @@ from typing import Any, Literal, Protocol, cast
 from starlette.types import ASGIApp
 
 from mock_upstreams.control import Control, ControlRequest, Handler
+from mock_upstreams.delivery import Delivery
 from mock_upstreams.eras import Eras
 from mock_upstreams.faults import Faults
 from mock_upstreams.journal import Journal
 from mock_upstreams.ledger import Ledger
 from mock_upstreams.personalities import BearerTokens, StaticHeader
 from mock_upstreams.recorder import Recorder
-from mock_upstreams.server import MockError
+from mock_upstreams.server import MockError, ProtocolFactory
 from mock_upstreams.sessions import Sessions
 from mock_upstreams.tokens import TokenVerifier
 from mock_upstreams.wire import ALL_REVISIONS
 
 Personality = Literal["none", "static", "oauth", "jwt"]
+ApplicationKind = Literal["tools", "lean", "scripted"]
+APPLICATIONS: tuple[ApplicationKind, ...] = ("tools", "lean", "scripted")
+"""Tools on FastMCP, the same tools on the lean server (for load), and what does exactly as it is told."""
 PERSONALITIES: tuple[Personality, ...] = ("none", "static", "oauth", "jwt")
 
 
@@ -27,18 +31,20 @@ class UpstreamSpec:
 
     `header` (name, value) is what the static personality expects. `issuer` is the one whose tokens oauth and jwt accept,
     `back_channel` the base URL under which this process reaches it (default: the issuer itself), `audience` the
-    identifier that tokens must name (default: the URL of the MCP endpoint).
+    identifier that tokens must name (default: the URL of the MCP endpoint). Without `record` nothing is kept of what
+    went by, and only counted (lean).
     """
 
     name: str
     personality: Personality
     control_token: str
-    application: Literal["tools", "scripted"] = "tools"
+    application: ApplicationKind = "tools"
     revisions: tuple[str, ...] = ALL_REVISIONS
     header: tuple[str, str] | None = None
     issuer: str | None = None
     back_channel: str | None = None
     audience: str | None = None
+    record: bool = True
 
     def __post_init__(self) -> None:
         if problem := self._problem():
@@ -47,7 +53,7 @@ class UpstreamSpec:
     def _problem(self) -> str | None:
         problems = {
             f"there is no personality {self.personality!r}": self.personality not in PERSONALITIES,
-            f"there is no application {self.application!r}": self.application not in {"tools", "scripted"},
+            f"there is no application {self.application!r}": self.application not in APPLICATIONS,
             "a static upstream needs the header that it expects": self.personality == "static" and not self.header,
             f"a {self.personality} upstream needs its issuer": self.personality in {"oauth", "jwt"} and not self.issuer,
             f"revisions must be some of {', '.join(ALL_REVISIONS)}": not self.revisions
@@ -59,10 +65,14 @@ class UpstreamSpec:
 
 @dataclass(frozen=True)
 class Upstream:
-    """A built upstream: an ASGI application (/mcp, /healthz, /_bench/*, /.well-known/*) and its journal."""
+    """A built upstream: an ASGI application (/mcp, /healthz, /_bench/*, /.well-known/*) and its journal.
 
-    app: ASGIApp
+    A lean one is served by its own `protocol`.
+    """
+
+    app: Control
     journal: Journal
+    protocol: ProtocolFactory | None = None
 
 
 class Application(Protocol):
@@ -77,15 +87,17 @@ class Application(Protocol):
 
 def build_upstream(spec: UpstreamSpec) -> Upstream:
     """Put the stack together: control, then recorder, faults, personality, eras, sessions, application."""
-    journal = Journal()
+    journal = Journal(keep=spec.record)
     ledger = Ledger(journal, spec.name)
     application = _application(spec, ledger)
-    sessions = Sessions(application.app, ended=application.session_ended)
+    sessions = Sessions(application.app, ended=application.session_ended, keep=spec.record)
     eras = Eras(sessions, revisions=spec.revisions)
     guarded = _personality(spec, eras)
     faults = Faults(guarded, forget=sessions.forget)
-    recorder = Recorder(faults, journal=journal, leg="upstream", node=spec.name)
-    control = Control(recorder, journal=journal, token=spec.control_token)
+    delivery = Delivery(journal)
+    recorder = Recorder(faults, journal=journal, leg="upstream", node=spec.name, told=delivery.told)
+    control = Control(recorder, journal=journal, token=spec.control_token, told=delivery.told)
+    delivery.install(control)
 
     async def ledgers(_request: ControlRequest) -> Any:
         return {"executions": ledger.executions(), "sessions": sessions.ledger()}
@@ -98,6 +110,11 @@ def build_upstream(spec: UpstreamSpec) -> Upstream:
         control.add(method, path, handler)
     if isinstance(guarded, BearerTokens):
         control.add("PUT", "scopes", guarded.require)
+    if spec.application == "lean":
+        from mock_upstreams.lean.stack import Observed, lean_protocol  # noqa: PLC0415 - needed by nobody else
+
+        observed = Observed(journal, recorder, faults, sessions, guarded)
+        return Upstream(control, journal, lean_protocol(spec.name, spec.revisions, control, application, observed))
     return Upstream(control, journal)
 
 
@@ -107,6 +124,10 @@ def _application(spec: UpstreamSpec, ledger: Ledger) -> Application:
         from mock_upstreams.scripted import ScriptedApplication  # noqa: PLC0415
 
         return ScriptedApplication(ledger)
+    if spec.application == "lean":
+        from mock_upstreams.lean.application import LeanApplication  # noqa: PLC0415
+
+        return LeanApplication(ledger)
     from mock_upstreams.tools import ToolApplication  # noqa: PLC0415
 
     return ToolApplication(ledger)

@@ -69,9 +69,7 @@ def credentials(scope: Scope) -> list[dict[str, str]]:
     """
     notes = wire(scope)
     if "credentials" not in notes:
-        notes["credentials"] = [
-            _credential(name.decode("latin-1"), value) for name, value in notes["headers"] if _is_credential(name)
-        ]
+        notes["credentials"] = [credential_of(name, value) for name, value in notes["headers"] if is_credential(name)]
     found: list[dict[str, str]] = notes["credentials"]
     return found
 
@@ -82,12 +80,15 @@ def canonical_sha256(value: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _is_credential(name: bytes) -> bool:
+def is_credential(name: bytes) -> bool:
+    """Does a header field of this name look as if it carried a credential?"""
     lower = name.decode("latin-1").lower()
     return lower in _CREDENTIAL_NAMES or any(word in lower for word in _CREDENTIAL_WORDS)
 
 
-def _credential(name: str, raw: bytes) -> dict[str, str]:
+def credential_of(header_name: bytes, raw: bytes) -> dict[str, str]:
+    """What is said about one credential-like header field."""
+    name = header_name.decode("latin-1")
     value, scheme = raw.decode("latin-1").strip(), ""
     if name.lower() in _SCHEME_HEADERS:
         first, space, rest = value.partition(" ")

@@ -62,6 +62,30 @@ def build(folder: Path) -> Report:
     }
 
 
+def read(path: Path) -> Report:
+    """The report in a file, or of a run's folder; a run that was cut off before it had one gets it built.
+
+    Raises NoRunError when there is none.
+    """
+    if path.is_dir() and not (path / "report.json").exists():
+        return build(path)
+    file = path / "report.json" if path.is_dir() else path
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NoRunError(f"cannot read the report {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise NoRunError(f"{file} is not JSON ({error}); give a report.json or the folder of a run") from error
+    if not isinstance(report, dict) or report.get("report") != REPORT_FORMAT:
+        said = report.get("report") if isinstance(report, dict) else None
+        raise NoRunError(f"{file} has report format {said}; this gatebench reads format {REPORT_FORMAT}")
+    try:
+        schema.check(report)
+    except ValueError as error:
+        raise NoRunError(f"{file} is no report of ours: {error}") from error
+    return report
+
+
 def write(report: Report, folder: Path) -> Path:
     """Put report.json into the run's folder; returns its path.
 

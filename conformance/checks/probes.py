@@ -33,7 +33,8 @@ def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
     control = probe.control
     if control.status == 405 and control.method in ("GET", "DELETE"):
         return False  # a gateway need not offer streams, nor let clients end sessions: there is nothing to protect
-    if control.status is None or not 200 <= control.status < 300 or (control.rpc and "error" in control.answer):
+    failed = "error" in control.answer or control.result.get("isError") is True
+    if control.status is None or not 200 <= control.status < 300 or (control.rpc and failed):
         judge.blocked(
             f"the control ({control.describe()} as {probe.principal} at {probe.server}) was not accepted either "
             f"(status {control.status}), so the refusal of {probe.attribute} proves nothing"
@@ -46,17 +47,20 @@ def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
 
 
 def refused(
-    judge: Judge, transcript: Transcript, expect: str, statuses: list[int], attributes: set[str] | None = None
+    judge: Judge, transcript: Transcript, expect: str, forms: list[int | str], attributes: set[str] | None = None
 ) -> None:
-    """Each such probe must have been answered with one of these statuses, and not asked for consent: that is no refusal."""
+    """Each such probe must have been answered in one of these forms (statuses, or words of the dialect).
+
+    To be asked for consent is no refusal.
+    """
     for probe in probes(transcript, expect, attributes):
         if not accepted(judge, transcript, probe):
             continue
         judge.saw()
-        if probe.attempt.status not in statuses or consent_urls(transcript, probe.attempt):
+        if not dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply):
             judge.violated(
                 f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} was not refused",
-                expected="status " + " or ".join(str(status) for status in statuses),
+                expected=" or ".join(f"status {form}" if isinstance(form, int) else f"a {form}" for form in forms),
                 actual=outcome_of(probe.attempt),
                 at=probe.attempt,
                 control=probe.control,

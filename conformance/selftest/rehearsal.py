@@ -89,7 +89,7 @@ class _House:
         world.control.return_value = {"access_lifetime": None}
         self.bench = _Bench(world, cast("Target", target), self.story.recorder, FEATURES)
 
-    def client(self, _recorder: Any, tags: dict[str, Any], *_more: Any) -> httpx.AsyncClient:
+    def client(self, _recorder: Any, tags: dict[str, Any], *_more: Any, **_options: Any) -> httpx.AsyncClient:
         """In place of a recorded HTTP client."""
 
         def answer(request: httpx.Request) -> httpx.Response:

@@ -41,8 +41,7 @@ class Story:
         self.facts = Facts()
         self.numbers = itertools.count(1)
         self._secrets = SecretRegistry()
-        self.recorder = Recorder(Path(os.devnull), self._secrets, run="story")
-        self.recorder.subscribe(self._take)
+        self.recorder = Recorder(Path(os.devnull), self._secrets, run="story", listener=self._take)
         self.sheet: Sheet = new_sheet("story", self._secrets, loopback(PORTS, GATEWAY_PORT))
         self.secret("gateway-token", "jwt:carol", owner="carol", audience="crm")
         for user, server in itertools.product(("alice", "bob", "carol"), ("mail", "calendar")):

@@ -7,9 +7,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 from mock_upstreams.control import Control
+from mock_upstreams.delivery import Delivery
 from mock_upstreams.idp.authorize import authorize
 from mock_upstreams.idp.browser import login
 from mock_upstreams.idp.clients import GRANT_TYPES
@@ -51,7 +52,7 @@ _ROUTES: tuple[tuple[str, str, tuple[str, ...], Endpoint], ...] = (
 class Idp:
     """A mock IdP: `app` to be served, and what it tells about itself to the process that serves it."""
 
-    app: ASGIApp
+    app: Control
     journal: Journal
     secrets: SecretFeed
     issuers: dict[str, Issuer]
@@ -75,8 +76,10 @@ def build_idp(spec: IdpSpec) -> Idp:
         Route(path, _guarded(name, endpoint, issuers, faults), methods=methods)
         for name, path, methods, endpoint in _ROUTES
     ]
-    recorder = Recorder(Starlette(routes=routes), journal=journal, leg="idp", node=issuer_in)
-    app = Control(recorder, journal=journal, token=spec.control_token)
+    delivery = Delivery(journal, feed)
+    recorder = Recorder(Starlette(routes=routes), journal=journal, leg="idp", node=issuer_in, told=delivery.told)
+    app = Control(recorder, journal=journal, token=spec.control_token, told=delivery.told)
+    delivery.install(app)
     IdpControl(issuers, faults, feed).install(app)
     return Idp(app, journal, feed, issuers)
 

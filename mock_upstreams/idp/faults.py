@@ -136,5 +136,6 @@ class LostResponse(Response):
         """ASGI."""
         notes = wire(scope)
         notes["broke"] = ("reset", f"the answer (status {self.status_code}) was dropped as scripted")
+        await notes["told"]()
         notes["reset"]()
         await notes["gone"].wait()

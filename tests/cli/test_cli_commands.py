@@ -45,7 +45,7 @@ def refused(result: Result) -> str:
 def test_help_names_the_commands() -> None:
     result = gatebench("--help")
     assert result.returncode == 0
-    for command in ("run", "list", "explain", "world", "gateway", "report"):
+    for command in ("run", "judge", "list", "explain", "world", "gateway", "report"):
         assert f"\n    {command} " in result.stdout
 
 
@@ -144,3 +144,17 @@ def test_reader_that_leaves_early() -> None:
     result = start([sys.executable, "-m", "gatebench", "list"], stdout=writer)
     os.close(writer)
     assert result.stderr == ""
+
+
+def test_compare(tmp_path: Path) -> None:
+    folder = shutil.copytree(RUN, tmp_path / "run")
+    same = gatebench("compare", str(folder), str(folder))
+    assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "nothing got worse")
+    report = json.loads(gatebench("report", str(folder), "--json").stdout)
+    better = tmp_path / "better.json"
+    report["findings"] = [finding for finding in report["findings"] if finding["requirement"] != "CRED-001"]
+    better.write_text(json.dumps(report))
+    worse = gatebench("compare", str(better), str(folder), "--json")
+    assert worse.returncode == 1
+    assert [finding["requirement"] for finding in json.loads(worse.stdout)["new_findings"]] == ["CRED-001"]
+    assert "cannot read the report " in refused(gatebench("compare", str(folder), "no-such.json"))

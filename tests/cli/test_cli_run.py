@@ -42,8 +42,11 @@ def test_run_of_a_few_judgements(tmp_path: Path) -> None:
     assert {path.name for path in evidence.iterdir()} == {
         "junit.xml",
         "pytest.log",
+        "badge.svg",
         "report.html",
         "report.json",
+        "report.md",
+        "report.sarif",
         "transcript.jsonl",
         "verdicts.jsonl",
     }

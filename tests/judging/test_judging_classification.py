@@ -1,13 +1,11 @@
 """A failure is played again to say how steady it is, and the upstream alone is asked before a gateway is blamed."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
+from conformance.assessment import SLOW_SECONDS, Assessment, Played, Terms
 from conformance.expectations import Expectation, Expectations
+from conformance.features import Claims
 from conformance.registry import Registry, Requirement
-from conformance.run import SLOW_SECONDS, Played, Run
 from conformance.transcript import Facts, Transcript
 from conformance.verdict import Judgement, Outcome, Violation
 
@@ -16,8 +14,8 @@ VIRTUAL = {"server": "workbench", "principal": "alice"}
 VIOLATION = Violation("it was wrong", "right", "wrong", 1)
 
 
-class Rehearsal(Run):
-    """A run whose plays and judgements are given, instead of made."""
+class Rehearsal(Assessment):
+    """Plays and judgements are given, instead of made."""
 
     def stage(self, *outcomes: Outcome, alone: Outcome = Outcome.PASS, seconds: float = 0.1) -> None:
         self.outcomes = list(outcomes)
@@ -25,8 +23,10 @@ class Rehearsal(Run):
         self.seconds = seconds
         self.plays = 0
 
-    def _play(self, *_scenario: Any, direct: bool = False) -> Played:
-        self.plays += not direct
+    def play(self, number: int, direct: bool) -> Played:
+        if not direct:
+            assert number == self.plays, "one after the other"
+            self.plays += 1
         return Played(Transcript([], Facts(), direct=direct), seconds=self.seconds)
 
     def judge_transcript(self, scenario: str, transcript: Transcript, requirement: Requirement) -> Judgement:
@@ -38,36 +38,33 @@ class Rehearsal(Run):
         )
 
 
-async def traffic(_scenario: Any) -> None:
-    """Never called."""
-
-
-def rehearsal(tmp_path: Path, *expectations: dict[str, str]) -> Rehearsal:
+def rehearsal(*expectations: dict[str, str]) -> Rehearsal:
     entries = [Expectation.model_validate(expectation) for expectation in expectations]
-    return Rehearsal("reference", tmp_path, Registry(), expectations=Expectations(entries))
+    claims = Claims(frozenset(), ("2025-11-25",), frozenset(), frozenset())
+    return Rehearsal(Registry(), Terms(claims, Expectations(entries)))
 
 
 def judged(run: Rehearsal, requirement: str = "CRED-001", params: dict[str, str] = VIRTUAL) -> Judgement:
-    return run.judge("a/scenario", params, traffic, run.registry[requirement])
+    return run.judge("a/scenario", params, run.registry[requirement], run.play)
 
 
-def test_what_passes_is_played_once(tmp_path: Path) -> None:
-    run = rehearsal(tmp_path)
+def test_what_passes_is_played_once() -> None:
+    run = rehearsal()
     run.stage(Outcome.PASS)
     judgement = judged(run)
     assert (judgement.outcome, judgement.failed, judgement.played, run.plays) == (Outcome.PASS, 0, 1, 1)
 
 
-def test_a_steady_failure(tmp_path: Path) -> None:
-    run = rehearsal(tmp_path)
+def test_a_steady_failure() -> None:
+    run = rehearsal()
     run.stage(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL)
     judgement = judged(run)
     assert (judgement.outcome, judgement.failed, judgement.played) == (Outcome.FAIL, 3, 3)
     assert not judgement.unstable
 
 
-def test_an_unstable_failure_stays_red(tmp_path: Path) -> None:
-    run = rehearsal(tmp_path)
+def test_an_unstable_failure_stays_red() -> None:
+    run = rehearsal()
     run.stage(Outcome.FAIL, Outcome.PASS, Outcome.PASS)
     judgement = judged(run)
     assert (judgement.outcome, judgement.failed, judgement.played) == (Outcome.FAIL, 1, 3)
@@ -75,8 +72,8 @@ def test_an_unstable_failure_stays_red(tmp_path: Path) -> None:
     assert judgement.reason.startswith("unstable")
 
 
-def test_what_hangs_is_not_played_again(tmp_path: Path) -> None:
-    run = rehearsal(tmp_path)
+def test_what_hangs_is_not_played_again() -> None:
+    run = rehearsal()
     run.stage(Outcome.FAIL, seconds=SLOW_SECONDS + 1)
     assert (judged(run).played, run.plays) == (1, 1)
 
@@ -90,31 +87,31 @@ def test_what_hangs_is_not_played_again(tmp_path: Path) -> None:
         ("CRED-001", SINGLE, Outcome.FAIL, Outcome.FAIL),  # says nothing about a server alone
     ],
 )
-def test_blame(tmp_path: Path, requirement: str, params: dict[str, str], alone: Outcome, outcome: Outcome) -> None:
-    run = rehearsal(tmp_path)
+def test_blame(requirement: str, params: dict[str, str], alone: Outcome, outcome: Outcome) -> None:
+    run = rehearsal()
     run.stage(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL, alone=alone)
     assert judged(run, requirement, params).outcome is outcome
 
 
-def test_a_known_failure_is_not_red(tmp_path: Path) -> None:
+def test_a_known_failure_is_not_red() -> None:
     link = {"reason": "they know", "link": "https://example.com/1"}
-    run = rehearsal(tmp_path, {"requirement": "CRED-*", "outcome": "fail", **link})
+    run = rehearsal({"requirement": "CRED-*", "outcome": "fail", **link})
     run.stage(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL)
     judgement = judged(run)
     assert judgement.outcome is Outcome.KNOWN_FAILURE
     assert "they know (https://example.com/1)" in judgement.reason
 
 
-def test_an_expected_failure_that_passes_passes(tmp_path: Path) -> None:
+def test_an_expected_failure_that_passes_passes() -> None:
     link = {"reason": "they know", "link": "https://example.com/1"}
-    run = rehearsal(tmp_path, {"requirement": "CRED-*", "outcome": "fail", **link})
+    run = rehearsal({"requirement": "CRED-*", "outcome": "fail", **link})
     run.stage(Outcome.PASS)
     assert judged(run).outcome is Outcome.PASS
 
 
-def test_what_is_to_be_skipped_is_not_even_played(tmp_path: Path) -> None:
+def test_what_is_to_be_skipped_is_not_even_played() -> None:
     link = {"reason": "not today", "link": "https://example.com/1"}
-    run = rehearsal(tmp_path, {"requirement": "CRED-001", "outcome": "skip", **link})
+    run = rehearsal({"requirement": "CRED-001", "outcome": "skip", **link})
     run.stage(Outcome.PASS)
     assert judged(run).outcome is Outcome.SKIPPED
     assert run.plays == 0

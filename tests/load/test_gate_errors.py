@@ -94,3 +94,17 @@ def test_a_gate_that_takes_rounds_of_one_start_as_independent_is_found_out() -> 
 
     assert wrong(clustered=False) > 40
     assert wrong(clustered=True) <= 15
+
+
+def test_a_stored_comparison_with_the_same_yardstick_is_taken_off() -> None:
+    random = np.random.default_rng(7)
+
+    def against_yardstick(cost: float) -> dict[gate.Kind, list[statistics.Floats]]:
+        return {gate.CPU: [np.log1p(cost) + 0.02 * random.standard_normal(ROUNDS) for _ in range(8)]}
+
+    stored = against_yardstick(0.5)
+    assert gate.decide(against_yardstick(0.5), random, last=True, stored=stored).verdict == "not slower"
+    slower = gate.decide(against_yardstick(0.65), random, last=True, stored=stored)
+    assert slower.verdict == "slower"
+    assert slower.judgements[0].spread.value == pytest.approx(np.log(1.65 / 1.5), abs=0.03)
+    assert gate.decide({gate.LATENCY: []}, random, last=True, stored=stored).verdict == "cannot tell"

@@ -9,6 +9,8 @@ from load_examples import report
 from load import model
 from load.machine import Weather, describe, same
 
+DATA = Path(__file__).parents[1] / "reports" / "data"
+
 
 def test_the_committed_schema_is_the_models() -> None:
     assert model.SCHEMA.read_text(encoding="utf-8") == model.schema(), "run `python -m load.model`"
@@ -32,3 +34,7 @@ def test_shares_of_the_weather_are_of_all_cores() -> None:
     before, after = Weather(0.0, 0.0, 0.0, 0.0), Weather(10.0, 5.0, 1.0, 2.0)
     assert after.since(before, cores=2) == (0.25, 0.05, 0.2)
     assert Weather.now().busy > 0
+
+
+def test_the_report_that_reports_are_tested_with_is_one() -> None:
+    model.LoadReport.model_validate_json((DATA / "load.json").read_bytes())

@@ -19,6 +19,12 @@ def farm() -> Iterator[Farm]:
         yield running
 
 
+@pytest.fixture(params=["tools", "lean"])
+def tools(request: pytest.FixtureRequest) -> str:
+    """What serves the tools: FastMCP, and the lean server, for which every test holds as well."""
+    return str(request.param)
+
+
 @pytest.fixture
 def serve(farm: Farm) -> Iterator[Callable[..., Caller]]:
     """serve(personality, **spec): a new upstream on a port of its own, and a caller for it."""
@@ -27,7 +33,9 @@ def serve(farm: Farm) -> Iterator[Callable[..., Caller]]:
     def start(personality: str = "none", *, headers: dict[str, str] | None = None, **spec: object) -> Caller:
         settings = {"name": f"upstream{next(_names)}", "control_token": CONTROL_TOKEN, **spec}
         upstream = build_upstream(UpstreamSpec(personality=personality, **settings))
-        caller = Caller(farm.serve(upstream.app), control_token=CONTROL_TOKEN, headers=headers)
+        caller = Caller(
+            farm.serve(upstream.app, protocol=upstream.protocol), control_token=CONTROL_TOKEN, headers=headers
+        )
         callers.append(caller)
         return caller
 

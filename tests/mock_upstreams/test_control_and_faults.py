@@ -17,6 +17,11 @@ def scripted(serve: Callable[..., Caller]) -> Caller:
     return serve(application="scripted")
 
 
+@pytest.fixture(params=["scripted", "lean"])
+def disturbed(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Caller:
+    return serve(application=request.param)
+
+
 @pytest.mark.parametrize(("method", "path"), FAULT_PATHS)
 @pytest.mark.parametrize("token", [None, "", "wrong", CONTROL_TOKEN + "x"])
 def test_without_the_token_there_is_no_control_api(scripted: Caller, method: str, path: str, token: str | None) -> None:
@@ -84,98 +89,99 @@ def ping(caller: Caller) -> dict[str, Any]:
     return caller.modern_call("echo", {"nonce": "n"})
 
 
-def test_fault_status(scripted: Caller) -> None:
-    fault(scripted, {"status": 503, "headers": {"Retry-After": "7"}, "body": "busy"})
-    answer = scripted.modern("tools/list")
+def test_fault_status(disturbed: Caller) -> None:
+    fault(disturbed, {"status": 503, "headers": {"Retry-After": "7"}, "body": "busy"})
+    answer = disturbed.modern("tools/list")
     assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (503, "busy", "7")
-    assert scripted.control("DELETE", "faults") == {"rules": 0}
-    assert scripted.modern("tools/list").status_code == 200
-    assert [event["status"] for event in scripted.journal("response")] == [503, 200]
+    assert disturbed.control("DELETE", "faults") == {"rules": 0}
+    assert disturbed.modern("tools/list").status_code == 200
+    assert [event["status"] for event in disturbed.journal("response")] == [503, 200]
 
 
-def test_fault_body(scripted: Caller) -> None:
-    fault(scripted, {"body": "<html>login</html>", "content_type": "text/html"})
-    answer = scripted.modern("tools/list")
+def test_fault_body(disturbed: Caller) -> None:
+    fault(disturbed, {"body": "<html>login</html>", "content_type": "text/html"})
+    answer = disturbed.modern("tools/list")
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>login</html>", "text/html")
 
 
-def test_fault_delay(scripted: Caller) -> None:
-    fault(scripted, {"delay": 0.1}, times=1)
+def test_fault_delay(disturbed: Caller) -> None:
+    fault(disturbed, {"delay": 0.1}, times=1)
     started = time.monotonic()
-    assert ping(scripted)["structuredContent"]["nonce"] == "n"
+    assert ping(disturbed)["structuredContent"]["nonce"] == "n"
     assert time.monotonic() - started >= 0.1
-    request, response = scripted.journal("request")[0], scripted.journal("response")[0]
+    request, response = disturbed.journal("request")[0], disturbed.journal("response")[0]
     assert response["t"] - request["t"] >= 0.1
 
 
 @pytest.mark.parametrize("action", [{"hang": True}, {"delay": 60}])
-def test_fault_hang_ends_when_the_client_leaves(scripted: Caller, action: dict[str, Any]) -> None:
-    fault(scripted, action, times=1)
+def test_fault_hang_ends_when_the_client_leaves(disturbed: Caller, action: dict[str, Any]) -> None:
+    fault(disturbed, action, times=1)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{scripted.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=0.05)
-    last = scripted.control("GET", "journal?since=1&wait=5")["events"]
+        httpx.post(f"{disturbed.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=0.05)
+    last = disturbed.control("GET", "journal?since=1&wait=5")["events"]
     assert [(event["kind"], event["how"]) for event in last] == [("end", "client-disconnected")]
-    assert scripted.journal("execution") == []
+    assert disturbed.journal("execution") == []
 
 
-def test_fault_reset(scripted: Caller) -> None:
-    fault(scripted, {"reset": True}, times=1)
+def test_fault_reset(disturbed: Caller) -> None:
+    fault(disturbed, {"reset": True}, times=1)
     with pytest.raises(httpx.ReadError):
-        ping(scripted)
-    assert [event["kind"] for event in scripted.journal()] == ["request", "end"]
-    assert scripted.journal("end")[0]["how"] == "reset"
+        ping(disturbed)
+    assert [event["kind"] for event in disturbed.journal()] == ["request", "end"]
+    assert disturbed.journal("end")[0]["how"] == "reset"
 
 
-def test_fault_reset_after_the_work_is_done(scripted: Caller) -> None:
-    fault(scripted, {"reset": True, "after_bytes": 0}, times=1)
+def test_fault_reset_after_the_work_is_done(disturbed: Caller) -> None:
+    fault(disturbed, {"reset": True, "after_bytes": 0}, times=1)
     with pytest.raises(httpx.ReadError):
-        ping(scripted)
-    assert len(scripted.journal("execution")) == 1
-    assert scripted.journal("end")[0]["how"] == "reset"
+        ping(disturbed)
+    assert len(disturbed.journal("execution")) == 1
+    assert disturbed.journal("end")[0]["how"] == "reset"
 
 
-def test_fault_reset_in_the_body(scripted: Caller) -> None:
-    fault(scripted, {"reset": True, "after_bytes": 10}, times=1)
+def test_fault_reset_in_the_body(disturbed: Caller) -> None:
+    fault(disturbed, {"reset": True, "after_bytes": 10}, times=1)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
-        ping(scripted)
-    assert [len(event["body"]) for event in scripted.journal("chunk")] == [10]
-    assert scripted.journal("end")[0]["how"] == "reset"
+        ping(disturbed)
+    assert [len(event["body"]) for event in disturbed.journal("chunk")] == [10]
+    assert disturbed.journal("end")[0]["how"] == "reset"
 
 
-def test_fault_truncate(scripted: Caller) -> None:
-    fault(scripted, {"truncate_after": 25}, times=1)
+def test_fault_truncate(disturbed: Caller) -> None:
+    fault(disturbed, {"truncate_after": 25}, times=1)
     with pytest.raises(httpx.RemoteProtocolError):
-        ping(scripted)
-    assert [len(event["body"]) for event in scripted.journal("chunk")] == [25]
-    assert scripted.journal("end")[0]["how"] == "server-error"
+        ping(disturbed)
+    assert [len(event["body"]) for event in disturbed.journal("chunk")] == [25]
+    assert disturbed.journal("end")[0]["how"] == "server-error"
 
 
-def test_fault_forget_session(scripted: Caller) -> None:
-    scripted.initialize()
-    assert scripted.call("echo", {})["isError"] is False
-    fault(scripted, {"forget_session": True}, times=1)
-    assert scripted.post("tools/list").status_code == 404
-    assert scripted.post("tools/list").status_code == 404
-    assert scripted.initialize().status_code == 200
+def test_fault_forget_session(disturbed: Caller) -> None:
+    disturbed.initialize()
+    assert disturbed.call("echo", {})["isError"] is False
+    fault(disturbed, {"forget_session": True}, times=1)
+    assert disturbed.post("tools/list").status_code == 404
+    assert disturbed.post("tools/list").status_code == 404
+    disturbed.session = {}
+    assert disturbed.initialize().status_code == 200
 
 
-def test_faults_pick_their_requests(scripted: Caller) -> None:
-    scripted.initialize()
-    fault(scripted, {"status": 500}, method="tools/call", tool="echo", nth=2)
+def test_faults_pick_their_requests(disturbed: Caller) -> None:
+    disturbed.initialize()
+    fault(disturbed, {"status": 500}, method="tools/call", tool="echo", nth=2)
     call = {"name": "echo", "arguments": {}}
-    assert scripted.post("tools/list").status_code == 200
-    assert scripted.post("tools/call", {"name": "whoami", "arguments": {}}).status_code == 200
-    assert [scripted.post("tools/call", call).status_code for _ in range(3)] == [200, 500, 200]
-    fault(scripted, {"status": 500}, times=2, http_method="DELETE")
-    deletions = [scripted.http.delete("/mcp", headers=scripted.session).status_code for _ in range(3)]
+    assert disturbed.post("tools/list").status_code == 200
+    assert disturbed.post("tools/call", {"name": "whoami", "arguments": {}}).status_code == 200
+    assert [disturbed.post("tools/call", call).status_code for _ in range(3)] == [200, 500, 200]
+    fault(disturbed, {"status": 500}, times=2, http_method="DELETE")
+    deletions = [disturbed.http.delete("/mcp", headers=disturbed.session).status_code for _ in range(3)]
     assert deletions == [500, 500, 200]
 
 
-def test_faults_pick_by_token(scripted: Caller) -> None:
-    digest = ping_digest(scripted, "bad")
-    fault(scripted, {"status": 500}, token_digest=digest)
-    assert scripted.modern("tools/list", Authorization="Bearer bad").status_code == 500
-    assert scripted.modern("tools/list", Authorization="Bearer good").status_code == 200
+def test_faults_pick_by_token(disturbed: Caller) -> None:
+    digest = ping_digest(disturbed, "bad")
+    fault(disturbed, {"status": 500}, token_digest=digest)
+    assert disturbed.modern("tools/list", Authorization="Bearer bad").status_code == 500
+    assert disturbed.modern("tools/list", Authorization="Bearer good").status_code == 200
 
 
 def ping_digest(caller: Caller, token: str | None) -> str:

@@ -8,7 +8,7 @@ from mcp_wire import META, Caller, answer_of
 LEGACY, MODERN = ("2025-06-18", "2025-11-25"), ("2026-07-28",)
 
 
-@pytest.fixture(params=["tools", "scripted"])
+@pytest.fixture(params=["tools", "lean", "scripted"])
 def serve_both(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Callable[[tuple[str, ...]], Caller]:
     def start(revisions: tuple[str, ...]) -> Caller:
         return serve(application=request.param, revisions=revisions)

@@ -10,8 +10,8 @@ TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}
 
 
 @pytest.fixture
-def caller(serve: Callable[..., Caller]) -> Caller:
-    return serve()
+def caller(serve: Callable[..., Caller], tools: str) -> Caller:
+    return serve(application=tools)
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])

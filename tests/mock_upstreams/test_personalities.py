@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,9 +22,19 @@ from mock_upstreams.upstream import UpstreamSpec
 METADATA = "/.well-known/oauth-protected-resource"
 
 
+@pytest.fixture(params=["scripted", "lean"], autouse=True)
+def application(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def serve(serve: Callable[..., Caller], application: str) -> Callable[..., Caller]:
+    return partial(serve, application=application)
+
+
 @pytest.fixture(params=["oauth", "jwt"])
 def guarded(request: pytest.FixtureRequest, serve: Callable[..., Caller], issuer: Issuer) -> Caller:
-    return serve(request.param, application="scripted", issuer=issuer.url)
+    return serve(request.param, issuer=issuer.url)
 
 
 def audience_of(caller: Caller) -> str:
@@ -129,7 +140,7 @@ def test_every_request_is_guarded(guarded: Caller) -> None:
 
 
 def test_resource_metadata_and_challenge(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("oauth", application="scripted", issuer=issuer.url)
+    caller = serve("oauth", issuer=issuer.url)
     origin = str(caller.http.base_url).rstrip("/")
     challenge = caller.modern("tools/list")
     assert challenge.status_code == 401
@@ -142,26 +153,26 @@ def test_resource_metadata_and_challenge(serve: Callable[..., Caller], issuer: I
 
 
 def test_jwt_personality_has_no_metadata(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("jwt", application="scripted", issuer=issuer.url)
+    caller = serve("jwt", issuer=issuer.url)
     assert caller.modern("tools/list").headers["www-authenticate"] == "Bearer"
     assert caller.http.get(f"{METADATA}/mcp").status_code == 404
 
 
 def test_configured_audience_is_the_only_one(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("oauth", application="scripted", issuer=issuer.url, audience="https://mail.example/mcp")
+    caller = serve("oauth", issuer=issuer.url, audience="https://mail.example/mcp")
     assert whoami(caller, issuer.token("https://mail.example/mcp")).status_code == 200
     assert whoami(caller, issuer.token(audience_of(caller))).status_code == 401
     assert "https://mail.example/.well-known" in caller.modern("tools/list").headers["www-authenticate"]
 
 
 def test_a_host_header_does_not_choose_the_audience(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("oauth", application="scripted", issuer=issuer.url)
+    caller = serve("oauth", issuer=issuer.url)
     evil = issuer.token("http://evil.example/mcp")
     assert caller.modern("tools/list", Authorization=f"Bearer {evil}", Host="evil.example").status_code == 401
 
 
 def test_insufficient_scope(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("oauth", application="scripted", issuer=issuer.url)
+    caller = serve("oauth", issuer=issuer.url)
     caller.control("PUT", "scopes", ["mail.send"])
     refused = whoami(caller, issuer.token(audience_of(caller), scope="mail.read"))
     assert refused.status_code == 403
@@ -172,7 +183,7 @@ def test_insufficient_scope(serve: Callable[..., Caller], issuer: Issuer) -> Non
 
 
 def test_keys_are_cached_and_fetched_again_for_an_unknown_key(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("jwt", name="crm", application="scripted", issuer=issuer.url)
+    caller = serve("jwt", name="crm", issuer=issuer.url)
     for _ in range(3):
         assert whoami(caller, issuer.token(audience_of(caller))).status_code == 200
     assert issuer.fetches == ["gatebench-upstream/crm"]
@@ -184,7 +195,7 @@ def test_keys_are_cached_and_fetched_again_for_an_unknown_key(serve: Callable[..
 
 
 def test_an_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    caller = serve("jwt", application="scripted", issuer=issuer.url)
+    caller = serve("jwt", issuer=issuer.url)
     issuer.status = 500
     token = issuer.token(audience_of(caller))
     assert whoami(caller, token).status_code == 503
@@ -196,14 +207,14 @@ def test_an_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -
 
 def test_back_channel_is_where_keys_are_fetched(serve: Callable[..., Caller], issuer: Issuer) -> None:
     public = "http://issuer.example/corp"
-    caller = serve("jwt", application="scripted", issuer=public, back_channel=issuer.url)
+    caller = serve("jwt", issuer=public, back_channel=issuer.url)
     assert whoami(caller, issuer.token(audience_of(caller), iss=public)).status_code == 200
     assert whoami(caller, issuer.token(audience_of(caller))).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["X-API-Key", "Authorization"])
 def test_static_header(serve: Callable[..., Caller], name: str) -> None:
-    caller = serve("static", application="scripted", header=(name, "Bearer s3cret"))
+    caller = serve("static", header=(name, "Bearer s3cret"))
     content, mirrored = caller.modern_request("tools/list", None)
 
     def status(*given: Any) -> int:
@@ -221,7 +232,7 @@ def test_static_header(serve: Callable[..., Caller], name: str) -> None:
 
 
 def test_no_personality_tells_on_every_credential(serve: Callable[..., Caller]) -> None:
-    caller = serve("none", application="scripted")
+    caller = serve("none")
     headers = {"Authorization": "Bearer one", "Cookie": "a=b", "X-Vault-TOKEN": "two", "X-Other": "three"}
     content = caller.modern_call("whoami", {}, **headers)["structuredContent"]
     assert [(one["name"], one["scheme"]) for one in content["credentials"]] == [

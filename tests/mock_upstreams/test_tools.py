@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,11 @@ TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}
 
 def sha(value: Any) -> str:
     return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+
+
+@pytest.fixture
+def serve(serve: Callable[..., Caller], tools: str) -> Callable[..., Caller]:
+    return partial(serve, application=tools)
 
 
 @pytest.fixture

@@ -48,7 +48,10 @@ def said(path: Path) -> str:
         (LAUNCHED + "comand = ['x']", "launch.comand is an unknown key; did you mean command?"),
         ("[endpoints]\nbase_url = 'http://x'", "gateway is missing; add it"),
         ("[gateway]\nversion = '1'", "gateway.name is missing; add it"),
-        (RUNNING + "[launch]\nready = '{base_url}/'", "launch.command is missing; add it"),
+        (
+            RUNNING + "[launch]\nready = '{base_url}/'",
+            "launch is wrong: there is neither command nor image; add one of them",
+        ),
         ("[gateway]\nname = 3", "gateway.name is wrong: input should be a valid string, not 3"),
         (RUNNING + "[launch]\ncommand = 'acme'", "launch.command is wrong: input should be a valid list, not 'acme'"),
         (

@@ -49,7 +49,10 @@ base_url = "http://127.0.0.1:9"
             "unreachable = [502]",
             "dialect.unreachable.0 is wrong: 502 is none of its values; there are http-502, http-503, http-504, ",
         ),
-        ("denied = ['403']", "dialect.denied.0 is wrong: input should be a valid integer, not '403'"),
+        (
+            "denied = ['403']",
+            "dialect.denied is wrong: '403' is none of its values; there are statuses and jsonrpc-error, tool-error",
+        ),
         (
             "consent_parameter = 'uri'",
             'dialect.consent_parameter says nothing unless dialect.consent = "http-401"; leave it out',

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from target_bench import GATEWAY, bring_up, descriptor, gateway, said, transcript
 
-from fixtures.clients import raw
+from fixtures.clients import limits, raw
 from fixtures.errors import BenchError
 
 NOTHING = "def mcp(connection, head, body): pass"
@@ -16,7 +16,7 @@ NOTHING = "def mcp(connection, head, body): pass"
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw, "TIMEOUT", httpx.Timeout(0.6))
-    monkeypatch.setattr(raw, "DEADLINE", 1.0)
+    monkeypatch.setattr(limits, "SECONDS", 1.0)
 
 
 RESULT = """'{"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": "2025-11-25"}}'"""

@@ -1,0 +1,147 @@
+"""From what a run found to its report: `load.json` as one object, judged and concluded."""
+
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from load import budgets as budget_rules
+from load import figures, machine, summary, validity
+from load.budgets import Budget
+from load.histogram import Histogram
+from load.model import Estimate, Event, FarEnd, LoadReport, Resources
+from load.plan import SESSION_PARTS
+from load.profiles import Profile
+from load.result import Result
+from load.run import Measured
+from load.validity import Measured as Published
+from load.workload import WARMUP
+
+Redact = Callable[[str], str]
+_PER_CALL = ("requests", "connections", "sessions", "idp_requests")
+SESSION_REQUESTS = 3  # initialize, notifications/initialized, DELETE
+_NOT_THROUGH = ("direct",)  # arms whose calls went past the gateway
+
+
+def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> LoadReport:
+    """The whole report."""
+    task, results = measured.task, measured.results
+    made = LoadReport(
+        kind="run",
+        gatebench=version("gatebench"),
+        time=measured.began,
+        target=task.target,
+        gateway=measured.gateway,
+        profile=task.profile.name,
+        purpose=task.profile.purpose,
+        seed=task.terms.seed,
+        seconds=sum(result.seconds for result in results),
+        machine=machine.describe(),
+        complete=measured.stopped is None,
+        incomplete_reason=measured.stopped,
+        arms=summary.arms(results),
+        moments=summary.moments(results),
+        knee=measured.knee,
+        figures=_figures(measured),
+        resources=_resources(measured),
+        far_end=_far_end(measured),
+        wrong_answers=summary.wrong_answers(results),
+        events=[*summary.events(results), *_gone(measured)],
+        notes=measured.notes,
+    )
+    if measured.weather is not None and results:
+        before, after = measured.weather
+        made.generator = summary.generator(
+            results, before=before, after=after, cores=made.machine.cores, ceiling=measured.ceiling
+        )
+        made.validity = validity.judge(made.generator, _published(results, task.profile))
+    made.budgets = budget_rules.judge(budgets, made, void=bool(validity.void(made.validity)))
+    summary.conclude(made)
+    return LoadReport.model_validate_json(redact(made.model_dump_json()))
+
+
+def _gone(measured: Measured) -> list[Event]:
+    at = sum(result.seconds for result in measured.results)
+    return [Event(at=at, what=f"the run ended here: {measured.stopped}")] if measured.stopped else []
+
+
+def _published(results: list[Result], profile: Profile) -> Published:
+    well = Histogram.sum(
+        cell.histogram("response")
+        for result in results
+        for cell in result.cells
+        if cell.outcome == "ok" and cell.operation not in SESSION_PARTS
+    )
+    seconds = sum(result.seconds for result in results)
+    return Published(
+        p50_us=well.quantile(0.5) if well.count else None,
+        p99_us=well.quantile(0.99) if well.count else None,
+        # What is published as a rate of the gateway; what goes past it is the bench's own affair.
+        throughput=well.count / seconds if seconds and any(call.arm == "gateway" for call in profile.call) else None,
+        offered=sum(result.counts.offered for result in results),
+    )
+
+
+def _calls(results: list[Result]) -> int:
+    """Calls that went through the gateway, warm-up included: the counters saw those as well."""
+    return sum(
+        cell.count
+        for result in results
+        for cell in (*result.cells, *result.warmup)
+        if cell.arm not in _NOT_THROUGH and cell.operation not in SESSION_PARTS and cell.outcome != "unfinished"
+    )
+
+
+def _far_end(measured: Measured) -> FarEnd | None:
+    calls = _calls(measured.results)
+    if not measured.counted:
+        return None
+    past = any(call.arm == "direct" for call in measured.task.profile.call)
+    if past or not calls or measured.knee:
+        return FarEnd(counters=measured.counted, per_call={})
+    # The handshakes and farewells of our own sessions are no cost of their calls.
+    sessions = sum(result.counts.sessions for result in measured.results)
+    caused = measured.counted | {"requests": max(measured.counted["requests"] - SESSION_REQUESTS * sessions, 0.0)}
+    return FarEnd(counters=measured.counted, per_call={key: caused[key] / calls for key in _PER_CALL})
+
+
+def _resources(measured: Measured) -> Resources | None:
+    samples, calls = measured.samples, _calls(measured.results)
+    if not samples:
+        return None
+    used, lasted = samples[-1].cpu_seconds - samples[0].cpu_seconds, samples[-1].at - samples[0].at
+    return Resources(
+        samples=samples,
+        cpu_us_per_call=Estimate(value=used / calls * 1e6) if calls and not measured.knee else None,
+        cpu_share=used / lasted if lasted else 0.0,
+        before=measured.before,
+        after=measured.after,
+        settled=measured.settled,
+    )
+
+
+def _figures(measured: Measured) -> dict[str, float]:
+    results, profile = measured.results, measured.task.profile
+    found: dict[str, float | None] = {
+        "slowdown": figures.slowdown(results),
+        "recovery": figures.recovery(results[0], profile) if results and len(profile.shape) > 2 else None,
+        "event-delay-p50": figures.event_delay(results, 0.5),
+        "event-delay-p90": figures.event_delay(results, 0.9),
+        "refreshes-per-expiry": _refreshes(measured),
+        "sessions-left": measured.left_open.get("sessions") if measured.left_open else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _refreshes(measured: Measured) -> float | None:
+    profile = measured.task.profile
+    lifetimes = [
+        condition.body["access_lifetime"]
+        for condition in profile.prepare
+        if isinstance(condition.body, dict) and "access_lifetime" in condition.body
+    ]
+    if not lifetimes or not measured.counted or measured.stopped:
+        return None
+    users = sum(len(names) for names in profile.consents.values())
+    seconds = sum(result.seconds + min(WARMUP, result.seconds / 3) for result in measured.results)
+    return figures.refreshes_per_expiry(
+        measured.counted["refreshes"], users=users, seconds=seconds, lifetime=lifetimes[0]
+    )

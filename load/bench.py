@@ -1,0 +1,146 @@
+"""The standing load bench: a world with a lean far end, gateways started in it, and what can be read off both."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fixtures import standard
+from fixtures.bench import Bench
+from fixtures.errors import BenchError
+from fixtures.gateways import target as targets
+from fixtures.gateways.target import Target
+from fixtures.recorder import Recorder
+from fixtures.scenario import PrerequisiteError
+from fixtures.secrets import SecretRegistry
+from fixtures.sheet import Sheet
+from fixtures.world import World
+from load.callers import Crowd
+from load.counters import Counted
+from load.far_end import LeanFarEnd
+from load.pinning import Pinning, on
+from load.resources import ProcessTree
+
+UPSTREAM_SECONDS = 30.0
+"""How long a gateway that lets us choose waits for an upstream: under load some are slow on purpose (the sheet's own is 2)."""
+
+
+@dataclass
+class Gateway:
+    """One started gateway: `bench` knows its addresses and credentials, `tree` its processes (None where they are not ours)."""
+
+    target: Target
+    bench: Bench
+    tree: ProcessTree | None
+
+    def alive(self) -> bool:
+        """Is it still there? (Of one that runs elsewhere, nobody knows.)"""
+        return self.tree is None or self.tree.alive()
+
+    async def _consents(self, pairs: list[tuple[str, str]]) -> None:
+        revision = next(one for one in reversed(standard.REVISIONS) if one in self.target.descriptor.claims.revisions)
+        for name, server in pairs:
+            async with self.bench.scenario(f"consent of {name} for {server}", {}) as scenario:
+                try:
+                    await scenario.consented(name, server, revision)
+                except PrerequisiteError as error:
+                    raise BenchError(f"{self.target.name} cannot be loaded: {error}") from error
+
+    def consent(self, names: Iterable[str], servers: Iterable[str]) -> None:
+        """Have these users give their consent for these servers, before the load. Raises BenchError with one sentence."""
+        pairs = [(name, server) for server in servers for name in names]
+        if pairs:
+            asyncio.run(self._consents(pairs))
+
+
+@dataclass
+class LoadBench:
+    """A world under load. `start` brings a gateway up in it; counters are those of the far end since it was started."""
+
+    world: World
+    far_end: LeanFarEnd
+    recorder: Recorder
+    pinning: Pinning
+    _stack: ExitStack = field(repr=False)
+    _started: int = 0
+
+    @property
+    def sheet(self) -> Sheet:
+        """The setup sheet of the world, as the first gateway gets it."""
+        return self.world.sheet
+
+    @property
+    def secrets(self) -> SecretRegistry:
+        """Every credential that was minted for this world, as far as it is known by now."""
+        return self.world.secrets
+
+    def start(self, named: str, cores: tuple[int, ...] | None = None) -> Gateway:
+        """Start one more gateway by its target name; it is stopped with the bench, or by `stop`.
+
+        `cores`: where it runs (default: as the pinning has it). Raises BenchError with one sentence when it does not come.
+        """
+        target = targets.named(named)
+        sheet = self._sheet_for_next()
+        self._stack.callback(target.stop)
+        with on(cores if cores is not None else self.pinning.gateway):
+            target.start(sheet, self.recorder)
+        self._started += 1
+        bench = Bench(self.world, target, self.recorder)
+        return Gateway(target, bench, ProcessTree([target.pid]) if target.pid is not None else None)
+
+    def _sheet_for_next(self) -> Sheet:
+        """The world's sheet; for gateways beside the first one with an address of their own."""
+        if self._started == 0:
+            return self.world.sheet
+        sheet = deepcopy(self.world.sheet)
+        port = self.far_end.another_port()
+        base = f"http://127.0.0.1:{port}"
+        sheet["gateway"] |= {"port": port, "base_url": base, "callback_url": f"{base}/oauth/callback"}
+        return sheet
+
+    def counted(self) -> Counted:
+        """What the far end has counted so far."""
+        upstreams = {
+            name: self.world.control(name, "GET", "counters") for name in standard.UPSTREAMS if name != "scripted"
+        }
+        return Counted(upstreams, self.world.control("idp", "GET", "stats")["issuers"])
+
+    def learn_minted(self) -> None:
+        """Make everything that the identity provider has minted known, so that it can be redacted."""
+        for minted in self.world.control("idp", "GET", "secrets")["secrets"]:
+            self.world.learn(minted)
+        for name, who in self.sheet["principals"].items():
+            for token in who.get("tokens", []):
+                self.secrets.add("gateway-token", f"token:{name}", token, owner=name)
+
+    def set(self, mock: str, method: str, path: str, body: Any = None) -> Any:
+        """Use a mock's control API."""
+        return self.world.control(mock, method, path, body)
+
+
+@contextmanager
+def standing(
+    *, crowd: Crowd | None = None, virtual_servers: dict[str, list[str]] | None = None, pinning: Pinning | None = None
+) -> Iterator[LoadBench]:
+    """A world with a lean far end, up; everything is stopped on leaving, whatever happened. Raises BenchError.
+
+    `crowd` and `virtual_servers` ({name: members}) come on top of the standard world.
+    """
+    pinning = Pinning.here() if pinning is None else pinning
+    far_end = LeanFarEnd(pinning.upstreams)
+    secrets = SecretRegistry()
+    with ExitStack() as stack:
+        world = stack.enter_context(World(secrets, far_end=far_end))
+        world.sheet["gateway"]["upstream_seconds"] = UPSTREAM_SECONDS
+        world.sheet["virtual_servers"] |= virtual_servers or {}
+        for name, who in standard.PRINCIPALS.items():
+            if who.access == standard.EVERYTHING:
+                world.sheet["access"][name] += virtual_servers or {}
+        (crowd or Crowd()).join(world.sheet)
+        recorder = stack.enter_context(Recorder(Path(os.devnull), secrets, run=world.sheet["run"]))
+        world.serve(recorder)
+        yield LoadBench(world, far_end, recorder, pinning, stack)

@@ -1,0 +1,77 @@
+"""What a profile measures beyond latencies: one number each, pure functions of what was found."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from load.histogram import Histogram
+from load.profiles import COMPARED, Profile
+from load.result import Result
+
+RECOVERED = 2.0  # times the p50 from before, at most: then the spike is over
+FEWEST = 5  # right answers, below which nothing is compared
+
+
+def slowdown(results: Sequence[Result]) -> float | None:
+    """The largest p50 of an operation under a phase's conditions over that of the same without them; 1 is no change."""
+    medians: dict[str, list[Histogram]] = {}
+    for result in results:
+        for cell in result.cells:
+            if cell.outcome == "ok" and cell.arm == "gateway":
+                medians.setdefault(cell.operation, []).append(cell.histogram("response"))
+    told = {name: Histogram.sum(parts) for name, parts in medians.items()}
+    ratios = []
+    for name, histogram in told.items():
+        plain, compared, _ = name.partition(COMPARED)
+        before = told.get(plain)
+        if compared and before is not None and min(before.count, histogram.count) >= FEWEST:
+            ratios.append(histogram.quantile(0.5) / before.quantile(0.5))
+    return max(ratios, default=None)
+
+
+def recovery(result: Result, profile: Profile) -> float | None:
+    """Seconds from the end of the highest stage until p50 is at most twice what it was before; infinite when never.
+
+    None where no stage is higher than those around it.
+    """
+    peak = max(low for _, low, _ in profile.shape)
+    place = next(number for number, (_, low, _) in enumerate(profile.shape) if low == peak)
+    if place in (0, len(profile.shape) - 1):
+        return None
+    whole = sum(share for share, _, _ in profile.shape)
+    edges = np.cumsum([share / whole * result.seconds for share, _, _ in profile.shape])
+    before = _median(result, 0.0, float(edges[place - 1]))
+    if math.isnan(before):
+        return None
+    end = float(edges[place])
+    for interval in result.intervals:
+        if interval.start + 1 > end:
+            median = _median(result, interval.start, interval.start + 1)
+            if median <= RECOVERED * before:
+                return max(interval.start - end, 0.0)
+    return math.inf
+
+
+def _median(result: Result, begin: float, end: float) -> float:
+    """p50 of the right answers to arrivals of whole seconds within a stretch; NaN when there are too few."""
+    found = Histogram.sum(
+        cell.histogram("response")
+        for interval in result.intervals
+        if begin <= interval.start and interval.start + 1 <= max(end, begin + 1)
+        for cell in interval.cells
+        if cell.outcome == "ok" and cell.arm == "gateway"
+    )
+    return found.quantile(0.5) if found.count >= FEWEST else math.nan
+
+
+def event_delay(results: Sequence[Result], quantile: float) -> float | None:
+    """Milliseconds from the far end's sending of a progress event to its arrival at the caller, through the gateway."""
+    found = Histogram.sum(result.total("event", arm="gateway") for result in results)
+    return found.quantile(quantile) / 1e3 if found.count else None
+
+
+def refreshes_per_expiry(refreshes: float, *, users: int, seconds: float, lifetime: float) -> float | None:
+    """Refreshes at the identity provider over those that were needed: one for each user and lifetime."""
+    needed = users * math.floor(seconds / lifetime)
+    return refreshes / needed if needed else None

@@ -1,0 +1,101 @@
+"""Is this the right answer? Decided by comparing bytes; only where that does not say yes is the answer read.
+
+So what is right costs a few searches, and what is wrong gets the whole truth: which error, or whose answer it was.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fixtures import wire
+from load.plan import Call, Caller
+from load.result import Outcome
+
+Verdict = tuple[Outcome, str]  # with a sentence for people
+_STAMP_RECV = re.compile(rb'"recv_ns": ?(\d+)')
+_STAMP_SEND = re.compile(rb'"send_ns": ?(\d+)')
+_OF_STATUS: dict[int, Outcome] = {401: "unauthorized", 403: "unauthorized", 429: "throttled"}
+
+
+class Judge:
+    """Knows the answers that one caller may get to one call."""
+
+    __slots__ = ("_call", "_caller", "_everybody", "_needed", "_nonce", "_tag", "_texts")
+
+    def __init__(self, call: Call, caller: Caller, tag: str, everybody: Sequence[Caller]) -> None:
+        self._call, self._caller, self._tag, self._everybody = call, caller, tag, everybody
+        self._texts = (*call.expect, *caller.expect)
+        self._needed = tuple(text.encode() for text in self._texts)
+        self._nonce = tag.encode() if call.nonce else None
+
+    def right(self, status: int, body: bytes, number: bytes) -> bool:
+        """True for what is certainly the right answer; False means: read it."""
+        if status != 200 or (b'"id":' + number not in body and b'"id": ' + number not in body):
+            return False
+        if self._nonce is not None and self._nonce + number not in body:
+            return False
+        for text in self._needed:
+            if text not in body:
+                return False
+        return b'"result"' in body and b'"isError":true' not in body and b'"isError": true' not in body
+
+    def read(self, status: int, content_type: str, body: bytes, number: bytes) -> Verdict:
+        """The outcome of an answer that is not certainly right."""
+        if not 200 <= status < 300:
+            return of_status(status), f"status {status}"
+        messages = wire.rpc_messages(content_type, body.decode(errors="replace"))
+        answers = [one for one in messages if wire.is_answer(one)]
+        mine = next((one for one in answers if one.get("id") == int(number)), None)
+        if mine is None:
+            return self._not_mine(answers, content_type)
+        if "error" in mine:
+            return "rpc-error", _error_text(mine["error"])
+        result = mine["result"]
+        if isinstance(result, dict) and result.get("isError"):
+            return "tool-error", "the tool's result says isError"
+        return self._content(json.dumps(messages, ensure_ascii=False), number)
+
+    def _not_mine(self, answers: Sequence[dict[str, Any]], content_type: str) -> Verdict:
+        identified = [one["id"] for one in answers if one.get("id") is not None]
+        if identified:
+            return "wrong", f"an answer to request {identified[0]!r} instead of this one"
+        if answers:
+            return "rpc-error", _error_text(answers[0].get("error"))
+        return "malformed", f"no JSON-RPC answer in {content_type or 'a body without a type'}"
+
+    def _content(self, text: str, number: bytes) -> Verdict:
+        nonce = self._tag + number.decode()
+        if self._call.nonce and nonce not in text:
+            other = re.search(rf"{self._tag}\d{{10}}", text)
+            return "wrong", f"the nonce of another call ({other[0]})" if other else "this call's nonce is missing"
+        for expected in self._texts:
+            if expected not in text:
+                owners = sorted(set(self._owners(text)))
+                whose = f"; it is {', '.join(owners)}'s" if owners else ""
+                return "wrong", f"what only {self._caller.name}'s answer contains is missing{whose}"
+        return "ok", ""
+
+    def _owners(self, text: str) -> Iterable[str]:
+        for other in self._everybody:
+            if other.name != self._caller.name and other.expect and all(one in text for one in other.expect):
+                yield other.name
+
+
+def of_status(status: int) -> Outcome:
+    """The outcome of an HTTP status that is no success."""
+    return _OF_STATUS.get(status) or ("server-error" if status >= 500 else "http-error")
+
+
+def _error_text(error: Any) -> str:
+    error = error if isinstance(error, dict) else {}
+    return f"{error.get('code')}: {str(error.get('message', ''))[:200]}"
+
+
+def stamps(body: bytes) -> tuple[int, int]:
+    """When the far end received and answered (CLOCK_MONOTONIC nanoseconds), as it says itself; zeros when it does not."""
+    received = _STAMP_RECV.search(body)
+    sent = _STAMP_SEND.search(body, received.start()) if received else None
+    if received and not sent:
+        sent = _STAMP_SEND.search(body)
+    return (int(received[1]), int(sent[1])) if received and sent else (0, 0)

@@ -1,0 +1,71 @@
+"""Response heads: parsed by httptools the first time, remembered byte by byte after that (servers repeat themselves)."""
+
+from dataclasses import dataclass
+
+import httptools
+
+LARGEST_HEAD = 64 * 1024
+REMEMBERED = 1024  # heads; servers that make each one unique must not fill the memory
+CHUNKED, UNTIL_CLOSE = -1, -2  # in place of a length
+
+
+@dataclass(frozen=True)
+class Head:
+    """What matters of a response head; `length` is that of the body, or CHUNKED, or UNTIL_CLOSE (RFC 9112, section 6.3)."""
+
+    status: int
+    length: int
+    keep_alive: bool
+    content_type: str
+    session: str | None
+
+
+class _Fields:
+    def __init__(self) -> None:
+        self.of: dict[bytes, bytes] = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.of[name.lower()] = value
+
+
+_known: dict[bytes, Head] = {}
+
+
+def head_of(raw: bytes) -> Head | None:
+    """The head that stands in these bytes (without the empty line); None where that is no HTTP/1.x."""
+    head = _known.get(raw)
+    if head is None:
+        head = _parse(raw)
+        if head is not None:
+            if len(_known) >= REMEMBERED:
+                _known.clear()
+            _known[raw] = head
+    return head
+
+
+def _parse(raw: bytes) -> Head | None:
+    fields = _Fields()
+    parser = httptools.HttpResponseParser(fields)
+    try:
+        parser.feed_data(raw + b"\r\n\r\n")
+    except httptools.HttpParserError:
+        return None
+    status, of = parser.get_status_code(), fields.of
+    if status < 100:
+        return None
+    return Head(
+        status=status,
+        length=_length(status, of),
+        keep_alive=parser.should_keep_alive(),
+        content_type=of.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1"),
+        session=of[b"mcp-session-id"].decode("latin-1") if b"mcp-session-id" in of else None,
+    )
+
+
+def _length(status: int, of: dict[bytes, bytes]) -> int:
+    if status < 200 or status in (204, 304):
+        return 0
+    if b"transfer-encoding" in of:
+        return CHUNKED
+    length = of.get(b"content-length", b"")
+    return int(length) if length.isdigit() else UNTIL_CLOSE

@@ -1,0 +1,159 @@
+"""From single requests to histograms: a row of numbers for each, counted once a second with a few calls of numpy.
+
+A batch is what one process counted since its last: for every metric, codes that say (second, arm, operation, outcome, bucket)
+and how often each occurred. Merging batches is adding counts of equal codes, so workers and master agree bucket by bucket.
+"""
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from load.histogram import indices
+from load.result import LATE, OUTCOMES, SAMPLE, Metric, Outcome
+
+Integers = NDArray[np.int64]
+Counted = tuple[Integers, Integers]  # codes in ascending order, and their counts
+
+# A row: intended, release, sent, done (CLOCK_MONOTONIC nanoseconds), key, far end's receive and send stamps.
+COLUMNS = 7
+_EXTRA_COLUMNS = 4  # second, key, metric, microseconds
+METRICS: tuple[Metric, ...] = ("response", "service", "lag", "first", "event")
+OUTCOME_NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+BUCKET_BITS, KEY_BITS = 15, 20
+WARMUP = -1  # the second of everything before the measured part
+
+
+def key_of(arm: int, operation: int, outcome: Outcome = "ok") -> int:
+    """Arm, operation and outcome as one number; the outcome is added to that of `ok`, which is zero."""
+    return (arm << 12) | (operation << 4) | OUTCOME_NUMBER[outcome]
+
+
+def parts_of(key: int) -> tuple[int, int, Outcome]:
+    """Arm, operation and outcome of a key."""
+    return key >> 12, (key >> 4) & 0xFF, OUTCOMES[key & 0xF]
+
+
+def codes_of(seconds: Integers, keys: Integers, microseconds: Integers) -> Counted:
+    """Values as counted codes; everything before second 0 is warm-up and one group."""
+    groups = np.maximum(seconds, WARMUP) + 1
+    codes = (groups << (KEY_BITS + BUCKET_BITS)) | (keys << BUCKET_BITS) | indices(microseconds)
+    return np.unique(codes, return_counts=True)
+
+
+def merged(counted: list[Counted]) -> Counted:
+    """Several counts as one."""
+    codes, places = np.unique(np.concatenate([codes for codes, _ in counted]), return_inverse=True)
+    totals = np.zeros(len(codes), np.int64)
+    np.add.at(totals, places, np.concatenate([counts for _, counts in counted]))
+    return codes, totals
+
+
+@dataclass
+class Batch:
+    """What one process found since its last batch; everything in it is numbers, texts and bytes (locust's messages)."""
+
+    counted: dict[str, Counted] = field(default_factory=dict)
+    sent: Counted | None = None  # seconds and counts, of the measured part
+    done: Counted | None = None
+    late: Counted | None = None
+    right: Counted | None = None
+    samples: bytes = b""
+    facts: dict[str, Any] = field(default_factory=dict)  # see `load.generator.totals`
+
+    def pack(self) -> dict[str, Any]:
+        """As a message."""
+        return {
+            "counted": {metric: _packed(one) for metric, one in self.counted.items()},
+            "sent": _packed(self.sent),
+            "done": _packed(self.done),
+            "late": _packed(self.late),
+            "right": _packed(self.right),
+            "samples": self.samples,
+            "facts": self.facts,
+        }
+
+    @classmethod
+    def unpack(cls, message: dict[str, Any]) -> "Batch":
+        """From a message."""
+        return cls(
+            counted={metric: _unpacked(one) for metric, one in message["counted"].items()},
+            sent=_unpacked(message["sent"]) if message["sent"] else None,
+            done=_unpacked(message["done"]) if message["done"] else None,
+            late=_unpacked(message["late"]) if message["late"] else None,
+            right=_unpacked(message["right"]) if message["right"] else None,
+            samples=message["samples"],
+            facts=message["facts"],
+        )
+
+
+def _packed(counted: Counted | None) -> list[bytes] | None:
+    return [one.astype("<i8").tobytes() for one in counted] if counted is not None else None
+
+
+def _unpacked(packed: list[bytes]) -> Counted:
+    codes, counts = (np.frombuffer(one, "<i8").astype(np.int64) for one in packed)
+    return codes, counts
+
+
+class Recorder:
+    """Takes the rows of one process. `row((...))` with COLUMNS numbers is all that happens for a request."""
+
+    def __init__(self, measured_operations: int, samples: int) -> None:
+        self._rows, self._extra = array("q"), array("q")
+        self.row = self._rows.extend
+        self._measured = measured_operations  # operations from this number on are parts of sessions
+        self._samples_left = samples
+
+    def also(self, second: int, key: int, metric: Metric, microseconds: int) -> None:
+        """One value of a metric that not every request has."""
+        self._extra.extend((second, key, METRICS.index(metric), microseconds))
+
+    def take(self) -> Integers:
+        """All rows since the last time, and forget them."""
+        rows = np.frombuffer(self._rows.tobytes(), np.int64).reshape(-1, COLUMNS)
+        del self._rows[:]
+        return rows
+
+    def batch(self, rows: Integers, start_ns: int) -> Batch:
+        """Count rows; `start_ns` is second 0."""
+        batch = Batch()
+        intended, release, sent, done, key, received, answered = rows.T
+        lag, service, response = ((release - intended) // 1000, (done - sent) // 1000, (done - intended) // 1000)
+        second = (intended - start_ns) // 1_000_000_000
+        if len(rows):
+            for metric, values in (("response", response), ("service", service), ("lag", lag)):
+                batch.counted[metric] = codes_of(second, key, values)
+        self._count_extra(batch)
+        counts = (second >= 0) & (((key >> 4) & 0xFF) < self._measured)
+        if counts.any():
+            batch.sent = np.unique((sent[counts] - start_ns) // 1_000_000_000, return_counts=True)
+            batch.done = np.unique((done[counts] - start_ns) // 1_000_000_000, return_counts=True)
+            right = counts & (key & 0xF == 0)
+            batch.right = np.unique((done[right] - start_ns) // 1_000_000_000, return_counts=True)
+            late = counts & (lag >= LATE)
+            if late.any():
+                batch.late = np.unique(second[late], return_counts=True)
+            kept = np.flatnonzero(counts)[: self._samples_left]
+            self._samples_left -= len(kept)
+            samples = np.zeros(len(kept), SAMPLE)
+            samples["intended"] = (intended[kept] - start_ns) / 1e9
+            samples["lag"] = (release - intended)[kept] / 1e3
+            samples["service"] = (done - sent)[kept] / 1e3
+            samples["response"] = (done - intended)[kept] / 1e3
+            samples["arm"], samples["operation"] = key[kept] >> 12, (key[kept] >> 4) & 0xFF
+            samples["outcome"] = key[kept] & 0xF
+            samples["upstream_recv"], samples["upstream_send"] = received[kept], answered[kept]
+            samples["sent"], samples["done"] = sent[kept], done[kept]
+            batch.samples = samples.tobytes()
+        return batch
+
+    def _count_extra(self, batch: Batch) -> None:
+        extra = np.frombuffer(self._extra.tobytes(), np.int64).reshape(-1, _EXTRA_COLUMNS)
+        del self._extra[:]
+        for number, metric in enumerate(METRICS):
+            of_metric = extra[extra[:, 2] == number]
+            if len(of_metric):
+                batch.counted[metric] = codes_of(of_metric[:, 0], of_metric[:, 1], of_metric[:, 3])

@@ -1,0 +1,220 @@
+"""The three roles that a locust process may have: alone, master, worker. They agree by messages of locust's own.
+
+`gatebench_begin` (master to worker: the plan, and which share of it), `gatebench_stop`, `gatebench_batch` (worker to master).
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from load.generator import locust_stats
+from load.generator.engine import Engine
+from load.generator.records import Batch, Integers
+from load.generator.registry import install
+from load.generator.totals import Totals
+from load.plan import Plan
+from load.result import Ended
+from load.result import Event as Happening
+
+DELAY = 0.3  # seconds between the word to begin and the first arrival, so that all workers have heard it
+LOOK = 0.2  # seconds between looks at the workers
+
+
+class Alone:
+    """Makes the load and adds it up."""
+
+    def __init__(self, environment: Environment, plan: Plan) -> None:
+        self.plan, self.totals = plan, Totals(plan)
+        self.engine = Engine(plan, self._batch)
+        self.over = self.engine.over
+        self.timer = "timerfd"
+        self.on_progress: Callable[[], None] = lambda: None
+        self._environment = environment
+        install(environment, self.engine)
+        environment.events.spawning_complete.add_listener(self._begin)
+        _report_faults(environment, self.engine)
+
+    def _begin(self, **_: Any) -> None:
+        if not self.engine.begun.is_set():
+            self.engine.begin(DELAY)
+
+    def _batch(self, batch: Batch, rows: Integers) -> None:
+        locust_stats.feed(self._environment, rows, self.plan)
+        self.totals.add("alone", batch)
+        self.timer = batch.facts["timer"]
+        self.on_progress()
+
+    @property
+    def begun(self) -> bool:
+        """Has the schedule started?"""
+        return bool(self.engine.begun.is_set())
+
+    @property
+    def ended(self) -> Ended:
+        """How the run ended."""
+        return self.engine.ended
+
+    @property
+    def start_ns(self) -> int:
+        """Second 0."""
+        return self.engine.start_ns
+
+    def stop(self, ended: Ended, detail: str = "") -> None:
+        """End the run before its time."""
+        if self.begun:
+            self.engine.cut_off(ended, detail)
+        else:
+            self.engine.ended = ended
+            self.over.set()
+
+
+class Worker:
+    """Makes a share of the load and tells the master."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self._environment, self._runner = environment, runner
+        self.engine: Engine | None = None
+        runner.register_message("gatebench_begin", self._begin)
+        runner.register_message("gatebench_stop", self._stop)
+
+    def _begin(self, msg: Any, **_: Any) -> None:
+        plan = Plan.model_validate_json(msg.data["plan"])
+        self.engine = Engine(plan, self._batch, msg.data["share"], msg.data["shares"])
+        install(self._environment, self.engine)
+        _report_faults(self._environment, self.engine)
+        self.engine.begin(DELAY)
+
+    def _batch(self, batch: Batch, rows: Integers) -> None:
+        if self.engine is not None:
+            locust_stats.feed(self._environment, rows, self.engine.plan)
+        self._runner.send_message("gatebench_batch", batch.pack())
+
+    def _stop(self, msg: Any, **_: Any) -> None:
+        if self.engine is not None:
+            self.engine.cut_off(msg.data["ended"], msg.data["detail"])
+
+
+class Master:
+    """Deals the shares out, adds up what the workers find, and notices when one is lost."""
+
+    def __init__(self, environment: Environment, runner: MasterRunner, plan: Plan) -> None:
+        self.plan, self.totals = plan, Totals(plan)
+        self.over = Event()
+        self.ended: Ended = "complete"
+        self.start_ns = 0
+        self.timer = "timerfd"
+        self.on_progress: Callable[[], None] = lambda: None
+        self.processes: list[subprocess.Popen[bytes]] = []  # workers that we have started ourselves
+        self._runner = runner
+        self._working: set[str] = set()
+        self._shares: dict[str, int] = {}
+        runner.register_message("gatebench_batch", self._batch)
+        environment.events.spawning_complete.add_listener(self._begin)
+
+    @property
+    def begun(self) -> bool:
+        """Has the schedule started?"""
+        return bool(self._shares)
+
+    def _begin(self, **_: Any) -> None:
+        if self.begun:
+            return
+        clients = sorted(client.id for client in self._runner.clients.all if client.state != "missing")
+        self._shares = {client: share for share, client in enumerate(clients)}
+        self._working = set(clients)
+        self.start_ns = time.monotonic_ns() + int((DELAY + self.plan.warmup) * 1e9)
+        for client, share in self._shares.items():
+            order = {"plan": self.plan.model_dump_json(), "share": share, "shares": len(clients)}
+            self._runner.send_message("gatebench_begin", order, client)
+        gevent.spawn(self._watch)
+
+    def _batch(self, msg: Any, **_: Any) -> None:
+        batch = Batch.unpack(msg.data)
+        self.totals.add(msg.node_id, batch)
+        self.timer = batch.facts["timer"]
+        if batch.facts["ended"] != "complete":
+            self.ended = batch.facts["ended"]
+        if batch.facts["last"]:
+            self._working.discard(msg.node_id)
+        self.on_progress()
+        self._look()
+
+    def _look(self) -> None:
+        if not self._working:
+            self.over.set()
+
+    def _watch(self) -> None:
+        while not self.over.is_set():
+            gevent.sleep(LOOK)
+            dead = [one for one in self.processes if one.poll() is not None]
+            for client in sorted(self._working):
+                node = self._runner.clients.get(client)
+                if node is None or node.state == "missing" or len(dead) == len(self.processes) > 0:
+                    self._lost(client)
+            self._look()
+
+    def _lost(self, client: str) -> None:
+        self._working.discard(client)
+        self.ended = "incomplete"
+        share = f"worker {self._shares[client] + 1} of {len(self._shares)}"
+        detail = f"{share} is gone, and with it its arrivals from here on"
+        at = (time.monotonic_ns() - self.start_ns) / 1e9
+        self.totals.events.append(Happening(t=at, kind="worker lost", detail=detail))
+
+    def stop(self, ended: Ended, detail: str = "") -> None:
+        """End the run before its time."""
+        self.ended = ended
+        if not self.begun:
+            self.over.set()
+        for client in self._working:
+            self._runner.send_message("gatebench_stop", {"ended": ended, "detail": detail}, client)
+
+    def start_workers(self, count: int, port: int) -> None:
+        """Start workers on this machine; they end when this process does, as they notice the end of their standard input."""
+        command = [sys.executable, "-m", "load.generator", "--worker", f"127.0.0.1:{port}"]
+        for _ in range(count):
+            self.processes.append(
+                subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - ourselves
+            )
+
+    def end_workers(self) -> None:
+        """End the workers that we have started."""
+        for process in self.processes:
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in self.processes:
+            try:
+                process.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+Controller = Alone | Master
+
+
+def _report_faults(environment: Environment, engine: Engine) -> None:
+    """A user that fails is our fault, or that of whoever wrote it: never the target's."""
+
+    def user_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
+        requested = getattr(user_instance, "requested", None)
+        if requested is not None:
+            requested(exception)
+        else:
+            engine.ended = "incomplete"
+        engine.note("user error", None, f"{type(exception).__name__}: {exception}")
+
+    def request(context: dict[str, Any] | None = None, exception: BaseException | None = None, **_: Any) -> None:
+        guest = (context or {}).get("gatebench")
+        if guest is not None:
+            guest.requested(exception)
+
+    environment.events.user_error.add_listener(user_error)
+    environment.events.request.add_listener(request)

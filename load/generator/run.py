@@ -1,0 +1,154 @@
+"""Locust as a library: one run of one plan, from reading it to writing what came of it."""
+
+import contextlib
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import get_hub
+from locust.env import Environment
+from locust.runners import MasterRunner, Runner
+from locust.stats import stats_history
+
+from fixtures.errors import BenchError
+from load import plan as plans
+from load.generator import finish, locust_stats
+from load.generator.roles import Alone, Controller, Master, Worker
+from load.generator.shape import PlanShape
+from load.generator.users import McpUser
+from load.plan import Plan
+from load.result import Event
+
+OK, BAD_PLAN, OUR_FAULT, INTERRUPTED = 0, 2, 3, 130
+LEAVE = 10.0  # seconds in which a run that is interrupted ends
+CONNECT = 30.0  # seconds that workers of this machine have to come up
+_READ = 1
+
+
+def play(path: Path, out: Path, *, progress: bool = False) -> int:
+    """Play the plan in a file; returns the exit status."""
+    set_up()
+    try:
+        plan = plans.read(path)
+        shape: Any = PlanShape
+        environment = Environment(user_classes=[McpUser], shape_class=shape())
+        controller = _controller(environment, plan)
+    except BenchError as error:
+        print(f"gatebench load generator: {error}", file=sys.stderr)
+        return BAD_PLAN
+    PlanShape.controller = staticmethod(lambda: controller)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, controller.stop, "interrupted", "by a signal")
+    if progress:
+        controller.on_progress = lambda: _tell(controller)
+    try:
+        _run(environment, controller)
+    finally:
+        write(environment, controller, out)
+        runner: Runner | None = environment.runner
+        if runner is not None:
+            runner.quit()
+        if isinstance(controller, Master):
+            controller.end_workers()
+    return status(controller)
+
+
+def _controller(environment: Environment, plan: Plan) -> Controller:
+    if plan.workers == 1:
+        environment.create_local_runner()
+        return Alone(environment, plan)
+    runner = environment.create_master_runner("127.0.0.1", 0)
+    master = Master(environment, runner, plan)
+    master.start_workers(plan.workers, runner.server.port)
+    return master
+
+
+def _run(environment: Environment, controller: Controller) -> None:
+    runner = environment.runner
+    if runner is None:
+        raise AssertionError
+    if isinstance(runner, MasterRunner) and isinstance(controller, Master):
+        _await_workers(runner, controller)
+    history = gevent.spawn(stats_history, runner)
+    if not controller.over.is_set():
+        runner.start_shape()
+    controller.over.wait()
+    history.kill()
+
+
+def _await_workers(runner: MasterRunner, master: Master) -> None:
+    deadline = time.monotonic() + CONNECT
+    while len(runner.clients.ready) < master.plan.workers and not master.over.is_set():
+        gevent.sleep(0.05)
+        if time.monotonic() > deadline or any(one.poll() is not None for one in master.processes):
+            master.totals.events.append(Event(t=0.0, kind="worker lost", detail="a worker did not come up"))
+            master.stop("incomplete")
+
+
+def write(environment: Environment, controller: Controller, out: Path) -> None:
+    """Write the results of a run that is over."""
+    wall = max(time.monotonic_ns() - controller.start_ns, 0) / 1e9 if controller.begun else 0.0
+    secrets = finish.secrets_of(controller.plan)
+    result = finish.result_of(
+        controller.plan,
+        controller.totals,
+        secrets,
+        ended=controller.ended,
+        start_ns=controller.start_ns,
+        wall=wall,
+        timer=controller.timer,
+    )
+    finish.write(result, controller.totals, out)
+    locust_stats.write(environment, out, secrets)
+
+
+def status(controller: Controller) -> int:
+    """The exit status of a run that is over."""
+    return {"interrupted": INTERRUPTED, "incomplete": OUR_FAULT}.get(controller.ended, OK)
+
+
+def _tell(controller: Controller) -> None:
+    totals = controller.totals
+    facts = {
+        "t": round((time.monotonic_ns() - controller.start_ns) / 1e9, 3),
+        "seconds": controller.plan.seconds,
+        "offered": totals.counter("offered"),
+        "done": totals.happened("done"),
+        "right": totals.happened("right"),
+        "in_flight": totals.in_flight,
+        "wrong": totals.wrong_count,
+    }
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(facts), flush=True)
+
+
+def work(master: str) -> int:
+    """Be a worker of a master on this machine until it is gone."""
+    set_up()
+    host, _, port = master.rpartition(":")
+    environment = Environment(user_classes=[McpUser])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, lambda: None)  # the master tells us when to end
+    orphaned = get_hub().loop.io(sys.stdin.fileno(), _READ)
+    orphaned.start(lambda: os._exit(OUR_FAULT))  # nobody is left to whom anything could be said
+    runner = environment.create_worker_runner(host, int(port))
+    Worker(environment, runner)
+    runner.greenlet.join()
+    return OK
+
+
+def set_up() -> None:
+    """Quiet logs, three digits in locust's own statistics, and as many open files as we may have."""
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    locust_stats.round_gently()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

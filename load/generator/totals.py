@@ -1,0 +1,177 @@
+"""Everything that all processes found, put together: the master's side, which writes the result.
+
+Facts that come with a batch: `counters` (running totals of that process: offered, connections, sessions, in_flight_peak),
+`gauges` (rows of second, in flight, waiting, CPU seconds), `dropped` (rows of second, count), `events`, `wrong`, `wrong_count`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from load.generator.records import BUCKET_BITS, KEY_BITS, METRICS, WARMUP, Batch, Counted, Integers, merged, parts_of
+from load.histogram import SIZE, Histogram
+from load.plan import SESSION_PARTS, Plan
+from load.result import SAMPLE, Cell, Counts, Event, Interval, Metric, WrongAnswer
+
+KEPT_WRONG = 10
+HAPPENINGS = ("sent", "done", "late", "right")
+_GROUP_SHIFT = KEY_BITS + BUCKET_BITS
+_KEY_MASK, _BUCKET_MASK, _CELL_MASK = (1 << KEY_BITS) - 1, (1 << BUCKET_BITS) - 1, (1 << _GROUP_SHIFT) - 1
+_MERGE_AFTER = 64  # batches that may lie about before they are put together
+
+
+class Totals:
+    """The sum of all batches."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._arms, self._operations = [arm.name for arm in plan.arms], plan.operations
+        self.dropped: dict[int, int] = defaultdict(int)  # by second
+        self._counted: dict[str, list[Counted]] = defaultdict(list)
+        self._happened: dict[str, dict[int, int]] = {kind: defaultdict(int) for kind in HAPPENINGS}
+        self._gauges: dict[int, list[float]] = defaultdict(lambda: [0, 0, 0.0])
+        self._counters: dict[str, dict[str, int]] = {}  # of each process, its latest
+        self._samples: list[bytes] = []
+        self.events: list[Event] = []
+        self.wrong: list[WrongAnswer] = []
+        self.wrong_count = 0
+        self.cpu = 0.0
+        self._processes: set[str] = set()
+        self._in_flight: dict[str, int] = {}
+
+    def add(self, process: str, batch: Batch) -> None:
+        """Count what one process found."""
+        for metric, counted in batch.counted.items():
+            parts = self._counted[metric]
+            parts.append(counted)
+            if len(parts) >= _MERGE_AFTER:
+                parts[:] = [merged(parts)]
+        for kind, happened in self._happened.items():
+            counted_seconds: Counted | None = getattr(batch, kind)
+            if counted_seconds is not None:
+                for second, count in zip(*(one.tolist() for one in counted_seconds), strict=True):
+                    happened[second] += count
+        if batch.samples and self.sample_count < self._plan.samples:
+            self._samples.append(batch.samples)
+        self._add_facts(process, batch.facts)
+
+    def _add_facts(self, process: str, facts: dict[str, Any]) -> None:
+        self._processes.add(process)
+        self._counters[process] = facts.get("counters", self._counters.get(process, {}))
+        for second, in_flight, waiting, cpu in facts.get("gauges", ()):
+            self._in_flight[process] = in_flight
+            gauge = self._gauges[int(second)]
+            gauge[0] += in_flight
+            gauge[1] += waiting
+            gauge[2] += cpu
+            self.cpu += cpu if second >= 0 else 0.0
+        self.events += [Event(**event) for event in facts.get("events", ())]
+        self.wrong += [WrongAnswer(**one) for one in facts.get("wrong", ())]
+        self.wrong_count += facts.get("wrong_count", 0)
+        for second, count in facts.get("dropped", ()):
+            self.dropped[second] += count
+
+    @property
+    def processes(self) -> int:
+        """How many processes have reported."""
+        return len(self._processes)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return sum(self._in_flight.values())
+
+    def counter(self, name: str) -> int:
+        """A counter, over all processes."""
+        return sum(counters.get(name, 0) for counters in self._counters.values())
+
+    @property
+    def sample_count(self) -> int:
+        """How many single requests have been kept."""
+        return sum(len(one) for one in self._samples) // SAMPLE.itemsize
+
+    def samples(self) -> Any:
+        """The single requests, as the plan limits them."""
+        return np.frombuffer(b"".join(self._samples), SAMPLE)[: self._plan.samples]
+
+    def happened(self, kind: str) -> int:
+        """How many requests of the measured part were sent, done, late, or had the right answer."""
+        return sum(self._happened[kind].values())
+
+    def counts(self) -> Counts:
+        """All counters of the result."""
+        unfinished = sum(
+            cell.count for cell in self.cells() if cell.outcome == "unfinished" and cell.operation not in SESSION_PARTS
+        )
+        return Counts(
+            offered=self.counter("offered"),
+            sent=self.happened("sent"),
+            done=self.happened("done") - unfinished,
+            late=self.happened("late"),
+            dropped=sum(self.dropped.values()),
+            connections=self.counter("connections"),
+            sessions=self.counter("sessions"),
+        )
+
+    def cells(self, *, warmup: bool = False) -> list[Cell]:
+        """The cells of the whole measured part, or of the warm-up."""
+        groups: dict[int, dict[Metric, Histogram]] = defaultdict(dict)
+        for metric in METRICS:
+            codes, counts = self._merged(metric)
+            chosen = ((codes >> _GROUP_SHIFT) == WARMUP + 1) == warmup
+            for key, histogram in _histograms(codes[chosen] & _CELL_MASK, counts[chosen]):
+                groups[key][metric] = histogram
+        return [self._cell(key, groups[key]) for key in sorted(groups)]
+
+    def intervals(self) -> list[Interval]:
+        """The seconds of the measured part, those in which nothing happened included."""
+        cells: dict[int, dict[int, dict[Metric, Histogram]]] = defaultdict(lambda: defaultdict(dict))
+        for metric in METRICS:
+            for group, histogram in _histograms(*self._merged(metric)):
+                cells[(group >> KEY_BITS) - 1][group & _KEY_MASK][metric] = histogram
+        last = max([*cells, *self._happened["done"], *(second for second in self._gauges if second >= 0)], default=-1)
+        return [self._interval(second, cells.get(second, {})) for second in range(last + 1)]
+
+    def _interval(self, second: int, cells: dict[int, dict[Metric, Histogram]]) -> Interval:
+        in_flight, waiting, cpu = self._gauges.get(second, (0, 0, 0.0))
+        whole = [self._cell(key, cells[key]) for key in sorted(cells)]
+        return Interval(
+            start=float(second),
+            offered=sum(cell.count for cell in whole if cell.operation not in SESSION_PARTS)
+            + self.dropped.get(second, 0),
+            sent=self._happened["sent"].get(second, 0),
+            done=self._happened["done"].get(second, 0),
+            late=self._happened["late"].get(second, 0),
+            in_flight=int(in_flight),
+            waiting=int(waiting),
+            cpu=cpu,
+            cells=whole,
+        )
+
+    def _merged(self, metric: Metric) -> Counted:
+        parts = self._counted.get(metric)
+        if not parts:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        parts[:] = [merged(parts)]
+        return parts[0]
+
+    def _cell(self, key: int, histograms: dict[Metric, Histogram]) -> Cell:
+        arm, operation, outcome = parts_of(key)
+        counted = histograms.get("response")
+        return Cell(
+            arm=self._arms[arm],
+            operation=self._operations[operation],
+            outcome=outcome,
+            count=counted.count if counted else 0,
+            histograms={metric: histogram.encode() for metric, histogram in histograms.items()},
+        )
+
+
+def _histograms(codes: Integers, counts: Integers) -> Iterator[tuple[int, Histogram]]:
+    """A histogram for each group of codes: whatever stands above the bucket."""
+    groups, members = np.unique(codes >> BUCKET_BITS, return_inverse=True)
+    for place, group in enumerate(groups.tolist()):
+        mine = members == place
+        yield group, Histogram(np.bincount(codes[mine] & _BUCKET_MASK, counts[mine], SIZE).astype(np.int64))

@@ -1,0 +1,190 @@
+"""The locust users that play a plan.
+
+Where they get their work from is theirs to know: `McpUser` is woken by the dispatcher in an open loop and draws for itself in a
+closed one. Users of somebody else, written like any `HttpUser`, take part with `TakesArrivals`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gevent import get_hub, getcurrent
+from locust import User, constant, task
+from locust.env import Environment
+from locust.exception import StopUser
+
+from load.generator.connection import now
+from load.generator.dispatcher import Arrival, Dispatcher
+from load.generator.engine import Engine
+from load.generator.records import OUTCOME_NUMBER, key_of
+from load.generator.registry import engine_of
+from load.plan import Call, Caller
+from load.result import Outcome
+from load.schedule import closed_draws
+
+DRAWN_AT_ONCE = 256
+
+
+class McpUser(User):
+    """Plays every call of the plan, in both eras: a place for one request under way."""
+
+    wait_time = constant(0)
+
+    @task
+    def serve(self) -> None:
+        """Perform arrivals until the user is stopped."""
+        engine = engine_of(self.environment)
+        engine.begun.wait()
+        if engine.dispatcher is None:
+            _call_in_a_closed_loop(engine)
+        else:
+            _take_arrivals(engine)
+
+
+def _take_arrivals(engine: Engine) -> None:
+    dispatcher = engine.dispatcher
+    if dispatcher is None:
+        return
+    routes, idle, waiting, sleep = engine.routes, dispatcher.idle, dispatcher.waiting, get_hub().switch
+    wake = getcurrent().switch
+    try:
+        while True:
+            if waiting:
+                arrival = waiting.popleft()
+            else:
+                idle.append(wake)
+                arrival = sleep()
+            busy = engine.in_flight = engine.in_flight + 1
+            if busy > engine.in_flight_peak:  # noqa: PLR1730 - max() would cost ten times as much, for every request
+                engine.in_flight_peak = busy
+            try:
+                routes[arrival[3]].perform(arrival)
+            finally:
+                engine.in_flight -= 1
+    finally:
+        if wake in idle:
+            idle.remove(wake)
+
+
+def _next_arrival(dispatcher: Dispatcher) -> Arrival:
+    """Sleep until there is one."""
+    if dispatcher.waiting:
+        return dispatcher.waiting.popleft()
+    wake = getcurrent().switch
+    dispatcher.idle.append(wake)
+    try:
+        arrival: Arrival = get_hub().switch()
+    finally:
+        if wake in dispatcher.idle:
+            dispatcher.idle.remove(wake)
+    return arrival
+
+
+def _call_in_a_closed_loop(engine: Engine) -> None:
+    draws = _closed_arrivals(engine)
+    while engine.calling:
+        arrival = next(draws)
+        engine.in_flight += 1
+        engine.in_flight_peak = max(engine.in_flight_peak, engine.in_flight)
+        engine.closed_offered += arrival[1] >= engine.start_ns
+        try:
+            engine.routes[arrival[3]].perform(arrival)
+        finally:
+            engine.in_flight -= 1
+    engine.over.wait()
+
+
+def _closed_arrivals(engine: Engine) -> Iterator[Arrival]:
+    """A user's own calls, each due when it is asked for."""
+    draws = closed_draws(engine.plan, engine.share, next(engine.closed_users))
+    while True:
+        routes, callers = draws.draw(DRAWN_AT_ONCE)
+        for route, caller in zip(routes.tolist(), callers.tolist(), strict=True):
+            time = now()
+            yield next(engine.closed_numbers), time, time, route, caller
+
+
+class TakesArrivals(User):
+    """For users written by the habits of `HttpUser`: a task runs when an arrival of the plan is due.
+
+        class Mine(TakesArrivals, HttpUser):
+            @task
+            def call(self):
+                self.client.post(self.call.url, json=..., headers=self.caller.headers)
+
+    What counts is the whole task, from the intended start to its end; it has failed when one of its requests has. `call` and
+    `caller` are what the plan drew. Give `wait_time` no other value.
+    """
+
+    abstract = True
+    call: Call
+    caller: Caller
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self._arrival: Arrival | None = None
+        self._draws: Iterator[Arrival] | None = None
+        self._began = 0
+        self._failure = ""
+
+    def on_start(self) -> None:
+        """Wait for the first arrival; call it first in an `on_start` of your own."""
+        self._next()
+
+    def on_stop(self) -> None:
+        """Somebody ends us: what is under way is unfinished."""
+        self.abandon()
+
+    def context(self) -> dict[str, Any]:
+        """Locust shows this to whoever listens to requests: how we learn what became of ours."""
+        return {"gatebench": self}
+
+    def wait_time(self) -> float:
+        """The task is done: record it, and sleep until the next arrival."""
+        self._record("failed" if self._failure else "ok")
+        self._next()
+        return 0.0
+
+    def requested(self, exception: BaseException | None) -> None:
+        """One of our requests is done."""
+        if exception is not None:
+            self._failure = self._failure or str(exception)
+
+    def _next(self) -> None:
+        engine = engine_of(self.environment)
+        engine.begun.wait()
+        self._arrival = self._arrival_of(engine)
+        self.call = engine.routes[self._arrival[3]].call
+        self.caller = self.call.callers[self._arrival[4]]
+        self._failure, self._began = "", now()
+        engine.guests.add(self)
+        engine.in_flight += 1
+        engine.in_flight_peak = max(engine.in_flight_peak, engine.in_flight)
+
+    def _arrival_of(self, engine: Engine) -> Arrival:
+        if engine.dispatcher is not None:
+            return _next_arrival(engine.dispatcher)
+        if self._draws is None:
+            self._draws = _closed_arrivals(engine)
+        if not engine.calling:
+            engine.over.wait()
+            raise StopUser
+        arrival = next(self._draws)
+        engine.closed_offered += arrival[1] >= engine.start_ns
+        return arrival
+
+    def abandon(self) -> None:
+        """The run is over: what is under way is unfinished."""
+        self._record("unfinished")
+
+    def _record(self, outcome: Outcome) -> None:
+        engine, arrival = engine_of(self.environment), self._arrival
+        if arrival is None:
+            return
+        self._arrival = None
+        engine.guests.discard(self)
+        engine.in_flight -= 1
+        route = engine.routes[arrival[3]]
+        key = key_of(route.arm, engine.operations.index(route.call.operation)) + OUTCOME_NUMBER[outcome]
+        engine.recorder.row((arrival[1], arrival[2], self._began, now(), key, 0, 0))
+        if outcome != "ok":
+            engine.note(outcome, route.arm_name, self._failure)

@@ -1,0 +1,282 @@
+"""One measured run of one profile: the bench measures itself, then the gateway, and what happened is told whole."""
+
+import contextlib
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fixtures.errors import BenchError
+from load import bench as benches
+from load import validity
+from load import workload as workloads
+from load.bench import Gateway, LoadBench
+from load.callers import Crowd
+from load.counters import Counted
+from load.knee import Search
+from load.machine import Weather
+from load.model import Knee, RatePoint, ResourceSample
+from load.pinning import on
+from load.plan import Plan
+from load.player import Player
+from load.profiles import Condition, Phase, Profile
+from load.resources import Watch, settle
+from load.result import Result
+from load.workload import Terms, Workload
+
+SETTLES = 5.0  # seconds that sessions and connections at the upstreams get to go away after the load
+STEPS = 12  # a search takes about so many
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""Told once a second: what is being played, and the generator's own word on it (see `load.generator.run`)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to measure. `able` is what the gateway claims (features, and `server.` and `principal.` names)."""
+
+    target: str
+    profile: Profile
+    terms: Terms
+    able: frozenset[str]
+
+
+@dataclass
+class Measured:
+    """Everything that was found, however far the run came. `stopped` says why it did not come to its end."""
+
+    task: Task
+    began: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
+    gateway: str = ""
+    results: list[Result] = field(default_factory=list)
+    ceiling: float | None = None
+    knee: Knee | None = None
+    weather: tuple[Weather, Weather] | None = None
+    counted: dict[str, float] = field(default_factory=dict)
+    left_open: dict[str, int] = field(default_factory=dict)
+    samples: list[ResourceSample] = field(default_factory=list)
+    before: ResourceSample | None = None
+    after: ResourceSample | None = None
+    settled: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stopped: str | None = None
+    interrupted: bool = False
+    gateway_gone: bool = False
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error of ours
+    """The run ends here; what was measured is kept."""
+
+
+def measure(task: Task, tell: Tell, redact: Callable[[LoadBench], None] | None = None) -> Measured:
+    """Run a profile against a target. Raises BenchError when it cannot begin; whatever happens later is in the answer."""
+    measured = Measured(task)
+    profile = task.profile
+    crowd = Crowd(profile.crowd.users, profile.crowd.externals)
+    with benches.standing(crowd=crowd, virtual_servers=profile.virtual) as bench, ExitStack() as conditions:
+        for condition in profile.prepare:
+            conditions.enter_context(held(bench, condition))
+        gateway = bench.start(task.target)
+        measured.gateway = f"{gateway.target.name} {gateway.target.descriptor.gateway.version}".strip()
+        calls, left_out = workloads.choose(profile, task.able, gateway.target.descriptor.claims.revisions)
+        measured.notes += [bench.pinning.said, *left_out]
+        _consent(profile, gateway, {call.server for call in calls})
+        workload = Workload(profile, calls, gateway, crowd)
+        run = Run(bench, gateway, workload, measured, tell)
+        with contextlib.suppress(Stopped):
+            run.everything()
+        if redact is not None:
+            redact(bench)
+    return measured
+
+
+def _consent(profile: Profile, gateway: Gateway, servers: set[str]) -> None:
+    used = {member for server in servers for member in profile.members(server)}
+    for server, names in profile.consents.items():
+        if server in used:
+            gateway.consent(names, [server])
+
+
+@contextmanager
+def held(bench: LoadBench, condition: Condition) -> Iterator[None]:
+    """A condition for a while."""
+    bench.set(condition.mock, condition.method, condition.path, condition.body)
+    try:
+        yield
+    finally:
+        if condition.undo is not None:
+            bench.set(condition.mock, condition.undo.method, condition.undo.path, condition.undo.body)
+
+
+class Run:
+    """The course of a run on a standing bench."""
+
+    def __init__(self, bench: LoadBench, gateway: Gateway, workload: Workload, measured: Measured, tell: Tell) -> None:
+        self._task = measured.task
+        self._bench = bench
+        self._gateway = gateway
+        self._workload = workload
+        self._measured = measured
+        self._tell = tell
+
+    def everything(self) -> None:
+        """Calibrate, load, look what is left. Raises Stopped where it ends early."""
+        self._calibrate()
+        before, weather = self._bench.counted(), Weather.now()
+        try:
+            with self._watched():
+                if self._task.profile.search:
+                    self._search()
+                else:
+                    self._phases()
+        finally:
+            self._measured.weather = (weather, Weather.now())
+            self._look_back(before)
+
+    def _calibrate(self) -> None:
+        result = self._play("the bench itself", self._workload.calibration(self._task.terms))
+        right = result.count(outcome="ok")
+        if not right:
+            said = ", ".join(sorted({cell.outcome for cell in result.cells})) or "no answer"
+            raise BenchError(f"the bench cannot reach its own upstream ({said}): this is no fault of the gateway")
+        self._measured.ceiling = right / result.seconds
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        tree = self._gateway.tree
+        if tree is None:
+            self._measured.notes.append("the gateway runs elsewhere: nothing is known of its CPU and memory")
+            yield
+            return
+        self._measured.before = tree.sample()
+        with Watch(tree) as watch:
+            try:
+                yield
+            finally:
+                self._measured.samples = watch.samples
+
+    def _phases(self) -> None:
+        for phase, plan in workloads.phases(self._task.profile, self._task.terms, self._workload):
+            with self._conditions(phase):
+                self._measured.results.append(self._checked(phase.name or "load", plan()))
+
+    @contextmanager
+    def _conditions(self, phase: Phase) -> Iterator[None]:
+        with ExitStack() as stack:
+            for condition in phase.condition:
+                stack.enter_context(held(self._bench, condition))
+            yield
+
+    def _checked(self, what: str, plan: Plan) -> Result:
+        """Play; when somebody is gone afterwards, keep the result and stop."""
+        result = self._play(what, plan)
+        stopped = None
+        if not self._gateway.alive():
+            self._measured.gateway_gone = True
+            stopped = "the gateway's process ended during the load"
+        elif result.ended == "gave up":
+            self._measured.gateway_gone = True
+            stopped = "the gateway stopped answering during the load"
+        elif result.ended != "complete":
+            stopped = f"the load was not played to its end: {result.ended}"
+        if stopped:
+            self._measured.results.append(result)
+            self._stop(stopped)
+        return result
+
+    def _play(self, what: str, plan: Plan) -> Result:
+        with on(self._bench.pinning.generator):
+            player = Player(plan, lambda facts: self._tell(what, facts))
+        with player:
+            try:
+                return player.finish()[0]
+            except KeyboardInterrupt:
+                player.stop()
+                self._measured.interrupted = True
+                with contextlib.suppress(Exception):  # it may have been stopped before there was anything to tell
+                    self._measured.results.append(player.finish()[0])
+                self._stop("interrupted")
+        raise AssertionError("a player that does not finish raises")
+
+    def _stop(self, why: str) -> None:
+        self._measured.stopped = why
+        raise Stopped(why)
+
+    # -- the search for the knee
+
+    def _search(self) -> None:
+        seconds = max(self._task.terms.seconds / STEPS, 2.0)
+        search = Search(lambda rate: self._point(rate, seconds), self._task.terms.rate)
+        try:
+            self._measured.knee = search.run()
+        finally:
+            # What lies beyond the plateau is in the points; together with the rest it would be nobody's latency.
+            pairs = zip(self._measured.results, search.points, strict=False)
+            self._measured.results = [result for result, point in pairs if point.plateau]
+            if self._measured.knee is None and search.points:
+                self._measured.knee = Knee(points=search.points, rate=None, said="the search did not come to its end")
+
+    def _point(self, rate: float, seconds: float) -> RatePoint:
+        result = self._checked(f"{rate:.0f} per second", self._workload.step(self._task.terms, rate, seconds))
+        self._measured.results.append(result)
+        well = result.total("response", arm="gateway", outcome="ok")
+        p99 = well.quantile(0.99) if well.count else 0.0
+        done = result.count(outcome="ok")
+        return RatePoint(
+            offered=result.counts.offered / max(result.seconds, 1e-9),
+            done=done / max(result.seconds, 1e-9),
+            failed=result.counts.done - done,
+            p50_us=well.quantile(0.5) if well.count else 0.0,
+            p99_us=p99,
+            plateau=False,
+            void=self._void(rate, result, p99),
+        )
+
+    def _void(self, rate: float, result: Result, p99_us: float) -> str | None:
+        """Why a step says nothing of the gateway."""
+        lag = result.total("lag")
+        lag_us = lag.quantile(0.99) if lag.count else 0.0
+        ceiling = self._measured.ceiling or 0.0
+        cpu = result.machine.cpu_seconds / max(result.machine.wall_seconds, 1e-9) / max(result.machine.processes, 1)
+        if rate > validity.OF_CEILING * ceiling:
+            return f"the bench itself does {ceiling:.0f}/s past the gateway: generator and upstream would be the bottleneck"
+        if cpu > validity.GENERATOR_CPU:
+            return f"the generator was busy ({cpu:.0%} of a core): use more workers"
+        if lag_us > max(validity.LAG_P99_US, validity.LAG_SHARE * p99_us):
+            return f"our own starts were {lag_us / 1e3:.1f} ms late at p99"
+        return None
+
+    # -- afterwards
+
+    def _look_back(self, before: Counted) -> None:
+        """Counters; and whether sessions, sockets, memory and CPU go back to where they were."""
+        measured = self._measured
+        with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C leaves out the rest of this
+            tree = self._gateway.tree
+            if tree is not None and measured.before is not None:
+                measured.after, measured.settled = settle(tree, measured.before)
+            measured.counted = self._bench.counted().since(before)
+            measured.left_open = self._open_after(before)
+
+    def _open_after(self, before: Counted) -> dict[str, int]:
+        """What is still open at the upstreams; waits a while for it to go away."""
+        ends = time.monotonic() + (0.0 if self._measured.interrupted else SETTLES)
+        while True:
+            left = self._bench.counted().open_since(before)
+            if left["sessions"] <= 0 or time.monotonic() >= ends:
+                return left
+            time.sleep(0.25)
+
+
+def save_folder(folder: Path) -> None:
+    """Make the folder of a report; raises BenchError when it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "load.json"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BenchError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from error

@@ -1,0 +1,118 @@
+"""Which arrivals there are, and what each of them is: a pure function of the plan.
+
+Times come from the rates by inverting their integral (linear stages, so a square root), at unit-rate Poisson points or at even
+distances. Every kind of draw has a random stream of its own, so that changing the arms does not move the arrivals.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from load.plan import Plan, Stage
+
+BLOCK = 1024  # arrivals that are worked out at a time: some 100 us of work
+_TIMES, _ROUTES, _CALLERS, _USERS = range(4)  # random streams
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive arrivals: their numbers (counted over the whole plan), seconds, places in the routes, and callers."""
+
+    numbers: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    routes: NDArray[np.int64]
+    callers: NDArray[np.int64]
+
+    def share(self, part: int, parts: int) -> "Block":
+        """What one of several workers takes: every so many-th arrival of the whole plan."""
+        mine = self.numbers % parts == part
+        return Block(self.numbers[mine], self.seconds[mine], self.routes[mine], self.callers[mine])
+
+
+class Draws:
+    """Draws routes (every call of every arm, in order: their chances follow from both weights) and callers."""
+
+    def __init__(self, plan: Plan, routes: np.random.Generator, callers: np.random.Generator) -> None:
+        chances = []
+        for arm in plan.arms:
+            weights = np.array([call.weight for call in arm.calls])
+            chances += (arm.weight * weights / weights.sum()).tolist()
+        self._cumulative = np.cumsum(chances) / np.sum(chances)
+        self._sizes = np.array([len(call.callers) for arm in plan.arms for call in arm.calls])
+        self._route_stream, self._caller_stream = routes, callers
+
+    def draw(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """So many routes, and a caller of each."""
+        routes = np.searchsorted(self._cumulative, self._route_stream.random(count), side="right")
+        routes = np.minimum(routes, len(self._cumulative) - 1)
+        callers = self._caller_stream.random(count) * self._sizes[routes]
+        return routes.astype(np.int64), callers.astype(np.int64)
+
+
+def stages_of(plan: Plan) -> list[Stage]:
+    """The stages, warm-up first: at the rate that the first stage begins with (or, where that is zero, ends with)."""
+    if not plan.warmup:
+        return list(plan.stages)
+    rate = plan.stages[0].rate_from or plan.stages[0].rate_to
+    return [Stage(seconds=plan.warmup, rate_from=rate, rate_to=rate), *plan.stages]
+
+
+def arrivals(plan: Plan) -> Iterator[Block]:
+    """All arrivals of an open loop in order, a block at a time; warm-up has negative times."""
+    draws = Draws(plan, _stream(plan, _ROUTES), _stream(plan, _CALLERS))
+    times, stages = _stream(plan, _TIMES), stages_of(plan)
+    total, first, offset = sum(stage.arrivals for stage in stages), 0, 0.0
+    while True:
+        if plan.arrivals == "poisson":
+            points: NDArray[np.float64] = offset + np.cumsum(times.exponential(size=BLOCK))
+            offset = float(points[-1])
+        else:
+            points = np.arange(first, first + BLOCK, dtype=np.float64) + 0.5
+        points = points[points < total]
+        if len(points):
+            yield Block(
+                np.arange(first, first + len(points)), _when(points, stages) - plan.warmup, *draws.draw(len(points))
+            )
+        first += len(points)
+        if len(points) < BLOCK:
+            return
+
+
+def closed_draws(plan: Plan, part: int, user: int) -> Draws:
+    """The draws of one user of a closed loop, counted within its worker."""
+    routes, callers = (
+        np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(_USERS, part, user, kind)))
+        for kind in (_ROUTES, _CALLERS)
+    )
+    return Draws(plan, routes, callers)
+
+
+def users_at(plan: Plan, second: float) -> int:
+    """How many users of a closed loop call at a time (negative: warm-up)."""
+    stages = stages_of(plan)
+    second += plan.warmup
+    for stage in stages:
+        if second < stage.seconds:
+            share = max(second, 0.0) / stage.seconds
+            return round(stage.rate_from + (stage.rate_to - stage.rate_from) * share)
+        second -= stage.seconds
+    return round(stages[-1].rate_to)
+
+
+def _stream(plan: Plan, kind: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(kind,)))
+
+
+def _when(points: NDArray[np.float64], stages: list[Stage]) -> NDArray[np.float64]:
+    """The times at which the integral of the rate reaches these points."""
+    reached = np.cumsum([0.0, *(stage.arrivals for stage in stages)])
+    begin = np.cumsum([0.0, *(stage.seconds for stage in stages)])
+    place = np.minimum(np.searchsorted(reached[1:], points, side="left"), len(stages) - 1)
+    rate = np.array([stage.rate_from for stage in stages])[place]
+    slope = np.array([(stage.rate_to - stage.rate_from) / stage.seconds for stage in stages])[place]
+    rest = points - reached[place]
+    # rate * t + slope * t**2 / 2 = rest, solved in the form that loses no digits when the slope is small
+    root = np.sqrt(np.maximum(rate**2 + 2 * slope * rest, 0.0))
+    return np.asarray(begin[place] + 2 * rest / (rate + root), np.float64)

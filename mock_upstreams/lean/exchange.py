@@ -1,0 +1,140 @@
+"""One request on a lean connection, and writing its answer: heads prepared, one write where one will do."""
+
+import struct
+import time
+from http import HTTPStatus
+from socket import SO_LINGER, SOL_SOCKET
+from typing import TYPE_CHECKING, Any
+
+from mock_upstreams.journal import body_fields, header_pairs
+from mock_upstreams.lean.call import SSE_TYPE, Reply
+from mock_upstreams.lean.site import Header, Request
+
+if TYPE_CHECKING:
+    from mock_upstreams.lean.protocol import Connection
+
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_ONE_WRITE = 64 << 10  # bytes up to which head and body are joined
+_HEADS: dict[tuple[int, bytes | None, tuple[Header, ...]], bytes] = {}
+
+
+def status_line(status: int) -> bytes:
+    """The first line of an answer; any number will do."""
+    return _STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def head(status: int, kind: bytes | None, extra: tuple[Header, ...]) -> bytes:
+    """The head of a reply but for its session and its length."""
+    key = (status, kind, extra)
+    known = _HEADS.get(key)
+    if known is None:
+        known = status_line(status) + lines(Reply(status, kind, extra=extra).headers())
+        if len(_HEADS) < 1000:
+            _HEADS[key] = known
+    return known
+
+
+def lines(headers: list[Header]) -> bytes:
+    """Header fields as they are on the wire."""
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+
+
+class Exchange:
+    """The answer to a request that went the short way; it writes into the journal what the recorder would have written."""
+
+    __slots__ = ("_common", "_connection", "_ended", "name", "request")
+
+    def __init__(self, connection: "Connection", request: Request) -> None:
+        self._connection = connection
+        self.request = request
+        self._ended = False
+        self.name: str | None = None
+        site = connection.site
+        if site.journal.keep:
+            self.name = site.recorder.next_name(site.name)
+            self._common = {"leg": "upstream", "node": site.name, "exchange": self.name}
+            self._write(
+                "request",
+                {
+                    "t": request.received_ns / 1e9,
+                    "connection": connection.name,
+                    "method": request.head.method,
+                    "target": request.head.target.decode("latin-1"),
+                    "http": request.head.http,
+                    "headers": header_pairs(request.head.headers),
+                    **body_fields(request.body),
+                    "body_complete": True,
+                },
+            )
+
+    def _write(self, kind: str, facts: dict[str, Any]) -> None:
+        if self.name is not None:
+            self._connection.site.journal.append({"t": time.monotonic(), **self._common, "kind": kind, **facts})
+
+    def reply(self, reply: Reply) -> None:
+        """The whole answer at once."""
+        connection, body = self._connection, reply.body
+        counts = connection.site.counters.statuses
+        counts[reply.status] = counts.get(reply.status, 0) + 1
+        start = head(reply.status, reply.kind, reply.extra)
+        if reply.session is not None:
+            start += b"mcp-session-id: " + reply.session.encode("latin-1") + b"\r\n"
+        if reply.kind is SSE_TYPE:
+            text = start + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+            connection.transport.write(text)
+        elif len(body) > _ONE_WRITE:
+            connection.transport.write(start + b"content-length: %d\r\n\r\n" % len(body))
+            connection.transport.write(body)
+        else:
+            connection.transport.write(start + b"content-length: %d\r\n\r\n" % len(body) + body)
+        if self.name is not None:
+            self._write("response", {"status": reply.status, "headers": self._told(reply)})
+            if body:
+                self._write("chunk", body_fields(body))
+            self._write("end", {"how": "complete"})
+        self._ended = True
+
+    def _told(self, reply: Reply) -> list[list[str]]:
+        framing = (
+            (b"transfer-encoding", b"chunked")
+            if reply.kind is SSE_TYPE
+            else (b"content-length", b"%d" % len(reply.body))
+        )
+        return header_pairs([*reply.headers(), framing])
+
+    def begin(self, reply: Reply) -> None:
+        """The head of an event stream."""
+        counts = self._connection.site.counters.statuses
+        counts[reply.status] = counts.get(reply.status, 0) + 1
+        start = status_line(reply.status) + lines(reply.headers()) + b"transfer-encoding: chunked\r\n\r\n"
+        self._connection.transport.write(start)
+        self._write("response", {"status": reply.status, "headers": self._told(reply)})
+
+    async def emit(self, event: bytes) -> None:
+        """One event of it; nothing when the client has left."""
+        if not self._ended:
+            self._connection.site.counters.events += 1
+            self._connection.transport.write(b"%x\r\n" % len(event) + event + b"\r\n")
+            self._write("chunk", body_fields(event))
+
+    def finish(self) -> None:
+        """The end of the stream."""
+        if not self._ended:
+            self._ended = True
+            self._connection.transport.write(b"0\r\n\r\n")
+            self._write("end", {"how": "complete"})
+
+    def gone(self) -> None:
+        """The client has left before the end."""
+        if not self._ended:
+            self._ended = True
+            self._connection.site.counters.left += 1
+            self._write("end", {"how": "client-disconnected"})
+
+
+def reset(transport: Any) -> None:
+    """Drop the connection so that the peer's TCP sees RST rather than an orderly end."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

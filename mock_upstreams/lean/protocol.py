@@ -1,0 +1,192 @@
+"""HTTP/1.1 for lean upstreams: what is ordinary is answered within the read that completed it, all else goes the long way."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Any, cast
+
+import httptools
+from uvicorn.server import ServerState
+
+from mock_upstreams.lean.call import Answer, Call, Later, Reply, Stream
+from mock_upstreams.lean.exchange import Exchange
+from mock_upstreams.lean.longway import LongWay
+from mock_upstreams.lean.site import Head, Request, Site
+from mock_upstreams.server import connection_numbers
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection. Requests that come before the answer to the last wait for their turn."""
+
+    def __init__(self, site: Site, state: ServerState) -> None:
+        self.site = site
+        self.name = f"c{next(connection_numbers)}"
+        self._state = state
+        self._parser = cast("Any", httptools).HttpRequestParser(self)
+        self._head = Head()
+        self._pieces: list[bytes] = []
+        self._received_ns = 0
+        self._between = True  # two requests
+        self._waiting: deque[Request] = deque()
+        self._busy: Exchange | LongWay | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._outlives = False
+        self.transport: asyncio.Transport
+
+    # -- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._state.connections.add(cast("Any", self))
+        self.site.counters.connections += 1
+        self.site.counters.connections_open += 1
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """It has left."""
+        self._state.connections.discard(cast("Any", self))
+        self.site.counters.connections_open -= 1
+        self.hang_up()
+
+    def data_received(self, data: bytes) -> None:
+        """Something arrived: mostly one whole request, with a head that was seen before."""
+        if not self._between or self._busy is not None:
+            self._parse(data)
+            return
+        end = data.find(b"\r\n\r\n")
+        known = self.site.heads.get(data[:end])
+        if known is not None and len(data) - end - 4 == known.length:
+            self._serve(Request(known, data[end + 4 :], time.monotonic_ns()))
+            return
+        self._parse(data)
+        if self._between and self._head.length is not None and len(data) - end - 4 == self._head.length:
+            self.site.remember(data[:end], self._head)
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:  # and what wants to be another protocol
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+    # -- httptools
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head, self._pieces, self._between = Head(), [], False
+
+    def on_url(self, url: bytes) -> None:
+        """(A piece of) its target."""
+        self._head.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header field, as it was on the wire."""
+        self._head.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._received_ns = time.monotonic_ns()
+        head, parser = self._head, self._parser
+        head.method = parser.get_method().decode("latin-1")
+        head.http = parser.get_http_version()
+        head.keep_alive = parser.should_keep_alive()
+        self.site.understand(head)
+        if any(name.lower() == b"expect" for name, _ in head.headers):
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
+        self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        self._between = True
+        pieces = self._pieces
+        request = Request(self._head, pieces[0] if len(pieces) == 1 else b"".join(pieces), self._received_ns)
+        if self._busy is None:
+            self._serve(request)
+        else:
+            self._waiting.append(request)
+            self.transport.pause_reading()
+
+    # -- answering
+
+    def _serve(self, request: Request) -> None:
+        site = self.site
+        call = site.short(request, self.name)
+        if call is None:
+            self._go_long(request)
+            return
+        site.counters.requests += 1
+        exchange = self._busy = Exchange(self, request)
+        call.exchange = exchange.name
+        if site.knobs.delay_ms:
+            asyncio.get_running_loop().call_later(site.knobs.delay_ms / 1000, self._answer, exchange, call)
+        else:
+            self._answer(exchange, call)
+
+    def _answer(self, exchange: Exchange, call: Call) -> None:
+        sessions, named = self.site.sessions, call.session
+        sessions.asked(named, call.credentials)
+        answer = self.site.application.answer(call)
+        if type(answer) is Reply:
+            sessions.answered(call.http_method, named, answer.status, answer.session, call.credentials)
+            exchange.reply(answer)
+            self._done(exchange.request)
+        else:
+            self._start(exchange.request, self._take_time(exchange, answer))
+            self._outlives = isinstance(answer, Stream) and answer.outlives
+
+    async def _take_time(self, exchange: Exchange, answer: Answer) -> None:
+        if isinstance(answer, Later):
+            exchange.reply(await answer.make())
+        elif isinstance(answer, Stream):
+            exchange.begin(answer.head())
+            await answer.run(exchange.emit)
+            exchange.finish()
+
+    def _go_long(self, request: Request) -> None:
+        counted = not request.head.target.startswith(b"/_bench/") and request.head.target != b"/healthz"
+        self.site.counters.requests += counted
+        self._busy = way = LongWay(self, request, counted=counted)
+        self._start(request, way.run())
+        self._outlives = True  # the application is told, and knows what to do
+
+    def _start(self, request: Request, work: Any) -> None:
+        self._task = task = asyncio.get_running_loop().create_task(work)
+        self._state.tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._state.tasks.discard(task)
+            self._task = None
+            if not task.cancelled() and task.exception() is not None:
+                self.transport.abort()
+            self._done(request)
+
+        task.add_done_callback(ended)
+
+    def _done(self, request: Request) -> None:
+        self._busy = None
+        if self.transport.is_closing():
+            return
+        if not request.head.keep_alive:
+            self.transport.close()
+        elif self._waiting:
+            following = self._waiting.popleft()
+            if not self._waiting:
+                self.transport.resume_reading()
+            self._serve(following)
+
+    # -- the end, as the farm asks for it
+
+    def shutdown(self) -> None:
+        """Close when idle; what is under way may end."""
+        if self._busy is None:
+            self.transport.close()
+
+    def hang_up(self) -> None:
+        """Tell whoever is answering that the client has left."""
+        if self._busy is not None:
+            self._busy.gone()
+            if self._task is not None and not self._outlives:
+                self._task.cancel()

@@ -1,0 +1,157 @@
+"""Which charts a load report has, and what is in them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from reports.charts import Axis, Mark, Series, Whisker, lines, whiskers
+from reports.figures import change, digits, duration, percentile
+from reports.load_read import Report, latencies
+
+_TIME = Axis("seconds since the start of the load", text=lambda value: f"{value:g} s", low=0.0)
+_LATENCY = Axis("latency", "log", text=duration)
+_MOST = 6  # series in one chart; more than that nobody can tell apart
+
+
+def by_percentile(report: Report) -> str:
+    """Latency from the intended start by percentile; the slowest series where there are too many."""
+    found = sorted(latencies(report), key=lambda pair: -max((value for _, value in pair[1]["percentiles"]), default=0))
+    chosen = {name for name, _ in found[:_MOST]}
+    series = [
+        Series(name, [(min(point, _last(latency)), max(value, 1.0)) for point, value in latency["percentiles"]], number)
+        for number, (name, latency) in enumerate(pair for pair in latencies(report) if pair[0] in chosen)
+    ]
+    return lines(
+        "Latency by percentile", Axis("percentile of the requests", "percentile", percentile), _LATENCY, series
+    )
+
+
+def _last(latency: Report) -> float:
+    """Where the maximum is drawn: at the share of requests that one request is."""
+    return float(100 * (1 - 1 / max(latency["count"], 2)))
+
+
+def over_time(report: Report) -> str:
+    """p50 and p99 of every second."""
+    series = []
+    for number, arm in enumerate(_arms(report)):
+        own = [moment for moment in report["moments"] if moment["arm"] == arm]
+        for key, name, dashed in (("p50_us", "p50", True), ("p99_us", "p99", False)):
+            points = [(moment["second"], max(moment[key], 1.0)) for moment in own if moment[key] is not None]
+            series.append(Series(f"{arm} {name}", points, number, dashed=dashed))
+    return lines("Latency over time", _TIME, _LATENCY, series)
+
+
+def answers(report: Report) -> str:
+    """Answers of every second, and those that were no good ones."""
+    series = []
+    for number, arm in enumerate(_arms(report)):
+        own = [moment for moment in report["moments"] if moment["arm"] == arm]
+        series.append(Series(f"{arm}: answered", [(moment["second"], moment["done"]) for moment in own], number))
+        if any(moment["failed"] for moment in own):
+            series.append(
+                Series(f"{arm}: not well", [(moment["second"], moment["failed"]) for moment in own], 5, "bars")
+            )
+    return lines("Answers over time", _TIME, Axis("per second", text=digits, low=0.0), series)
+
+
+def _arms(report: Report) -> Sequence[str]:
+    return list(dict.fromkeys(moment["arm"] for moment in report["moments"]))
+
+
+def overheads(report: Report) -> str:
+    """Overhead by percentile, each with its interval; arms beside each other."""
+    rows = [
+        Whisker(
+            f"{one['arm']} {percentile(quantile['percentile'])}",
+            quantile["overhead_us"]["value"],
+            quantile["overhead_us"]["low"],
+            quantile["overhead_us"]["high"],
+            number,
+        )
+        for number, one in enumerate(report["overhead"])
+        for quantile in one["quantiles"]
+        if quantile["overhead_us"]["low"] is not None
+    ]
+    return whiskers("Overhead", Axis("added latency, with its 95% interval", text=duration), rows, [Mark(0.0, "none")])
+
+
+def knee(report: Report) -> str:
+    """Rate against latency; the knee marked."""
+    found = report["knee"]
+    if not found:
+        return ""
+    points = [point for point in found["points"] if not point["void"]]
+    series = [
+        Series(name, [(point["offered"], max(point[key], 1.0)) for point in points], number)
+        for number, (name, key) in enumerate((("p50", "p50_us"), ("p99", "p99_us")))
+    ]
+    series.append(
+        Series(
+            "void: the bench was the bottleneck",
+            [(p["offered"], max(p["p99_us"], 1.0)) for p in found["points"] if p["void"]],
+            5,
+            "dots",
+        )
+    )
+    marks = [Mark(found["rate"], f"knee: {digits(found['rate'])}/s")] if found["rate"] else []
+    axis = Axis("offered requests per second", text=digits)
+    return lines("Rate against latency", axis, _LATENCY, [one for one in series if one.points], marks)
+
+
+def changes(report: Report) -> str:
+    """The regression gate's measures; single rounds as small dots, what counts as no change shaded."""
+    compared = report["comparison"]
+    if not compared:
+        return ""
+    rows = [
+        Whisker(
+            measure["name"],
+            measure["change"]["value"],
+            measure["change"]["low"],
+            measure["change"]["high"],
+            number,
+            [each for start in measure["rounds"] for each in start],
+        )
+        for number, measure in enumerate(compared["measures"])
+    ]
+    margin = compared["margin"]
+    axis = Axis(f"cost of {compared['candidate']} over {compared['baseline']}", text=change)
+    return whiskers("What moved", axis, rows, [Mark(0.0, "the same")], (-margin, margin))
+
+
+def cpu(report: Report) -> str:
+    """Cores in use between two looks at the gateway's processes."""
+    samples = report["resources"]["samples"] if report["resources"] else []
+    points = [
+        (after["at"], (after["cpu_seconds"] - before["cpu_seconds"]) / (after["at"] - before["at"]))
+        for before, after in pairwise(samples)
+        if after["at"] > before["at"]
+    ]
+    return lines(
+        "CPU of the gateway",
+        _TIME,
+        Axis("cores in use", text=digits, low=0.0),
+        [Series("cores", points)] if points else [],
+    )
+
+
+def memory(report: Report) -> str:
+    """Memory of the gateway's processes."""
+    samples = report["resources"]["samples"] if report["resources"] else []
+    series = [Series("resident memory", [(sample["at"], sample["rss_mib"]) for sample in samples])] if samples else []
+    return lines("Memory of the gateway", _TIME, Axis("MiB", text=digits, low=0.0), series)
+
+
+def descriptors(report: Report) -> str:
+    """Descriptors and threads of the gateway's processes."""
+    samples = report["resources"]["samples"] if report["resources"] else []
+    series = [
+        Series("descriptors", [(s["at"], s["descriptors"]) for s in samples if s["descriptors"] is not None], 0),
+        Series("threads", [(s["at"], s["threads"]) for s in samples], 1),
+    ]
+    return lines(
+        "Descriptors and threads of the gateway",
+        _TIME,
+        Axis("open", text=digits, low=0.0),
+        [s for s in series if s.points],
+    )

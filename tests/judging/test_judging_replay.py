@@ -1,0 +1,207 @@
+"""Recorded traffic, judged again: what must be in a transcript, and what is said of one that does not hold it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import replay
+from conformance.registry import Registry
+from conformance.verdict import Judgement, Outcome
+from fixtures.errors import BenchError
+from fixtures.recorder import Recorder
+from fixtures.secrets import SecretRegistry
+
+REGISTRY = Registry()
+NAME = "calls/one[user.alice-none.calculator]"
+PARAMS = {"server": "calculator", "principal": "alice"}
+LEAK, CLEAN = [["authorization", "Bearer «pat:alice»"]], [["accept", "*/*"]]
+WORLD = {"upstreams": {"calculator": {"auth": {"model": "none"}}}}
+
+
+class Written:
+    """A transcript in the making, as a run writes it."""
+
+    def __init__(self, path: Path, **terms: Any) -> None:
+        self.path = path
+        secrets = SecretRegistry()
+        secrets.mint("gateway-token", "pat:alice", "pat", owner="alice")
+        self.recorder = Recorder(path, secrets, run="r")
+        self.recorder.note("world", sheet=WORLD)
+        self.recorder.note("target", target={"launch": None})
+        claims = {"features": ["upstream.none"], "deviations": terms.pop("deviations", [])}
+        given = {"claims": claims, "plays_of_failures": 3, "direct_first": False, "expectations": []}
+        self.recorder.note("terms", **(given | terms))
+        self._numbers = iter(range(100))
+
+    def play(self, headers: list[list[str]], **end: Any) -> None:
+        """A scenario in which one request with these headers reaches calculator."""
+        self.recorder.note("scenario", phase="begin", scenario=NAME, params=PARAMS)
+        exchange = f"calculator-{next(self._numbers)}"
+        facts = {"t": 0.0, "leg": "upstream", "node": "calculator", "exchange": exchange}
+        self.recorder.write({**facts, "kind": "request", "method": "GET", "target": "/mcp", "headers": headers})
+        self.recorder.note("scenario", phase="end", scenario=NAME)
+        facts = {"scenario": NAME, "direct": False, "outcome": None, "reason": "", "seconds": 0.1}
+        self.recorder.note("played", **(facts | end))
+
+    def judged(self, requirement: str = "CRED-001", **more: Any) -> None:
+        self.recorder.note("judged", requirement=requirement, scenario=NAME, **more)
+
+    def again(self, *requirements: str) -> list[Judgement]:
+        """Close it, read it back, judge it."""
+        self.recorder.close(complete=True)
+        return list(replay.judge(replay.Recording.load(self.path), REGISTRY, requirements or None))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "transcript.jsonl"
+
+
+def test_what_passed_passes(path: Path) -> None:
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.subjects, judgement.scenario) == (Outcome.PASS, 1, NAME)
+
+
+@pytest.mark.parametrize(("later", "failed"), [(LEAK, 3), (CLEAN, 1)])
+def test_a_failure_is_as_steady_as_its_plays(path: Path, later: list[list[str]], failed: int) -> None:
+    written = Written(path)
+    for headers in (LEAK, later, later):
+        written.play(headers)
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.failed, judgement.played) == (Outcome.FAIL, failed, 3)
+    assert judgement.unstable == (failed == 1)
+
+
+def test_a_slow_failure_was_not_played_again(path: Path) -> None:
+    written = Written(path)
+    written.play(LEAK, seconds=20.0)
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.played) == (Outcome.FAIL, 1)
+
+
+def test_what_broke_off_stays_open(path: Path) -> None:
+    written = Written(path, plays_of_failures=1)
+    written.play(CLEAN, outcome="untestable", reason="there was no URL")
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.reason) == (Outcome.UNTESTABLE, "there was no URL")
+
+
+def test_terms_are_kept(path: Path) -> None:
+    """Deviations, claims and expectations are those of the run."""
+    link = {"reason": "they know", "link": "https://example.com/1"}
+    known = {"requirement": "CRED-002", "scenario": "*", "outcome": "fail", **link}
+    written = Written(path, deviations=["CRED-001"], plays_of_failures=1, expectations=[known])
+    written.play(LEAK)
+    written.judged()
+    written.judged("CRED-002")
+    written.judged("CRED-003", needs=["upstream.static"])
+    outcomes = [judgement.outcome for judgement in written.again()]
+    assert outcomes == [Outcome.DEVIATION, Outcome.KNOWN_FAILURE, Outcome.NOT_APPLICABLE]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_sweep_tells_what_no_scenario_did(path: Path, *, apart: bool) -> None:
+    """Not what comes after it, and not what the upstream was asked alone."""
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged("CRED-010")
+    written.play(LEAK, direct=apart)
+    written.recorder.note("sweep", requirements=["CRED-001", "CRED-010"])
+    written.play(LEAK)
+    first, *swept = written.again()
+    assert first.outcome is Outcome.PASS
+    assert [(one.requirement, one.outcome, len(one.violations)) for one in swept] == (
+        [] if apart else [("CRED-001", Outcome.FAIL, 1)]
+    )
+
+
+def test_a_requirement_that_it_was_not_judged_for(path: Path) -> None:
+    written = Written(path)
+    written.play(LEAK)
+    (judgement,) = written.again("CRED-001")
+    assert (judgement.outcome, judgement.scenario) == (Outcome.FAIL, replay.WHOLE)
+
+
+def test_only_what_is_asked_for(path: Path) -> None:
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged("CRED-001")
+    written.judged("CRED-002")
+    assert [judgement.requirement for judgement in written.again("CRED-002")] == ["CRED-002"]
+
+
+def test_a_play_that_is_missing(path: Path) -> None:
+    written = Written(path)
+    written.play(LEAK)
+    written.judged()
+    with pytest.raises(BenchError, match=r"^transcript.jsonl holds 1 play\(s\) of .*, and play 2 is needed: "):
+        written.again()
+
+
+def test_a_requirement_that_is_gone(path: Path) -> None:
+    written = Written(path)
+    written.judged("OLD-001")
+    with pytest.raises(BenchError, match="was judged for OLD-001, which is no longer in the registry"):
+        written.again()
+
+
+def test_a_last_line_that_was_cut_off(path: Path) -> None:
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged()
+    written.recorder.close(complete=False)
+    path.write_text(path.read_text(encoding="utf-8")[:-10], encoding="utf-8")
+    assert [judgement.outcome for judgement in replay.judge(replay.Recording.load(path), REGISTRY)] == [Outcome.PASS]
+
+
+HEAD = '{"seq": 1, "t": 0.0, "leg": "harness", "kind": "transcript", "format": 1, "run": "r"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it has no head with format 1"),
+        ("hello\n", "line 1 is no event of a transcript"),
+        ("5\n", "line 1 is no event of a transcript"),
+        ("{}\n", "line 1 is no event of a transcript"),
+        (HEAD.replace('"format": 1', '"format": 9'), "it has no head with format 1"),
+        (HEAD + '{"kind": "scenario"}\n', "KeyError: 'phase'"),
+        (HEAD + '{"kind": "played", "scenario": "x"}\n', "KeyError"),
+        (HEAD + '{"kind": "target", "target": {"dialect": {"denied": 5}}}\n', "line 2 is no event of a transcript"),
+        (HEAD + '{"kind": "terms", "expectations": [{"requirement": "X"}]}\n', "validation error"),
+        (HEAD + '{"kind": "terms", "expectations": 5}\n', "TypeError"),
+        ("\udcff", "codec can't decode"),
+    ],
+    ids=[
+        "empty",
+        "text",
+        "number",
+        "object",
+        "format",
+        "scenario",
+        "played",
+        "dialect",
+        "expectation",
+        "expectations",
+        "UTF-8",
+    ],
+)
+def test_what_is_no_transcript(path: Path, text: str, why: str) -> None:
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BenchError) as caught:
+        replay.Recording.load(path)
+    assert why in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_there_is_no_such_file(path: Path) -> None:
+    with pytest.raises(BenchError, match=f"^cannot read the transcript {path}: No such file"):
+        replay.Recording.load(path)

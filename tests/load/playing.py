@@ -1,0 +1,52 @@
+"""Runs the generator as it is run in earnest: a process of its own, a plan in, a result out."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from load import plan as plans
+from load import result as results
+from load.plan import Plan
+from load.result import Result
+
+LONGEST = 60  # seconds; a run that hangs fails its test
+
+
+@dataclass
+class Played:
+    result: Result
+    folder: Path
+    status: int
+    errors: str
+
+    @property
+    def samples(self) -> Any:
+        return results.read_samples(self.folder)
+
+
+def start(plan: Plan, folder: Path, *more: str) -> "subprocess.Popen[str]":
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "plan.json"
+    plans.write(plan, path)
+    command = [sys.executable, "-m", "load.generator", str(path), str(folder / "out"), *more]
+    return subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def finish(process: "subprocess.Popen[str]", folder: Path) -> Played:
+    try:
+        _, errors = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return Played(results.read(folder / "out"), folder / "out", process.returncode, errors)
+
+
+def play(plan: Plan, folder: Path) -> Played:
+    return finish(start(plan, folder), folder)

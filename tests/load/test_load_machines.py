@@ -1,0 +1,167 @@
+"""Several machines: two network namespaces, a veth pair to each, and nothing but locust's own master and workers between them."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from load_plans import a_call, a_plan
+from tiny_server import TinyServer
+
+from load import plan as plans
+from load import result as results
+from load.histogram import Histogram
+from load.plan import Arm
+from load.schedule import arrivals
+
+LOCUST = str(Path(sys.executable).parent / "locust")
+ROOT = Path(__file__).parents[2]
+LOCUSTFILE, EXAMPLE = ROOT / "load/generator/locustfile.py", ROOT / "load/generator/examples/http_user.py"
+
+
+def ip(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+
+
+@dataclass
+class Machine:
+    """A namespace with one address of its own; `here` is this side's end of the cable."""
+
+    name: str
+    address: str
+    here: str
+
+    def command(self, *command: str) -> list[str]:
+        return ["ip", "netns", "exec", self.name, *command]
+
+
+@contextlib.contextmanager
+def machine(place: int) -> Iterator[Machine]:
+    """A namespace and a veth pair, on a network that is meant for benchmarks (RFC 2544) and is unlikely to be in use."""
+    name, network = f"gb{os.getpid()}-{place}", f"198.18.{os.getpid() % 250}.{4 * place}"
+    stem = network.rpartition(".")[0]
+    made = Machine(name, f"{stem}.{4 * place + 2}", f"{stem}.{4 * place + 1}")
+    steps = [
+        ("netns", "add", name),
+        ("link", "add", f"{name}h", "type", "veth", "peer", "name", f"{name}n"),
+        ("link", "set", f"{name}n", "netns", name),
+        ("addr", "add", f"{made.here}/30", "dev", f"{name}h"),
+        ("link", "set", f"{name}h", "up"),
+        ("-n", name, "addr", "add", f"{made.address}/30", "dev", f"{name}n"),
+        ("-n", name, "link", "set", f"{name}n", "up"),
+        ("-n", name, "link", "set", "lo", "up"),
+        ("-n", name, "route", "add", "default", "via", made.here),
+    ]
+    try:
+        for step in steps:
+            done = ip(*step)
+            if done.returncode:
+                pytest.skip(f"network namespaces cannot be made here: ip {' '.join(step)}: {done.stderr.strip()}")
+        yield made
+    finally:
+        ip("link", "delete", f"{name}h")
+        ip("netns", "delete", name)
+
+
+@pytest.fixture
+def machines() -> Iterator[list[Machine]]:
+    if not Path("/sbin/ip").exists() and not Path("/usr/sbin/ip").exists():
+        pytest.skip("network namespaces cannot be made here: there is no ip(8); on Debian: apt-get install iproute2")
+    with machine(1) as one, machine(2) as two:
+        yield [one, two]
+
+
+def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: list[Machine], tmp_path: Path) -> None:
+    here = machines[0].here
+    with TinyServer(host=here) as server:
+        plan = a_plan(
+            Arm(name="direct", calls=[a_call(server.url())]), rate=200.0, seconds=3.0, warmup=0.2, max_in_flight=50
+        )
+        plans.write(plan, tmp_path / "plan.json")
+        common = [LOCUST, "-f", str(LOCUSTFILE), "--headless"]
+        out = tmp_path / "out"
+        master = subprocess.Popen(  # noqa: S603
+            [
+                *common, "--master", "--expect-workers", "2", "--master-bind-host", here, "--master-bind-port", "25557",
+                "--plan", str(tmp_path / "plan.json"), "--results", str(out),
+            ],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        workers = [
+            subprocess.Popen(  # noqa: S603
+                one.command(*common, "--worker", "--master-host", here, "--master-port", "25557"),
+                stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+            for one in machines
+        ]
+        try:
+            _, log = master.communicate(timeout=60)
+            assert master.returncode == 0, log
+            assert [one.wait(timeout=20) for one in workers] == [0, 0]
+        finally:
+            for process in (master, *workers):
+                process.kill()
+                process.wait()
+        peers = server.peers
+    result, samples = results.read(out), results.read_samples(out)
+    seconds = np.concatenate([block.seconds for block in arrivals(plan)])
+    assert peers == {one.address for one in machines}
+    assert (result.ended, result.machine.processes) == ("complete", 2)
+    assert result.counts.offered == result.counts.done == len(samples) == (seconds >= 0).sum()
+    assert result.count(outcome="ok") == result.counts.done
+    assert np.sort(samples["intended"]) == pytest.approx(seconds[seconds >= 0], abs=1e-6)
+    expected = Histogram()
+    expected.record((samples["done"] - samples["sent"]) // 1000)
+    assert (result.total("service").counts == expected.counts).all()
+
+
+def test_a_user_written_like_any_http_user_plays_the_plan_too(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        plan = a_plan(Arm(name="direct", calls=[a_call(server.url())]), rate=30.0, seconds=2.0, max_in_flight=20)
+        plans.write(plan, tmp_path / "plan.json")
+        run = subprocess.run(  # noqa: S603
+            [
+                LOCUST, "-f", str(EXAMPLE), "--headless", "--only-summary",
+                "--plan", str(tmp_path / "plan.json"), "--results", str(tmp_path / "out"),
+            ],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        asked = dict(server.counts)
+    result = results.read(tmp_path / "out")
+    scheduled = sum(len(block.seconds) for block in arrivals(plan))
+    assert run.returncode == 0, run.stderr
+    assert result.counts.offered == result.counts.done == result.count(operation="call", outcome="ok") == scheduled
+    assert asked["tools/list"] == asked["tools/call"] == scheduled
+    assert result.total("response").quantile(0.5) >= result.total("service").quantile(0.5)
+
+
+def test_a_failed_request_of_such_a_user_fails_its_arrival(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        plan = a_plan(
+            Arm(name="right", calls=[a_call(server.url())]),
+            Arm(name="broken", calls=[a_call(server.url("status/500"))]),
+            rate=30.0, seconds=1.5, max_in_flight=20,
+        )  # fmt: skip
+        plans.write(plan, tmp_path / "plan.json")
+        subprocess.run(  # noqa: S603
+            [LOCUST, "-f", str(EXAMPLE), "--headless", "--plan", str(tmp_path / "plan.json"), "--results", str(tmp_path)],
+            capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+    result = results.read(tmp_path)
+    assert {(cell.arm, cell.outcome) for cell in result.cells} == {("right", "ok"), ("broken", "failed")}
+    assert "status 500" in next(event.detail for event in result.events if event.kind == "failed")
+
+
+def test_locust_without_a_plan_says_what_is_missing() -> None:
+    run = subprocess.run(  # noqa: S603
+        [LOCUST, "-f", str(LOCUSTFILE), "--headless"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 2
+    assert "--plan is missing" in run.stderr
+    assert "Traceback" not in run.stderr

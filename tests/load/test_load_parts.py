@@ -1,0 +1,85 @@
+"""The small parts of the generator: heads, streams, events; and which of them may be imported where."""
+
+import subprocess
+import sys
+
+import pytest
+
+from load.generator.events import EventLog
+from load.generator.heads import CHUNKED, REMEMBERED, UNTIL_CLOSE, head_of
+from load.generator.streams import events_of, progress_of
+
+CASES = [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nContent-Type: Application/JSON; charset=utf-8", (200, 12, True)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream", (200, CHUNKED, True)),
+    (b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close", (202, 0, False)),
+    (b"HTTP/1.1 204 No Content", (204, 0, True)),
+    (b"HTTP/1.1 200 OK", (200, UNTIL_CLOSE, False)),
+    (b"HTTP/1.0 200 OK\r\nContent-Length: 2", (200, 2, False)),
+    (b"HTTP/1.1 103 Early Hints", (103, 0, True)),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected"), CASES)
+def test_a_head_says_what_follows(raw: bytes, expected: tuple[int, int, bool]) -> None:
+    head = head_of(raw)
+    assert head is not None
+    assert (head.status, head.length) == expected[:2]
+    if head.length >= 0:
+        assert head.keep_alive is expected[2]
+    assert head_of(raw) is head  # remembered
+
+
+def test_a_head_names_type_and_session() -> None:
+    head = head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nMCP-Session-ID: abc\r\nContent-Type: TEXT/x; y=z")
+    assert head is not None
+    assert (head.content_type, head.session) == ("text/x", "abc")
+
+
+@pytest.mark.parametrize("raw", [b"", b"hello", b"HTTP/1.1 abc", b"HTTP/1.1 200 OK\r\nContent-Length: -1", b"\x00" * 9])
+def test_what_is_no_head_is_none(raw: bytes) -> None:
+    assert head_of(raw) is None
+
+
+def test_heads_that_never_repeat_do_not_fill_the_memory() -> None:
+    from load.generator import heads  # noqa: PLC0415
+
+    for number in range(3 * REMEMBERED):
+        head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nx-request-id: %d" % number)
+    assert len(heads._known) <= REMEMBERED
+
+
+def test_events_have_the_time_at_which_they_were_whole() -> None:
+    arrivals = [(10, b"data: on"), (20, b"e\n\ndata: two\r\n"), (30, b"\r\n: comment\n\n\n"), (40, b"data: cut")]
+    assert events_of(arrivals) == [(20, b"data: one"), (30, b"data: two"), (30, b": comment")]
+
+
+def test_progress_is_timed_against_the_far_ends_stamp() -> None:
+    event = b'data: {"method":"notifications/progress","params":{"progress":1,"message":"5.000000"}}\n\n'
+    bare = b'data: {"method":"notifications/progress","params":{"progress":2}}\n\n'
+    assert progress_of([(5_000_300_000, event), (6, bare), (7, b'data: {"result":{}}\n\n')]) == [
+        (5_000_300_000, 300_000),
+        (6, None),
+    ]
+
+
+def test_a_storm_is_one_event_a_second() -> None:
+    log = EventLog()
+    for place in range(100):
+        log.note(1 + place / 50, "reset", "gateway", f"number {place}")
+    log.note(1.5, "reset", "direct")
+    first = log.take(2)
+    assert [(e["t"], e["kind"], e["arm"], e["count"], e["detail"]) for e in first] == [
+        (1.0, "reset", "gateway", 50, "number 0"),
+        (1.5, "reset", "direct", 1, ""),
+    ]
+    assert [event["count"] for event in log.take()] == [50]
+    assert log.take() == []
+
+
+def test_what_may_be_used_anywhere_imports_neither_gevent_nor_locust() -> None:
+    parts = ("prepared", "answers", "records", "totals", "heads", "streams", "events", "health")
+    imports = ", ".join(["load.plan", "load.result", "load.schedule", *(f"load.generator.{part}" for part in parts)])
+    program = f"import sys, {imports}; print([one for one in ('gevent', 'locust') if one in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,175 @@
+"""What readers see of a load report: terminal, page, JUnit."""
+
+import copy
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import chromium
+import pytest
+
+from reports import load_html, load_junit, load_read, load_terminal
+from reports.build import NoRunError
+
+PATH = Path(__file__).parent / "data" / "load.json"
+REPORT: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+BARE: dict[str, Any] = {
+    **REPORT,
+    **{key: [] for key in ("arms", "moments", "overhead", "validity", "budgets", "wrong_answers", "events", "notes")},
+    **dict.fromkeys(("knee", "comparison", "resources", "far_end", "generator")),
+}
+
+
+def shown(report: dict[str, Any], width: int = 120) -> str:
+    stream = io.StringIO()
+    load_terminal.show(report, stream, width=width)
+    return stream.getvalue()
+
+
+def test_terminal_says_what_was_measured_and_whether_it_can_be_believed() -> None:
+    text = shown(REPORT)
+    assert text.startswith("reference (gatebench reference gateway): profile steady, 60 s")
+    for part in (
+        "gateway call                         6000   4.2 ms     6 ms    12 ms    27 ms   90 ms",
+        "gateway: 100 right answers per second, 10 of 6010 not answered well",
+        "overhead of gateway at p50   3.64 ms (3.5 ms to 3.83 ms)",
+        "p99 leaves its plateau at 400 requests per second",
+        "+9.0% (+6.0% to +12.0%)",
+        "did not come back down: 40 descriptors are open",
+        "at 20.0 s: gateway: timeout (10 times)",
+        "WRONG ANSWER at 3.2 s: <b>bob</b>",
+        "our own lateness 60 µs at p50, 400 µs at p99; generator 30.0% of a core; steal 1.0%",
+        "void: we were late",
+        "budget broken: errors is 0.17 % of the answers, at most 0.1 is allowed: it answers",
+    ):
+        assert part in text, part
+    assert text.rstrip().endswith("BUDGET-BROKEN: 1 of 3 budgets are broken: errors")
+
+
+def test_terminal_of_nothing_is_whole() -> None:
+    assert "BUDGET-BROKEN" in shown(BARE)
+
+
+def test_terminal_of_an_old_encoding_gets_plain_letters() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", errors="strict", write_through=True)
+    load_terminal.show(REPORT, stream, width=100)
+    assert b"60 us at p50" in raw.getvalue()
+
+
+def test_terminal_fits_its_width() -> None:
+    assert max(map(len, shown(REPORT, width=80).splitlines())) <= 80
+
+
+def test_conclusion_alone() -> None:
+    stream = io.StringIO()
+    load_terminal.conclude(REPORT, stream)
+    assert stream.getvalue().strip() == "BUDGET-BROKEN: 1 of 3 budgets are broken: errors"
+
+
+def test_junit_has_a_case_for_every_budget_rule_and_wrong_answer() -> None:
+    root = load_junit.tree(REPORT)
+    cases = {
+        f"{case.get('classname')} {case.get('name')}": [child.tag for child in case] for case in root.iter("testcase")
+    }
+    assert cases == {
+        "load.budgets errors max 0.1": ["failure"],
+        "load.budgets tail max 5": ["system-out"],
+        "load.budgets memory-growth max 5": ["skipped"],
+        "load.validity CPU steal": [],
+        "load.validity late starts, p99": ["error"],
+        "load.answers at 3.200 s": ["failure"],
+        "load.run conclusion": ["failure"],
+    }
+    assert (root.get("tests"), root.get("failures"), root.get("errors"), root.get("skipped")) == ("7", "3", "1", "1")
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "child"),
+    [("slower", "failure"), ("cannot tell", "error"), ("void", "error"), ("not slower", "system-out")],
+)
+def test_junit_of_conclusions(conclusion: str, child: str) -> None:
+    case = load_junit.tree({**BARE, "conclusion": conclusion}).find("testsuite/testcase")
+    assert case is not None
+    assert [element.tag for element in case] == [child]
+
+
+def test_page_has_every_chart_and_loads_nothing() -> None:
+    page = load_html.render(REPORT)
+    for title in (
+        "What moved", "Overhead", "Rate against latency", "Latency by percentile", "Latency over time", "Answers over time",
+        "CPU of the gateway", "Memory of the gateway", "Descriptors and threads",
+    ):  # fmt: skip
+        assert f"<h3>{title}</h3>" in page
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "<script" not in page
+
+
+def test_page_escapes_what_came_off_a_wire() -> None:
+    report = copy.deepcopy(REPORT)
+    report["arms"][0]["name"] = report["target"] = report["moments"][0]["arm"] = "<img src=x>"
+    page = load_html.render(report)
+    assert "<img" not in page
+    assert "&lt;b&gt;bob&lt;/b&gt;" in page
+
+
+def test_page_of_nothing_is_whole() -> None:
+    page = load_html.render(BARE)
+    assert "<svg" not in page
+    assert page.rstrip().endswith("</html>")
+
+
+def test_charts_of_odd_numbers_are_drawn() -> None:
+    report = copy.deepcopy(REPORT)
+    report["moments"] = [{"second": 0.0, "arm": "gateway", "done": 0, "failed": 3, "p50_us": None, "p99_us": None}]
+    report["resources"]["samples"] = report["resources"]["samples"][:1]
+    report["overhead"][0]["quantiles"][0]["overhead_us"] = {"value": 5.0, "low": 5.0, "high": 5.0, "confidence": 0.95}
+    report["overhead"][0]["quantiles"] = report["overhead"][0]["quantiles"][:1]
+    page = load_html.render(report)
+    assert "nan" not in page.lower().replace("tenant", "")
+    assert "inf" not in re.sub(r"[a-z]*inf[a-z]+", "", page.lower())
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if not chromium.found():
+        pytest.skip("NOT RUN: there is no Chromium on this machine; install the package `chromium`")
+    path = load_html.write(REPORT, tmp_path_factory.mktemp("page"))
+    with chromium.Page() as opened:
+        opened.open(path.as_uri())
+        yield opened
+
+
+def test_page_in_a_browser_asks_nobody_and_complains_of_nothing(page: Any) -> None:
+    assert [url for url in page.requests if not url.startswith(("file:", "about:", "data:"))] == []
+    assert page.complaints == []
+    assert page.run("document.querySelectorAll('svg circle').length") > 20
+
+
+def test_page_fits_a_telephone(page: Any) -> None:
+    page.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
+    assert page.run("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read (No such file or directory); give the folder"),
+        ("{", "is no JSON"),
+        ("[]", "is no load report"),
+        (json.dumps(REPORT | {"format": 99}), "has format 99; this gatebench reads format 1"),
+    ],
+)
+def test_what_is_no_load_report_is_said_in_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "load.json").write_text(content)
+    with pytest.raises(NoRunError) as caught:
+        load_read.read(tmp_path)
+    assert said in str(caught.value)
+
+
+def test_reads_a_folder_or_the_file_itself() -> None:
+    assert load_read.read(PATH) == load_read.read(PATH.parent) == REPORT
