@@ -17,7 +17,14 @@ COPY requirements.lock ./
 RUN python3 -m venv /build/tools \
  && /build/tools/bin/python -m pip wheel --no-cache-dir --disable-pip-version-check --quiet --no-deps --require-hashes \
       --wheel-dir /build/wheels -r requirements.lock
-COPY pyproject.toml README.md gatebench.py ./
+# Dependencies first: they change seldom.
+COPY pyproject.toml ./
+RUN python3 -m venv /opt/gatebench \
+ && /build/tools/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+      > /build/running.txt \
+ && /opt/gatebench/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet --no-index \
+      --find-links /build/wheels -r /build/running.txt
+COPY README.md gatebench.py ./
 COPY commands commands
 COPY conformance conformance
 COPY fixtures fixtures
@@ -25,17 +32,16 @@ COPY load load
 COPY mock_upstreams mock_upstreams
 COPY reports reports
 RUN /build/tools/bin/python -m pip wheel --no-cache-dir --disable-pip-version-check --quiet --no-deps --no-index \
-      --find-links /build/wheels --wheel-dir /build/wheels . \
- && python3 -m venv /opt/gatebench \
- && /opt/gatebench/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet --no-index \
-      --find-links /build/wheels gatebench \
+      --find-links /build/wheels --wheel-dir /build/own . \
+ && /opt/gatebench/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet --no-index --no-deps /build/own/*.whl \
  && /opt/gatebench/bin/python -m pip uninstall --yes --quiet pip setuptools
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/gatebench /opt/gatebench
 ENV PATH=/opt/gatebench/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp
 WORKDIR /work
-RUN chmod 1777 /work
+# Where compose.yaml keeps a world: a volume takes its owner from here.
+RUN chmod 1777 /work && mkdir /world && chown 10001:10001 /world
 USER 10001:10001
 EXPOSE 8080
 # Says something of the one command that serves, `gateway` on port 8080; `docker run ... run` ends before it is asked twice.

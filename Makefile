@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test trial kill-matrix lint types lock clean help
+.PHONY: run test trial kill-matrix bench package-test lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,14 @@ trial: $(READY)   ## the whole harness on trial: every fault of the kill matrix,
 
 kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 plays every scenario, and only compares
 	$(BIN)/python -m conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
+
+bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
+	$(BIN)/python -m load.benchmarks $(PARTS)
+
+package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/python tests/packaging/check.py dist
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .

@@ -11,21 +11,39 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from commands import faults, images, install, judge, load, report, requirements, run, world
+from commands import (
+    completion,
+    doctor,
+    faults,
+    images,
+    init,
+    install,
+    judge,
+    load,
+    publish,
+    report,
+    requirements,
+    run,
+    world,
+)
 from commands.status import BAD_INPUT, CONFORMANT, INTERRUPTED, OUR_FAULT, complain
 from fixtures.errors import BenchError
 
-COMMANDS = (
+COMMANDS = (  # in the order of `gatebench --help`
     run,
-    judge,
+    init,
+    doctor,
     requirements,
     faults,
+    report,
+    judge,
+    load,
+    publish,
     world,
     images,
     install,
-    report,
-    load,
-)  # in the order of `gatebench --help`
+    completion,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,12 +83,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="gatebench", description="Conformance bench for MCP gateways.")
+    parser = _Parser(
+        prog="gatebench",
+        description="Conformance and load bench for MCP gateways.",
+        epilog="start with: `gatebench run`, then `gatebench init`; each command has its own --help, with examples",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"gatebench {version('gatebench')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     for module in COMMANDS:
         module.add(commands)
+    for command in commands.choices.values():
+        command.formatter_class = argparse.RawDescriptionHelpFormatter  # examples stay as they are written
+    completion.answer(parser)
     return parser
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from commands import status
+from commands import completion, status
 from fixtures.errors import BenchError
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     listing.set_defaults(command=_list)
 
     explain = commands.add_parser("explain", help="everything about one requirement")
-    explain.add_argument("requirement", metavar="ID", help="such as CRED-001")
+    requirement = explain.add_argument("requirement", metavar="ID", help="such as CRED-001")
+    completion.complete(requirement, completion.Names("requirements"))
     explain.set_defaults(command=_explain)
 
 

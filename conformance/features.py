@@ -23,6 +23,7 @@ FEATURES = {
     "virtual-servers": "several servers behind one endpoint",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
+    "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
     "own-output": "the bench started the gateway and reads what it prints",
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
@@ -33,6 +34,7 @@ FEATURES = {
 }
 
 OWN_OUTPUT = "own-output"  # follows from [launch]
+OUTSIDE = "outside"
 
 # Features that a descriptor does not list: they follow from its dialect, where it claims what they are about.
 IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
@@ -66,6 +68,7 @@ PROFILES = {
         ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
         ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint", "fidelity"),
     ),
+    "outside": Profile((OUTSIDE,), (), ("authentication", "endpoint")),
     "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": Profile(
         ("upstream.oauth",), ("consent-withdrawal", "consent.guide-error", "consent.on-connecting")
@@ -87,6 +90,10 @@ class Claims:
     revisions: tuple[str, ...]
     deviations: frozenset[str]
     world: frozenset[str]  # `principal.<name>` and `server.<name>` for what it is configured with
+
+    def reach(self, scenario: str) -> bool:
+        """Can the scenario be played at all? From outside, only those that were made for it."""
+        return OUTSIDE not in self.features or scenario.startswith(f"{OUTSIDE}/")
 
     def missing(self, needed: Iterable[str]) -> list[str]:
         """Needed features (or `revision.<date>`, `principal.<name>`, `server.<name>`) that are not claimed."""
@@ -116,6 +123,11 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
     features = {feature for name in section.profiles for feature in PROFILES[name].core} | set(section.features)
     if descriptor.launch:
         features.add(OWN_OUTPUT)
+    if OUTSIDE in features and (len(features) > 1 or descriptor.adapter or descriptor.launch):
+        raise BenchError(
+            f"{path}: the profile outside is for a gateway of which only an address is known: claim nothing beside it, "
+            "and leave [launch] and adapter out"
+        )
     features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
     world = {f"principal.{name}" for name in section.principals or standard.PRINCIPALS}
     world |= {f"server.{name}" for name in section.servers or standard.EVERYTHING}
@@ -138,6 +150,9 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add(f"upstream.{standard.UPSTREAMS[member].model}")
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
+    if "mode" in params:  # of the guide's client: automatic prefers the stateless era
+        legacy = params["mode"] == "legacy"
+        needed.add(f"revision.{standard.LEGACY_REVISIONS[-1] if legacy else standard.MODERN_REVISION}")
     return needed
 
 

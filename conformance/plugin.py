@@ -17,6 +17,7 @@ from conformance.items import PARAMETER, ScenarioItem, explanation
 from fixtures.errors import BenchError, HarnessError
 
 if TYPE_CHECKING:
+    from conformance.allure_story import Narrator
     from conformance.results import Results
     from conformance.run import Run
     from conformance.verdict import Judgement
@@ -93,6 +94,7 @@ class Conformance:
         self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
         self._run: Run | None = None
         self._results: Results | None = None
+        self._narrator: Narrator | None = None
         self._selected: set[str] = set()
         self._timing: list[dict[str, Any]] = []
         self._expected: list[str] = []
@@ -188,7 +190,7 @@ class Conformance:
             scenario = ScenarioItem.of(item)
             if scenario is None:
                 kept.append(item)
-            elif scenario.wanted():
+            elif scenario.wanted() and self.run.claims.reach(scenario.name):
                 kept.append(item)
                 for mark in self._marks(scenario):
                     item.add_marker(mark)
@@ -224,6 +226,7 @@ class Conformance:
             return None
         judgement = self._judge(scenario, pyfuncitem)
         pyfuncitem.stash[JUDGEMENT] = judgement
+        self._narrate(judgement)
         if judgement.outcome in ("fail", "untestable"):
             pytest.fail(explanation(judgement), pytrace=False)
         if judgement.outcome == "harness-error":
@@ -231,6 +234,16 @@ class Conformance:
         if judgement.outcome in ("not-applicable", "not-observed", "skipped"):
             pytest.skip(f"{judgement.outcome}: {judgement.reason}")
         return True
+
+    def _narrate(self, judgement: "Judgement") -> None:
+        """Tell Allure, where its plugin has been asked for a report."""
+        if not self.config.getoption("allure_report_dir", None):
+            return
+        if self._narrator is None:
+            from conformance.allure_story import Narrator  # noqa: PLC0415
+
+            self._narrator = Narrator(self.run)
+        self._narrator.tell(judgement)
 
     def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> "Judgement":
         from conformance.features import features_of  # noqa: PLC0415

@@ -2,13 +2,13 @@
 
 import datetime as dt
 import os
+import re
 import uuid
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 import pytest
 
@@ -33,6 +33,8 @@ class Task:
     keyword: str | None = None
     mark: str | None = None
     first: bool = False  # stop at the first finding
+    again: bool = False  # only what failed the last time
+    allure: Path | None = None  # folder for the results that Allure reads
     workers: int | None = None
 
     @property
@@ -53,19 +55,41 @@ class Task:
             "--world": self.world,
             "--expectations": self.expectations,
             "-n": self.workers,
+            "--alluredir": self.allure and self.allure.resolve(),
             **self.selection,
         }
         pairs = [str(part) for pair in options.items() if pair[1] is not None for part in pair]
-        return [*pairs, *(["-x"] if self.first else []), *(["--direct"] if self.direct else [])]
+        flags = {
+            "-x": self.first,
+            "--direct": self.direct,
+            "--lf": self.again,
+            "--last-failed-no-failures=none": self.again,
+        }
+        return [*pairs, *(flag for flag, given in flags.items() if given)]
+
+    @property
+    def cache(self) -> Path:
+        """Where pytest remembers what failed, beside the folder of the evidence, for each target apart."""
+        return self.folder.resolve().parent / ".gatebench-cache" / re.sub(r"[^\w.-]+", "-", self.target).strip("-.")
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def show(self, done: int, total: int, findings: int, now: str) -> None:
+        """So many of so many judgements are done, so many of them not good; and what is being done now."""
+
+    def end(self) -> None:
+        """It is over."""
 
 
 class Watch:
-    """A plugin of pytest that shows progress on a terminal, and remembers how the session ended."""
+    """A plugin of pytest that tells a display of the progress, and remembers how the session ended."""
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, display: Display | None = None) -> None:
         self.interrupted = False
         self.stopped: str | None = None  # the sentence of a BenchError
-        self._stream = stream if stream and stream.isatty() and os.environ.get("TERM") != "dumb" else None
+        self._display = display
         self._total = self._done = self._findings = 0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -96,13 +120,12 @@ class Watch:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """See pytest."""
         self.stopped = config.stash.get(STOPPED, None)
-        self._progress("")
+        if self._display:
+            self._display.end()
 
     def _progress(self, now: str) -> None:
-        if self._stream:
-            text = f"{self._done}/{self._total}  not good: {self._findings}  {now}" if now else ""
-            self._stream.write(f"\r{text[: get_terminal_size().columns - 1]}\x1b[K")
-            self._stream.flush()
+        if self._display:
+            self._display.show(self._done, self._total, self._findings, now)
 
 
 def _has_line(entry: Any) -> bool:
@@ -137,7 +160,17 @@ def judge(task: Task, watch: Watch) -> None:
     could be judged, with what is to be told; RuntimeError when pytest ended as it should not.
     """
     scenarios, log_path = str(Path(__file__).parent / "scenarios"), task.folder / LOG
-    arguments = [scenarios, "--rootdir", scenarios, "-c", os.devnull, "-p", "no:cacheprovider", "-q", "--tb=short"]
+    arguments = [
+        scenarios,
+        "--rootdir",
+        scenarios,
+        "-c",
+        os.devnull,
+        "-o",
+        f"cache_dir={task.cache}",
+        "-q",
+        "--tb=short",
+    ]
     arguments += ["--show-capture=no", "-W", "ignore::pytest.PytestAssertRewriteWarning", *task.arguments()]
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         os.environ.pop(name, None)
@@ -146,6 +179,8 @@ def judge(task: Task, watch: Watch) -> None:
     if watch.stopped:
         raise BenchError(watch.stopped)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and not (task.folder / "verdicts.jsonl").exists():
+        if task.again and not task.selection:
+            raise BenchError(f"nothing failed in the last run of {task.target}; leave --lf out to judge everything")
         given = " ".join(f"{option} {text!r}" for option, text in task.selection.items())
         raise BenchError(
             f"nothing was selected by {given}; `gatebench list` shows the names of requirements and groups"

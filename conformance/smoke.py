@@ -1,15 +1,25 @@
 """Before anything is judged: does the bench reach this gateway, and does a valid call land where it should?"""
 
-from conformance.features import Claims
+from collections.abc import Set as AbstractSet
+
+from conformance.features import OUTSIDE, Claims
 from fixtures import standard
 from fixtures.bench import Bench
 from fixtures.clients.raw import Answer
 from fixtures.errors import BenchError
 
+OUTSIDERS = (
+    "alice",
+    "calculator",
+)  # who holds the one token, and what the one address is called, when judged from outside
+
 
 async def test(bench: Bench, claims: Claims) -> None:
     """Raise BenchError with one sentence unless a valid call comes back right and its nonce is seen on both legs."""
-    principal, server = _first(bench, claims)
+    if OUTSIDE in claims.features:
+        await _from_outside(bench, claims)
+        return
+    principal, server = simplest(bench, claims.features)
     revision = claims.revisions[-1]
     async with bench.scenario("smoke", {"principal": principal, "server": server, "revision": revision}) as scenario:
         client = await scenario.client(principal, server, revision)
@@ -25,11 +35,24 @@ async def test(bench: Bench, claims: Claims) -> None:
             )
 
 
-def _first(bench: Bench, claims: Claims) -> tuple[str, str]:
+async def _from_outside(bench: Bench, claims: Claims) -> None:
+    """The address answers the token as an MCP server does. What lies behind it is not ours, so there is no proof of path."""
+    principal, server = OUTSIDERS
+    revision = claims.revisions[-1]
+    async with bench.scenario("smoke", {"principal": principal, "server": server, "revision": revision}) as scenario:
+        client = await scenario.client(principal, server, revision)
+        where = f"{client.url} with the token given, revision {revision}"
+        _explain(bench, await client.connect(), f"connecting to {where}")
+        _explain(bench, await client.list_tools(), f"listing tools at {where}")
+
+
+def simplest(bench: Bench, features: AbstractSet[str]) -> tuple[str, str]:
     """The simplest claimed combination of a caller and a server."""
+    if OUTSIDE in features:
+        return OUTSIDERS
     for model in ("none", "static", "passthrough"):
         for kind in ("user", "virtual-account", "external"):
-            if f"upstream.{model}" in claims.features and f"caller.{kind}" in claims.features:
+            if f"upstream.{model}" in features and f"caller.{kind}" in features:
                 if model == "passthrough" and kind != "external":
                     continue
                 principal = next(name for name, who in standard.PRINCIPALS.items() if who.kind == kind)
@@ -52,7 +75,9 @@ def _outcome(bench: Bench, answer: Answer) -> str:
         return f"got no answer ({answer.error_text}); is the gateway there?"
     kind = answer.header("content-type") or "no content type"
     hint = {
-        401: "the gateway does not accept the token that the setup sheet gives this caller",
+        401: "the gateway does not accept the token that the setup sheet gives this caller"
+        if not bench.target.descriptor.credentials
+        else "the gateway does not accept the token that was found in the environment",
         403: "the gateway denies access that the setup sheet grants",
         404: "check [endpoints] in the descriptor",
     }.get(answer.status, "a JSON-RPC result was expected")
@@ -63,6 +88,11 @@ def _outcome(bench: Bench, answer: Answer) -> str:
 
 
 def _advice(bench: Bench) -> str:
-    if bench.world.stored or bench.target.descriptor.launch or bench.target.descriptor.adapter:
+    if (
+        OUTSIDE in bench.features
+        or bench.world.stored
+        or bench.target.descriptor.launch
+        or bench.target.descriptor.adapter
+    ):
         return ""
     return "; a gateway that already runs must be judged with --sheet, the setup sheet that it was configured from"

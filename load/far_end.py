@@ -26,8 +26,8 @@ class LeanFarEnd(FarEnd):
         self._ports: dict[str, int] = {}
         self._process: subprocess.Popen[str] | None = None
 
-    def bind(self, stored: Sheet | None) -> Addresses | None:
-        """See FarEnd."""
+    def bind(self, stored: Sheet | None, listen: str) -> Addresses | None:  # noqa: ARG002
+        """See FarEnd; always on the loopback interface, where load belongs."""
         if stored is not None:
             raise BenchError("load makes a world of its own; leave the setup sheet out")
         self._ports = {name: self._farm.reserve() for name in MOCKS}

@@ -74,7 +74,10 @@ class Cell(_Part):
 
 
 class Interval(_Part):
-    """One second. Cells are of the requests whose *intended* start is in it; `sent` and `done` count what happened in it."""
+    """One second. Its cells, of `response` alone, are of the requests whose *intended* start lies in it.
+
+    `sent` and `done` count what happened in it, whenever it was due.
+    """
 
     start: float
     offered: int = 0

@@ -77,15 +77,15 @@ class Delivery:
         for waiting in self._waiting:
             waiting.set()
 
-    async def _news(self, seconds: float) -> None:
-        """Return as soon as anything has changed, or after that time."""
+    async def _news(self, seconds: float) -> bool:
+        """Return as soon as anything has changed (true), or after that time (false)."""
         waiting = asyncio.Event()
         self._waiting.add(waiting)
         try:
             async with asyncio.timeout(seconds):
-                await waiting.wait()
+                return await waiting.wait()
         except TimeoutError:
-            pass
+            return False
         finally:
             self._waiting.discard(waiting)
 
@@ -93,9 +93,8 @@ class Delivery:
         """Return once everything until now has been dealt with by whoever follows; at once when nobody does."""
         head = self._head
         while self._follower is not None and not _reached(self._done, head):
-            await self._news(TICK)
-            if self._polls == 0 and not _reached(self._done, head):
-                self._missed += 1
+            if not await self._news(TICK):
+                self._missed += self._polls == 0
             if self._missed > PATIENCE:
                 self._follower, self._lapses = None, self._lapses + 1
 
@@ -148,8 +147,8 @@ class Delivery:
     async def _take_turn(self, name: str) -> None:
         deadline = time.monotonic() + BETWEEN_FOLLOWERS
         while self._follower not in (None, name):
-            await self._news(TICK)
-            self._missed += self._polls == 0
+            if not await self._news(TICK):
+                self._missed += self._polls == 0
             if self._missed > PATIENCE:
                 self._follower = None
             elif time.monotonic() > deadline:

@@ -75,6 +75,8 @@ def verdict(report: Mapping[str, Any]) -> str:
     if said == "conformant":
         everything = report["registry"]["size"] - found["excluded"]
         part = "" if report["selected"] == everything else " (of the selected requirements)"
+        if report["claims"]["features"] == ["outside"]:
+            return "nothing wrong that shows from outside; what reaches its upstreams was not judged"
         return f"conformant for what it claims{part}"
     if said == "harness-error":
         return "gatebench itself failed: see the harness errors; they are never held against the gateway"

@@ -13,6 +13,7 @@ from load.plan import Call, Caller
 from load.result import Outcome
 
 Verdict = tuple[Outcome, str]  # with a sentence for people
+_STAMPS = re.compile(rb'"recv_ns": ?(\d+), ?"send_ns": ?(\d+)')
 _STAMP_RECV = re.compile(rb'"recv_ns": ?(\d+)')
 _STAMP_SEND = re.compile(rb'"send_ns": ?(\d+)')
 _OF_STATUS: dict[int, Outcome] = {401: "unauthorized", 403: "unauthorized", 429: "throttled"}
@@ -94,8 +95,8 @@ def _error_text(error: Any) -> str:
 
 def stamps(body: bytes) -> tuple[int, int]:
     """When the far end received and answered (CLOCK_MONOTONIC nanoseconds), as it says itself; zeros when it does not."""
-    received = _STAMP_RECV.search(body)
-    sent = _STAMP_SEND.search(body, received.start()) if received else None
-    if received and not sent:
-        sent = _STAMP_SEND.search(body)
+    both = _STAMPS.search(body)
+    if both:
+        return int(both[1]), int(both[2])
+    received, sent = _STAMP_RECV.search(body), _STAMP_SEND.search(body)  # a gateway may have turned them round
     return (int(received[1]), int(sent[1])) if received and sent else (0, 0)

@@ -5,6 +5,7 @@ one send, one recv, and one switch, and its time is taken where the bytes arrive
 """
 
 import os
+import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from load.generator.endpoint import Endpoint
 
 now = time.monotonic_ns
-RECV = 128 * 1024
+RECV = 64 * 1024
 LARGEST_BODY = 256 * 2**20
 _READ = 1
 _END = b"\r\n\r\n"
@@ -34,14 +35,15 @@ class Connection:
     """
 
     __slots__ = (
-        "_buffer", "_endpoint", "_missing", "_parsed", "_parser", "_recv", "_resume", "_send", "_sock", "_timed", "_watcher",
-        "arrivals", "body", "detail", "done", "head", "sent", "trouble",
+        "_buffer", "_endpoint", "_missing", "_parsed", "_parser", "_recv", "_resume", "_send", "_sleep", "_sock", "_timed",
+        "_watcher", "arrivals", "body", "detail", "done", "head", "sent", "trouble",
     )  # fmt: skip
 
     def __init__(self, endpoint: "Endpoint", sock: Any) -> None:
         self._endpoint, self._sock = endpoint, sock
         self._send: Any = sock.send if sock is not None else None
         self._recv: Any = sock.recv if sock is not None else None
+        self._sleep: Any = get_hub().switch
         self._resume: Callable[[], object] | None = None  # wakes whoever waits for an answer
         self._buffer: bytes | bytearray = b""
         self._missing = 0  # bytes of the body that are still to come; 0: its head is (chunked: bytes that have come)
@@ -88,7 +90,7 @@ class Connection:
             return
         self._resume = getcurrent().switch
         try:
-            get_hub().switch()
+            self._sleep()
         except BaseException:  # we are ended while we wait
             self._resume = None
             self.close()
@@ -251,4 +253,6 @@ class Connection:
 
 def text_of(error: OSError) -> str:
     """The system's own words for an error."""
-    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLError) or not error.errno:  # TLS has error numbers of its own
+        return str(error) or type(error).__name__
+    return os.strerror(error.errno)

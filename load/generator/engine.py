@@ -23,7 +23,7 @@ from load.result import Ended
 from load.schedule import Block, arrivals
 
 TICK = 0.05  # seconds between looks at timeouts and at the end
-PATIENCE = 1.0  # seconds that requests get when a run is cut short
+PATIENCE = 0.5  # seconds that requests get when a run is cut short
 LEAVE = 5.0  # seconds for ending sessions
 KEPT_WRONG, LONGEST_EVIDENCE = 10, 64 * 1024
 
@@ -44,7 +44,7 @@ class Engine:
         self.closed_offered = 0
         self.closed_users, self.closed_numbers = itertools.count(), itertools.count()
         self.guests: set[Any] = set()  # users of somebody else that are at work (`TakesArrivals`)
-        self.start_ns = 0
+        self.start_ns = self._end_ns = 0
         self.dispatcher: Dispatcher | None = None
         self._on_batch = on_batch
         self._endpoints: dict[Any, Endpoint] = {}
@@ -72,6 +72,12 @@ class Engine:
         """A number for a request that is part of a session's life and no arrival."""
         self._part -= 1
         return b"%d" % self._part
+
+    def enter(self) -> None:
+        """One request more is under way."""
+        busy = self.in_flight = self.in_flight + 1
+        if busy > self.in_flight_peak:  # noqa: PLR1730 - max() costs several times as much, and this is for every request
+            self.in_flight_peak = busy
 
     def second_of(self, nanoseconds: int) -> int:
         """The second of the measured part in which a time lies; negative in the warm-up."""
@@ -112,6 +118,7 @@ class Engine:
         gc.freeze()  # what is there now stays; collections look at what is new
         gc.disable()
         self.start_ns = now() + int((delay + self.plan.warmup) * 1e9)
+        self._end_ns = self.start_ns + int(self.plan.seconds * 1e9)
         self._cpu = time.process_time()
         if self.plan.arrivals != "closed":
             self.dispatcher = Dispatcher(self._blocks(), self.start_ns)
@@ -136,7 +143,7 @@ class Engine:
     @property
     def calling(self) -> bool:
         """Is it still time to begin requests?"""
-        return self._cut_off_at is None and now() < self.start_ns + int(self.plan.seconds * 1e9)
+        return self._cut_off_at is None and now() < self._end_ns
 
     def _clockwork(self) -> None:
         next_second = self.second_of(now()) + 1

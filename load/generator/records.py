@@ -1,7 +1,8 @@
 """From single requests to histograms: a row of numbers for each, counted once a second with a few calls of numpy.
 
 A batch is what one process counted since its last: for every metric, codes that say (second, arm, operation, outcome, bucket)
-and how often each occurred. Merging batches is adding counts of equal codes, so workers and master agree bucket by bucket.
+and how often each occurred. Only responses are kept second by second; the others know warm-up (-1) and the rest (0).
+Merging batches is adding counts of equal codes, so workers and master agree bucket by bucket.
 """
 
 from array import array
@@ -124,8 +125,9 @@ class Recorder:
         lag, service, response = ((release - intended) // 1000, (done - sent) // 1000, (done - intended) // 1000)
         second = (intended - start_ns) // 1_000_000_000
         if len(rows):
-            for metric, values in (("response", response), ("service", service), ("lag", lag)):
-                batch.counted[metric] = codes_of(second, key, values)
+            batch.counted["response"] = codes_of(second, key, response)
+            for metric, values in (("service", service), ("lag", lag)):
+                batch.counted[metric] = codes_of(np.minimum(second, 0), key, values)
         self._count_extra(batch)
         counts = (second >= 0) & (((key >> 4) & 0xFF) < self._measured)
         if counts.any():
@@ -156,4 +158,5 @@ class Recorder:
         for number, metric in enumerate(METRICS):
             of_metric = extra[extra[:, 2] == number]
             if len(of_metric):
-                batch.counted[metric] = codes_of(of_metric[:, 0], of_metric[:, 1], of_metric[:, 3])
+                seconds, keys, microseconds = np.minimum(of_metric[:, 0], 0), of_metric[:, 1], of_metric[:, 3]
+                batch.counted[metric] = codes_of(seconds, keys, microseconds)

@@ -16,10 +16,11 @@ from load.plan import SESSION_PARTS, Plan
 from load.result import SAMPLE, Cell, Counts, Event, Interval, Metric, WrongAnswer
 
 KEPT_WRONG = 10
+BY_SECOND: Metric = "response"  # the metric that is kept second by second
 HAPPENINGS = ("sent", "done", "late", "right")
 _GROUP_SHIFT = KEY_BITS + BUCKET_BITS
 _KEY_MASK, _BUCKET_MASK, _CELL_MASK = (1 << KEY_BITS) - 1, (1 << BUCKET_BITS) - 1, (1 << _GROUP_SHIFT) - 1
-_MERGE_AFTER = 64  # batches that may lie about before they are put together
+_MERGE_AFTER = 16  # batches that may lie about before they are put together
 
 
 class Totals:
@@ -46,7 +47,7 @@ class Totals:
         for metric, counted in batch.counted.items():
             parts = self._counted[metric]
             parts.append(counted)
-            if len(parts) >= _MERGE_AFTER:
+            if metric != BY_SECOND and len(parts) >= _MERGE_AFTER:  # seconds have few codes in common: nothing to gain
                 parts[:] = [merged(parts)]
         for kind, happened in self._happened.items():
             counted_seconds: Counted | None = getattr(batch, kind)
@@ -127,10 +128,9 @@ class Totals:
 
     def intervals(self) -> list[Interval]:
         """The seconds of the measured part, those in which nothing happened included."""
-        cells: dict[int, dict[int, dict[Metric, Histogram]]] = defaultdict(lambda: defaultdict(dict))
-        for metric in METRICS:
-            for group, histogram in _histograms(*self._merged(metric)):
-                cells[(group >> KEY_BITS) - 1][group & _KEY_MASK][metric] = histogram
+        cells: dict[int, dict[int, dict[Metric, Histogram]]] = defaultdict(dict)
+        for group, histogram in _histograms(*self._merged(BY_SECOND)):
+            cells[(group >> KEY_BITS) - 1][group & _KEY_MASK] = {BY_SECOND: histogram}
         last = max([*cells, *self._happened["done"], *(second for second in self._gauges if second >= 0)], default=-1)
         return [self._interval(second, cells.get(second, {})) for second in range(last + 1)]
 
@@ -171,7 +171,9 @@ class Totals:
 
 def _histograms(codes: Integers, counts: Integers) -> Iterator[tuple[int, Histogram]]:
     """A histogram for each group of codes: whatever stands above the bucket."""
-    groups, members = np.unique(codes >> BUCKET_BITS, return_inverse=True)
-    for place, group in enumerate(groups.tolist()):
-        mine = members == place
-        yield group, Histogram(np.bincount(codes[mine] & _BUCKET_MASK, counts[mine], SIZE).astype(np.int64))
+    order = np.argsort(codes, kind="stable")
+    codes, counts = codes[order], counts[order]
+    groups, firsts = np.unique(codes >> BUCKET_BITS, return_index=True)
+    for group, first, last in zip(groups.tolist(), firsts, np.append(firsts, len(codes))[1:], strict=True):
+        buckets = np.bincount(codes[first:last] & _BUCKET_MASK, counts[first:last], SIZE)
+        yield group, Histogram(buckets.astype(np.int64))

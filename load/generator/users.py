@@ -53,9 +53,7 @@ def _take_arrivals(engine: Engine) -> None:
             else:
                 idle.append(wake)
                 arrival = sleep()
-            busy = engine.in_flight = engine.in_flight + 1
-            if busy > engine.in_flight_peak:  # noqa: PLR1730 - max() would cost ten times as much, for every request
-                engine.in_flight_peak = busy
+            engine.enter()
             try:
                 routes[arrival[3]].perform(arrival)
             finally:
@@ -80,27 +78,27 @@ def _next_arrival(dispatcher: Dispatcher) -> Arrival:
 
 
 def _call_in_a_closed_loop(engine: Engine) -> None:
-    draws = _closed_arrivals(engine)
+    draws, routes = closed_arrivals(engine), engine.routes
     while engine.calling:
         arrival = next(draws)
-        engine.in_flight += 1
-        engine.in_flight_peak = max(engine.in_flight_peak, engine.in_flight)
-        engine.closed_offered += arrival[1] >= engine.start_ns
+        engine.enter()
         try:
-            engine.routes[arrival[3]].perform(arrival)
+            routes[arrival[3]].perform(arrival)
         finally:
             engine.in_flight -= 1
     engine.over.wait()
 
 
-def _closed_arrivals(engine: Engine) -> Iterator[Arrival]:
+def closed_arrivals(engine: Engine) -> Iterator[Arrival]:
     """A user's own calls, each due when it is asked for."""
     draws = closed_draws(engine.plan, engine.share, next(engine.closed_users))
     while True:
-        routes, callers = draws.draw(DRAWN_AT_ONCE)
-        for route, caller in zip(routes.tolist(), callers.tolist(), strict=True):
+        routes, callers = (one.tolist() for one in draws.draw(DRAWN_AT_ONCE))
+        for place in range(DRAWN_AT_ONCE):
             time = now()
-            yield next(engine.closed_numbers), time, time, route, caller
+            if time >= engine.start_ns:
+                engine.closed_offered += 1
+            yield next(engine.closed_numbers), time, time, routes[place], callers[place]
 
 
 class TakesArrivals(User):
@@ -157,20 +155,17 @@ class TakesArrivals(User):
         self.caller = self.call.callers[self._arrival[4]]
         self._failure, self._began = "", now()
         engine.guests.add(self)
-        engine.in_flight += 1
-        engine.in_flight_peak = max(engine.in_flight_peak, engine.in_flight)
+        engine.enter()
 
     def _arrival_of(self, engine: Engine) -> Arrival:
         if engine.dispatcher is not None:
             return _next_arrival(engine.dispatcher)
         if self._draws is None:
-            self._draws = _closed_arrivals(engine)
+            self._draws = closed_arrivals(engine)
         if not engine.calling:
             engine.over.wait()
             raise StopUser
-        arrival = next(self._draws)
-        engine.closed_offered += arrival[1] >= engine.start_ns
-        return arrival
+        return next(self._draws)
 
     def abandon(self) -> None:
         """The run is over: what is under way is unfinished."""

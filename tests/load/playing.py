@@ -28,13 +28,18 @@ class Played:
         return results.read_samples(self.folder)
 
 
-def start(plan: Plan, folder: Path, *more: str) -> "subprocess.Popen[str]":
+def start(plan: Plan, folder: Path, *more: str, **environment: str) -> "subprocess.Popen[str]":
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "plan.json"
     plans.write(plan, path)
     command = [sys.executable, "-m", "load.generator", str(path), str(folder / "out"), *more]
     return subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | environment,
     )
 
 
@@ -48,5 +53,5 @@ def finish(process: "subprocess.Popen[str]", folder: Path) -> Played:
     return Played(results.read(folder / "out"), folder / "out", process.returncode, errors)
 
 
-def play(plan: Plan, folder: Path) -> Played:
-    return finish(start(plan, folder), folder)
+def play(plan: Plan, folder: Path, **environment: str) -> Played:
+    return finish(start(plan, folder, **environment), folder)

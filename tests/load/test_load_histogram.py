@@ -61,3 +61,18 @@ def test_an_empty_one_has_no_quantiles() -> None:
 def test_what_is_no_histogram_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="no HdrHistogram"):
         Histogram.decode("rubbish")
+    with pytest.raises(ValueError, match="another range"):
+        Histogram.decode(HdrHistogram(1, 1000, 2).encode().decode())
+
+
+def test_what_the_library_has_written_is_read() -> None:
+    theirs, ours = HdrHistogram(LOWEST, HIGHEST, DIGITS), Histogram()
+    for value in VALUES[::37]:
+        theirs.record_value(int(value), 3)
+        ours.record([value] * 3)
+    read = Histogram.decode(theirs.encode().decode())
+    assert (read.counts == ours.counts).all()
+    back = HdrHistogram.decode(ours.encode())
+    assert back.get_total_count() == theirs.get_total_count()
+    for percent in (1, 50, 99, 100):
+        assert back.get_value_at_percentile(percent) == theirs.get_value_at_percentile(percent)

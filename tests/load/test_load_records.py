@@ -150,3 +150,16 @@ def test_nothing_at_all_is_no_trouble() -> None:
     totals = totals_of(some_rows(0))
     assert (totals.cells(), totals.intervals(), len(totals.samples())) == ([], [], 0)
     assert totals.counts().offered == 0
+
+
+def test_many_seconds_of_few_requests_each_are_kept_apart() -> None:
+    plan, totals = a_plan_of_two(), Totals(a_plan_of_two())
+    recorder = a_recorder(plan)
+    rows = some_rows(400)
+    rows[:, 0] = START
+    for second in range(300):
+        shifted = rows.copy()
+        shifted[:, :4] += second * 1_000_000_000
+        totals.add("a", recorder.batch(shifted, START))
+    assert len(totals.intervals()) >= 300
+    assert sum(cell.count for cell in totals.cells()) == 300 * 400

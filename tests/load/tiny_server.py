@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections import Counter
@@ -67,8 +68,8 @@ class _Connection(asyncio.Protocol):
 class TinyServer:
     """`url(manner)` is where to send. Serves until the `with` ends."""
 
-    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        self.port, self.host = port, host
+    def __init__(self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self.port, self.host, self.tls = port, host, tls
         self.counts: Counter[str] = Counter()
         self.requests: list[tuple[float, str, Any]] = []
         self.transports: set[Any] = set()
@@ -93,7 +94,7 @@ class TinyServer:
             self._thread.join(5)
 
     def url(self, manner: str = "right") -> str:
-        return f"http://{self.host}:{self.port}/{manner}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}/{manner}"
 
     def when(self, condition: Callable[["TinyServer"], bool], action: Callable[[], None], timeout: float = 20) -> None:
         """Do something in a thread as soon as something is true."""
@@ -119,7 +120,7 @@ class TinyServer:
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
         server = self.loop.run_until_complete(
-            self.loop.create_server(lambda: _Connection(self), self.host, self.port, backlog=1024)
+            self.loop.create_server(lambda: _Connection(self), self.host, self.port, backlog=1024, ssl=self.tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -145,6 +146,9 @@ class TinyServer:
 
     def do_right(self, on: _Connection, message: Any) -> None:
         on.send(self.answer(on, message))
+
+    def do_big(self, on: _Connection, message: Any) -> None:
+        on.send(self.answer(on, message, text="x" * int(on.path.split("/")[2])))
 
     def do_slow(self, on: _Connection, message: Any) -> None:
         self.loop.call_later(int(on.path.split("/")[2]) / 1000, lambda: on.send(self.answer(on, message)))

@@ -9,7 +9,7 @@ import pytest
 
 import gatebench
 from fixtures.errors import BenchError
-from fixtures.gateways import install, target
+from fixtures.gateways import install
 
 
 @pytest.fixture
@@ -165,8 +165,3 @@ def test_recipes_are_whole(name: str) -> None:
         pinned = [line for line in source.read_text(encoding="utf-8").splitlines() if line]
         assert all("==" in line for line in pinned)
         assert any(f"=={recipe.version}" in line for line in pinned)
-
-
-@pytest.mark.parametrize("name", target.shipped())
-def test_every_shipped_descriptor_is_valid(name: str) -> None:
-    assert target.Target(target.resolve(name)).descriptor.gateway.name

@@ -6,8 +6,8 @@ Most scenarios differ from their neighbours in nothing that a fault is about. So
    requirement in each era once (Ammann and Offutt, each choice coverage). What is left out are combinations of values.
 2. *Reach*: a fault replaces one decision. The traced reference says which scenarios consult it; what does not consult it goes
    as it goes without the fault, so it is not played. (A constant is not consulted; a fault of one is played everywhere.)
-3. *Cover*: of what is left, so many that each requirement is judged once. The requirements that are meant for the fault are
-   judged in each era, on every one of their scenarios, and on each value that any parameter has there.
+3. *Cover*: the requirements that are meant for the fault are judged in each era, on every one of their scenarios, and on each
+   value that any parameter has there. Whatever else is judged on these scenarios is collateral.
 
 `FULL` leaves nothing out.
 """
@@ -41,7 +41,7 @@ def each_choice() -> list[Play]:
 def against(fault: Fault, pool: Iterable[Play], reach: Reach) -> list[Play]:
     """Steps 2 and 3: what to play against this fault, in the order of the pool."""
     reached = [play for play in pool if fault.decision in reach[play.name] or not reaches(fault, reach)]
-    return _cover(reached, {play.name: {*play.judges} | _own(play, fault) for play in reached})
+    return _cover(reached, {play.name: _own(play, fault) for play in reached})
 
 
 def reaches(fault: Fault, reach: Reach) -> bool:
@@ -55,6 +55,7 @@ def _eras(play: Play) -> set[tuple[str, str]]:
 
 
 def _own(play: Play, fault: Fault) -> set[Goal]:
+    """What playing this shows of the requirements that are meant for the fault; nothing when none is judged on it."""
     meant = set(play.judges) & set(fault.caught_by)
     eras = {(name, era) for name, era in _eras(play) if name in meant}
     return eras | {(name, play.scenario) for name in meant} | ({*play.params.items()} if meant else set())

@@ -1,0 +1,37 @@
+"""`python -m load.benchmarks [PART...]`: measure, compare with what must be reached, and write load/BENCHMARKS.md.
+
+Exit status: 0 all goals reached; 2 an unknown part; 4 a goal was missed.
+"""
+
+import argparse
+import sys
+
+from load.benchmarks import mocks, users
+from load.benchmarks.page import Part, write
+
+PARTS: dict[str, Part] = {"users": users.measure, "mocks": mocks.measure}
+MISSED = 4
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m load.benchmarks", description="Measure the bench itself.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them when left out")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each competitor has its turn (5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a turn lasts (3)")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.parts) - set(PARTS)):
+        parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    missed = []
+    for name in options.parts or PARTS:
+        section = PARTS[name](options.rounds, options.seconds)
+        print(section.text, flush=True)
+        write(name, section)
+        missed += section.missed
+    for one in missed:
+        print(f"missed: {one}", file=sys.stderr)
+    return MISSED if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What a request costs the far end: the lean mock against the same tools on FastMCP."""
+
+import random
+import statistics
+
+from load.benchmarks import competitors, servers
+from load.benchmarks.page import Section, Turn, conditions, ratios, spoken
+from load.pinning import Pinning, on
+from load.plan import Call
+
+TIMES_FASTMCP = 100.0  # what must be reached (issue 5)
+
+
+def measure(rounds: int, seconds: float) -> Section:
+    """Both servers are up all the time and are called in turns."""
+    turns: dict[str, list[Turn]] = {"lean": [], "FastMCP": []}
+    places = Pinning.here()
+    with servers.lean(places.gateway) as lean, servers.fastmcp(places.gateway) as fastmcp, on(places.generator):
+        called = {"lean": lean, "FastMCP": fastmcp}
+        for number in range(rounds):
+            for name in random.Random(number).sample(list(called), len(called)):  # noqa: S311 - an order, no secret
+                turns[name].append(_turn(called[name], seconds))
+    return _section(turns, rounds, seconds)
+
+
+def _turn(server: servers.Server, seconds: float) -> Turn:
+    call = Call(operation="call", url=server.url, tool="echo", arguments={"value": "hello world"})
+    before = server.processes.cpu_seconds()
+    driven = competitors.ours(call, seconds)
+    return Turn(driven.everything, server.processes.cpu_seconds() - before, driven.wall)
+
+
+def _section(turns: dict[str, list[Turn]], rounds: int, seconds: float) -> Section:
+    ratio = ratios(turns["lean"], turns["FastMCP"])
+    rows = "\n".join(
+        f"| {name} | {statistics.median(one.microseconds for one in of):.1f} "
+        f"| {statistics.median(one.requests / one.cpu for one in of):.0f} |"
+        for name, of in turns.items()
+    )
+    goal = f"at least {TIMES_FASTMCP:g} times FastMCP's requests per CPU second: {spoken(ratio)}"
+    text = f"""## Mocks
+
+Our users, {competitors.USERS} connections in a closed loop, call one tool of each; the same tools, the same answers, 2026-07-28.
+{conditions(rounds, seconds)}
+
+| far end | CPU us per request | requests per CPU second |
+| --- | --- | --- |
+{rows}
+
+Goal: {goal}.
+"""
+    return Section(text, [] if ratio[0] >= TIMES_FASTMCP else [goal])
