@@ -9,7 +9,7 @@ from fixtures.reference_gateway import decisions
 from fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, named
 
 FAULTS = list(all_faults().values())
-POOL = plays.each_choice()
+POOL = plays.pairs()
 
 
 def test_there_are_no_survivors_and_nothing_is_unexplained() -> None:
@@ -37,7 +37,7 @@ def test_an_unknown_fault_is_told_with_its_nearest() -> None:
 # -- what is played
 
 
-def test_each_choice_leaves_out_no_requirement_and_no_value() -> None:
+def test_pairs_leave_out_no_requirement_and_no_value() -> None:
     def choices(chosen: list[Play]) -> set[object]:
         values = {(play.scenario, name, value) for play in chosen for name, value in play.params.items()}
         return values | {(play.scenario, name) for play in chosen for name in play.judges}

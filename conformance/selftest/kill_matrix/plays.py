@@ -2,23 +2,24 @@
 
 Most scenarios differ from their neighbours in nothing that a fault is about. So there are three steps:
 
-1. *Each choice*: of a scenario's sets of parameters, so many that each value of each parameter is played once, and each
-   requirement in each era once (Ammann and Offutt, each choice coverage). What is left out are combinations of values.
+1. *Pairs*: of a scenario's sets of parameters, so many that each pair of values is played once (of two errors and two servers,
+   each error at each server), but protocol revisions only one by one; each requirement, and single and virtual servers, in each
+   era. What is left out are other combinations.
 2. *Reach*: a fault replaces one decision. The traced reference says which scenarios consult it; what does not consult it goes
    as it goes without the fault, so it is not played. (A constant is not consulted; a fault of one is played everywhere.)
 3. *Cover*: the requirements that are meant for the fault are judged in each era, on every one of their scenarios, and on each
-   value that any parameter has there. Whatever else is judged on these scenarios is collateral.
+   such pair of values there. Whatever else is judged on these scenarios is collateral.
 
 `FULL` leaves nothing out.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from itertools import groupby
+from itertools import combinations, groupby
 
 from conformance import catalogue
 from conformance.catalogue import Play
 from fixtures.reference_gateway.faults import Fault
-from fixtures.standard import MODERN_REVISION
+from fixtures.standard import MODERN_REVISION, VIRTUAL_SERVERS
 
 Goal = Hashable
 Reach = Mapping[str, Collection[str]]  # the decisions that a play consults, by its name
@@ -29,7 +30,7 @@ def everything() -> list[Play]:
     return [play for play in catalogue.plays() if play.judges]
 
 
-def each_choice() -> list[Play]:
+def pairs() -> list[Play]:
     """Step 1."""
     chosen = []
     for _, group in groupby(everything(), key=lambda play: play.scenario):
@@ -50,19 +51,24 @@ def reaches(fault: Fault, reach: Reach) -> bool:
 
 
 def _eras(play: Play) -> set[tuple[str, str]]:
-    era = "modern" if MODERN_REVISION in play.params.values() else "legacy"
-    return {(requirement, era) for requirement in play.judges}
+    return {(requirement, _era(play)) for requirement in play.judges}
+
+
+def _era(play: Play) -> str:
+    return "modern" if MODERN_REVISION in play.params.values() else "legacy"
 
 
 def _own(play: Play, fault: Fault) -> set[Goal]:
     """What playing this shows of the requirements that are meant for the fault; nothing when none is judged on it."""
     meant = set(play.judges) & set(fault.caught_by)
     eras = {(name, era) for name, era in _eras(play) if name in meant}
-    return eras | {(name, play.scenario) for name in meant} | ({*play.params.items()} if meant else set())
+    return eras | {(name, play.scenario) for name in meant} | (_values(play) if meant else set())
 
 
 def _values(play: Play) -> set[Goal]:
-    return {(play.scenario, name, value) for name, value in play.params.items()}
+    path = "virtual" if play.params.get("server") in VIRTUAL_SERVERS else "single"
+    values = [pair for pair in play.params.items() if pair[0] != "revision"]
+    return {(path, _era(play)), *play.params.items(), *combinations(values, 2)}
 
 
 def _cover(plays: list[Play], goals: Mapping[str, set[Goal]]) -> list[Play]:

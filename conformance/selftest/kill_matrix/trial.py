@@ -64,8 +64,8 @@ def traced(chosen: Iterable[Play]) -> tuple[Outcomes, dict[str, list[str]]]:
 
 
 def reach() -> dict[str, list[str]]:
-    """Which decisions each play of `each_choice` consults. Raises ReferenceFailsError when the reference is not clean."""
-    outcomes, reached = traced(plays.each_choice())
+    """Which decisions each play of `pairs` consults. Raises ReferenceFailsError when the reference is not clean."""
+    outcomes, reached = traced(plays.pairs())
     tripped = {name: outcome for name, outcome in outcomes.items() if outcome not in matrix.CLEAN}
     if tripped:
         raise ReferenceFailsError(f"the reference itself has findings: {tripped}")
@@ -79,5 +79,5 @@ class ReferenceFailsError(Exception):
 def try_out(name: str, reached: Mapping[str, list[str]] | None) -> Row:
     """The row of a fault; every scenario is played when nothing is known of what reaches its decision."""
     fault = faults.named(name)
-    chosen = plays.everything() if reached is None else plays.against(fault, plays.each_choice(), reached)
+    chosen = plays.everything() if reached is None else plays.against(fault, plays.pairs(), reached)
     return matrix.row(fault, len(chosen), outcomes_of(f"faulty:{name}", chosen))
