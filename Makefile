@@ -2,12 +2,14 @@
 PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
+REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge
+REAL_INSTALLS ?= nginx envoy npm-mcp-proxy fastmcp litellm contextforge
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test trial kill-matrix bench package-test lint types lock clean help
+.PHONY: run run-lean test trial kill-matrix real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -27,11 +29,14 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
+run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift
+	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS)
+
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -q
+	$(BIN)/pytest -n auto -q -m "not real"
 
 trial: $(READY)   ## the whole harness on trial: every fault of the kill matrix, played again
 	$(BIN)/pytest -n auto -q conformance/selftest/trial_*.py
@@ -42,10 +47,29 @@ kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 pl
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
 	$(BIN)/python -m load.benchmarks $(PARTS)
 
+readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
+	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/readme
+
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 	$(BIN)/python tests/packaging/check.py dist
+
+images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
+	$(BIN)/gatebench images build
+
+containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
+	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q
+
+real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
+	$(BIN)/pytest -q -m real tests/real
+
+real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
+	$(BIN)/gatebench install $(REAL_INSTALLS)
+	@for target in $(REAL); do $(BIN)/gatebench run $$target -n $(WORLDS) || [ $$? = 1 ] || exit; done
+
+transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
+	$(BIN)/python -m conformance.selftest.shown
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .
@@ -55,6 +79,9 @@ lint: $(READY)   ## style and types only
 lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock
+	sed -E 's/ *\\?$$//; /^[^a-z]/d; s/ ;.*//' requirements.lock | $(BIN)/uv pip compile mock_upstreams/requirements.in --constraint - \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
+	  --output-file mock_upstreams/requirements.lock
 
 clean:   ## remove the environment and what runs left behind
 	rm -rf $(VENV) gatebench-out dist .mypy_cache .ruff_cache .pytest_cache

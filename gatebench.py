@@ -27,7 +27,7 @@ from commands import (
     world,
 )
 from commands.status import BAD_INPUT, CONFORMANT, INTERRUPTED, OUR_FAULT, complain
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 
 COMMANDS = (  # in the order of `gatebench --help`
     run,
@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BenchError as error:
         return complain(str(error), BAD_INPUT)
+    except HarnessError as error:
+        return complain(f"this is a fault of gatebench: {error}", OUR_FAULT)
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough (`gatebench list | head`)

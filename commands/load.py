@@ -1,22 +1,11 @@
 """`gatebench load`: what a gateway costs, measured."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from commands import status
-
-if TYPE_CHECKING:
-    from load.model import LoadReport
-    from load.run import Measured
-
-OF_CONCLUSION = {
-    "ok": status.CONFORMANT,
-    "wrong-answers": status.FINDINGS,
-    "budget-broken": status.BUDGET_BROKEN,
-    "void": status.BAD_INPUT,  # nothing was judged
-}
+from commands import load_gate, load_report, status
+from commands.load_report import Progress, positive
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,9 +21,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("target", nargs="?", default="reference", help="reference, another shipped name, or a descriptor")
     run.add_argument("--profile", default="steady", metavar="NAME", help="see `gatebench load list` (default: steady)")
     run.add_argument("--profiles", type=Path, metavar="FILE", help="profiles of your own, instead of the shipped ones")
-    run.add_argument("--seconds", type=_positive, metavar="S", help="how long, instead of the profile's own time")
+    run.add_argument("--seconds", type=positive, metavar="S", help="how long, instead of the profile's own time")
     run.add_argument(
-        "--rate", type=_positive, metavar="R", help="arrivals per second, instead of the profile's own rate"
+        "--rate", type=positive, metavar="R", help="arrivals per second, instead of the profile's own rate"
     )
     run.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes that make the load (default: 1)"
@@ -44,16 +33,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: a new one)")
     run.add_argument("-q", dest="quiet", action="store_true", help="the conclusion only")
     run.set_defaults(command=_run)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
-    return number
+    load_gate.add(actions)
+    load_report.add(actions)
+    for action in actions.choices.values():
+        action.formatter_class = argparse.RawDescriptionHelpFormatter  # examples stay as they are written
 
 
 def _workers(text: str) -> int:
@@ -81,12 +64,13 @@ def _run(options: argparse.Namespace) -> int:
     limits = budgets.load(options.budgets or budgets.SHIPPED)
     target = named(options.target)
     claims = claims_of(target.descriptor, target.path)
-    folder = options.out or _new_folder(options.target, profile.name)
-    run.save_folder(folder)  # bad input ends here, before anything is started
+    folder = load_report.new_folder(
+        options.out, options.target, profile.name
+    )  # bad input ends before anything is started
     terms = Terms.of(profile, options.seconds, options.rate, options.workers, options.seed)
     task = run.Task(options.target, profile, terms, claims.features | claims.world)
     status.end_in_order()
-    progress = _Progress(None if options.quiet else sys.stderr)
+    progress = Progress(quiet=options.quiet)
     redact: list[Any] = []
 
     def know(bench: Any) -> None:
@@ -94,62 +78,15 @@ def _run(options: argparse.Namespace) -> int:
         redact.append(bench.secrets.redact)
 
     try:
-        measured = run.measure(task, progress.tell, know)
+        measured = run.measure(task, lambda what, facts: progress(_how_far(what, facts)), know)
     finally:
-        progress.clear()
+        progress.end()
     report = assemble.report(measured, limits, redact[0] if redact else str)
-    _save(report, folder, quiet=options.quiet)
-    return _status(measured, report)
+    ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=measured.interrupted)
+    return status.FINDINGS if ended == status.OUR_FAULT and measured.gateway_gone else ended
 
 
-def _status(measured: "Measured", report: "LoadReport") -> int:
-    if measured.interrupted:
-        return status.complain("interrupted; what was measured until then is kept", status.INTERRUPTED)
-    if report.conclusion == "incomplete":
-        return status.FINDINGS if measured.gateway_gone else status.OUR_FAULT
-    return OF_CONCLUSION[report.conclusion]
-
-
-def _save(report: "LoadReport", folder: Path, *, quiet: bool) -> None:
-    from load.model import write  # noqa: PLC0415
-    from reports import load_html, load_junit, load_read, load_terminal  # noqa: PLC0415
-
-    write(report, folder)
-    told = load_read.read(folder)
-    load_junit.write(told, folder)
-    page = load_html.write(told, folder)
-    if quiet:
-        load_terminal.conclude(told, sys.stdout)
-    else:
-        load_terminal.show(told, sys.stdout)
-        print(f"evidence: {folder} ({page.name})")
-
-
-def _new_folder(target: str, profile: str) -> Path:
-    import datetime as dt  # noqa: PLC0415
-    import uuid  # noqa: PLC0415
-
-    name = Path(target).stem.replace(":", "-")
-    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
-    return Path("gatebench-out") / f"load-{name}-{profile}-{stamp}-{uuid.uuid4().hex[:4]}"
-
-
-class _Progress:
-    """One line on a terminal that is written over; silence in a pipe."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream if stream is not None and stream.isatty() else None
-
-    def tell(self, what: str, facts: dict[str, Any]) -> None:
-        """What is being played, and how far it is."""
-        if self._stream is not None:
-            done, seconds = max(float(facts.get("t", 0)), 0.0), float(facts.get("seconds", 0))
-            text = f"{what}: {done:.0f} of {seconds:.0f} s, {facts.get('done', 0)} answers"
-            self._stream.write(f"\r{text[:100]}\x1b[K")
-            self._stream.flush()
-
-    def clear(self) -> None:
-        """Take it away."""
-        if self._stream is not None:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+def _how_far(what: str, facts: dict[str, Any]) -> str:
+    """What is being played, and how far it is; `facts` are the generator's."""
+    done, seconds = max(float(facts.get("t", 0)), 0.0), float(facts.get("seconds", 0))
+    return f"{what}: {done:.0f} of {seconds:.0f} s, {facts.get('done', 0)} answers"

@@ -52,8 +52,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("--sheet", type=Path, metavar="FILE", help="the world of this stored setup sheet")
     run.add_argument(
         "--world",
-        choices=("embedded", "containers", "existing"),
-        help="who serves the mocks: this process (default), containers, or whoever --sheet speaks of",
+        choices=("embedded", "lean", "containers", "existing"),
+        help="who serves the mocks: this process (lean: with the server of load), containers, or whoever --sheet names",
     )
     run.add_argument("--expectations", type=Path, metavar="FILE", help="known failures and skips, with reasons")
     run.add_argument(
@@ -120,7 +120,7 @@ def _known(options: argparse.Namespace, folder: Path) -> str:
     """The target; of a gateway that is known by its address only, a descriptor is written beside the evidence."""
     if not options.target.startswith(("http://", "https://")):
         if options.token_env:
-            raise BenchError("--token-env is for a target that is an address; a descriptor has [credentials]")
+            raise BenchError("--token-env is for a target that is an address; a descriptor has [tokens]")
         return str(options.target)
     facts = dict.fromkeys(("start", "image", "ready", "single", "profiles", "name"))
     variable = options.token_env or DEFAULT_TOKEN
@@ -140,7 +140,8 @@ def _tell(report: dict[str, Any], folder: Path, options: argparse.Namespace) -> 
     if options.junitxml:
         try:
             options.junitxml.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / "junit.xml", options.junitxml)
+            if options.junitxml.resolve() != (folder / "junit.xml").resolve():
+                shutil.copyfile(folder / "junit.xml", options.junitxml)
         except OSError as error:
             raise BenchError(f"cannot write {options.junitxml}: {error.strerror}; name another --junitxml") from error
     if not options.json:

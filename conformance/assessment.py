@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance import judging
 from conformance.expectations import Expectation, Expectations
-from conformance.features import Claims, can_go_direct
+from conformance.features import FEATURES, OF_THE_WORLD, Claims, can_go_direct
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts, Transcript
 from conformance.verdict import RED, Judgement, Outcome
@@ -143,7 +143,7 @@ class Assessment:
         missing = self.terms.claims.missing(needed)
         if not missing:
             return None
-        return Judgement(requirement, scenario, Outcome.NOT_APPLICABLE, reason=f"{', '.join(missing)} not claimed")
+        return Judgement(requirement, scenario, Outcome.NOT_APPLICABLE, reason=_why(missing))
 
     def sweep(self, requirements: Iterable[str], events: Iterable[Event], facts: Facts) -> list[Judgement]:
         """Judge again, over all that was recorded, what must never have happened; only what is new is told.
@@ -191,3 +191,9 @@ def _through_the_gateway(events: Iterable[Event]) -> list[Event]:
         if event["kind"] == "played" and event["direct"]:
             del kept[begin:]
     return kept
+
+
+def _why(missing: list[str]) -> str:
+    """Why a scenario does not apply: what is not claimed, or what this world cannot do."""
+    beyond = [FEATURES[name] for name in missing if name in OF_THE_WORLD]
+    return f"not run: it needs a world where {'; '.join(beyond)}" if beyond else f"{', '.join(missing)} not claimed"

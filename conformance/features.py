@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ FEATURES = {
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
     "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
+    "world.containers": "the mocks run in containers, which can be killed and paused",
+    "world.network": "the gateway runs in the network of these containers, whose links can be cut",
+    "world.bad-links": "the kernel can delay and lose packets on these links (netem)",
     "own-output": "the bench started the gateway and reads what it prints",
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
@@ -34,6 +37,10 @@ FEATURES = {
 }
 
 OWN_OUTPUT = "own-output"  # follows from [launch]
+OF_THE_WORLD = (
+    "world.containers",
+    "world.network",
+)  # follow from --world and [launch]: what scenarios can do, no claims
 OUTSIDE = "outside"
 
 # Features that a descriptor does not list: they follow from its dialect, where it claims what they are about.
@@ -101,6 +108,11 @@ class Claims:
         return sorted(set(needed) - known)
 
 
+def in_world(claims: Claims, possible: Iterable[str]) -> Claims:
+    """The claims, with what the world makes possible (`fixtures.worlds.possible`)."""
+    return replace(claims, features=claims.features | set(possible))
+
+
 def claims_of(descriptor: Descriptor, path: Path) -> Claims:
     """Expand a descriptor's claims; raises BenchError for a name that does not exist, or that it cannot claim."""
     section = descriptor.claims
@@ -112,9 +124,9 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
         ("servers", section.servers, standard.EVERYTHING),
     ):
         for name in given:
-            if name in IMPLIED or name == OWN_OUTPUT:
+            if name in IMPLIED or name in (OWN_OUTPUT, *OF_THE_WORLD):
                 raise BenchError(
-                    f"{path}: claims.{key} names {name!r}, which follows from the rest of the descriptor; leave it out"
+                    f"{path}: claims.{key} names {name!r}, which follows from the rest of the descriptor or --world; leave it out"
                 )
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
@@ -150,6 +162,8 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add(f"upstream.{standard.UPSTREAMS[member].model}")
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
+    if params.get("mode") == standard.MODERN_REVISION:  # the other modes of the guide's client find out what is spoken
+        needed.add(f"revision.{standard.MODERN_REVISION}")
     if "mode" in params:  # of the guide's client: automatic prefers the stateless era
         legacy = params["mode"] == "legacy"
         needed.add(f"revision.{standard.LEGACY_REVISIONS[-1] if legacy else standard.MODERN_REVISION}")

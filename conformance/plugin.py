@@ -35,9 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sheet", type=Path, default=None, help="stand up the world of this stored setup sheet")
     group.addoption(
         "--world",
-        choices=("embedded", "containers", "existing"),
+        choices=("embedded", "lean", "containers", "existing"),
         default=None,
-        help="who serves the mocks: this process, containers that are started for the run, or whoever --sheet speaks of",
+        help="who serves the mocks: this process (lean: with the server of load), containers, or whoever --sheet speaks of",
     )
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
     group.addoption(
@@ -160,6 +160,10 @@ class Conformance:
         self.config.stash[STOPPED] = str(error)
         pytest.exit(f"gatebench: {error}", returncode=2)
 
+    def _fail(self, error: HarnessError) -> None:
+        self.config.stash[FAILED] = str(error)
+        pytest.exit(f"gatebench: {error}", returncode=3)
+
     # -- collection
 
     def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
@@ -262,7 +266,7 @@ class Conformance:
         except BenchError as error:
             self._stop(error)
         except HarnessError as error:
-            pytest.exit(f"gatebench: {error}", returncode=3)
+            self._fail(error)
         raise AssertionError("pytest.exit does not return")
 
     @pytest.hookimpl(wrapper=True)
@@ -299,13 +303,14 @@ class Conformance:
             output = self.config.workeroutput  # type: ignore[attr-defined]
             output["gatebench"] = [self._told(judgement) for judgement in swept]
             output["gatebench_stopped"] = self.config.stash.get(STOPPED, None)
+            output["gatebench_failed"] = self.config.stash.get(FAILED, None)
             output["gatebench_timing"] = timing
             return
         if self._results is None:
             return
         for judgement in swept:
             self._results.add(self._told(judgement))
-        stopped = self.config.stash.get(STOPPED, None)
+        stopped = self.config.stash.get(STOPPED, None) or self.config.stash.get(FAILED, None)
         self._results.finish(stopped=stopped, timing=timing, narrowed=self._narrowed())
         if self._results.red and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -336,6 +341,8 @@ class Conformance:
         self._timing += output.get("gatebench_timing", [])
         if output.get("gatebench_stopped"):
             self._stop(BenchError(output["gatebench_stopped"]))
+        if output.get("gatebench_failed"):
+            self._fail(HarnessError(output["gatebench_failed"]))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the evidence is."""
@@ -348,3 +355,4 @@ class Conformance:
 
 JUDGEMENT = pytest.StashKey["Judgement"]()
 STOPPED = pytest.StashKey[str]()
+FAILED = pytest.StashKey[str]()  # by our own fault

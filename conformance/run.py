@@ -14,7 +14,7 @@ from typing import Any
 from conformance import judging, smoke
 from conformance.assessment import Assessment, Played, Terms, played, until_sweep
 from conformance.expectations import Expectations
-from conformance.features import Claims, claims_of
+from conformance.features import Claims, claims_of, in_world
 from conformance.registry import Registry, Requirement
 from conformance.transcript import Event, Facts
 from conformance.verdict import Judgement, Outcome
@@ -22,7 +22,7 @@ from fixtures import machine, worlds
 from fixtures import sheet as sheets
 from fixtures.bench import Bench, standing
 from fixtures.clients.limits import NoAnswerError
-from fixtures.errors import BenchError, HarnessError
+from fixtures.errors import BenchError, HarnessError, MockGoneError
 from fixtures.gateways import target as targets
 from fixtures.gateways.adapter import UnsupportedVerbError
 from fixtures.recorder import Recorder
@@ -53,7 +53,10 @@ class Run:
 
     def __post_init__(self) -> None:
         self.target = targets.named(self.target_name)
-        self.claims = claims_of(self.target.descriptor, self.target.path)
+        descriptor = self.target.descriptor
+        self._stored = sheets.load(self.sheet_path) if self.sheet_path else None
+        self.world = worlds.kind_for(self.world, descriptor, self._stored)
+        self.claims = in_world(claims_of(descriptor, self.target.path), worlds.possible(self.world, descriptor))
         for deviation in self.claims.deviations:
             if deviation not in self.registry:
                 raise BenchError(
@@ -91,13 +94,12 @@ class Run:
 
     def _bring_up(self) -> Bench:
         self.folder.mkdir(parents=True, exist_ok=True)
-        stored = sheets.load(self.sheet_path) if self.sheet_path else None
+        assert self.world is not None  # noqa: S101 - chosen above
         features = sorted(self.claims.features)
         path = self.folder / self.transcript_name
-        descriptor = self.target.descriptor
-        far_end = worlds.far_end(worlds.kind_for(self.world, descriptor, stored), descriptor)
+        far_end = worlds.far_end(self.world, self.target.descriptor)
         bench = self._stack.enter_context(
-            standing(self.target, path, stored, far_end=far_end, features=features, listener=self._take)
+            standing(self.target, path, self._stored, far_end=far_end, features=features, listener=self._take)
         )
         bench.recorder.note("terms", **self.assessment.terms.to_json())
         if self.smoke_first:
@@ -167,6 +169,9 @@ class Run:
         outcome, reason = None, ""
         try:
             asyncio.run(play())
+        except MockGoneError as error:
+            self._broken = error
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a scenario trips over is told, and the run goes on
             outcome, reason = _broken_off(error)
         seconds = time.monotonic() - started

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from conformance.plugin import STOPPED
-from fixtures.errors import BenchError
+from conformance.plugin import FAILED, STOPPED
+from fixtures.errors import BenchError, HarnessError
 
 LOG = "pytest.log"
 _ARTEFACTS = ("verdicts.jsonl", "transcript*.jsonl", "report.*", "junit.xml", "badge.svg", LOG)
@@ -89,6 +89,7 @@ class Watch:
     def __init__(self, display: Display | None = None) -> None:
         self.interrupted = False
         self.stopped: str | None = None  # the sentence of a BenchError
+        self.failed: str | None = None  # that of a HarnessError
         self._display = display
         self._total = self._done = self._findings = 0
 
@@ -120,6 +121,7 @@ class Watch:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """See pytest."""
         self.stopped = config.stash.get(STOPPED, None)
+        self.failed = config.stash.get(FAILED, None)
         if self._display:
             self._display.end()
 
@@ -157,7 +159,8 @@ def judge(task: Task, watch: Watch) -> None:
     """Judge a target; verdicts and transcript are in the folder afterwards. Returns also when the run was interrupted.
 
     Nothing of the current folder or of pytest's environment variables has a say in it. Raises BenchError when nothing
-    could be judged, with what is to be told; RuntimeError when pytest ended as it should not.
+    could be judged, with what is to be told; HarnessError when we could not do our part;
+    RuntimeError when pytest ended as it should not.
     """
     scenarios, log_path = str(Path(__file__).parent / "scenarios"), task.folder / LOG
     arguments = [
@@ -178,6 +181,8 @@ def judge(task: Task, watch: Watch) -> None:
         status = int(pytest.main(arguments, plugins=[watch]))
     if watch.stopped:
         raise BenchError(watch.stopped)
+    if watch.failed:
+        raise HarnessError(watch.failed)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and not (task.folder / "verdicts.jsonl").exists():
         if task.again and not task.selection:
             raise BenchError(f"nothing failed in the last run of {task.target}; leave --lf out to judge everything")

@@ -76,7 +76,7 @@ def _outcome(bench: Bench, answer: Answer) -> str:
     kind = answer.header("content-type") or "no content type"
     hint = {
         401: "the gateway does not accept the token that the setup sheet gives this caller"
-        if not bench.target.descriptor.credentials
+        if not bench.target.descriptor.tokens
         else "the gateway does not accept the token that was found in the environment",
         403: "the gateway denies access that the setup sheet grants",
         404: "check [endpoints] in the descriptor",

@@ -178,7 +178,7 @@ class Facts:
 
     def dialect(self, key: str) -> Any:
         """A word of the target's dialect."""
-        return self.target["dialect"][key]
+        return getattr(self.spoken, key)
 
 
 class Transcript:

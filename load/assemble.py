@@ -55,6 +55,8 @@ def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> Loa
         made.validity = validity.judge(made.generator, _published(results, task.profile))
     made.budgets = budget_rules.judge(budgets, made, void=bool(validity.void(made.validity)))
     summary.conclude(made)
+    if made.knee is not None and made.knee.rate is None and made.conclusion == "ok":
+        made.conclusion, made.said = "void", made.knee.said
     return LoadReport.model_validate_json(redact(made.model_dump_json()))
 
 
@@ -123,6 +125,7 @@ def _figures(measured: Measured) -> dict[str, float]:
     found: dict[str, float | None] = {
         "slowdown": figures.slowdown(results),
         "recovery": figures.recovery(results[0], profile) if results and len(profile.shape) > 2 else None,
+        "growth": figures.growth(results, profile),
         "event-delay-p50": figures.event_delay(results, 0.5),
         "event-delay-p90": figures.event_delay(results, 0.9),
         "refreshes-per-expiry": _refreshes(measured),

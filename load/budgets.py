@@ -194,11 +194,12 @@ MEASURES: dict[str, tuple[str, Callable[[LoadReport], float | None]]] = {
     "upstream-sessions-per-call": ("sessions", _per_call("sessions")),
     "idp-requests-per-call": ("requests", _per_call("idp_requests")),
     "slowdown": ("times", _figure("slowdown")),
+    "growth": ("times", _figure("growth")),
     "recovery": ("s", _figure("recovery")),
     "event-delay-p50": ("ms", _figure("event-delay-p50")),
     "event-delay-p90": ("ms", _figure("event-delay-p90")),
     "refreshes-per-expiry": ("refreshes", _figure("refreshes-per-expiry")),
     "sessions-left": ("sessions", _figure("sessions-left")),
 }
-_OF_TIME = ("latency", "overhead", "tail", "knee", "throughput", "cpu", "slowdown", "recovery", "event")
+_OF_TIME = ("latency", "overhead", "tail", "knee", "throughput", "cpu", "slowdown", "growth", "recovery", "event")
 AFFECTED = {name for name in MEASURES if name.startswith(_OF_TIME)}

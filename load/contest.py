@@ -82,12 +82,16 @@ class Contest:
             out_of_time = self.seconds + longest > self.terms.seconds
             last = self.starts >= (self.terms.starts or gate.LAST_LOOK) or (out_of_time and self.terms.starts is None)
             if last or (self.terms.starts is None and self.starts in gate.LOOKS):
-                self._look(random, last=last)
+                self.look(random, last=last)
 
-    def _look(self, random: np.random.Generator, *, last: bool) -> None:
+    def look(self, random: np.random.Generator, *, last: bool) -> None:
+        """Decide on what was seen so far."""
         self.looks += 1
         before = self.against.changes if self.against else None
-        self.decision = gate.decide(self.seen.changes(), random, last=last, stored=before, margin=self.terms.margin)
+        looks = 1 if self.terms.starts else len(gate.LOOKS)
+        self.decision = gate.decide(
+            self.seen.changes(), random, last=last, stored=before, margin=self.terms.margin, looks=looks
+        )
 
     def _start(self, stand: Stand, tell: Tell) -> None:
         """One fresh start of both; the lower port goes to each in turn."""
@@ -116,9 +120,8 @@ class Contest:
         local = all(running[name].roots for name in ARMS)
         with ExitStack() as stack:
             log = stack.enter_context(CpuLog(trees))
-            players = [
-                stack.enter_context(Player(self._plan([name], running, "closed", seconds, CALLERS))) for name in ARMS
-            ]
+            plans = [self._plan([name], running, "closed", seconds, CALLERS) for name in ARMS]
+            players = [stack.enter_context(Player(plan, cores=self.pinning.generator)) for plan in plans]
             played = [player.finish() for player in players]
         self.results += [result for result, _ in played]
         samples: list[Samples] = [samples for _, samples in played]

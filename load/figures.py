@@ -30,8 +30,22 @@ def slowdown(results: Sequence[Result]) -> float | None:
     return max(ratios, default=None)
 
 
+def growth(results: Sequence[Result], profile: Profile) -> float | None:
+    """How many times as long each byte of the larger payload takes as each of the smaller one; 1 is in proportion."""
+    if profile.growth is None:
+        return None
+    small, large, times = profile.growth
+    told = [
+        Histogram.sum(result.total("response", arm="gateway", operation=name, outcome="ok") for result in results)
+        for name in (small, large)
+    ]
+    if min(histogram.count for histogram in told) < 3:
+        return None
+    return told[1].quantile(0.5) / told[0].quantile(0.5) / times
+
+
 def recovery(result: Result, profile: Profile) -> float | None:
-    """Seconds from the end of the highest stage until p50 is at most twice what it was before; infinite when never.
+    """Seconds from the end of the highest stage until p50 is at most twice what it was before; all of the rest when never.
 
     None where no stage is higher than those around it.
     """
@@ -50,7 +64,7 @@ def recovery(result: Result, profile: Profile) -> float | None:
             median = _median(result, interval.start, interval.start + 1)
             if median <= RECOVERED * before:
                 return max(interval.start - end, 0.0)
-    return math.inf
+    return max(result.seconds - end, 0.0)
 
 
 def _median(result: Result, begin: float, end: float) -> float:

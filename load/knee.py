@@ -7,6 +7,7 @@ from load.model import Knee, RatePoint
 
 STEP = 1.5  # from one rate to the next
 BISECTIONS = 2
+LOOKS = 2
 LEAVES = 3.0  # times the plateau's p99
 LEAVES_PLUS_US = 5000.0  # and by this much at least: small latencies jump about
 ANSWERED = 0.95  # of what is offered
@@ -27,7 +28,7 @@ class Search:
         self.points: list[RatePoint] = []
 
     def run(self) -> Knee:
-        """Go up until two looks at one rate are beyond the plateau, then halve the gap."""
+        """Go up until a rate is beyond the plateau, then halve the gap."""
         good, bad = self._climb()
         for _ in range(BISECTIONS if good is not None and bad is not None else 0):
             assert good is not None  # noqa: S101 - the range is empty otherwise
@@ -44,10 +45,10 @@ class Search:
     def _climb(self) -> tuple[float | None, float | None]:
         rate, good = self.start, None
         while len(self.points) < MOST_STEPS:
-            if self._look(rate) or (not self.points[-1].void and self._look(rate)):
-                good = rate
-            else:
+            # A disturbance is no knee: a rate is beyond the plateau when it is so twice.
+            if not any(self._look(rate) for _ in range(LOOKS)):
                 return good, None if self.points[-1].void else rate
+            good = rate
             rate *= STEP
         return good, None
 

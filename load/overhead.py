@@ -48,6 +48,8 @@ def overhead(
 
     Raises TooFewError.
     """
+    if not starts:
+        raise TooFewError("nothing was measured")
     paired = _pair(starts, list(arms).index(direct), list(arms).index(arm))
     fewest = min(len(paired.direct), len(paired.gateway))
     if fewest < SMALLEST:

@@ -11,8 +11,7 @@ from fixtures import standard
 from fixtures.errors import BenchError
 
 SHIPPED = Path(__file__).parent / "profiles.toml"
-WAITING = " while "  # stands in the name of an operation that a phase slows down as it must
-COMPARED = ", "  # stands in the name of one that it must not slow down
+COMPARED = ", "  # stands in the name of an operation that must be as quick in a phase as without its conditions
 
 
 class _Part(BaseModel):
@@ -50,20 +49,20 @@ class CallSpec(_Part):
     method: str = "tools/call"
     tool: str = "whoami"
     arguments: dict[str, Any] = {}
-    pad: int = Field(0, ge=0, le=64 << 20)
+    pad: int = Field(default=0, ge=0, le=64 << 20)
     kind: Literal["request", "session", "stream"] = "request"
     era: Literal["modern", "legacy", "any"] = "any"
-    callers: list[str] = Field(["alice"], min_length=1)
-    weight: float = Field(1.0, gt=0)
+    callers: list[str] = Field(default=["alice"], min_length=1)
+    weight: float = Field(default=1.0, gt=0)
     arm: Literal["gateway", "direct", "hung"] = "gateway"
-    events: int = Field(0, ge=0)
+    events: int = Field(default=0, ge=0)
     waits: bool = False
 
     def operation_in(self, phase: "Phase") -> str:
         """Its name in the results of a phase."""
         if not phase.name:
             return self.operation
-        return f"{self.operation}{WAITING if self.waits else COMPARED}{phase.name}"
+        return f"{self.operation} ({phase.name})" if self.waits else f"{self.operation}{COMPARED}{phase.name}"
 
 
 class Phase(_Part):
@@ -91,12 +90,13 @@ class Profile(_Part):
     call: list[CallSpec] = Field(min_length=1)
     shape: list[tuple[float, float, float]] = [(1.0, 1.0, 1.0)]
     search: bool = False
-    repeat: int = Field(1, ge=1, le=20)
-    phase: list[Phase] = Field([Phase()], min_length=1)
+    repeat: int = Field(default=1, ge=1, le=20)
+    phase: list[Phase] = Field(default=[Phase()], min_length=1)
     crowd: Crowd = Crowd()
     consents: dict[str, list[str]] = {}
     virtual: dict[str, list[str]] = {}
-    timeout: float = Field(10.0, gt=0, le=120)
+    growth: tuple[str, str, float] | None = None
+    timeout: float = Field(default=10.0, gt=0, le=120)
     prepare: list[Condition] = []
 
     @model_validator(mode="after")

@@ -56,7 +56,7 @@ def _pass_on(source: socket.socket, sink: socket.socket, delay: float) -> None:
 def _hold(seconds: float) -> None:
     """Sleep, but not past the end: a sleep overshoots by its timer's slack (prctl(2), PR_SET_TIMERSLACK, 50 µs)."""
     ends = time.monotonic() + seconds
-    time.sleep(max(seconds - 0.0003, 0))
+    time.sleep(max(seconds - 0.00015, 0))
     while time.monotonic() < ends:
         pass
 

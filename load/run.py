@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from fixtures.errors import BenchError
@@ -269,14 +268,3 @@ class Run:
             if left["sessions"] <= 0 or time.monotonic() >= ends:
                 return left
             time.sleep(0.25)
-
-
-def save_folder(folder: Path) -> None:
-    """Make the folder of a report; raises BenchError when it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / "load.json"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise BenchError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from error

@@ -67,6 +67,7 @@ class EqualShares:
                     os.sched_setaffinity(int(thread.name), (self._core,))
 
     def _make(self, parent: Path) -> None:
+        _sweep(parent)
         made: dict[str, Path] = {}
         try:
             for name in self._names:
@@ -92,6 +93,15 @@ def _made(group: Path) -> Path:
         group.rmdir()
         raise FileNotFoundError(group / "cpu.weight")
     return group
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the empty groups of a bench that was killed."""
+    for group in parent.glob("gatebench-*-*"):
+        pid = group.name.split("-")[1]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            with suppress(OSError):
+                group.rmdir()
 
 
 def _parents() -> Iterable[Path]:

@@ -25,8 +25,8 @@ class Stored:
     changes: dict[Kind, list[Floats]]
 
 
-def stored(report: LoadReport, path: str) -> Stored:
-    """The baseline in a report. Raises BenchError when it is none, or was measured on another machine."""
+def stored(report: LoadReport, path: str, profile: str) -> Stored:
+    """The baseline in a report. Raises BenchError when it is none, or of another machine or another profile."""
     compared, here = report.comparison, describe()
     if compared is None:
         raise BenchError(
@@ -38,6 +38,8 @@ def stored(report: LoadReport, path: str) -> Stored:
             f"Python {report.machine.python}, id {report.machine.id}; this is {here.cpu}, {here.cores} cores, "
             f"Python {here.python}, id {here.id}), and numbers of two machines are not compared"
         )
+    if report.profile != profile:
+        raise BenchError(f"{path} was measured with profile {report.profile!r}; name the same one with --profile")
     kinds = {kind.name: kind for kind in IN_ORDER}
     changes = {
         kinds[measure.name]: [np.log1p(start) for start in measure.rounds]

@@ -6,6 +6,8 @@ The file holds one object: `{"upstream": {...}}` with the members of `UpstreamSp
 """
 
 import argparse
+import contextlib
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,14 @@ from starlette.types import Receive, Scope, Send
 from mock_upstreams.control import PREFIX, Control, ControlError, ControlRequest, not_found
 from mock_upstreams.idp.spec import ClientSpec, IdpSpec, IssuerSpec
 from mock_upstreams.server import Farm, MockError
+
+IMPORTED_LATE = (
+    "key_value.aio.adapters.pydantic",
+    "key_value.aio.stores.memory",
+    "fastmcp.server.providers.prefab_payload",
+    "fastmcp.server.providers.prefab_synthesis",
+)
+"""What FastMCP imports on a session's first call only, which then may take longer than a gateway waits."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -80,7 +90,12 @@ def _client(settings: dict[str, Any]) -> ClientSpec:
 def _upstream(settings: dict[str, Any]) -> tuple[str, Control]:
     from mock_upstreams.upstream import UpstreamSpec, build_upstream  # noqa: PLC0415 - takes seconds
 
-    return settings["name"], build_upstream(UpstreamSpec(**_tuples(UpstreamSpec, settings))).app
+    built = build_upstream(UpstreamSpec(**_tuples(UpstreamSpec, settings)))
+    if settings.get("application") != "scripted":
+        for name in IMPORTED_LATE:
+            with contextlib.suppress(ImportError):  # of another FastMCP
+                importlib.import_module(name)
+    return settings["name"], built.app
 
 
 def _tuples(of: type, settings: dict[str, Any]) -> dict[str, Any]:

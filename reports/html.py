@@ -28,12 +28,23 @@ _PLAIN_CLAIMS = {"virtual-servers": "virtual."}
 def write(report: Report, folder: Path) -> Path:
     """Put report.html into the run's folder; returns its path."""
     path = folder / "report.html"
-    path.write_text(render(report), encoding="utf-8", errors="replace")
+    path.write_text(render(report, _load(folder)), encoding="utf-8", errors="replace")
     return path
 
 
-def render(report: Report) -> str:
-    """The page."""
+def _load(folder: Path) -> Report | None:
+    """What `gatebench load` measured into the same folder, with its charts."""
+    from reports import load_html, load_read, load_terminal  # noqa: PLC0415 - they use this module
+
+    if not (folder / "load.json").exists():
+        return None
+    measured = load_read.read(folder)
+    tone = load_terminal.tone(measured["conclusion"])
+    return {"report": measured, "tone": tone, "charts": load_html.charts(measured)}
+
+
+def render(report: Report, load: Report | None = None) -> str:
+    """The page; `load`: a load report with its charts, where there is one."""
     requirements = {requirement["id"]: requirement for requirement in report["requirements"]}
     outcome_of = {name: _outcome(requirement) for name, requirement in requirements.items()}
     return (
@@ -53,6 +64,7 @@ def render(report: Report) -> str:
             judgements=_by_requirement(report["judgements"]),
             remarks=_remarks(report["judgements"]),
             filters=_filters(report, outcome_of),
+            load=load,
         )
     )
 

@@ -62,13 +62,20 @@ def render(report: Report) -> str:
         "percentile": figures.percentile,
         "budget_line": budget_line,
     }
-    drawn = ((title, said, draw(report)) for title, said, draw in _CHARTS)
     return engine.get_template("load.html.j2").render(
         report=report,
         tone=tone(report["conclusion"]),
-        charts=[(title, said, Markup(svg)) for title, said, svg in drawn if svg],  # noqa: S704 - charts escape their texts
+        charts=charts(report),
         rows=[(name, latency["count"], [at(latency, point) for point in SHOWN]) for name, latency in latencies(report)],
         shown=SHOWN,
         troubles=troubles(report),
+        figures=report.get("figures", {}),
+        units={budget["measure"]: budget["unit"] for budget in report["budgets"]},
         change_of=lambda estimate: figures.interval(estimate, figures.change),
     )
+
+
+def charts(report: Report) -> list[tuple[str, str, Markup]]:
+    """(title, what it shows, SVG) of every chart that the report has something for."""
+    drawn = ((title, said, draw(report)) for title, said, draw in _CHARTS)
+    return [(title, said, Markup(svg)) for title, said, svg in drawn if svg]  # noqa: S704 - charts escape their texts

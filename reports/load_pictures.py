@@ -14,6 +14,8 @@ _MOST = 6  # series in one chart; more than that nobody can tell apart
 
 def by_percentile(report: Report) -> str:
     """Latency from the intended start by percentile; the slowest series where there are too many."""
+    if report["kind"] == "gate":  # full load and a fixed rate together are no distribution of anything
+        return ""
     found = sorted(latencies(report), key=lambda pair: -max((value for _, value in pair[1]["percentiles"]), default=0))
     chosen = {name for name, _ in found[:_MOST]}
     series = [

@@ -172,6 +172,8 @@ class _Printer:
         if far_end and far_end["per_call"]:
             each = ", ".join(f"{digits(value)} {name.replace('_', ' ')}" for name, value in far_end["per_call"].items())
             self._say(f"for each call the far end saw {each}")
+        for name, value in self._report.get("figures", {}).items():
+            self._say(f"{name.replace('-', ' ')}: {digits(value)}")
 
     def _events(self) -> None:
         events = self._report["events"]

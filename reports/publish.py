@@ -17,8 +17,11 @@ def publish(first: Path, second: Path, to: Path, provisioning: dict[str, str] | 
     then everything else is there already, and the missing readings are named.
     """
     reports = [_report(folder) for folder in (first, second)]
-    once = _seen_once(*reports)
     report = reports[0]
+    silent = sum(r["outcome"] == "not-observed" and not r["selected"] for r in report["requirements"])
+    if silent:
+        raise NotPublishableError(f"{first} left out {counted(silent, 'requirement')}; publish whole runs only")
+    once = _seen_once(*reports)
     slug = f"{report['target'].replace(':', '-')}-{report['gateway'].get('version') or 'unversioned'}"
     folder = to / slug
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,24 +48,26 @@ def _report(folder: Path) -> Report:
         raise NotPublishableError(f"{folder} is not the folder of a run with a report: {error}") from error
     if not report["complete"] or report["conclusion"] in ("harness-error", "nothing-judged"):
         raise NotPublishableError(f"{folder} is a run that came to nothing ({report['conclusion']}); run it again")
-    silent = sum(r["outcome"] == "not-observed" and not r["selected"] for r in report["requirements"])
-    if silent:
-        raise NotPublishableError(f"{folder} left out {counted(silent, 'requirement')}; publish whole runs only")
     return report
 
 
 def _seen_once(one: Report, other: Report) -> list[str]:
-    """Causes that only one of two runs shows. Raises NotPublishableError where a whole requirement came out otherwise."""
+    """Causes that only one of two runs shows; of the second run, what it has judged is compared, and all findings it must judge.
+
+    Raises NotPublishableError where a whole requirement came out otherwise.
+    """
     for key in ("target", "gateway", "claims", "registry"):
         if one[key] != other[key]:
             raise NotPublishableError(
                 f"the two runs are of two kinds: {key} is {one[key]} in one, {other[key]} in the other"
             )
-    outcomes = [{r["id"]: r["outcome"] for r in report["requirements"]} for report in (one, other)]
+    said, again = ({r["id"]: r for r in report["requirements"]} for report in (one, other))
+    found = {finding["requirement"] for finding in one["findings"]}
+    compared = [name for name, r in again.items() if r["selected"] or name in found]
     apart = [
-        f"{name} ({outcomes[0][name]}, {outcomes[1][name]})"
-        for name in outcomes[0]
-        if outcomes[0][name] != outcomes[1][name]
+        f"{name} ({said[name]['outcome']}, {again[name]['outcome']})"
+        for name in compared
+        if said[name]["outcome"] != again[name]["outcome"]
     ]
     if apart:
         raise NotPublishableError(f"not reproduced: {', '.join(apart)}; nothing is published that was seen once")

@@ -32,6 +32,8 @@ KINDS = {
     "default": "what its documented default does; another of its settings does not",
     "design": "how it is built and documented, which the requirement does not allow for",
     "consequence": "nothing by itself: it follows from another finding",
+    "advice": "a SHOULD that is not met, or what it does on purpose and says so",
+    "unobserved": "nothing wrong: the traffic held nothing to judge it by",
 }
 
 Report = dict[str, Any]

@@ -31,8 +31,10 @@ def probes(transcript: Transcript, expect: str, attributes: set[str] | None = No
 def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
     """The positive control: accepted, and seen by an upstream. Without it a refusal proves nothing."""
     control = probe.control
-    if control.status == 405 and control.method in ("GET", "DELETE"):
-        return False  # a gateway need not offer streams, nor let clients end sessions: there is nothing to protect
+    if control.status in (405, None) and control.method in ("GET", "DELETE"):
+        # A gateway need not offer streams, nor let clients end sessions; one that keeps the head of a stream back until there is
+        # something to say gives nothing to compare with either.
+        return False
     failed = "error" in control.answer or control.result.get("isError") is True
     if control.status is None or not 200 <= control.status < 300 or (control.rpc and failed):
         judge.blocked(
@@ -59,12 +61,18 @@ def refused(
         judge.saw()
         if not dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply):
             judge.violated(
-                f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} was not refused",
+                f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} {_treated(probe.attempt)}",
                 expected=" or ".join(f"status {form}" if isinstance(form, int) else f"a {form}" for form in forms),
                 actual=outcome_of(probe.attempt),
                 at=probe.attempt,
                 control=probe.control,
             )
+
+
+def _treated(attempt: Exchange) -> str:
+    """Whoever was refused, only not in the right way, was not let in."""
+    refused_somehow = attempt.status is not None and attempt.status >= 400 and "result" not in attempt.answer
+    return "was refused in another way" if refused_somehow else "was not refused"
 
 
 def reach_nothing(judge: Judge, transcript: Transcript, expect: str) -> None:

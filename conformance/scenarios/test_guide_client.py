@@ -23,8 +23,7 @@ from fixtures.scenario import Scenario
 )
 async def test_connect_list_call(scenario: Scenario, principal: str, server: str, mode: guide.Mode) -> None:
     """Connect with one header, list, call."""
-    revision = "2025-11-25" if mode == "legacy" else "2026-07-28"
-    scenario.require_revision(revision)
+    revision = scenario.bench.target.descriptor.claims.revisions[-1]
     await scenario.consented(principal, server, revision)
     nonce, tool = new_nonce(), scenario.bench.tool(server, "whoami")
     connection = scenario.guide(principal, mode)

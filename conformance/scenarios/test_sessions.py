@@ -7,7 +7,7 @@ from fixtures.scenario import Scenario
 from fixtures.standard import LEGACY_REVISIONS
 
 
-@judged_by("SES-001", "SES-003", "CRED-006")
+@judged_by("SES-001", "SES-003", "CRED-006", needs=("sessions",))
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "other", "server"),

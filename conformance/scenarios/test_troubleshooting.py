@@ -158,8 +158,8 @@ async def test_member_fails(
 async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """An upstream that takes requests and says nothing; another is asked while a call to this one is under way."""
     behind = server in VIRTUAL_SERVERS
-    tool, others = (scenario.bench.tool(server, "whoami", one) for one in ("calculator", "web-search"))
     neighbour = server if behind else OTHERS[server]
+    tool, others = scenario.bench.tool(server, "whoami", "calculator"), scenario.bench.tool(neighbour, "whoami")
     client, other = [await scenario.consented(principal, name, revision) for name in (server, neighbour)]
     told = Told(scenario, HANGS, principal, server, await client.call(tool))
     elsewhere = await other.call(others)

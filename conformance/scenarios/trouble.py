@@ -12,13 +12,19 @@ from fixtures.standard import TOOLS
 
 @dataclass(frozen=True)
 class Fault:
-    """A failure of an upstream, in words, and as `mock_upstreams.faults` knows it; without a rule it refuses connections."""
+    """A failure of an upstream in words, and as `mock_upstreams.faults` or `fixtures.containers.trouble` knows it.
+
+    With neither it refuses connections.
+    """
 
     words: str
     rule: dict[str, Any] | None = None
+    trouble: str | None = None
 
     def at(self, scenario: Scenario, server: str) -> AbstractContextManager[None]:
         """The upstream fails so for a while."""
+        if self.trouble:
+            return scenario.upstream_trouble(server, self.trouble)
         return scenario.upstream_fault(server, self.rule) if self.rule else scenario.upstream_down(server)
 
 
@@ -53,6 +59,14 @@ FAULTS = {
     "foreign-id": Fault("an answer to somebody else", _always(body=_FOREIGN, content_type=_JSON)),
 }
 HANGS = Fault("no answer at all", _always(hang=True))
+TROUBLES = {
+    "killed": Fault("killed, and started again", trouble="killed"),
+    "paused": Fault("paused", trouble="paused"),
+    "disconnected": Fault("cut off from the network", trouble="disconnected"),
+    "moved": Fault("killed, and back at another address", trouble="moved"),
+    "slow": Fault("behind a slow link", trouble="slow"),
+    "lossy": Fault("behind a link that loses packets", trouble="lossy"),
+}
 
 
 @dataclass(frozen=True)

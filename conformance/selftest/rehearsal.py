@@ -80,8 +80,10 @@ class _House:
         self.missing = 0  # consents
         self._exchanges = itertools.count(1)
         claims = Claims(revisions=list(standard.REVISIONS))
+        adapter = create_autospec(Adapter, instance=True)
+        adapter.issue_token.return_value = None  # the token that it was given is the one
         target = SimpleNamespace(
-            adapter=create_autospec(Adapter, instance=True),
+            adapter=adapter,
             descriptor=Descriptor(gateway=Gateway(name="an empty house"), claims=claims),
             url=lambda server: f"{self.story.sheet['gateway']['base_url']}/{server}",
         )

@@ -102,6 +102,20 @@ def test_a_method_that_the_gateway_does_not_have(story: Story, method: str) -> N
     story.probe(WHO, story.ask("alice", "calculator", method).answered(405), control, "no token")
 
 
+@shows_nothing("AUTH-001", "AUTH-010")
+def test_a_stream_whose_head_waits_for_something_to_say(story: Story) -> None:
+    control = story.ask("alice", "calculator", "GET").failed(detail="ReadTimeout")
+    story.probe(WHO, story.ask("alice", "calculator", "GET").answered(401), control, "no token")
+
+
+@leaves_open(LET_IN)
+def test_a_control_that_came_back_as_a_tool_error(story: Story, value: str) -> None:
+    control = story.ask("alice", "calculator")
+    control.answered(200, control.reply("calculator", isError=True))
+    story.probe(WHO, story.ask("alice", "calculator").answered(401), control, value)
+    story.fence("alice", "calculator")
+
+
 @leaves_open("AUTH-001")
 def test_a_method_that_works_for_nobody(story: Story) -> None:
     control = story.ask("alice", "calculator", "GET").answered(500)

@@ -6,10 +6,16 @@ Exit status: 0 all goals reached; 2 an unknown part; 4 a goal was missed.
 import argparse
 import sys
 
-from load.benchmarks import mocks, users
+from load.benchmarks import delays, gates, mocks, reference, users
 from load.benchmarks.page import Part, write
 
-PARTS: dict[str, Part] = {"users": users.measure, "mocks": mocks.measure}
+PARTS: dict[str, Part] = {
+    "users": users.measure,
+    "mocks": mocks.measure,
+    "delays": delays.measure,
+    "overhead": reference.measure,
+    "gate": gates.measure,
+}
 MISSED = 4
 
 

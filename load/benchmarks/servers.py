@@ -1,4 +1,4 @@
-"""Servers to measure against: our mocks, each in a process of its own that ends with us."""
+"""Servers to measure against: our mocks, and FastMCP as it comes; each in a process of its own that ends with us."""
 
 import json
 import subprocess
@@ -33,20 +33,27 @@ def lean(cores: tuple[int, ...] | None) -> Iterator[Server]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
         spec.write(json.dumps([upstream]))
         spec.flush()
-        with _running(["lean", "--spec", spec.name], cores) as (said, processes):
+        with _running(["mock_upstreams", "lean", "--spec", spec.name], cores) as (said, processes):
             yield Server(said["upstreams"]["calculator"]["mcp_url"], processes)
 
 
 @contextmanager
+def recording(cores: tuple[int, ...] | None) -> Iterator[Server]:
+    """The same tools on FastMCP and uvicorn: the mock of the conformance suites, which writes everything down."""
+    with _running(["mock_upstreams", "none", "--name", "calculator", "--port", "0"], cores) as (said, processes):
+        yield Server(said["mcp_url"], processes)
+
+
+@contextmanager
 def fastmcp(cores: tuple[int, ...] | None) -> Iterator[Server]:
-    """The same tools on FastMCP and uvicorn: the mock of the conformance suites."""
-    with _running(["none", "--name", "calculator", "--port", "0"], cores) as (said, processes):
+    """FastMCP as it comes."""
+    with _running(["load.benchmarks.plain_fastmcp"], cores) as (said, processes):
         yield Server(said["mcp_url"], processes)
 
 
 @contextmanager
 def _running(arguments: list[str], cores: tuple[int, ...] | None) -> Iterator[tuple[Any, ProcessTree]]:
-    command = [sys.executable, "-m", "mock_upstreams", *arguments]
+    command = [sys.executable, "-m", *arguments]
     with on(cores):
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-I", supervise.__file__, "--", *command],
@@ -60,7 +67,7 @@ def _running(arguments: list[str], cores: tuple[int, ...] | None) -> Iterator[tu
     try:
         line = process.stdout.readline()
         if not line:
-            raise HarnessError(f"the server did not start: python -m mock_upstreams {' '.join(arguments)}")
+            raise HarnessError(f"the server did not start: python -m {' '.join(arguments)}")
         yield json.loads(line), ProcessTree([process.pid])
     finally:
         process.stdin.close()

@@ -5,7 +5,7 @@ So what is right costs a few searches, and what is wrong gets the whole truth: w
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fixtures import wire
@@ -16,16 +16,17 @@ Verdict = tuple[Outcome, str]  # with a sentence for people
 _STAMPS = re.compile(rb'"recv_ns": ?(\d+), ?"send_ns": ?(\d+)')
 _STAMP_RECV = re.compile(rb'"recv_ns": ?(\d+)')
 _STAMP_SEND = re.compile(rb'"send_ns": ?(\d+)')
+_WORD = re.compile(r"[\w:.+/=-]+")  # what digests and names are made of
 _OF_STATUS: dict[int, Outcome] = {401: "unauthorized", 403: "unauthorized", 429: "throttled"}
 
 
 class Judge:
     """Knows the answers that one caller may get to one call."""
 
-    __slots__ = ("_call", "_caller", "_everybody", "_needed", "_nonce", "_tag", "_texts")
+    __slots__ = ("_call", "_caller", "_needed", "_nonce", "_owners", "_tag", "_texts")
 
-    def __init__(self, call: Call, caller: Caller, tag: str, everybody: Sequence[Caller]) -> None:
-        self._call, self._caller, self._tag, self._everybody = call, caller, tag, everybody
+    def __init__(self, call: Call, caller: Caller, tag: str, owners: Mapping[str, str]) -> None:
+        self._call, self._caller, self._tag, self._owners = call, caller, tag, owners
         self._texts = (*call.expect, *caller.expect)
         self._needed = tuple(text.encode() for text in self._texts)
         self._nonce = tag.encode() if call.nonce else None
@@ -72,15 +73,21 @@ class Judge:
             return "wrong", f"the nonce of another call ({other[0]})" if other else "this call's nonce is missing"
         for expected in self._texts:
             if expected not in text:
-                owners = sorted(set(self._owners(text)))
-                whose = f"; it is {', '.join(owners)}'s" if owners else ""
+                found = {self._owners[word] for word in _WORD.findall(text) if word in self._owners}
+                whose = f"; it is {', '.join(sorted(found))}'s" if found else ""
                 return "wrong", f"what only {self._caller.name}'s answer contains is missing{whose}"
         return "ok", ""
 
-    def _owners(self, text: str) -> Iterable[str]:
-        for other in self._everybody:
-            if other.name != self._caller.name and other.expect and all(one in text for one in other.expect):
-                yield other.name
+
+def owners_of(callers: Iterable[Caller]) -> dict[str, str]:
+    """Whose answer a text gives away: all that callers expect, but for what several of them do."""
+    owners: dict[str, str] = {}
+    shared: set[str] = set()
+    for caller in callers:
+        for text in caller.expect:
+            if owners.setdefault(text, caller.name) != caller.name:
+                shared.add(text)
+    return {text: owner for text, owner in owners.items() if text not in shared}
 
 
 def of_status(status: int) -> Outcome:

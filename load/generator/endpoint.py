@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-from gevent import get_hub, monkey
+from gevent import get_hub, getcurrent, monkey
 from gevent.socket import timeout as gevent_timeout
 from gevent.socket import wait_read, wait_write
 
@@ -16,6 +16,11 @@ from load.plan import address
 from load.result import Outcome
 
 _Socket: Any = monkey.get_original("socket", "socket")  # blocking is none of its business: the hub tells when to read
+_OVER = "the run was over"
+
+
+class _Cut(Exception):  # noqa: N818 - no error: the run is over
+    """Ends the wait for a connection."""
 
 
 class Endpoint:
@@ -29,6 +34,7 @@ class Endpoint:
         self.opened = 0
         self.idle: list[Connection] = []
         self.all: set[Connection] = set()
+        self._connecting: set[Any] = set()  # greenlets
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         try:
             found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
@@ -64,6 +70,12 @@ class Endpoint:
             if connection.waiting and connection.sent < sent_before:
                 loop.run_callback(connection.fail, connection.sent, trouble, detail)
 
+    def cut(self) -> None:
+        """The run is over: end all exchanges, and all waiting for connections."""
+        self.fail_older(now(), "unfinished", _OVER)
+        for greenlet in self._connecting:
+            greenlet.kill(_Cut, block=False)
+
     def close(self) -> None:
         """Close everything."""
         for connection in list(self.all):
@@ -78,6 +90,7 @@ class Endpoint:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             error = sock.connect_ex(self._address)
             if error == errno.EINPROGRESS:
+                self._connecting.add(getcurrent())
                 wait_write(sock.fileno(), self.timeout)
                 error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if error:
@@ -86,6 +99,9 @@ class Endpoint:
         except gevent_timeout:
             sock.close()
             return Connection.failed(self, begun, "timeout", "no connection in time")
+        except _Cut:
+            sock.close()
+            return Connection.failed(self, begun, "unfinished", _OVER)
         except OSError as error:
             if sock is not None:
                 sock.close()
@@ -94,6 +110,8 @@ class Endpoint:
             if sock is not None:
                 sock.close()
             raise
+        finally:
+            self._connecting.discard(getcurrent())
         self.opened += 1
         connection = Connection(self, channel)
         self.all.add(connection)

@@ -1,8 +1,11 @@
 """One process that makes load: its routes, its schedule, its clockwork, its records."""
 
+import contextlib
 import gc
 import itertools
+import os
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +19,7 @@ from load.generator.dispatcher import Arrival, Dispatcher
 from load.generator.endpoint import Endpoint
 from load.generator.events import EventLog
 from load.generator.health import Health
-from load.generator.records import Batch, Integers, Recorder
+from load.generator.records import Batch, Recorder
 from load.generator.routes import Route, route
 from load.plan import SESSION_PARTS, Plan
 from load.result import Ended
@@ -31,9 +34,7 @@ KEPT_WRONG, LONGEST_EVIDENCE = 10, 64 * 1024
 class Engine:
     """Runs its share of a plan. Once a second, `on_batch` gets what was found; `over` is set after the last time."""
 
-    def __init__(
-        self, plan: Plan, on_batch: Callable[[Batch, Integers], None], share: int = 0, shares: int = 1
-    ) -> None:
+    def __init__(self, plan: Plan, on_batch: Callable[[Batch], None], share: int = 0, shares: int = 1) -> None:
         self.plan, self.share, self.shares = plan, share, shares
         self.tag = prepared.new_tag()
         self.operations = plan.operations
@@ -146,6 +147,17 @@ class Engine:
         return self._cut_off_at is None and now() < self._end_ns
 
     def _clockwork(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, and a run that never ends would be worse
+            self.ended = "incomplete"
+            traceback.print_exc()
+            self.note("our fault", None, f"{type(error).__name__}: {error}")
+            with contextlib.suppress(Exception):  # a master waits for the last word
+                self._on_batch(Batch(facts=self._facts([], [], last=True)))
+            self.over.set()
+
+    def _run(self) -> None:
         next_second = self.second_of(now()) + 1
         while not self._finished():
             gevent.sleep(TICK)
@@ -175,7 +187,7 @@ class Engine:
                 second = self.second_of(self.dispatcher.waiting.popleft()[1])
                 dropped[second] = dropped.get(second, 0) + (second >= 0)
         for endpoint in self._endpoints.values():
-            endpoint.fail_older(now(), "unfinished", "the run was over")
+            endpoint.cut()
         for guest in list(self.guests):
             guest.abandon()
         enders = [gevent.spawn(one.end) for one in self.routes]
@@ -194,22 +206,28 @@ class Engine:
         batch = self.recorder.batch(rows, self.start_ns)
         cpu, self._cpu = time.process_time() - self._cpu, time.process_time()
         waiting = len(self.dispatcher.waiting) if self.dispatcher else 0
-        batch.facts = {
+        batch.facts = self._facts([[second, self.in_flight, waiting, cpu]], dropped or [], last=last)
+        self._wrong, self._wrong_count = [], 0
+        self._on_batch(batch)
+        gc.collect(1)
+
+    def _facts(self, gauges: list[list[float]], dropped: list[list[int]], *, last: bool) -> dict[str, Any]:
+        """What comes with a batch; see `load.generator.totals`."""
+        ends = None if last else self.second_of(now()) + 1
+        return {
             "counters": {
                 "offered": self.dispatcher.offered if self.dispatcher else self.closed_offered,
                 "connections": sum(endpoint.opened for endpoint in self._endpoints.values()),
                 "sessions": self.sessions,
                 "in_flight_peak": self.in_flight_peak,
             },
-            "gauges": [[second, self.in_flight, waiting, cpu]],
-            "dropped": dropped or [],
-            "events": self._events.take(None if last else second + 1),
+            "gauges": gauges,
+            "dropped": dropped,
+            "events": self._events.take(ends),
             "wrong": self._wrong,
             "wrong_count": self._wrong_count,
             "last": last,
             "ended": self.ended,
+            "pid": os.getpid(),
             "timer": self.dispatcher.timer if self.dispatcher else "timerfd",
         }
-        self._wrong, self._wrong_count = [], 0
-        self._on_batch(batch, rows)
-        gc.collect(1)

@@ -4,6 +4,7 @@ They are for people who know locust: rounded to three digits here, and never the
 """
 
 import csv
+import operator
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from locust.html import get_html_report
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV, StatsError
 
 from fixtures.secrets import SecretRegistry
-from load.generator.records import Integers, parts_of
+from load.generator.records import BUCKET_BITS, BUCKET_MASK, BY_SECOND, KEY_MASK, Batch, parts_of
+from load.histogram import HIGHS
 from load.plan import Plan
 
 
@@ -24,47 +26,49 @@ def three_digits(milliseconds: float) -> float:
     return float(f"{milliseconds:.3g}")
 
 
+_MILLISECONDS = np.array([three_digits(high / 1000) for high in HIGHS.tolist()])  # of each bucket
+
+
 def round_gently() -> None:
     """Have locust keep three digits of what other users report to it as well."""
     locust.stats.bucket_response_time = three_digits  # type: ignore[assignment] # meant to be replaced (locust: configuration)
 
 
-def feed(environment: Environment, rows: Integers, plan: Plan) -> None:
-    """Add rows to locust's statistics: response times from the intended start."""
-    operations = plan.operations
-    for key in np.unique(rows[:, 4]).tolist():
-        mine = rows[rows[:, 4] == key]
+def feed(environment: Environment, batch: Batch, plan: Plan) -> None:
+    """Add what a process has counted to locust's statistics: response times from the intended start."""
+    if BY_SECOND not in batch.counted:
+        return
+    codes, counts = batch.counted[BY_SECOND]
+    keys, buckets, operations = codes >> BUCKET_BITS & KEY_MASK, codes & BUCKET_MASK, plan.operations
+    for key in np.unique(keys).tolist():
+        mine = keys == key
         arm, operation, outcome = parts_of(key)
         name, kind = operations[operation], plan.arms[arm].name
-        milliseconds = (mine[:, 3] - mine[:, 0]) / 1e6
-        error = None if outcome == "ok" else outcome
+        milliseconds, times = _MILLISECONDS[buckets[mine]].tolist(), counts[mine].tolist()
         for entry in (environment.stats.total, environment.stats.get(name, kind)):
-            _add(entry, milliseconds, failed=error is not None)
-        if error:
+            _add(entry, milliseconds, times, failed=outcome != "ok")
+        if outcome != "ok":
             known = environment.stats.errors
-            failure = known.setdefault(StatsError.create_key(kind, name, error), StatsError(kind, name, error))
+            failure = known.setdefault(StatsError.create_key(kind, name, outcome), StatsError(kind, name, outcome))
             failure.occurred()
-            failure.occurrences += len(mine) - 1
+            failure.occurrences += sum(times) - 1
 
 
-def _add(entry: Any, milliseconds: Any, *, failed: bool) -> None:
-    entry.log(three_digits(float(milliseconds[0])), 0)  # does what has to be done once
-    rest = milliseconds[1:]
-    second = int(time.time())
+def _add(entry: Any, milliseconds: list[float], times: list[int], *, failed: bool) -> None:
+    """What `StatsEntry.log` and `log_error` do for a request, for many."""
+    entry.log(milliseconds[0], 0)  # does what has to be done once a second
+    count, second = sum(times), int(time.time())
     if failed:
-        entry.num_failures += len(milliseconds)
-        entry.num_fail_per_sec[second] += len(milliseconds)
-    if not len(rest):
-        return
-    entry.num_requests += len(rest)
-    entry.num_reqs_per_sec[second] += len(rest)
-    entry.total_response_time += float(rest.sum())
-    entry.min_response_time = min(entry.min_response_time, float(rest.min()))
-    entry.max_response_time = max(entry.max_response_time, float(rest.max()))
-    scale = 10.0 ** (np.floor(np.log10(np.maximum(rest, 1e-3))) - 2)
-    values, counts = np.unique(np.round(rest / scale) * scale, return_counts=True)
-    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-        entry.response_times[three_digits(value)] += count
+        entry.num_failures += count
+        entry.num_fail_per_sec[second] += count
+    entry.num_requests += count - 1
+    entry.num_reqs_per_sec[second] += count - 1
+    entry.total_response_time += sum(map(operator.mul, milliseconds, times)) - milliseconds[0]
+    entry.min_response_time = min(entry.min_response_time, *milliseconds)
+    entry.max_response_time = max(entry.max_response_time, *milliseconds)
+    entry.response_times[milliseconds[0]] -= 1
+    for value, often in zip(milliseconds, times, strict=True):
+        entry.response_times[value] += often
 
 
 def write(environment: Environment, folder: Path, secrets: SecretRegistry) -> None:

@@ -23,7 +23,9 @@ COLUMNS = 7
 _EXTRA_COLUMNS = 4  # second, key, metric, microseconds
 METRICS: tuple[Metric, ...] = ("response", "service", "lag", "first", "event")
 OUTCOME_NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+BY_SECOND: Metric = "response"  # the metric that is kept second by second
 BUCKET_BITS, KEY_BITS = 15, 20
+BUCKET_MASK, KEY_MASK = (1 << BUCKET_BITS) - 1, (1 << KEY_BITS) - 1
 WARMUP = -1  # the second of everything before the measured part
 
 
@@ -46,10 +48,11 @@ def codes_of(seconds: Integers, keys: Integers, microseconds: Integers) -> Count
 
 def merged(counted: list[Counted]) -> Counted:
     """Several counts as one."""
-    codes, places = np.unique(np.concatenate([codes for codes, _ in counted]), return_inverse=True)
-    totals = np.zeros(len(codes), np.int64)
-    np.add.at(totals, places, np.concatenate([counts for _, counts in counted]))
-    return codes, totals
+    codes = np.concatenate([codes for codes, _ in counted])
+    counts = np.concatenate([counts for _, counts in counted])
+    order = np.argsort(codes, kind="stable")
+    codes, firsts = np.unique(codes[order], return_index=True)
+    return codes, np.add.reduceat(counts[order], firsts) if len(codes) else counts
 
 
 @dataclass
@@ -125,7 +128,7 @@ class Recorder:
         lag, service, response = ((release - intended) // 1000, (done - sent) // 1000, (done - intended) // 1000)
         second = (intended - start_ns) // 1_000_000_000
         if len(rows):
-            batch.counted["response"] = codes_of(second, key, response)
+            batch.counted[BY_SECOND] = codes_of(second, key, response)
             for metric, values in (("service", service), ("lag", lag)):
                 batch.counted[metric] = codes_of(np.minimum(second, 0), key, values)
         self._count_extra(batch)

@@ -16,7 +16,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from load.generator import locust_stats
 from load.generator.engine import Engine
-from load.generator.records import Batch, Integers
+from load.generator.records import Batch
 from load.generator.registry import install
 from load.generator.totals import Totals
 from load.plan import Plan
@@ -45,8 +45,8 @@ class Alone:
         if not self.engine.begun.is_set():
             self.engine.begin(DELAY)
 
-    def _batch(self, batch: Batch, rows: Integers) -> None:
-        locust_stats.feed(self._environment, rows, self.plan)
+    def _batch(self, batch: Batch) -> None:
+        locust_stats.feed(self._environment, batch, self.plan)
         self.totals.add("alone", batch)
         self.timer = batch.facts["timer"]
         self.on_progress()
@@ -91,9 +91,9 @@ class Worker:
         _report_faults(self._environment, self.engine)
         self.engine.begin(DELAY)
 
-    def _batch(self, batch: Batch, rows: Integers) -> None:
+    def _batch(self, batch: Batch) -> None:
         if self.engine is not None:
-            locust_stats.feed(self._environment, rows, self.engine.plan)
+            locust_stats.feed(self._environment, batch, self.engine.plan)
         self._runner.send_message("gatebench_batch", batch.pack())
 
     def _stop(self, msg: Any, **_: Any) -> None:
@@ -115,6 +115,7 @@ class Master:
         self._runner = runner
         self._working: set[str] = set()
         self._shares: dict[str, int] = {}
+        self._pids: dict[str, int] = {}  # on their machines, which may be ours
         runner.register_message("gatebench_batch", self._batch)
         environment.events.spawning_complete.add_listener(self._begin)
 
@@ -138,7 +139,7 @@ class Master:
     def _batch(self, msg: Any, **_: Any) -> None:
         batch = Batch.unpack(msg.data)
         self.totals.add(msg.node_id, batch)
-        self.timer = batch.facts["timer"]
+        self.timer, self._pids[msg.node_id] = batch.facts["timer"], batch.facts["pid"]
         if batch.facts["ended"] != "complete":
             self.ended = batch.facts["ended"]
         if batch.facts["last"]:
@@ -153,10 +154,10 @@ class Master:
     def _watch(self) -> None:
         while not self.over.is_set():
             gevent.sleep(LOOK)
-            dead = [one for one in self.processes if one.poll() is not None]
+            dead = {one.pid for one in self.processes if one.poll() is not None}
             for client in sorted(self._working):
                 node = self._runner.clients.get(client)
-                if node is None or node.state == "missing" or len(dead) == len(self.processes) > 0:
+                if node is None or node.state == "missing" or self._pids.get(client) in dead:
                     self._lost(client)
             self._look()
 

@@ -6,7 +6,7 @@ A route is one call of one arm. `perform` runs in a user's greenlet, from the ar
 from typing import TYPE_CHECKING
 
 from load.generator import prepared
-from load.generator.answers import Judge, Verdict, of_status, stamps
+from load.generator.answers import Judge, Verdict, of_status, owners_of, stamps
 from load.generator.connection import Connection
 from load.generator.dispatcher import Arrival
 from load.generator.prepared import FIRST_NUMBER, Pieces
@@ -34,7 +34,8 @@ class Route:
         message = prepared.main_message(call, engine.tag)
         self._message = message
         self._pieces = [prepared.pieces(call, caller, message) for caller in call.callers]
-        self._judges = [Judge(call, caller, engine.tag, call.callers) for caller in call.callers]
+        owners = owners_of(call.callers)
+        self._judges = [Judge(call, caller, engine.tag, owners) for caller in call.callers]
 
     def perform(self, arrival: Arrival) -> None:
         """Send the request and record what came of it."""
@@ -113,7 +114,7 @@ class SessionRoute(Route):
         super().__init__(engine, arm, call)
         self._free: list[list[Session]] = [[] for _ in call.callers]
         quiet = call.model_copy(update={"nonce": False, "expect": []})
-        self._welcome = Judge(quiet, Caller(name="anybody"), engine.tag, [])
+        self._welcome = Judge(quiet, Caller(name="anybody"), engine.tag, {})
         self._part_keys = {part: key_of(arm, engine.operations.index(part)) for part in ("initialize", "delete")}
 
     def perform(self, arrival: Arrival) -> None:
@@ -200,7 +201,7 @@ class DiscoverChurn(Route):
         message = prepared.discover_message(call, engine.tag)
         self._first = [prepared.pieces(call, caller, message) for caller in call.callers]
         quiet = call.model_copy(update={"nonce": False, "expect": []})
-        self._welcome = Judge(quiet, Caller(name="anybody"), engine.tag, [])
+        self._welcome = Judge(quiet, Caller(name="anybody"), engine.tag, {})
 
     def perform(self, arrival: Arrival) -> None:
         """Discover, then send the request; recorded as one."""

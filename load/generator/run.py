@@ -24,7 +24,7 @@ from load.generator.roles import Alone, Controller, Master, Worker
 from load.generator.shape import PlanShape
 from load.generator.users import McpUser
 from load.plan import Plan
-from load.result import Event
+from load.result import Event, Result
 
 OK, BAD_PLAN, OUR_FAULT, INTERRUPTED = 0, 2, 3, 130
 LEAVE = 10.0  # seconds in which a run that is interrupted ends
@@ -48,6 +48,8 @@ def play(path: Path, out: Path, *, progress: bool = False) -> int:
         gevent.signal_handler(number, controller.stop, "interrupted", "by a signal")
     if progress:
         controller.on_progress = lambda: _tell(controller)
+    elif sys.stdout.isatty():
+        controller.on_progress = lambda: _show(controller)
     try:
         _run(environment, controller)
     finally:
@@ -106,6 +108,8 @@ def write(environment: Environment, controller: Controller, out: Path) -> None:
         timer=controller.timer,
     )
     finish.write(result, controller.totals, out)
+    if sys.stdout.isatty():
+        print(_summary(result))
     locust_stats.write(environment, out, secrets)
 
 
@@ -127,6 +131,26 @@ def _tell(controller: Controller) -> None:
     }
     with contextlib.suppress(BrokenPipeError):
         print(json.dumps(facts), flush=True)
+
+
+def _show(controller: Controller) -> None:
+    totals, plan = controller.totals, controller.plan
+    second = min(max((time.monotonic_ns() - controller.start_ns) / 1e9, 0.0), plan.seconds)
+    done, right = totals.happened("done"), totals.happened("right")
+    print(f"\r{second:.0f} of {plan.seconds:g} s: {done} done, {done - right} of them not right", end="", flush=True)
+
+
+def _summary(result: Result) -> str:
+    """What a person wants to know first."""
+    lines = [""]
+    for cell in result.cells:
+        response = cell.histogram("response")
+        if response.count:
+            p50, p99 = response.quantile(0.5) / 1000, response.quantile(0.99) / 1000
+            name = f"{cell.arm}, {cell.operation}, {cell.outcome}"
+            lines.append(f"{name:44} {cell.count:9}   p50 {p50:9.2f} ms   p99 {p99:9.2f} ms")
+    lines += [f"{event.t:8.1f} s   {event.kind}: {event.arm or ''} {event.detail}" for event in result.events[:20]]
+    return "\n".join(lines)
 
 
 def work(master: str) -> int:

@@ -1,7 +1,8 @@
 """Everything that all processes found, put together: the master's side, which writes the result.
 
 Facts that come with a batch: `counters` (running totals of that process: offered, connections, sessions, in_flight_peak),
-`gauges` (rows of second, in flight, waiting, CPU seconds), `dropped` (rows of second, count), `events`, `wrong`, `wrong_count`.
+`gauges` (rows of second, in flight, waiting, CPU seconds), `dropped` (rows of second, count), `events`, `wrong`, `wrong_count`;
+and for roles `last` (there will be no more), `ended`, `pid`, `timer`.
 """
 
 from collections import defaultdict
@@ -10,16 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from load.generator.records import BUCKET_BITS, KEY_BITS, METRICS, WARMUP, Batch, Counted, Integers, merged, parts_of
+from load.generator.records import (
+    BUCKET_BITS,
+    BUCKET_MASK,
+    BY_SECOND,
+    KEY_BITS,
+    KEY_MASK,
+    METRICS,
+    WARMUP,
+    Batch,
+    Counted,
+    Integers,
+    merged,
+    parts_of,
+)
 from load.histogram import SIZE, Histogram
 from load.plan import SESSION_PARTS, Plan
 from load.result import SAMPLE, Cell, Counts, Event, Interval, Metric, WrongAnswer
 
 KEPT_WRONG = 10
-BY_SECOND: Metric = "response"  # the metric that is kept second by second
 HAPPENINGS = ("sent", "done", "late", "right")
 _GROUP_SHIFT = KEY_BITS + BUCKET_BITS
-_KEY_MASK, _BUCKET_MASK, _CELL_MASK = (1 << KEY_BITS) - 1, (1 << BUCKET_BITS) - 1, (1 << _GROUP_SHIFT) - 1
+_CELL_MASK = (1 << _GROUP_SHIFT) - 1
 _MERGE_AFTER = 16  # batches that may lie about before they are put together
 
 
@@ -130,7 +143,7 @@ class Totals:
         """The seconds of the measured part, those in which nothing happened included."""
         cells: dict[int, dict[int, dict[Metric, Histogram]]] = defaultdict(dict)
         for group, histogram in _histograms(*self._merged(BY_SECOND)):
-            cells[(group >> KEY_BITS) - 1][group & _KEY_MASK] = {BY_SECOND: histogram}
+            cells[(group >> KEY_BITS) - 1][group & KEY_MASK] = {BY_SECOND: histogram}
         last = max([*cells, *self._happened["done"], *(second for second in self._gauges if second >= 0)], default=-1)
         return [self._interval(second, cells.get(second, {})) for second in range(last + 1)]
 
@@ -175,5 +188,5 @@ def _histograms(codes: Integers, counts: Integers) -> Iterator[tuple[int, Histog
     codes, counts = codes[order], counts[order]
     groups, firsts = np.unique(codes >> BUCKET_BITS, return_index=True)
     for group, first, last in zip(groups.tolist(), firsts, np.append(firsts, len(codes))[1:], strict=True):
-        buckets = np.bincount(codes[first:last] & _BUCKET_MASK, counts[first:last], SIZE)
+        buckets = np.bincount(codes[first:last] & BUCKET_MASK, counts[first:last], SIZE)
         yield group, Histogram(buckets.astype(np.int64))

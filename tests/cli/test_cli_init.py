@@ -123,7 +123,7 @@ def test_questions_on_a_terminal(tmp_path: Path) -> None:
     said = written(tmp_path / "gateway.toml")
     assert said["gateway"]["name"] == "my gateway"
     assert said["endpoints"]["base_url"] == "https://gw.example.com/mcp"
-    assert said["credentials"] == {"alice": "GATEWAY_TOKEN"}
+    assert said["tokens"] == {"alice": "GATEWAY_TOKEN"}
 
 
 def test_doctor(tmp_path: Path) -> None:

@@ -109,9 +109,9 @@ def test_a_gateway_without_a_lock(somewhere: Bench, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("token", "sentence"),
     [
-        ("", "credentials.alice is in the environment variable GW, which is not set"),
-        ("short", "is too short to be kept out of the report"),
-        ("a token with spaces ", "holds white space"),
+        ("", "the environment variable GW is not set"),
+        ("short", "the token of alice cannot be kept out of reports: "),
+        ("a token with spaces ", "the token of alice holds what no header can carry"),
         ("a-token-that-nobody-knows", "the gateway does not accept the token that was found in the environment"),
     ],
 )

@@ -39,6 +39,11 @@ def test_run_of_a_few_judgements(tmp_path: Path) -> None:
     assert report["complete"]
     assert report["totals"]["pass"] == 1
     assert sum(report["totals"].values()) == report["registry"]["size"]
+    line_of = json.loads((ROOT / "reports" / "verdicts.schema.json").read_text(encoding="utf-8"))
+    lines = [json.loads(line) for line in (evidence / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        jsonschema.validate(line, line_of)
+    assert [lines[0]["kind"], lines[-1]["kind"]] == ["header", "footer"]
     assert {path.name for path in evidence.iterdir()} == {
         "junit.xml",
         "pytest.log",
@@ -67,6 +72,22 @@ def test_terminated_run_keeps_what_it_has_and_leaves_nothing_running(tmp_path: P
     assert "NOT COMPLETE: the run stopped after " in output
     last = json.loads((tmp_path / "evidence" / "transcript.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert last["kind"] == "footer"
+
+
+def test_killed_run_is_recognised_and_readable(tmp_path: Path) -> None:
+    run = start(tmp_path)
+    verdicts = tmp_path / "evidence" / "verdicts.jsonl"
+    try:
+        while run.poll() is None and not (verdicts.exists() and verdicts.read_bytes().count(b"\n") > 3):
+            time.sleep(0.02)
+    finally:
+        run.kill()
+        run.communicate(timeout=60)
+    command = [sys.executable, "-m", "gatebench", "report", str(tmp_path / "evidence")]
+    report = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - our own
+    assert report.returncode == 3
+    assert "NOT COMPLETE: the run was cut off after " in report.stdout
+    assert "This run is not complete" in (tmp_path / "evidence" / "report.html").read_text(encoding="utf-8")
 
 
 def test_selection_of_nothing(tmp_path: Path) -> None:

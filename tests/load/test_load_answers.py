@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from load_plans import a_call
 
-from load.generator.answers import Judge, Verdict, stamps
+from load.generator.answers import Judge, Verdict, owners_of, stamps
 from load.plan import Caller
 
 TAG, NUMBER = "n-abcd-", b"1000000042"
@@ -16,7 +16,7 @@ JSON_TYPE, SSE_TYPE = "application/json", "text/event-stream"
 
 
 def a_judge(**changes: Any) -> Judge:
-    return Judge(a_call(callers=EVERYBODY, **changes), EVERYBODY[0], TAG, EVERYBODY)
+    return Judge(a_call(callers=EVERYBODY, **changes), EVERYBODY[0], TAG, owners_of(EVERYBODY))
 
 
 def an_answer(number: int = int(NUMBER), *, nonce: str | None = None, digest: str = MINE, **result: Any) -> Any:
@@ -47,7 +47,7 @@ def test_an_odd_spelling_is_read_and_found_right() -> None:
 
 
 def test_expectations_with_letters_that_json_escapes_are_found() -> None:
-    judge = Judge(a_call(expect=["Zoë"]), EVERYBODY[0], TAG, EVERYBODY)
+    judge = Judge(a_call(expect=["Zoë"]), EVERYBODY[0], TAG, owners_of(EVERYBODY))
     assert read_ok(judge, an_answer(name="Zoë"))
 
 
@@ -90,7 +90,7 @@ def test_errors_are_told_apart() -> None:
 
 
 def test_a_list_needs_no_nonce() -> None:
-    judge = Judge(a_call(method="tools/list", nonce=False), Caller(name="a"), TAG, [])
+    judge = Judge(a_call(method="tools/list", nonce=False), Caller(name="a"), TAG, {})
     body = json.dumps({"jsonrpc": "2.0", "id": int(NUMBER), "result": {"tools": []}}).encode()
     assert judge.right(200, body, NUMBER)
 
@@ -99,3 +99,8 @@ def test_the_far_ends_stamps_are_found_in_either_order() -> None:
     assert stamps(b'{"recv_ns":12,"send_ns":34}') == (12, 34)
     assert stamps(b'{"send_ns": 34, "x": 1, "recv_ns": 12}') == (12, 34)
     assert stamps(b'{"text":"{\\"recv_ns\\": 1}"}') == (0, 0)
+
+
+def test_what_several_callers_share_gives_nobody_away() -> None:
+    shared = [Caller(name=name, expect=["workbench", f"sha256:{name}"]) for name in ("alice", "bob")]
+    assert owners_of(shared) == {"sha256:alice": "alice", "sha256:bob": "bob"}

@@ -72,3 +72,8 @@ def test_a_bad_call_is_refused(change: dict[str, Any]) -> None:
 def test_arms_have_names_of_their_own() -> None:
     with pytest.raises(ValidationError, match="two arms are called 'direct'"):
         a_plan(Arm(name="direct", calls=[a_call()]), Arm(name="direct", calls=[a_call()]))
+
+
+def test_the_example_is_a_plan() -> None:
+    example = plans.read(Path(__file__).parents[2] / "load/generator/examples/plan.json")
+    assert [call.operation for call in example.arms[0].calls] == ["call", "list"]

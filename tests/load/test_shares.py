@@ -74,6 +74,13 @@ def test_a_hierarchy_without_cpu_is_none(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cgroup.controllers", "self"]
 
 
+def test_groups_of_a_bench_that_was_killed_are_removed(tmp_path: Path) -> None:
+    (tmp_path / f"gatebench-{2**22 + 1}-baseline").mkdir()
+    (tmp_path / f"gatebench-{os.getpid()}-baseline").mkdir()
+    shares._sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"gatebench-{os.getpid()}-baseline"]
+
+
 def test_a_process_that_is_gone_is_nothing_to_move() -> None:
     with EqualShares(["one"], None) as equal:
         equal.put("one", 2**22 + 1)

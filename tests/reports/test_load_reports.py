@@ -19,6 +19,7 @@ REPORT: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 BARE: dict[str, Any] = {
     **REPORT,
     **{key: [] for key in ("arms", "moments", "overhead", "validity", "budgets", "wrong_answers", "events", "notes")},
+    "figures": {},
     **dict.fromkeys(("knee", "comparison", "resources", "far_end", "generator")),
 }
 
@@ -39,6 +40,7 @@ def test_terminal_says_what_was_measured_and_whether_it_can_be_believed() -> Non
         "p99 leaves its plateau at 400 requests per second",
         "+9.0% (+6.0% to +12.0%)",
         "did not come back down: 40 descriptors are open",
+        "slowdown: 1.2",
         "at 20.0 s: gateway: timeout (10 times)",
         "WRONG ANSWER at 3.2 s: <b>bob</b>",
         "our own lateness 60 µs at p50, 400 µs at p99; generator 30.0% of a core; steal 1.0%",

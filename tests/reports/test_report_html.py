@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,11 @@ def test_nothing_is_wider_than_a_telephone(fresh: Any, tmp_path: Path) -> None:
     picture = fresh.look(tmp_path / "narrow.png", width=390, height=800)
     assert picture.stat().st_size > 1000
     assert fresh.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_load_results_join_the_page(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent / "data" / "load.json", tmp_path)
+    text = html.write(REPORT, tmp_path).read_text(encoding="utf-8")
+    assert 'id="load"' in text
+    assert text.count("<svg") > 2
+    assert 'id="load"' not in html.render(REPORT)

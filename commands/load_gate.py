@@ -1,0 +1,208 @@
+"""`gatebench load gate` and `gatebench load overhead`: what a change costs, and what a gateway does."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands import load_report, status
+from commands.load_report import Progress, positive
+from fixtures.errors import BenchError
+
+if TYPE_CHECKING:
+    from load.model import LoadReport
+    from load.profiles import Profile
+    from load.yardstick import Stored
+
+PROFILE = "single-call"
+
+
+def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Put the command line's part of this module among the load commands."""
+    gate = kinds.add_parser(
+        "gate",
+        help="is CANDIDATE slower than BASELINE?",
+        description="Loads both at the same time, fresh start after fresh start, until it can tell:\n"
+        "slower, not slower, faster, or cannot tell. Exit status 4 when slower, 2 when it cannot tell.",
+        epilog="examples:\n  gatebench load gate acme-1.4.toml acme-1.5.toml\n"
+        "  gatebench load gate reference acme-1.4.toml --out stored     # store a baseline\n"
+        "  gatebench load gate stored acme-1.5.toml                     # and compare with it, on the same machine",
+    )
+    gate.add_argument("baseline", metavar="BASELINE", help="a target; or the folder or load.json of an earlier gate")
+    gate.add_argument("candidate", metavar="CANDIDATE", help="a target")
+    gate.add_argument("--seconds", type=positive, default=180.0, metavar="S", help="stop after so long (180)")
+    gate.add_argument(
+        "--starts", type=_count, metavar="N", help="exactly so many fresh starts, however clear it is before"
+    )
+    gate.add_argument(
+        "--margin", type=_percent, default=0.02, metavar="PERCENT", help="what does not count as slower (2)"
+    )
+    _common(gate)
+    gate.set_defaults(command=_gate)
+
+    overhead = kinds.add_parser(
+        "overhead",
+        help="what does TARGET add to each call?",
+        description="Sends the same calls through the gateway and past it, drawn at random from one schedule,\n"
+        "over several fresh starts. Exit status 4 when a budget is broken, 2 when the measurement is void.",
+        epilog="examples:\n  gatebench load overhead acme.toml\n"
+        "  gatebench load overhead acme.toml --seconds 300 --budgets mine.toml",
+    )
+    overhead.add_argument(
+        "target", nargs="?", default="reference", metavar="TARGET", help="shipped name or descriptor's path"
+    )
+    overhead.add_argument("--seconds", type=positive, default=60.0, metavar="S", help="for everything (60)")
+    overhead.add_argument("--starts", type=_count, default=5, metavar="N", help="fresh starts (5)")
+    overhead.add_argument(
+        "--rate", type=positive, metavar="R", help="calls per second, both ways together (found by asking)"
+    )
+    overhead.add_argument("--budgets", type=Path, metavar="FILE", help="limits, as in load/budgets.toml")
+    _common(overhead)
+    overhead.set_defaults(command=_overhead)
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default=PROFILE, metavar="NAME", help=f"whose calls are made ({PROFILE})")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of arrivals and resampling (1)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the evidence (default: a new one)")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and only the conclusion")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100")
+    return int(text)
+
+
+def _percent(text: str) -> float:
+    if (value := positive(text)) >= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of percent below 100")
+    return value / 100
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from load import told  # noqa: PLC0415
+    from load.bench import standing  # noqa: PLC0415
+    from load.callers import Crowd  # noqa: PLC0415
+    from load.contest import ARMS, Contest, Terms  # noqa: PLC0415
+    from load.stands import Stands  # noqa: PLC0415
+
+    profile = _profile(options.profile)
+    stored = _stored(options.baseline, profile.name)
+    names = (stored.yardstick if stored else options.baseline, options.candidate)
+    able = {name: _able(name) for name in names}
+    folder = load_report.new_folder(options.out, "gate", options.candidate)
+    terms = Terms(seconds=options.seconds, starts=options.starts, margin=options.margin, seed=options.seed)
+    tell, stopped = Progress(quiet=options.quiet), None
+    status.end_in_order()
+    subject = told.Subject(
+        " against ".join((options.candidate, names[0])), _called(options.candidate), profile, options.seed
+    )
+    crowd = Crowd(profile.crowd.users, profile.crowd.externals)
+    with standing(crowd=crowd, virtual_servers=profile.virtual) as bench:
+        contest = Contest(names, terms, bench.pinning, stored)
+        stands = Stands(bench, profile, able)
+        try:
+            contest.run(lambda order: stands.duet(dict(zip(ARMS, names, strict=True)), order), tell)
+        except (KeyboardInterrupt, BenchError) as error:
+            stopped = _stopped(error, measured=contest.starts > 0)
+        finally:
+            tell.end()
+        bench.learn_minted()
+        redact = bench.secrets.redact
+    report = told.of_contest(contest, subject, stopped)
+    report = type(report).model_validate_json(redact(report.model_dump_json()))
+    return _finish(report, folder, options, stopped)
+
+
+def _overhead(options: argparse.Namespace) -> int:
+    from load import budgets, told  # noqa: PLC0415
+    from load.bench import standing  # noqa: PLC0415
+    from load.callers import Crowd  # noqa: PLC0415
+    from load.paired import Pairing, Terms  # noqa: PLC0415
+    from load.stands import Stands  # noqa: PLC0415
+
+    profile = _profile(options.profile)
+    limits = budgets.load(options.budgets) if options.budgets else []
+    able = {options.target: _able(options.target)}
+    folder = load_report.new_folder(options.out, "overhead", options.target)
+    tell, stopped = Progress(quiet=options.quiet), None
+    status.end_in_order()
+    subject = told.Subject(options.target, _called(options.target), profile, options.seed)
+    crowd = Crowd(profile.crowd.users, profile.crowd.externals)
+    with standing(crowd=crowd, virtual_servers=profile.virtual) as bench:
+        pairing = Pairing(Terms(options.seconds, options.starts, options.rate, options.seed), bench.pinning)
+        stands = Stands(bench, profile, able)
+        try:
+            pairing.run(lambda: stands.pair(options.target), tell)
+        except (KeyboardInterrupt, BenchError) as error:
+            stopped = _stopped(error, measured=bool(pairing.results))
+        finally:
+            tell.end()
+        bench.learn_minted()
+        redact = bench.secrets.redact
+    report = told.of_pairing(pairing, subject, limits, stopped)
+    report = type(report).model_validate_json(redact(report.model_dump_json()))
+    return _finish(report, folder, options, stopped)
+
+
+INTERRUPTED = "interrupted"
+
+
+def _stopped(error: BaseException, *, measured: bool) -> str:
+    """Why it ended early. A gateway that cannot be started even once is bad input; one that once could is a finding."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if not measured:
+        raise error
+    return str(error)
+
+
+def _finish(report: "LoadReport", folder: Path, options: argparse.Namespace, stopped: str | None) -> int:
+    ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped == INTERRUPTED)
+    return status.FINDINGS if ended == status.OUR_FAULT else ended  # it ended early because of the gateway
+
+
+def _stored(baseline: str, profile: str) -> "Stored | None":
+    """The baseline of an earlier day, if that is what was named."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from load import yardstick  # noqa: PLC0415
+    from load.model import LoadReport  # noqa: PLC0415
+
+    path = Path(baseline)
+    path = path / "load.json" if path.is_dir() else path
+    if path.suffix != ".json":
+        return None
+    try:
+        report = LoadReport.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BenchError(f"cannot read the stored baseline {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise BenchError(
+            f"{path} is no load.json of this gatebench: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from error
+    return yardstick.stored(report, str(path), profile)
+
+
+def _profile(name: str) -> "Profile":
+    from load import profiles  # noqa: PLC0415
+
+    return profiles.named(name)
+
+
+def _called(target: str) -> str:
+    from fixtures.gateways.target import named  # noqa: PLC0415
+
+    found = named(target)
+    return f"{found.name} {found.descriptor.gateway.version}".strip()
+
+
+def _able(target: str) -> frozenset[str]:
+    """What it claims, by which calls are chosen."""
+    from conformance.features import claims_of  # noqa: PLC0415
+    from fixtures.gateways.target import named  # noqa: PLC0415
+
+    found = named(target)
+    claims = claims_of(found.descriptor, found.path)
+    return claims.features | claims.world

@@ -1,0 +1,262 @@
+"""Contests and pairings: whole ones between relays that hold requests back, and what they come to."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from load_examples import generator, machine, report, samples
+from load_plans import a_call
+from tiny_server import TinyServer
+
+from fixtures.errors import BenchError, HarnessError
+from load import compared, contest, duet, gate, paired, summary, told, yardstick
+from load.contest import ARMS, Contest, Running, Terms
+from load.duet import Rounds
+from load.machine import describe
+from load.model import LoadReport
+from load.pinning import Pinning
+from load.profiles import CallSpec, Profile
+from load.result import Cell, Result
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duet, "ROUND", 0.25)
+    monkeypatch.setattr(contest, "ROUND", 0.25)
+    monkeypatch.setattr(contest, "ROUNDS", 3)
+    monkeypatch.setattr(contest, "FIXED_SECONDS", 0.8)
+    monkeypatch.setattr(duet, "FEWEST", 3)
+    monkeypatch.setattr(contest, "FIXED_SHARE", 0.1)
+
+
+@contextmanager
+def relay(far: TinyServer, *delays: float) -> Iterator[tuple[list[int], int]]:
+    command = [sys.executable, "-m", "load.relay", "127.0.0.1", str(far.port), *map(str, delays)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ourselves
+        assert process.stdout
+        try:
+            yield json.loads(process.stdout.readline()), process.pid
+        finally:
+            process.communicate("")
+
+
+def running(port: int, *roots: int) -> Running:
+    return Running([a_call(f"http://127.0.0.1:{port}/right")], roots)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_contest_finds_the_one_that_holds_requests_back() -> None:
+    orders: list[Sequence[str]] = []
+
+    @contextmanager
+    def stand(order: Sequence[str]) -> Iterator[Mapping[str, Running]]:
+        orders.append(order)
+        with relay(far, 0) as (prompt, first), relay(far, 20) as (slow, second):
+            yield {"baseline": running(prompt[0], first), "candidate": running(slow[0], second)}
+
+    said: list[str] = []
+    played = Contest(("prompt", "slow"), Terms(starts=2), Pinning())
+    with TinyServer() as far:
+        played.run(stand, said.append)
+    answer = compared.comparison(played)
+    latency = next(measure for measure in answer.measures if measure.name == gate.LATENCY.name)
+    assert latency.candidate - latency.baseline > 15_000
+    assert {measure.name for measure in answer.measures} == {gate.CPU.name, gate.THROUGHPUT.name, gate.LATENCY.name}
+    assert (answer.starts, answer.looks) == (2, 1)
+    assert orders == [ARMS, ARMS[::-1]], "who comes first gets the lower port"
+    assert said[0] == "start 1: cannot tell so far"
+
+
+def test_a_pairing_finds_how_long_requests_are_held_back() -> None:
+    @contextmanager
+    def stand() -> Iterator[Mapping[str, Running]]:
+        with relay(far, 5) as (ports, pid):
+            yield {"direct": running(far.port), "gateway": running(ports[0], pid)}
+
+    with TinyServer() as far:
+        pairing = paired.Pairing(paired.Terms(seconds=1, starts=2, rate=80), Pinning())
+        pairing.run(stand, lambda _: None)
+    found = pairing.overhead().quantiles[0].overhead_us
+    assert 4_500 < found.value < 30_000, "five milliseconds, and what a busy machine adds"
+    resources = pairing.resources()
+    assert resources is not None
+    assert resources.cpu_us_per_call is not None
+    assert resources.cpu_us_per_call.value > 10
+    assert [sample.at for sample in resources.samples] == sorted(sample.at for sample in resources.samples)
+
+
+# -- what it comes to
+
+
+def of_changes(terms: Terms | None = None, against: yardstick.Stored | None = None, **changes: float) -> Contest:
+    """A contest of eight quiet starts; CPU, throughput and p50 as said."""
+    made = Contest(("acme 1", "acme 2"), terms or Terms(), Pinning(), against)
+    random = np.random.default_rng(1)
+    for _ in range(8):
+        noise = [np.exp(0.005 * random.standard_normal(5)) for _ in range(3)]
+        made.seen.add(
+            {
+                gate.CPU: Rounds(2000 * noise[0], 2000 * (1 + changes.get("cpu", 0)) * noise[1]),
+                gate.THROUGHPUT: Rounds(300 * noise[0], 300 / (1 + changes.get("throughput", 0)) * noise[2]),
+                gate.LATENCY: Rounds(3000 * noise[1], 3000 * (1 + changes.get("latency", 0)) * noise[2]),
+            }
+        )
+        made.starts += 1
+    made.look(random, last=True)
+    return made
+
+
+def test_slower_names_what_moved_and_by_how_much() -> None:
+    answer = compared.comparison(of_changes(cpu=0.1, throughput=0.1))
+    assert answer.verdict == "slower"
+    assert answer.said.startswith("acme 2 is slower than acme 1: CPU per request +9.9%")
+    assert ", throughput under full load -9." in answer.said
+    assert answer.said.endswith("after 8 fresh starts of both")
+    cpu = answer.measures[0]
+    assert (cpu.primary, cpu.moved) == (True, "slower")
+    assert (cpu.baseline, cpu.candidate) == (pytest.approx(2000, rel=0.02), pytest.approx(2200, rel=0.02))
+    assert len(cpu.rounds) == 8
+    assert answer.measures[2].moved == "not slower"
+
+
+def test_not_slower_and_faster_say_so() -> None:
+    assert compared.comparison(of_changes()).said.startswith(
+        "acme 2 is not slower than acme 1: CPU per request is at most +"
+    )
+    assert compared.comparison(of_changes(cpu=-0.1)).verdict == "faster"
+
+
+def test_two_starts_that_differ_cannot_tell() -> None:
+    made = Contest(("a", "b"), Terms(), Pinning())
+    for shift in (0.8, 1.3):
+        made.seen.add({gate.CPU: Rounds(np.full(5, 1000.0), np.full(5, 1000.0 * shift))})
+    made.look(np.random.default_rng(1), last=True)
+    answer = compared.comparison(made)
+    assert answer.verdict == "cannot tell"
+    assert "go on for longer (--seconds)" in answer.said
+    assert LoadReport.model_validate_json(report().model_copy(update={"comparison": answer}).model_dump_json())
+
+
+def test_a_gateway_that_fails_calls_is_not_called_fast() -> None:
+    made = of_changes(cpu=-0.5)
+    made.results = [
+        Result(cells=[Cell(arm="candidate", operation="call", outcome="ok", count=90)]),
+        Result(cells=[Cell(arm="candidate", operation="call", outcome="server-error", count=10)]),
+    ]
+    answer = compared.comparison(made)
+    assert answer.verdict == "cannot tell"
+    assert answer.said == "10 of 100 calls of acme 2 were not answered well; speed means nothing before that"
+
+
+def test_nothing_measured_is_no_answer() -> None:
+    with pytest.raises(HarnessError, match="neither gateway gave enough right answers"):
+        compared.comparison(Contest(("a", "b"), Terms(), Pinning()))
+
+
+# -- stored baselines
+
+
+def stored(**changes: float) -> LoadReport:
+    answer = compared.comparison(of_changes(**changes))
+    return report().model_copy(update={"comparison": answer, "machine": describe()})
+
+
+def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
+    before = yardstick.stored(stored(cpu=0.5), "stored/load.json", "")
+    assert (before.yardstick, before.candidate) == ("acme 1", "acme 2")
+    same = compared.comparison(of_changes(against=before, cpu=0.5))
+    assert same.verdict == "not slower"
+    assert same.baseline == "acme 2 (stored 2026-01-01T00:00:00Z)"
+    slower = compared.comparison(of_changes(against=before, cpu=0.65))
+    assert slower.verdict == "slower"
+    assert slower.measures[0].change.value == pytest.approx(0.1, abs=0.01)
+    assert slower.measures[0].baseline == pytest.approx(3000, rel=0.02)
+
+
+def test_a_baseline_of_another_machine_is_refused_and_both_are_named() -> None:
+    with pytest.raises(BenchError) as caught:
+        yardstick.stored(stored().model_copy(update={"machine": machine()}), "stored/load.json", "")
+    assert "stored/load.json was measured on another machine (a CPU, 2 cores" in str(caught.value)
+    assert describe().id in str(caught.value)
+
+
+def test_a_baseline_of_other_calls_is_refused() -> None:
+    with pytest.raises(BenchError, match="was measured with profile ''; name the same one with --profile"):
+        yardstick.stored(stored(), "stored/load.json", "steady")
+
+
+def test_a_report_without_a_comparison_is_no_baseline() -> None:
+    with pytest.raises(BenchError, match="holds no comparison"):
+        yardstick.stored(report(), "x/load.json", "")
+
+
+# -- reports
+
+
+def subject() -> told.Subject:
+    call = CallSpec(operation="call", server="web-search")
+    profile = Profile(name="single-call", purpose="a call", finds="cost", rate=10, seconds=10, call=[call])
+    return told.Subject("acme 2", "acme 2.0", profile, 1)
+
+
+def test_the_report_of_a_contest_is_its_verdict() -> None:
+    whole = told.of_contest(of_changes(cpu=0.2), subject(), None)
+    assert (whole.kind, whole.conclusion, whole.complete) == ("gate", "slower", True)
+
+
+def test_an_interrupted_contest_keeps_what_it_has() -> None:
+    whole = told.of_contest(of_changes(cpu=0.2), subject(), "interrupted")
+    assert (whole.conclusion, whole.incomplete_reason) == ("incomplete", "interrupted")
+    assert whole.comparison is not None
+    early = of_changes(cpu=0.2)
+    early.decision = gate.Decision("cannot tell", [], final=False)
+    told_so_far = told.of_contest(early, subject(), "interrupted").comparison
+    assert told_so_far is not None
+    assert [measure.name for measure in told_so_far.measures] == [
+        gate.CPU.name,
+        gate.THROUGHPUT.name,
+        gate.LATENCY.name,
+    ]
+    nothing = told.of_contest(Contest(("a", "b"), Terms(), Pinning()), subject(), "interrupted")
+    assert (nothing.conclusion, nothing.comparison) == ("incomplete", None)
+
+
+def test_an_overhead_without_answers_says_why() -> None:
+    whole = told.of_pairing(paired.Pairing(paired.Terms(), Pinning()), subject(), [], None)
+    assert whole.conclusion == "incomplete"
+    assert whole.said == "nothing was measured"
+
+
+def test_an_overhead_of_calls_that_fail_is_none() -> None:
+    failing = Result(
+        arms=["direct", "gateway"],
+        cells=[
+            Cell(arm="gateway", operation="call", outcome="ok", count=90),
+            Cell(arm="gateway", operation="call", outcome="refused", count=10),
+        ],
+    )
+    whole = told.of_pairing(paired.Pairing(paired.Terms(), Pinning(), [failing]), subject(), [], None)
+    assert whole.conclusion == "incomplete"
+    assert whole.said.startswith("10 of 100 calls (gateway) were not answered well")
+
+
+def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairing = paired.Pairing(paired.Terms(), Pinning(), [Result(arms=["direct", "gateway"])])
+    pairing.samples = [samples(seed, gateway_us=1500.0, seconds=30) for seed in range(3)]
+    side: dict[str, Any] = {"lag_p99_us": 400.0}
+    monkeypatch.setattr(summary, "generator", lambda *_, **__: generator(**side))
+    whole = told.of_pairing(pairing, subject(), [], None)
+    assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50, 90, 95, 99]
+    assert whole.conclusion == "ok"
+    assert whole.said.startswith("acme 2 adds 1.51 ms (1.50 to 1.53 ms")
+    side["lag_p99_us"] = 50_000.0
+    whole = told.of_pairing(pairing, subject(), [], None)
+    assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50]
+    assert whole.conclusion == "ok"
+    side["steal"] = 0.5
+    assert told.of_pairing(pairing, subject(), [], None).conclusion == "void"

@@ -1,0 +1,140 @@
+"""The search for the knee, and the numbers that profiles measure beyond latencies: pure functions, told what to see."""
+
+import math
+from typing import Any
+
+import pytest
+
+from load import figures, profiles
+from load.counters import Counted
+from load.histogram import Histogram
+from load.knee import Search
+from load.model import RatePoint
+from load.profiles import CallSpec, Profile
+from load.result import Cell, Interval, Result
+
+
+def point(rate: float, p99_ms: float, *, failed: int = 0, share: float = 1.0, void: str | None = None) -> RatePoint:
+    return RatePoint(
+        offered=rate, done=rate * share, failed=failed, p50_us=1000, p99_us=p99_ms * 1000, plateau=False, void=void
+    )
+
+
+def test_the_knee_is_where_p99_leaves_its_plateau() -> None:
+    search = Search(lambda rate: point(rate, 10 if rate <= 100 else 200), 20)
+    knee = search.run()
+    assert knee.rate is not None
+    assert 80 <= knee.rate <= 100
+    assert "leaves its plateau of 10.0 ms" in knee.said
+    assert [one.plateau for one in knee.points if one.offered > 100] == [False] * sum(
+        one.offered > 100 for one in knee.points
+    )
+
+
+@pytest.mark.parametrize("sign", [{"share": 0.9}, {"failed": 50}])
+def test_it_is_also_where_answers_go_missing(sign: dict[str, Any]) -> None:
+    knee = Search(lambda rate: point(rate, 10, **(sign if rate > 60 else {})), 20).run()
+    assert knee.rate is not None
+    assert 45 <= knee.rate <= 60
+
+
+def test_one_disturbance_is_no_knee() -> None:
+    seen: list[float] = []
+
+    def measure(rate: float) -> RatePoint:
+        seen.append(rate)
+        return point(rate, 500 if len(seen) == 3 or rate > 200 else 10)
+
+    knee = Search(measure, 20).run()
+    assert knee.rate is not None
+    assert knee.rate > 120
+
+
+def test_nothing_is_published_where_the_bench_was_the_bottleneck() -> None:
+    knee = Search(lambda rate: point(rate, 10, void="the generator was busy" if rate > 80 else None), 20).run()
+    assert knee.rate is None
+    assert "the generator was busy" in knee.said
+
+
+def test_no_plateau_at_all() -> None:
+    knee = Search(lambda rate: point(rate, 10, share=0.1), 20).run()
+    assert (knee.rate, len(knee.points)) == (None, 2)
+    assert "there is no plateau" in knee.said
+
+
+def histogram(*values_us: float) -> str:
+    made = Histogram()
+    made.record(values_us)
+    return made.encode()
+
+
+def cell(operation: str, *values_us: float, arm: str = "gateway", metric: str = "response") -> Cell:
+    histograms: Any = {metric: histogram(*values_us)}
+    return Cell(arm=arm, operation=operation, outcome="ok", count=len(values_us), histograms=histograms)
+
+
+def test_slowdown_compares_what_is_called_alike() -> None:
+    result = Result(
+        cells=[
+            cell("call", *[1000] * 5), cell("call, 500 tools", *[3000] * 5), cell("list", *[1000] * 5),
+            cell("list (500 tools)", *[90000] * 5), cell("call, rare", *[90000] * 4), cell("call", *[9] * 9, arm="hung"),
+        ]
+    )  # fmt: skip
+    assert figures.slowdown([result]) == pytest.approx(3.0, rel=0.01)
+    assert figures.slowdown([Result(cells=[cell("call", *[1000] * 5)])]) is None
+
+
+SPIKE = profiles.load()["spike"]
+
+
+def spiked(*medians_ms: float) -> Result:
+    intervals = [Interval(start=second, cells=[cell("call", *[ms * 1000] * 5)]) for second, ms in enumerate(medians_ms)]
+    return Result(seconds=len(medians_ms), intervals=intervals)
+
+
+def test_recovery_is_the_time_until_it_is_as_before() -> None:
+    # 30% before, 10% spike, 60% after: seconds 0 to 3, 3 to 4, 4 to 10
+    assert figures.recovery(spiked(*[10] * 3, 900, *[10] * 6), SPIKE) == 0
+    assert figures.recovery(spiked(*[10] * 3, 900, 500, 500, 15, 10, 10, 10), SPIKE) == 2
+    assert figures.recovery(spiked(*[10] * 3, *[900] * 7), SPIKE) == 6, "never: all of the rest"
+    assert figures.recovery(spiked(*[10] * 10), profiles.load()["steady"]) is None
+
+
+def test_growth_is_against_proportion() -> None:
+    profile = Profile(
+        name="p",
+        purpose="x",
+        finds="y",
+        rate=1,
+        seconds=1,
+        call=[CallSpec(operation="small")],
+        growth=("small", "large", 8),
+    )
+    result = Result(cells=[cell("small", *[1000] * 3), cell("large", *[16000] * 3)])
+    assert figures.growth([result], profile) == pytest.approx(2.0, rel=0.01)
+    assert figures.growth([Result(cells=[cell("small", 1000)])], profile) is None
+
+
+def test_event_delay_and_refreshes() -> None:
+    result = Result(cells=[cell("stream", *[2000] * 9, 80000, metric="event")])
+    assert figures.event_delay([result], 0.5) == pytest.approx(2.0, rel=0.01)
+    assert figures.event_delay([Result()], 0.5) is None
+    assert figures.refreshes_per_expiry(12, users=2, seconds=12.5, lifetime=2) == 1
+    assert figures.refreshes_per_expiry(12, users=2, seconds=1, lifetime=2) is None
+    assert not math.isnan(figures.slowdown([result]) or 0)
+
+
+def counted(requests: int, sessions: int, opened: int, tokens: dict[str, int]) -> Counted:
+    upstream = {
+        "requests": requests, "methods": {"tools/call": requests}, "statuses": {"200": requests}, "events": 0, "left": 0,
+        "connections": {"opened": 2, "open": 1}, "sessions": {"opened": opened, "open": sessions}, "cpu_seconds": 1.0,
+    }  # fmt: skip
+    return Counted({"mail": upstream, "crm": upstream}, {"corp": {"jwks": 1, "token": tokens}})
+
+
+def test_counters_are_told_as_differences() -> None:
+    before, after = counted(10, 0, 1, {}), counted(30, 2, 4, {"refresh_token": 3, "authorization_code": 1})
+    since = after.since(before)
+    assert (since["requests"], since["method tools/call"], since["sessions"]) == (40, 40, 6)
+    assert (since["idp_requests"], since["refreshes"]) == (4, 3)
+    assert after.open_since(before) == {"sessions": 4, "connections": 0}

@@ -1,0 +1,94 @@
+"""`gatebench load gate`, `overhead` and `report`, as their users type them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import gatebench
+from load import contest
+from load.model import LoadReport
+
+REPORT = Path(__file__).parents[1] / "reports" / "data" / "load.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gate", "reference", "nobody"], "unknown target 'nobody'"),
+        (["gate", "nobody", "reference"], "unknown target 'nobody'"),
+        (["gate", "none/load.json", "reference"], "cannot read the stored baseline none/load.json: No such file"),
+        (["gate", "{here}/mistyped.json", "reference"], "mistyped.json is no load.json of this gatebench: kind: "),
+        (
+            ["gate", "{data}", "reference"],
+            "load.json was measured on another machine (a CPU, 2 cores, Python 3.11.7, id abc",
+        ),
+        (["gate", "reference", "reference", "--margin", "x"], "'x' is no number above zero"),
+        (["gate", "reference", "reference", "--starts", "0"], "'0' is no number from 1 to 100"),
+        (["overhead", "nobody"], "unknown target 'nobody'"),
+        (["overhead", "--profile", "single"], "did you mean single-call?"),
+        (["overhead", "--budgets", "none.toml"], "cannot read the budgets none.toml"),
+        (["overhead", "--out", "/proc/none"], "cannot write to /proc/none"),
+        (["report", "{here}"], "cannot be read (No such file or directory)"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mistyped.json").write_text("{}")
+    filled = [word.format(here=tmp_path, data=REPORT.parent) for word in arguments]
+    try:
+        status = gatebench.main(["load", *filled])
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    told = capsys.readouterr().err.strip()
+    assert status == 2
+    assert said in told
+    assert len(told.splitlines()) == 1
+    assert not (tmp_path / "gatebench-out").exists(), "nothing was begun"
+
+
+def test_a_report_is_shown_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shutil.copy(REPORT, tmp_path)
+    assert gatebench.main(["load", "report", str(tmp_path)]) == 4
+    assert "BUDGET-BROKEN: 1 of 3 budgets are broken: errors" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"load.json", "load.html", "load-junit.xml"}
+
+
+def test_overhead_of_the_reference(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    budget = tmp_path / "mine.toml"
+    budget.write_text('[[budget]]\nmeasure = "overhead-p50"\nmax = 0.001\nwhy = "nothing is free"\n')
+    arguments = ["load", "overhead", "--starts", "1", "--seconds", "9", "--rate", "60"]
+    status = gatebench.main([*arguments, "--out", str(out), "--budgets", str(budget)])
+    report = LoadReport.model_validate_json((out / "load.json").read_bytes())
+    shown = capsys.readouterr()
+    assert shown.err == "", "no progress in a pipe"
+    assert {arm.name for arm in report.arms} == {"direct", "gateway"}
+    assert all(arm.failed == 0 for arm in report.arms)
+    assert report.resources is not None
+    assert report.resources.cpu_us_per_call is not None
+    assert "overhead of gateway at p50" in shown.out
+    assert (out / "load.html").exists()
+    if (
+        report.conclusion == "void"
+    ):  # on a machine that is busy with other tests: the rule says so, and no budget is judged
+        assert (status, report.budgets[0].outcome) == (2, "void")
+    else:
+        assert (status, report.budgets[0].outcome) == (4, "broken")
+
+
+def test_gate_of_the_reference_against_itself(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contest, "ROUNDS", 2)
+    monkeypatch.setattr(contest, "FIXED_SECONDS", 1.0)
+    out = tmp_path / "out"
+    status = gatebench.main(["load", "gate", "reference", "busy:50", "--starts", "1", "--out", str(out), "--quiet"])
+    report = json.loads((out / "load.json").read_text())
+    assert (status, report["conclusion"]) == (2, "cannot tell"), "one start tells nothing of starts"
+    assert "CANNOT TELL: " in capsys.readouterr().out
+    assert report["comparison"]["starts"] == 1
+    assert "«" not in report["said"]

@@ -1,0 +1,44 @@
+"""The sections of `make bench` that hold our measurements against the truth; what is measured is asserted there."""
+
+from collections import Counter
+
+import numpy as np
+
+from load import gate
+from load.benchmarks import delays, gates
+
+
+def test_a_delay_may_be_off_by_a_twentieth_and_a_fifth_of_a_millisecond() -> None:
+    right = {0: 0.1, 1: 1.1, 2: 2.1, 5: 5.1, 20: 21.0}
+    found = {delay: [value] for delay, value in right.items()}
+    assert delays._section(right, found, "").missed == []
+    wrong = right | {5: 5.6}
+    assert delays._section(wrong, found, "").missed == ["a delay of 5 ms came out as 5.500 ms, more than 0.45 ms off"]
+    assert delays._section(right | {0: 0.3}, found, "").missed[0].startswith("a delay of 0 ms came out as 0.300 ms")
+
+
+def pool(cost: float, noise: float = 0.02) -> gates.Changes:
+    random = np.random.default_rng(1)
+    return {gate.CPU: [np.log1p(cost) + noise * random.standard_normal(5) for _ in range(12)]}
+
+
+def test_replays_are_whole_gates() -> None:
+    same, taken = gates._replay(pool(0.0), np.random.default_rng(1))
+    assert same["slower"] == 0
+    assert same.total() == gates.REPLAYS
+    assert gate.FIRST_LOOK <= taken <= gate.LAST_LOOK
+    slower, _ = gates._replay(pool(0.1), np.random.default_rng(1))
+    assert slower["slower"] > 0.99 * gates.REPLAYS
+
+
+def test_a_gate_that_errs_is_said_to() -> None:
+    pools = {"the same": pool(0.0), "a tenth more": pool(0.1)}
+    each = dict.fromkeys(pools, 10.0)
+    good = {"the same": (Counter({"not slower": 500}), 5.0), "a tenth more": (Counter({"slower": 500}), 5.0)}
+    assert gates._section(good, pools, each, 12, "").missed == []
+    bad = {"the same": (Counter({"slower": 50}), 5.0), "a tenth more": (Counter({"slower": 400}), 5.0)}
+    assert gates._section(bad, pools, dict.fromkeys(pools, 40.0), 12, "").missed == [
+        "10.0% wrong alarms of the same against itself",
+        "a tenth more was found in 80.0%",
+        "finding a tenth more took 200 s",
+    ]

@@ -1,0 +1,183 @@
+"""What is published of real gateways, and the matrix made of it."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gatebench
+from reports import build, matrix, published
+from reports.publish import publish
+from reports.published import NotPublishableError
+
+RUN = Path(__file__).parent / "data" / "run"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    """Two whole runs that say the same."""
+    folders = tmp_path / "one", tmp_path / "other"
+    for folder in folders:
+        shutil.copytree(RUN, folder)
+        report = build.build(folder)
+        report["complete"], report["incomplete_reason"], report["conclusion"] = True, None, "findings"
+        for requirement in report["requirements"]:
+            requirement["selected"] = True
+            if requirement["outcome"] == "not-observed":
+                requirement["outcome"] = "not-applicable"
+        report["findings"] = [f for f in report["findings"] if f["outcome"] not in ("harness-error", "not-observed")]
+        build.write(report, folder)
+    return folders
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "report.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+def findings(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "report.json").read_text(encoding="utf-8"))["findings"]
+    return found
+
+
+def read_all(runs: tuple[Path, Path], to: Path) -> Path:
+    """Publish after every requirement with a finding has got a reading."""
+    slug = json.loads((runs[0] / "report.json").read_text(encoding="utf-8"))
+    folder = to / f"{slug['target']}-{slug['gateway'].get('version') or 'unversioned'}"
+    folder.mkdir(parents=True)
+    entries = "".join(
+        f'[[reading]]\nrequirement = "{name}"\nkind = "defect"\ntext = "it is <b>so</b>"\n'
+        for name in dict.fromkeys(f["requirement"] for f in findings(runs[0]))
+    )
+    (folder / published.READINGS).write_text(entries, encoding="utf-8")
+    return publish(*runs, to, {"callers": "config-only", "mint": "unsupported"})
+
+
+def test_there_is_something_to_publish(runs: tuple[Path, Path]) -> None:
+    assert any(finding["exchange"] for finding in findings(runs[0]))
+
+
+def test_what_nobody_has_read_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(NotPublishableError, match=r"nobody has read \d+ findings? of .*; say in .*readings.toml what"):
+        publish(*runs, tmp_path / "published", None)
+    assert not list(tmp_path.glob("published/*/README.md"))
+
+
+def test_a_published_report_is_whole(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = read_all(runs, tmp_path / "published")
+    assert gzip.decompress((folder / published.REPORT).read_bytes()) == (runs[0] / "report.json").read_bytes()
+    lines = gzip.decompress((folder / published.EVIDENCE).read_bytes()).decode().splitlines()
+    cited = {f["line"] for f in findings(runs[0]) if f["line"]}
+    assert cited <= {json.loads(line)["seq"] for line in lines}
+    readme = (folder / published.README).read_text(encoding="utf-8")
+    for finding in findings(runs[0]):
+        assert finding["requirement"] in readme
+    assert "it is <b>so</b>" in readme
+    assert "| mint | unsupported |" in readme
+    assert "gatebench run" in readme
+
+
+def test_the_same_again_is_the_same_bytes(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    one, other = read_all(runs, tmp_path / "a"), read_all(runs, tmp_path / "b")
+    assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
+
+
+def test_what_was_seen_once_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    report = json.loads((runs[1] / "report.json").read_text(encoding="utf-8"))
+    name = findings(runs[0])[0]["requirement"]
+    next(r for r in report["requirements"] if r["id"] == name)["outcome"] = "pass"
+    edit(runs[1], requirements=report["requirements"])
+    with pytest.raises(NotPublishableError, match=rf"not reproduced: {name} \(.*, pass\)"):
+        publish(*runs, tmp_path / "published", None)
+
+
+def test_a_second_run_of_the_findings_alone_will_do(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    report = json.loads((runs[1] / "report.json").read_text(encoding="utf-8"))
+    red = {f["requirement"] for f in findings(runs[0])}
+    for requirement in report["requirements"]:
+        if requirement["id"] not in red:
+            requirement |= {"selected": False, "outcome": "not-observed"}
+    edit(runs[1], requirements=report["requirements"])
+    assert read_all(runs, tmp_path / "published").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"target": "another"}, "the two runs are of two kinds: target is"),
+        ({"registry": {"digest": "0", "size": 1}}, "the two runs are of two kinds: registry is"),
+        ({"complete": False}, "is a run that came to nothing"),
+        ({"conclusion": "harness-error"}, r"is a run that came to nothing \(harness-error\)"),
+    ],
+)
+def test_runs_that_do_not_go_together(
+    runs: tuple[Path, Path], tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    edit(runs[1], **changes)
+    with pytest.raises(NotPublishableError, match=sentence):
+        publish(*runs, tmp_path / "published", None)
+
+
+def test_half_a_run_first(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    report = json.loads((runs[0] / "report.json").read_text(encoding="utf-8"))
+    report["requirements"][-1] |= {"selected": False, "outcome": "not-observed"}
+    edit(runs[0], requirements=report["requirements"])
+    with pytest.raises(NotPublishableError, match="left out 1 requirement; publish whole runs only"):
+        publish(*runs, tmp_path / "published", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("reading = 3", "cannot be read"),
+        ("[[reading]\n", "cannot be read"),
+        (
+            '[[reading]]\nrequirement = "CRED-001"\nkind = "bad"\ntext = "x"',
+            "kind 'bad' does not exist; there are defect",
+        ),
+        ('[[reading]]\nrequirement = "CRED-001"\n', "cannot be read"),
+    ],
+)
+def test_readings_that_are_none(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / published.READINGS).write_text(text, encoding="utf-8")
+    with pytest.raises(NotPublishableError, match=sentence):
+        published.readings(tmp_path / published.READINGS)
+
+
+def test_a_reading_of_nothing(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = read_all(runs, tmp_path / "published")
+    with (folder / published.READINGS).open("a", encoding="utf-8") as readings:
+        readings.write('[[reading]]\nrequirement = "XXX-001"\nkind = "defect"\ntext = "gone"\n')
+    with pytest.raises(NotPublishableError, match="speaks of XXX-001"):
+        publish(*runs, tmp_path / "published", None)
+
+
+def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = read_all(runs, tmp_path / "published")
+    assert gatebench.main(["matrix", str(tmp_path / "published"), "--out", str(tmp_path / "site")]) == 0
+    assert "matrix.html" in capsys.readouterr().out
+    page = (tmp_path / "site" / "matrix.html").read_text(encoding="utf-8")
+    assert "<b>so</b>" not in page, "what people write is text as well"
+    for finding in findings(runs[0]):
+        assert f'id="{folder.name}-{finding["id"]}"' in page
+    table = (tmp_path / "site" / "matrix.md").read_text(encoding="utf-8")
+    assert f"[{published.read(folder).who}](./{folder.name}/README.md)" in table
+    for text in (page, table):
+        assert "%" not in text.partition("</style>")[2].partition("<script>")[0] or text is page
+        assert "agentgateway" in text, "described, and not tested"
+
+
+def test_counts_of_a_cell_sum_to_the_group(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    read_all(runs, tmp_path / "published")
+    made = matrix.Matrix(published.everything(tmp_path / "published"))
+    publication = made.publications[0]
+    counted = [sum(made.cell(publication, group).values()) for group in made.groups]
+    assert sum(counted) == len(publication.report["requirements"])
+
+
+def test_no_published_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gatebench.main(["matrix", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"gatebench: there is no published report in {tmp_path}; ")
