@@ -108,7 +108,7 @@ def _cancelled(transcript: Transcript, call: Exchange) -> bool:
 
 
 def _left(call: Exchange, note: Event) -> bool:
-    return note["by"] == "closing" and call.how != "complete"
+    return note["by"] == "closing" and call.how not in (None, "complete")
 
 
 def tools_are_described_unchanged(judge: Judge, transcript: Transcript) -> None:

@@ -86,4 +86,8 @@ async def test_cancelled_call(scenario: Scenario, principal: str, server: str, m
         await client.notify("notifications/cancelled", {"requestId": rpc_id, "reason": "no longer wanted"})
     scenario.observe("cancelled", nonce=nonce, server=server, by="closing" if client.modern else "notification")
     await asyncio.wait({calling})
+    while scenario.bench.at_work(nonce, member):  # until it hears of it, or until it is done all the same
+        ended = scenario.bench.next_end(member)
+        if scenario.bench.at_work(nonce, member):
+            await ended
     await scenario.fence(client, scenario.bench.tool(server, "whoami", member))

@@ -3,12 +3,12 @@
 Most scenarios differ from their neighbours in nothing that a fault is about. So there are three steps:
 
 1. *Pairs*: of a scenario's sets of parameters, so many that each pair of values is played once (of two errors and two servers,
-   each error at each server), but protocol revisions only one by one; each requirement, and single and virtual servers, in each
+   each error at each server), but protocol revisions only one by one; each requirement at single and virtual servers in each
    era. What is left out are other combinations.
 2. *Reach*: a fault replaces one decision. The traced reference says which scenarios consult it; what does not consult it goes
    as it goes without the fault, so it is not played. (A constant is not consulted; a fault of one is played everywhere.)
-3. *Cover*: the requirements that are meant for the fault are judged in each era, on every one of their scenarios, and on each
-   such pair of values there. Whatever else is judged on these scenarios is collateral.
+3. *Cover*: the requirements that are meant for the fault are judged on every one of their scenarios, at single and virtual
+   servers, in each era, and on each such pair of values. Whatever else is judged there is collateral.
 
 `FULL` leaves nothing out.
 """
@@ -35,7 +35,7 @@ def pairs() -> list[Play]:
     chosen = []
     for _, group in groupby(everything(), key=lambda play: play.scenario):
         plays = list(group)
-        chosen += _cover(plays, {play.name: _eras(play) | _values(play) for play in plays})
+        chosen += _cover(plays, {play.name: _judged(play) | _values(play) for play in plays})
     return chosen
 
 
@@ -50,25 +50,24 @@ def reaches(fault: Fault, reach: Reach) -> bool:
     return any(fault.decision in consulted for consulted in reach.values())
 
 
-def _eras(play: Play) -> set[tuple[str, str]]:
-    return {(requirement, _era(play)) for requirement in play.judges}
+def _judged(play: Play) -> set[Goal]:
+    return {(requirement, *_way(play)) for requirement in play.judges}
 
 
-def _era(play: Play) -> str:
-    return "modern" if MODERN_REVISION in play.params.values() else "legacy"
+def _way(play: Play) -> tuple[str, str]:
+    path = "virtual" if play.params.get("server") in VIRTUAL_SERVERS else "single"
+    return path, "modern" if MODERN_REVISION in play.params.values() else "legacy"
 
 
 def _own(play: Play, fault: Fault) -> set[Goal]:
     """What playing this shows of the requirements that are meant for the fault; nothing when none is judged on it."""
     meant = set(play.judges) & set(fault.caught_by)
-    eras = {(name, era) for name, era in _eras(play) if name in meant}
-    return eras | {(name, play.scenario) for name in meant} | (_values(play) if meant else set())
+    return {(name, play.scenario, *_way(play)) for name in meant} | (_values(play) if meant else set())
 
 
 def _values(play: Play) -> set[Goal]:
-    path = "virtual" if play.params.get("server") in VIRTUAL_SERVERS else "single"
     values = [pair for pair in play.params.items() if pair[0] != "revision"]
-    return {(path, _era(play)), *play.params.items(), *combinations(values, 2)}
+    return {_way(play), *play.params.items(), *combinations(values, 2)}
 
 
 def _cover(plays: list[Play], goals: Mapping[str, set[Goal]]) -> list[Play]:
