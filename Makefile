@@ -84,4 +84,4 @@ lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 	  --output-file mock_upstreams/requirements.lock
 
 clean:   ## remove the environment and what runs left behind
-	rm -rf $(VENV) gatebench-out dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) gatebench-out .gatebench-cache dist .mypy_cache .ruff_cache .pytest_cache

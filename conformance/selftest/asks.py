@@ -167,6 +167,13 @@ class Ask:
         self._log.end(how)
         return self
 
+    def answered_in_bytes(self, body: bytes, headers: Pairs = JSON_HEADERS) -> Self:
+        """The gateway answers with this, whatever it is."""
+        self._log.response(200, [(name.encode(), value.encode("latin-1")) for name, value in headers])
+        self._log.chunk(body)
+        self._log.end("complete")
+        return self
+
     def streamed(self, *messages: Mapping[str, Any], comment: str = "", how: str = "complete") -> Self:
         """The gateway answers with an event stream."""
         chosen = messages or (self.upstream_message or self.reply(self.at),)

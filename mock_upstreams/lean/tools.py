@@ -33,6 +33,8 @@ def compact(value: Any) -> str:
     """JSON without spaces and without needless escapes."""
     if type(value) is int:  # what ids mostly are; the encoder is made to walk through structures
         return str(value)
+    if value is None:
+        return "null"
     return quoted(value) if type(value) is str else _compact(value)
 
 
