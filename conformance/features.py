@@ -78,7 +78,7 @@ PROFILES = {
     "core": Profile(
         ("caller.user", "upstream.none", "access-rules"),
         ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
-        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint"),
+        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint", "fidelity"),
     ),
     "outside": Profile((OUTSIDE,), (), ("authentication", "endpoint")),
     "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
