@@ -29,6 +29,7 @@ RELAYED = {
     "END-002": "and is answered as the upstream answers",
     "END-003": "as notifications are",
     "END-005": "values pass unchanged",
+    "FID-001": "it leaves answers as they are",
     "OVR-005": "it knows no override header, and drops it",
     "TRB-011": "it sends each request once",
     "TRB-019": "it relays the upstream's streams of notifications",
