@@ -51,10 +51,8 @@ def written_anew() -> str:
     from mock_upstreams.upstream import UpstreamSpec, build_upstream  # noqa: PLC0415 - as well
     from mock_upstreams.wire import MODERN_REVISIONS  # noqa: PLC0415 - as well
 
-    meta = {
-        f"io.modelcontextprotocol/{key}": value
-        for key, value in (("protocolVersion", MODERN_REVISIONS[0]), ("clientCapabilities", {}))
-    }
+    about = "io.modelcontextprotocol/"
+    meta: dict[str, Any] = {f"{about}protocolVersion": MODERN_REVISIONS[0], f"{about}clientCapabilities": {}}
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
     headers = {
         "Accept": "application/json, text/event-stream",
