@@ -121,6 +121,9 @@ class Plan(_Part):
     timeout: float = Field(default=30.0, gt=0, le=LONGEST_WAIT)  # seconds for one answer
     workers: int = Field(default=1, ge=1, le=64)  # processes on this machine
     samples: int = Field(default=2_000_000, ge=0, le=20_000_000)  # single requests to keep, at most
+    own_arm: bool = (
+        False  # closed loop: each user keeps to one arm, dealt in turn; a slow arm keeps nobody else waiting
+    )
     give_up_after: float | None = Field(
         default=10.0, gt=0
     )  # seconds without one answer, but with failures, end the run
