@@ -9,7 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run run-lean test real real-quick transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean test trial kill-matrix real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,6 +37,12 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto -q -m "not real"
+
+trial: $(READY)   ## the whole harness on trial: every fault of the kill matrix, played again
+	$(BIN)/pytest -n auto -q conformance/selftest/trial_*.py
+
+kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 plays every scenario, and only compares
+	$(BIN)/python -m conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
 
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
 	$(BIN)/python -m load.benchmarks $(PARTS)
@@ -78,4 +84,4 @@ lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 	  --output-file mock_upstreams/requirements.lock
 
 clean:   ## remove the environment and what runs left behind
-	rm -rf $(VENV) gatebench-out dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) gatebench-out .gatebench-cache dist .mypy_cache .ruff_cache .pytest_cache

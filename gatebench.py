@@ -14,6 +14,7 @@ from typing import NoReturn
 from commands import (
     completion,
     doctor,
+    faults,
     images,
     init,
     install,
@@ -33,6 +34,7 @@ COMMANDS = (  # in the order of `gatebench --help`
     init,
     doctor,
     requirements,
+    faults,
     report,
     judge,
     load,

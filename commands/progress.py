@@ -5,7 +5,7 @@ from typing import TextIO
 
 
 class Progress:
-    """One line that is drawn over again; use it as `conformance.session.Display`."""
+    """One line that is drawn over again; use it as `conformance.session.Display`. The stream is closed at the end."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console  # noqa: PLC0415
@@ -27,6 +27,7 @@ class Progress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
+        self._stream = stream
         self._task = self._bar.add_task("judging", total=None, found="", now="")
 
     def show(self, done: int, total: int, findings: int, now: str) -> None:
@@ -39,10 +40,12 @@ class Progress:
     def end(self) -> None:
         """Leave nothing on the screen."""
         self._bar.stop()
+        self._stream.close()
 
 
 def on(stream: TextIO, *, quiet: bool) -> Progress | None:
     """A progress line where the stream is a terminal that can show one."""
     if quiet or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return None
-    return Progress(stream)
+    # A descriptor of its own: pytest catches whatever goes to the usual ones while something is being judged.
+    return Progress(os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="replace"))

@@ -61,6 +61,7 @@ def _explain(options: argparse.Namespace) -> int:
     from conformance.catalogue import scenarios_for  # noqa: PLC0415
     from conformance.features import FEATURES  # noqa: PLC0415
     from conformance.registry import Registry  # noqa: PLC0415
+    from fixtures.reference_gateway.faults import all_faults  # noqa: PLC0415
 
     requirement = requirement_named(Registry(), options.requirement)
     feature = requirement.feature
@@ -80,6 +81,8 @@ def _explain(options: argparse.Namespace) -> int:
     print("scenarios:")
     for name, purpose in scenarios_for(requirement.id):
         print(f"  {name}: {purpose}")
+    caught = [fault.name for fault in all_faults().values() if requirement.id in fault.caught_by]
+    print(f"faults:    {', '.join(caught) or f'none can be: {requirement.no_fault}'}")
     print(f'run it:    gatebench run TARGET -k "{requirement.id}"')
     return status.CONFORMANT
 

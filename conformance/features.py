@@ -27,6 +27,8 @@ FEATURES = {
     "world.containers": "the mocks run in containers, which can be killed and paused",
     "world.network": "the gateway runs in the network of these containers, whose links can be cut",
     "world.bad-links": "the kernel can delay and lose packets on these links (netem)",
+    "named-addresses": "each server has an address that its name is a part of",
+    "several-servers": "more than one server can be reached, so that one may fail while others do not",
     "own-output": "the bench started the gateway and reads what it prints",
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
@@ -42,6 +44,9 @@ OF_THE_WORLD = (
     "world.network",
 )  # follow from --world and [launch]: what scenarios can do, no claims
 OUTSIDE = "outside"
+NAMED_ADDRESSES, SEVERAL_SERVERS = "named-addresses", "several-servers"  # follow from [endpoints] and claims.servers
+_BESIDE_EACH_OTHER = {"calculator", "everything"}  # one of these fails, the other is asked
+FOLLOWING = (OWN_OUTPUT, *OF_THE_WORLD, NAMED_ADDRESSES, SEVERAL_SERVERS)
 
 # Features that a descriptor does not list: they follow from its dialect, where it claims what they are about.
 IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
@@ -73,7 +78,7 @@ PROFILES = {
     "core": Profile(
         ("caller.user", "upstream.none", "access-rules"),
         ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
-        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint"),
+        ("access", "agent", "authentication", "claims", "consent", "credentials", "dialect", "endpoint", "fidelity"),
     ),
     "outside": Profile((OUTSIDE,), (), ("authentication", "endpoint")),
     "shared-credentials": Profile(("caller.virtual-account", "upstream.static")),
@@ -85,7 +90,9 @@ PROFILES = {
     "virtual-servers": Profile(("virtual-servers",)),
     "header-override": Profile(("header-override",), ("override.json",)),
     # Failing well is no feature; this much is needed to show it.
-    "troubleshooting": Profile(("caller.user", "upstream.none"), (), ("troubleshooting", "not_found")),
+    "troubleshooting": Profile(
+        ("caller.user", "upstream.none"), (NAMED_ADDRESSES, SEVERAL_SERVERS), ("troubleshooting", "not_found")
+    ),
 }
 
 
@@ -124,7 +131,7 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
         ("servers", section.servers, standard.EVERYTHING),
     ):
         for name in given:
-            if name in IMPLIED or name in (OWN_OUTPUT, *OF_THE_WORLD):
+            if name in IMPLIED or name in FOLLOWING:
                 raise BenchError(
                     f"{path}: claims.{key} names {name!r}, which follows from the rest of the descriptor or --world; leave it out"
                 )
@@ -140,10 +147,19 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
             f"{path}: the profile outside is for a gateway of which only an address is known: claim nothing beside it, "
             "and leave [launch] and adapter out"
         )
+    if OUTSIDE not in features:
+        features |= _of_servers(descriptor)
     features |= {name for name, (base, holds) in IMPLIED.items() if base in features and holds(descriptor.dialect)}
     world = {f"principal.{name}" for name in section.principals or standard.PRINCIPALS}
     world |= {f"server.{name}" for name in section.servers or standard.EVERYTHING}
     return Claims(frozenset(features), tuple(section.revisions), frozenset(section.deviations), frozenset(world))
+
+
+def _of_servers(descriptor: Descriptor) -> set[str]:
+    """What follows from how many servers there are, and from where they are; an adapter may know addresses of its own."""
+    named = bool(descriptor.adapter) or "{server}" in descriptor.endpoints.single
+    several = named and set(descriptor.claims.servers or standard.EVERYTHING) >= _BESIDE_EACH_OTHER
+    return {name for name, holds in ((NAMED_ADDRESSES, named), (SEVERAL_SERVERS, several)) if holds}
 
 
 def features_of(params: Mapping[str, Any]) -> set[str]:

@@ -49,6 +49,7 @@ class Requirement(BaseModel):
     group: str = ""
     check: str | None = None
     exclusion: str | None = None
+    no_fault: str = Field(default="", description="why no fault of a gateway can break it; see the kill matrix")
     direct: bool = Field(
         default=False, description="holds for any MCP server: asked of the upstream alone before blaming"
     )

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Scope
 
 from mock_upstreams import contents
 from mock_upstreams.contents import MAX_BYTES, MAX_STEPS, STANDARD_TOOLS
-from mock_upstreams.control import ControlRequest, Handler, tool_change
+from mock_upstreams.control import ControlError, ControlRequest, Handler, tool_change
 from mock_upstreams.ledger import Ledger, called_with
 from mock_upstreams.wire import (
     MODERN_REVISIONS,
@@ -38,6 +38,7 @@ from mock_upstreams.wire import (
 logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
 
 INVALID_PARAMS = -32602
+HINTS = mcp_types.ToolAnnotations(read_only_hint=False, open_world_hint=False)  # false is not the same as nothing said
 
 Nonce = Annotated[str | None, Field(description="returned unchanged in the structured content")]
 
@@ -60,6 +61,10 @@ class ToolServer(FastMCP[Any]):
     def session_ended(self, session: str) -> None:
         """Nothing can be sent to this session any more."""
         self._open.pop(session, None)
+
+    def list_in_pages(self, size: int | None) -> None:
+        """Lists show so many tools at once from now on (None: all)."""
+        self._list_page_size = size
 
     async def tools_changed(self) -> None:
         """Tell everybody who wants to know: the GET stream of each session, and each subscriptions/listen."""
@@ -99,11 +104,24 @@ class ToolApplication:
         for name in STANDARD_TOOLS:
             self.server.add_tool(self._tool(name))
         self.app: ASGIApp = self.server.http_app(path="/mcp")
-        self.controls: dict[tuple[str, str], Handler] = {("PUT", "tools"): self.change}
+        self.controls: dict[tuple[str, str], Handler] = {("PUT", "tools"): self.change, ("PUT", "pages"): self.paginate}
 
     def session_ended(self, session: str) -> None:
         """Nothing can be sent to this session any more."""
         self.server.session_ended(session)
+
+    async def paginate(self, request: ControlRequest) -> Any:
+        """Control handler, PUT {"size": n}: lists show so many tools at once (null: all)."""
+        given = request.mapping()
+        size = given.get("size")
+        if (
+            given.keys() != {"size"}
+            or isinstance(size, bool)
+            or not (size is None or (isinstance(size, int) and size > 0))
+        ):
+            raise ControlError('pages take {"size": n}: a whole number of tools, or null for all of them')
+        self.server.list_in_pages(size)
+        return given
 
     async def change(self, request: ControlRequest) -> Any:
         """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed."""
@@ -117,7 +135,7 @@ class ToolApplication:
 
     def _tool(self, name: str) -> Tool:
         if name in STANDARD_TOOLS:
-            return Tool.from_function(getattr(self, name), output_schema=None)
+            return Tool.from_function(getattr(self, name), output_schema=None, annotations=HINTS)
 
         async def extra(value: Any = None, nonce: Nonce = None) -> ToolResult:  # noqa: ARG001 - read from the wire
             return self._answer(name, {"arguments": called_with(_scope())})

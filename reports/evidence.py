@@ -85,7 +85,7 @@ class Exchange:
 def _object(text: Any) -> Event:
     try:
         value = json.loads(text) if text else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -72,7 +72,7 @@ def _rpc(message: Event) -> str:
 def _messages(exchange: Exchange) -> list[Event]:
     body = exchange.body
     if _media_type(exchange) == "text/event-stream":
-        found = [_parsed(line[5:]) for line in body.splitlines() if line.startswith("data:")]
+        found = [_parsed(line[5:]) for line in body.split("\n") if line.startswith("data:")]
     else:
         value = _parsed(body)
         found = value if isinstance(value, list) else [value]
@@ -82,7 +82,7 @@ def _messages(exchange: Exchange) -> list[Event]:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from conformance.checks.consent_shapes import Shape, usable
 from conformance.checks.probes import Probe, consent_urls, outcome_of, probes
+from conformance.checks.token_endpoint import form_fields, token_requests
 from conformance.transcript import Event, Exchange, Transcript
 from conformance.verdict import Judge
 from fixtures.dialects import can_ask
@@ -86,16 +87,12 @@ def authorization_requests_are_sound(judge: Judge, transcript: Transcript) -> No
             continue
         if exchange.method == "GET" and path.endswith("/authorize"):
             judge.saw()
-            _compare(judge, exchange, "authorization request", _fields(query), _authorization(transcript, auth))
+            _compare(judge, exchange, "authorization request", form_fields(query), _authorization(transcript, auth))
         elif exchange.method == "POST" and path.endswith("/token"):
-            fields = _fields(exchange.request_body)
+            fields = form_fields(exchange.request_body)
             if fields.get("grant_type") == "authorization_code":
                 judge.saw()
                 _compare(judge, exchange, "redemption of the code", fields, _redemption(transcript, auth, fields))
-
-
-def _fields(query: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
 
 Wanted = dict[str, str | None]  # parameter -> exact value, or None where any will do
@@ -225,55 +222,13 @@ def _names_a_way_out(exchange: Exchange) -> bool:
     return any(words in text.lower() for words in WAYS_OUT)
 
 
-def expired_tokens_are_refreshed(judge: Judge, transcript: Transcript) -> None:
-    """CONS-009: the call succeeds, and the authorization server was asked to refresh."""
-    for probe in probes(transcript, "granted", {"upstream token expired"}):
-        judge.saw()
-        refreshes = [x for x in _token_requests(transcript, "refresh_token") if x.seq > probe.control.seq]
-        if not probe.attempt.succeeded or not refreshes:
-            judge.violated(
-                f"the expired token of {probe.principal} for {probe.server} was not refreshed quietly",
-                expected="the call succeeds after a refresh at the authorization server",
-                actual=f"{outcome_of(probe.attempt)}; {len(refreshes)} refresh request(s)",
-                at=probe.attempt,
-                control=probe.control,
-            )
-
-
-def _token_requests(transcript: Transcript, grant: str) -> list[Exchange]:
-    return [
-        x
-        for x in transcript.leg("idp")
-        if x.method == "POST" and x.target.endswith("/token") and _fields(x.request_body).get("grant_type") == grant
-    ]
-
-
-def a_refused_refresh_asks_again(judge: Judge, transcript: Transcript) -> None:
-    """CONS-010."""
-    for probe in probes(transcript, "asked again"):
-        refreshes = _token_requests(transcript, "refresh_token")
-        refused = [x for x in refreshes if x.status == 400 and x.seq > probe.control.seq]
-        if not refused:
-            judge.blocked("the gateway never tried to refresh, so nothing was refused")
-            continue
-        judge.saw()
-        if not consent_urls(transcript, probe.attempt):
-            judge.violated(
-                f"the refresh for {probe.principal} at {probe.server} was refused, and consent was not asked for again",
-                expected="the consent error with an authorization URL",
-                actual=outcome_of(probe.attempt),
-                at=probe.attempt,
-                control=probe.control,
-            )
-
-
 def callbacks_need_their_state(judge: Judge, transcript: Transcript) -> None:
     """CONS-011: seen at the token endpoint, while the browser is at the callback or, with the code that it brought, later."""
     for note in _observed(transcript, "bad-callback"):
         judge.saw()
         brought = _codes_brought(transcript, note)
-        for x in _token_requests(transcript, "authorization_code"):
-            late = x.seq > note["from"] and _fields(x.request_body).get("code") in brought
+        for x in token_requests(transcript, "authorization_code"):
+            late = x.seq > note["from"] and form_fields(x.request_body).get("code") in brought
             if late or note["from"] < x.seq < note["to"]:
                 judge.violated(
                     f"a callback with {note['attribute']} made the gateway redeem a code",
@@ -285,4 +240,20 @@ def callbacks_need_their_state(judge: Judge, transcript: Transcript) -> None:
 
 def _codes_brought(transcript: Transcript, note: Event) -> set[str | None]:
     visits = [x for x in transcript.leg("client") if note["from"] < x.seq < note["to"]]
-    return {_fields(urlsplit(x.target).query).get("code") for x in visits} - {None}
+    return {form_fields(urlsplit(x.target).query).get("code") for x in visits} - {None}
+
+
+def callbacks_need_their_browser(judge: Judge, transcript: Transcript) -> None:
+    """CONS-012: the code is good, and so is the state; only the browser is another."""
+    for note in _observed(transcript, "foreign-callback"):
+        judge.saw()
+        brought = _codes_brought(transcript, note)
+        redeemed = [x for x in token_requests(transcript, "authorization_code") if x.seq > note["from"]]
+        for x in redeemed:
+            if form_fields(x.request_body).get("code") in brought:
+                judge.violated(
+                    f"an authorization that {note['principal']} had begun was completed in another browser",
+                    expected="an error page, and no request to the token endpoint",
+                    actual=f"the code was redeemed at {x.node}; the page answered {note['status']}",
+                    at=x,
+                )

@@ -114,3 +114,24 @@ async def test_callback_state(scenario: Scenario, principal: str, server: str, r
     attempt = await later.call("whoami")
     scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
     await bad("a state that was used before", str(good))
+
+
+@judged_by("CONS-012", "CONS-005", needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS[1:])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("carol", "calendar")])
+async def test_another_browser(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The callback comes from another browser than the one that was sent out; then one person goes all the way."""
+    await scenario.no_consent(principal, server)
+    client = await scenario.client(principal, server, revision)
+    refused, urls = await scenario.first_contact(client, server)
+    scenario.require(urls, "there is no authorization URL to visit")
+    callback = str(scenario.bench.sheet["gateway"]["callback_url"])
+    journey = await (await scenario.browser(principal)).visit(urls[0], stop=callback)
+    scenario.require(journey.final_url.startswith(callback), "the authorization server did not send the browser back")
+    begin = scenario.here()
+    visit = await (await scenario.browser(principal)).visit(journey.final_url)
+    positions = {"from": begin, "to": scenario.here()}
+    scenario.observe("foreign-callback", principal=principal, status=visit.status, **positions)
+    later = await scenario.consented(principal, server, revision)
+    attempt = await later.call("whoami")
+    scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)

@@ -132,6 +132,21 @@ async def test_tools_change(scenario: Scenario, principal: str, server: str, mem
     await look([*kept, removed], [new, renamed])
 
 
+@judged_by("TRB-018")
+@pytest.mark.parametrize("revision", LATEST)
+@pytest.mark.parametrize(
+    ("principal", "server", "member"),
+    [("alice", "calculator", "calculator"), ("alice", "desk", "calculator")],
+)
+async def test_tools_in_pages(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """An upstream that shows three tools at a time: all of them are there, on one page or on several."""
+    with scenario.pages(member, 3):
+        refresh(scenario, server)
+        client = await scenario.consented(principal, server, revision)
+        await listing(scenario, client, "at rest", shows=tools_of(scenario, server))
+    refresh(scenario, server)
+
+
 def refresh(scenario: Scenario, server: str) -> None:
     """Have the gateway look again, where somebody can tell it to."""
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conformance.features import SEVERAL_SERVERS
 from conformance.scenarios.trouble import FAULTS, HANGS, Fault, listing, tools_of
 from conformance.suite import Params, When, judged_by
 from fixtures.clients.raw import Answer
@@ -103,15 +104,17 @@ async def test_personal_upstream_fails(
 async def fails(scenario: Scenario, principal: str, server: str, fault: Fault, revision: str) -> None:
     """Connect, list and call while the upstream fails."""
     client = await scenario.consented(principal, server, revision)
-    other = await scenario.consented(principal, OTHERS[server], revision)
+    several = SEVERAL_SERVERS in scenario.bench.features
+    other = await scenario.consented(principal, OTHERS[server], revision) if several else None
     told = Told(scenario, fault, principal, server, await client.call("whoami"))
-    elsewhere = await other.call("whoami")
+    elsewhere = await other.call("whoami") if other else None
     with fault.at(scenario, server):
         newcomer = await scenario.client(principal, server, revision)
         newcomer.patience = client.patience = patience(scenario)
         attempts = (newcomer.connect(), client.list_tools(), client.call("whoami"))
         told.troubled(*await asyncio.gather(*attempts))  # who waits for an answer in vain waits for all at once
-        told.elsewhere(OTHERS[server], elsewhere, await other.call("whoami"))
+        if other and elsewhere:
+            told.elsewhere(OTHERS[server], elsewhere, await other.call("whoami"))
     after = await scenario.consented(principal, server, revision)
     told.well_again(await after.call("whoami"))
 
@@ -158,11 +161,15 @@ async def test_member_fails(
 async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """An upstream that takes requests and says nothing; another is asked while a call to this one is under way."""
     behind = server in VIRTUAL_SERVERS
-    neighbour = server if behind else OTHERS[server]
-    tool, others = scenario.bench.tool(server, "whoami", "calculator"), scenario.bench.tool(neighbour, "whoami")
-    client, other = [await scenario.consented(principal, name, revision) for name in (server, neighbour)]
+    neighbour = server if behind else OTHERS[server] if SEVERAL_SERVERS in scenario.bench.features else None
+    tool, others = (
+        scenario.bench.tool(server, "whoami", "calculator"),
+        scenario.bench.tool(neighbour or server, "whoami"),
+    )
+    client = await scenario.consented(principal, server, revision)
+    other = await scenario.consented(principal, neighbour, revision) if neighbour else None
     told = Told(scenario, HANGS, principal, server, await client.call(tool))
-    elsewhere = await other.call(others)
+    elsewhere = await other.call(others) if other else None
     client.patience = patience(scenario)
     with HANGS.at(scenario, "calculator"):
         async with asyncio.TaskGroup() as tasks:
@@ -173,7 +180,8 @@ async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, r
             if behind:
                 shows = tools_of(scenario, server, without=["calculator"])
                 tasks.create_task(listing(scenario, client, "in trouble", shows=shows))
-            told.elsewhere(neighbour, elsewhere, await other.call(others))
+            if neighbour and other and elsewhere:
+                told.elsewhere(neighbour, elsewhere, await other.call(others))
         told.troubled(calling.result())
     after = await scenario.consented(principal, server, revision)
     told.well_again(await after.call(tool))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Pairs = Iterable[tuple[str, str]]
 JSON_HEADERS = [("content-type", "application/json")]
+STREAM_HEADERS = [("Content-Type", "text/event-stream; charset=utf-8")]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Ask:
     also: Pairs = ()  # further headers
     session: str | None = None
     client: str = "raw"
+    meta: Mapping[str, Any] = field(default_factory=dict)  # in `_meta`, beside the nonce
 
     def __post_init__(self) -> None:
         self.nonce = f"n-{next(self.story.numbers)}"
@@ -81,7 +83,7 @@ class Ask:
         """The JSON-RPC message; empty for GET and DELETE."""
         if self.http != "POST":
             return {}
-        params: dict[str, Any] = {"_meta": {wire.META_NONCE: self.nonce}}
+        params: dict[str, Any] = {"_meta": {wire.META_NONCE: self.nonce, **self.meta}}
         if self.method == "tools/call":
             params |= {"name": tool, "arguments": {**self.arguments, "nonce": self.nonce}}
         identity = {} if self.method.startswith("notifications/") else {"id": self.rpc_id}
@@ -99,11 +101,14 @@ class Ask:
         opens: str | None = None,
         changed: Mapping[str, Any] | None = None,
         replies: Mapping[str, Any] | None = None,
+        events: Iterable[Mapping[str, Any]] = (),
+        t: float = 0.0,
     ) -> Self:
         """It reaches an upstream, which answers.
 
         `auth`: labels of bearer tokens, or headers, in place of what the model demands. `opens`: the session id that the
-        upstream gives. `changed`: members of `params` that the gateway replaces; `replies`: members of the result.
+        upstream gives. `changed`: members of `params` that the gateway replaces; `replies`: members of the result. `events`: what
+        it says before that, in a stream whose last piece it sends at `t`.
         """
         node = at or self.at
         demanded = self.story.auth(node, self.principal) if auth is None else auth
@@ -114,10 +119,15 @@ class Ask:
             message["params"] |= changed
         self.upstream_message = self.reply(node, **(replies or {})) if status == 200 else {}
         request = {"method": self.http, "target": target, "headers": [list(pair) for pair in pairs]}
-        given = [*JSON_HEADERS, *([("mcp-session-id", opens)] if opens else [])]
+        said = [*events, self.upstream_message]
+        kind = STREAM_HEADERS if len(said) > 1 else JSON_HEADERS
+        given = [*kind, *([("mcp-session-id", opens)] if opens else [])]
         body = json.dumps(self.upstream_message) if self.upstream_message else ""
+        body = as_events(said) if len(said) > 1 else body
         request["body"] = _encoded(message).decode()
-        self.arrivals.append(self.story.far_end("upstream", node, request, status=status, headers=given, body=body))
+        self.arrivals.append(
+            self.story.far_end("upstream", node, request, status=status, headers=given, body=body, t=t)
+        )
         return self
 
     @property
@@ -157,11 +167,17 @@ class Ask:
         self._log.end(how)
         return self
 
+    def answered_in_bytes(self, body: bytes, headers: Pairs = JSON_HEADERS) -> Self:
+        """The gateway answers with this, whatever it is."""
+        self._log.response(200, [(name.encode(), value.encode("latin-1")) for name, value in headers])
+        self._log.chunk(body)
+        self._log.end("complete")
+        return self
+
     def streamed(self, *messages: Mapping[str, Any], comment: str = "", how: str = "complete") -> Self:
         """The gateway answers with an event stream."""
         chosen = messages or (self.upstream_message or self.reply(self.at),)
-        events = "".join(f"{comment}event: message\r\ndata: {json.dumps(message)}\r\n\r\n" for message in chosen)
-        return self.answered(headers=[("Content-Type", "text/event-stream; charset=utf-8")], body=events, how=how)
+        return self.answered(headers=STREAM_HEADERS, body=as_events(chosen, comment), how=how)
 
     def failed(self, how: str = "error", detail: str = "ReadError") -> Self:
         """No answer came."""
@@ -179,6 +195,11 @@ class Ask:
         """The gateway answers with some other JSON-RPC error."""
         error = {"code": -32001, "message": message}
         return self.answered(status, {"jsonrpc": "2.0", "id": self.rpc_id, "error": error})
+
+
+def as_events(messages: Iterable[Mapping[str, Any]], comment: str = "") -> str:
+    """An event stream with these messages."""
+    return "".join(f"{comment}event: message\r\ndata: {json.dumps(message)}\r\n\r\n" for message in messages)
 
 
 def _encoded(message: Mapping[str, Any]) -> bytes:

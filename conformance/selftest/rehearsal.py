@@ -5,10 +5,8 @@ the scenario *said* on the way: its probes and observations, the very ones that 
 """
 
 import asyncio
-import importlib
 import itertools
 import json
-import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -19,10 +17,9 @@ from unittest.mock import create_autospec, patch
 
 import httpx
 
-from conformance import scenarios
+from conformance import catalogue
 from conformance.features import FEATURES
 from conformance.selftest.story import Story
-from conformance.suite import MARK
 from fixtures import standard
 from fixtures.bench import Bench
 from fixtures.clients import guide
@@ -57,33 +54,11 @@ class Play:
 def rehearsed() -> list[Play]:
     """Every scenario with all its parameters."""
     plays, house = [], _House()
-    for name, function in _functions():
-        (mark,) = [mark for mark in function.pytestmark if mark.name == MARK]
-        for params in _parameters(function):
-            judges = frozenset(name for name, when in mark.kwargs["wanted"].items() if when(params))
-            play = Play(f"{name}{list(params.values())}", params, judges, mark.kwargs["needs"])
-            asyncio.run(_rehearse(function, play, house))
-            plays.append(play)
+    for one in catalogue.plays():
+        play = Play(one.name, dict(one.params), frozenset(one.judges), one.needs)
+        asyncio.run(_rehearse(one.function, play, house))
+        plays.append(play)
     return plays
-
-
-def _functions() -> Iterator[tuple[str, Any]]:
-    for module in pkgutil.iter_modules(scenarios.__path__, f"{scenarios.__name__}."):
-        for name, function in vars(importlib.import_module(module.name)).items():
-            if any(mark.name == MARK for mark in getattr(function, "pytestmark", [])):
-                yield name, function
-
-
-def _parameters(function: Any) -> Iterator[dict[str, Any]]:
-    """What pytest makes of the parametrize marks."""
-    choices = []
-    for mark in function.pytestmark:
-        if mark.name == "parametrize":
-            given, rows = mark.args
-            names = given.split(",") if isinstance(given, str) else given
-            choices.append([dict(zip(names, row if len(names) > 1 else [row], strict=True)) for row in rows])
-    for chosen in itertools.product(*choices):
-        yield {name: value for part in chosen for name, value in part.items()}
 
 
 async def _rehearse(function: Callable[..., Any], play: Play, house: "_House") -> None:

@@ -9,6 +9,7 @@ end writes as in `mock_upstreams.journal`. Credentials are named by their labels
 """
 
 import itertools
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,20 +104,29 @@ class Story:
     # -- the far end
 
     def far_end(
-        self, leg: str, node: str, request: Mapping[str, Any], *, status: int, headers: Pairs = (), body: str = ""
+        self,
+        leg: str,
+        node: str,
+        request: Mapping[str, Any],
+        *,
+        status: int,
+        headers: Pairs = (),
+        body: str = "",
+        how: str = "complete",
+        t: float = 0.0,
     ) -> Line:
         """One exchange as a mock's journal tells it."""
         exchange = f"{node}-{next(self.numbers)}"
 
         def write(kind: str, **facts: Any) -> None:
-            self.recorder.write({"t": 0.0, "leg": leg, "node": node, "exchange": exchange, "kind": kind, **facts})
+            self.recorder.write({"t": t, "leg": leg, "node": node, "exchange": exchange, "kind": kind, **facts})
 
         write("request", connection="c1", http="1.1", body_complete=True, **request)
         line = Line(self.recorder.position())
         write("response", status=status, headers=[list(pair) for pair in headers])
         if body:
             write("chunk", body=body)
-        write("end", how="complete")
+        write("end", how=how)
         return line
 
     def errand(
@@ -145,15 +155,20 @@ class Story:
         proper = {"grant_type": "authorization_code", "code_verifier": "v", **self._registered(issuer)}
         return self.token_request(issuer, _changed(proper, {"code": code, **changes}))
 
-    def refresh(self, issuer: str, label: str = "refresh:alice:mail", status: int = 200) -> Line:
-        """The gateway asks for a new access token."""
-        return self.token_request(issuer, {"grant_type": "refresh_token", "refresh_token": f"«{label}»"}, status)
+    def refresh(
+        self, issuer: str, label: str = "refresh:alice:mail", status: int = 200, *, gives: str | None = None
+    ) -> Line:
+        """The gateway asks for a new access token; `gives` is the label of the refresh token that comes with it."""
+        fields = {"grant_type": "refresh_token", "refresh_token": f"«{label}»"}
+        return self.token_request(
+            issuer, fields, status, json.dumps({"refresh_token": f"«{gives}»"}, ensure_ascii=False) if gives else "{}"
+        )
 
-    def token_request(self, issuer: str, fields: Mapping[str, str], status: int = 200) -> Line:
+    def token_request(self, issuer: str, fields: Mapping[str, str], status: int = 200, answer: str = "{}") -> Line:
         """Anything at a token endpoint."""
         body = urlencode(fields, safe=":|").replace("%C2%AB", "«").replace("%C2%BB", "»")
         request = {"method": "POST", "target": f"/{issuer}/token", "headers": [], "body": body}
-        return self.far_end("idp", issuer, request, status=status, headers=JSON_HEADERS, body="{}")
+        return self.far_end("idp", issuer, request, status=status, headers=JSON_HEADERS, body=answer)
 
     def _registered(self, issuer: str) -> dict[str, str]:
         models = [upstream["auth"] for upstream in self.sheet["upstreams"].values()]

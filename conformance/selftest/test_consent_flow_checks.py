@@ -294,3 +294,34 @@ def test_a_repeated_callback_is_obeyed_later(story: Story) -> Line:
     good_callback(story)
     callback(story, GOOD)
     return story.redeem("vendor", GOOD)
+
+
+# -- CONS-012
+
+
+def foreign(story: Story, *, redeemed: str | None = None) -> Line | None:
+    """Another browser comes to the callback with what the first one was given."""
+    begin = story.here()
+    story.visit("alice", f"http://127.0.0.1:5000/oauth/callback?code={GOOD}&state=s", 400)
+    line = story.redeem("vendor", redeemed) if redeemed else None
+    story.observe("foreign-callback", principal="alice", status=400, **{"from": begin, "to": story.here()})
+    return line
+
+
+@keeps("CONS-012")
+def test_another_browser_finishes_nothing(story: Story) -> int:
+    story.redeem("vendor", GOOD)  # before it, by whoever had begun
+    foreign(story)
+    foreign(story, redeemed="«code:bob:mail»")  # somebody else's affair
+    return 2
+
+
+@breaks("CONS-012")
+def test_another_browser_finishes_the_authorization(story: Story) -> Line | None:
+    return foreign(story, redeemed=GOOD)
+
+
+@breaks("CONS-012")
+def test_another_browser_finishes_it_later(story: Story) -> Line:
+    foreign(story)
+    return story.redeem("vendor", GOOD)

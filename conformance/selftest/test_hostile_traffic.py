@@ -89,3 +89,25 @@ def test_any_header_is_judged(story: Story, header: tuple[str, str]) -> None:
 def judged(story: Story) -> None:
     judgements = [story.judged_by(requirement.id) for requirement in REGISTRY.all() if requirement.check]
     assert not [judgement for judgement in judgements if judgement.outcome is Outcome.HARNESS_ERROR]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_no_json(story: Story, number: str) -> None:
+    """RFC 8259, section 6."""
+    made = story.ask("alice", "calculator").arrives()
+    made.answered(body=f'{{"jsonrpc": "2.0", "id": 1, "result": {{"content": [], "n": {number}}}}}')
+    assert story.judged_by("END-002").outcome is Outcome.FAIL
+
+
+def test_what_is_not_utf8_is_no_json(story: Story) -> None:
+    """RFC 8259, section 8.1."""
+    made = story.ask("alice", "calculator").arrives()
+    made.answered_in_bytes(b'{"jsonrpc": "2.0", "id": 1, "result": {"content": [], "text": "\xff\xfe"}}')
+    assert story.judged_by("END-002").outcome is Outcome.FAIL
+
+
+def test_json_that_nobody_could_have_meant(story: Story) -> None:
+    made = story.ask("alice", "calculator").arrives()
+    made.answered(body='{"jsonrpc": "2.0", "id": 1, "result": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    assert story.judged_by("END-002").outcome is Outcome.FAIL
+    judged(story)

@@ -6,7 +6,7 @@ Exit status: 0 all goals reached; 2 an unknown part; 4 a goal was missed.
 import argparse
 import sys
 
-from load.benchmarks import delays, gates, mocks, reference, users
+from load.benchmarks import defects, delays, gates, mocks, reference, users
 from load.benchmarks.page import Part, write
 
 PARTS: dict[str, Part] = {
@@ -15,6 +15,7 @@ PARTS: dict[str, Part] = {
     "delays": delays.measure,
     "overhead": reference.measure,
     "gate": gates.measure,
+    "profiles": defects.measure,
 }
 MISSED = 4
 

@@ -24,9 +24,9 @@ _ANYBODY = Caller(name="anybody")
 Competitor = Callable[[Call, float], Turn]  # what to call, for how many seconds
 
 
-def ours(call: Call, seconds: float) -> Turn:
+def ours(call: Call, seconds: float, users: int = USERS) -> Turn:
     """Our own users: every answer checked, every request recorded three times over."""
-    stage = Stage(seconds=seconds, rate_from=USERS, rate_to=USERS)
+    stage = Stage(seconds=seconds, rate_from=users, rate_to=users)
     plan = Plan(
         seed=1, arms=[Arm(name="direct", calls=[call])], stages=[stage], arrivals="closed", warmup=WARMUP, timeout=5.0
     )

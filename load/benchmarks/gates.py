@@ -17,7 +17,7 @@ from load.stands import Stands
 from load.statistics import Floats
 
 STARTS_A_ROUND = 4
-REPLAYS = 500
+REPLAYS = 300
 WRONG, FOUND, SECONDS = 0.02, 0.95, 180.0  # what must be reached (issue 5)
 PAIRS = {"the same": ("reference", "reference"), "a tenth more": ("reference", "busy:10")}
 

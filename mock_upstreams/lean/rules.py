@@ -5,13 +5,19 @@ import binascii
 from functools import lru_cache
 from typing import Any
 
-from mock_upstreams.lean.call import JSON_TYPE, Call, Reply
+from mock_upstreams.lean.call import JSON_TYPE, SSE_TYPE, Call, Reply
 from mock_upstreams.lean.tools import compact, utf8
 from mock_upstreams.wire import MODERN_REVISIONS
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, HEADER_MISMATCH = -32700, -32600, -32601, -32602, -32020
 META = "io.modelcontextprotocol/"
+_VERSION, _CAPABILITIES = META + "protocolVersion", META + "clientCapabilities"
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
+def acceptable(accept: bytes, content_type: bytes) -> bool:
+    """May a POST with these headers be answered at all?"""
+    return content_type.startswith(JSON_TYPE) and takes(accept, JSON_TYPE) and takes(accept, SSE_TYPE)
 
 
 def error(
@@ -33,9 +39,9 @@ def error(
 def flaw_of(call: Call, params: Any, method: str) -> tuple[int, str] | None:
     """What a modern request lacks: its envelope, or headers that mirror it (MCP 2026-07-28, transports)."""
     meta = params.get("_meta") if isinstance(params, dict) else None
-    if not isinstance(meta, dict) or not (META + "protocolVersion" in meta and META + "clientCapabilities" in meta):
+    if not isinstance(meta, dict) or not (_VERSION in meta and _CAPABILITIES in meta):
         return INVALID_PARAMS, f"params._meta must be an object with {META}protocolVersion and clientCapabilities"
-    if meta[META + "protocolVersion"] not in MODERN_REVISIONS:
+    if meta[_VERSION] not in MODERN_REVISIONS:
         return HEADER_MISMATCH, "mcp-protocol-version header does not match the request envelope's protocol version"
     if call.rpc_method != method.encode("utf-8", "replace"):
         return HEADER_MISMATCH, "mcp-method header does not match the request body's method"

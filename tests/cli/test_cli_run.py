@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import jsonschema
@@ -55,6 +57,24 @@ def test_run_of_a_few_judgements(tmp_path: Path) -> None:
         "transcript.jsonl",
         "verdicts.jsonl",
     }
+
+
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gatebench", "run", "-k", "SES-002 and calculator", "--out", "evidence"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "110"}
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path, env=environment)  # noqa: S603
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # the other end is gone
+        while piece := os.read(ours, 4096):
+            seen += piece
+    os.close(ours)
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 0, output
+    assert b"standing up the world and the gateway" in seen  # while it was being done, not afterwards
+    assert b"all good" in seen
+    assert b"\x1b[" not in output
 
 
 def test_terminated_run_keeps_what_it_has_and_leaves_nothing_running(tmp_path: Path) -> None:

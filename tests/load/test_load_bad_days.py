@@ -74,6 +74,16 @@ def test_a_target_that_dies_is_given_up_and_what_was_measured_stays(tmp_path: Pa
     assert (gone.arm, gave_up.detail[:35]) == ("direct", "nothing but failed connections for ")
 
 
+def test_a_closed_loop_against_nobody_is_given_up_too(tmp_path: Path) -> None:
+    call = a_call("http://127.0.0.1:9/mcp")
+    plan = a_plan(Arm(name="nobody", calls=[call]), arrivals="closed", rate=4.0, seconds=30.0, give_up_after=1.0)
+    played = play(plan, tmp_path)
+    consistent(played)
+    assert (played.status, played.result.ended) == (0, "gave up")
+    assert played.result.seconds < 10
+    assert {cell.outcome for cell in played.result.cells} == {"refused"}
+
+
 def test_a_target_that_comes_back_is_noticed(tmp_path: Path) -> None:
     with TinyServer() as server:
 

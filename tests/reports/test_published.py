@@ -49,7 +49,7 @@ def read_all(runs: tuple[Path, Path], to: Path) -> Path:
     folder = to / f"{slug['target']}-{slug['gateway'].get('version') or 'unversioned'}"
     folder.mkdir(parents=True)
     entries = "".join(
-        f'[[reading]]\nrequirement = "{name}"\nkind = "defect"\ntext = "it is <b>so</b>"\n'
+        f'[[reading]]\nrequirement = "{name}"\nkind = "defect"\ntext = """\nit is\n<b>so</b>\n"""\n'
         for name in dict.fromkeys(f["requirement"] for f in findings(runs[0]))
     )
     (folder / published.READINGS).write_text(entries, encoding="utf-8")
@@ -75,7 +75,7 @@ def test_a_published_report_is_whole(runs: tuple[Path, Path], tmp_path: Path) ->
     readme = (folder / published.README).read_text(encoding="utf-8")
     for finding in findings(runs[0]):
         assert finding["requirement"] in readme
-    assert "it is <b>so</b>" in readme
+    assert "it is\n<b>so</b>" in readme
     assert "| mint | unsupported |" in readme
     assert "gatebench run" in readme
 
@@ -160,7 +160,7 @@ def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
     assert gatebench.main(["matrix", str(tmp_path / "published"), "--out", str(tmp_path / "site")]) == 0
     assert "matrix.html" in capsys.readouterr().out
     page = (tmp_path / "site" / "matrix.html").read_text(encoding="utf-8")
-    assert "<b>so</b>" not in page, "what people write is text as well"
+    assert "it is &lt;b&gt;so&lt;/b&gt;" in page, "what people write is text as well, and runs on"
     for finding in findings(runs[0]):
         assert f'id="{folder.name}-{finding["id"]}"' in page
     table = (tmp_path / "site" / "matrix.md").read_text(encoding="utf-8")

@@ -1,0 +1,81 @@
+"""What is played against a fault, and why that is enough.
+
+Most scenarios differ from their neighbours in nothing that a fault is about. So there are three steps:
+
+1. *Pairs*: of a scenario's sets of parameters, so many that each pair of values is played once (of two errors and two servers,
+   each error at each server), but protocol revisions only one by one; each requirement at single and virtual servers in each
+   era. What is left out are other combinations.
+2. *Reach*: a fault replaces one decision. The traced reference says which scenarios consult it; what does not consult it goes
+   as it goes without the fault, so it is not played. (A constant is not consulted; a fault of one is played everywhere.)
+3. *Cover*: the requirements that are meant for the fault are judged on every one of their scenarios, at single and virtual
+   servers, in each era, and on each such pair of values. Whatever else is judged there is collateral.
+
+`FULL` leaves nothing out.
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from itertools import combinations, groupby
+
+from conformance import catalogue
+from conformance.catalogue import Play
+from fixtures.reference_gateway.faults import Fault
+from fixtures.standard import MODERN_REVISION, VIRTUAL_SERVERS
+
+Goal = Hashable
+Reach = Mapping[str, Collection[str]]  # the decisions that a play consults, by its name
+
+
+def everything() -> list[Play]:
+    """Every scenario with every set of parameters that somebody judges."""
+    return [play for play in catalogue.plays() if play.judges]
+
+
+def pairs() -> list[Play]:
+    """Step 1."""
+    chosen = []
+    for _, group in groupby(everything(), key=lambda play: play.scenario):
+        plays = list(group)
+        chosen += _cover(plays, {play.name: _judged(play) | _values(play) for play in plays})
+    return chosen
+
+
+def against(fault: Fault, pool: Iterable[Play], reach: Reach) -> list[Play]:
+    """Steps 2 and 3: what to play against this fault, in the order of the pool."""
+    reached = [play for play in pool if fault.decision in reach[play.name] or not reaches(fault, reach)]
+    return _cover(reached, {play.name: _own(play, fault) for play in reached})
+
+
+def reaches(fault: Fault, reach: Reach) -> bool:
+    """Whether any play is known to consult the decision."""
+    return any(fault.decision in consulted for consulted in reach.values())
+
+
+def _judged(play: Play) -> set[Goal]:
+    return {(requirement, *_way(play)) for requirement in play.judges}
+
+
+def _way(play: Play) -> tuple[str, str]:
+    path = "virtual" if play.params.get("server") in VIRTUAL_SERVERS else "single"
+    return path, "modern" if MODERN_REVISION in play.params.values() else "legacy"
+
+
+def _own(play: Play, fault: Fault) -> set[Goal]:
+    """What playing this shows of the requirements that are meant for the fault; nothing when none is judged on it."""
+    meant = set(play.judges) & set(fault.caught_by)
+    return {(name, play.scenario, *_way(play)) for name in meant} | (_values(play) if meant else set())
+
+
+def _values(play: Play) -> set[Goal]:
+    values = [pair for pair in play.params.items() if pair[0] != "revision"]
+    return {_way(play), *play.params.items(), *combinations(values, 2)}
+
+
+def _cover(plays: list[Play], goals: Mapping[str, set[Goal]]) -> list[Play]:
+    """Few plays that reach every goal: again and again the one that reaches most of those that are left."""
+    left = set().union(*goals.values())
+    chosen = set()
+    while left:
+        best = max(plays, key=lambda play: len(goals[play.name] & left))
+        chosen.add(best.name)
+        left -= goals[best.name]
+    return [play for play in plays if play.name in chosen]

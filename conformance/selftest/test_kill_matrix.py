@@ -1,0 +1,52 @@
+"""The kill matrix as it is committed: whole, explained, and of faults that exist. (`trial_kill_matrix.py` plays it again.)"""
+
+import pytest
+
+from conformance.catalogue import Play
+from conformance.selftest.kill_matrix import plays
+from conformance.selftest.story import REGISTRY
+from fixtures.reference_gateway import decisions
+from fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, named
+
+FAULTS = list(all_faults().values())
+POOL = plays.pairs()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_says_what_it_is(fault: Fault) -> None:
+    assert decisions.owner_of(fault.decision)
+    assert fault.text.endswith(".")
+    assert fault.stands_for
+    assert fault.caught_by
+    assert all(REGISTRY[name].check for name in fault.caught_by)
+
+
+def test_an_unknown_fault_is_told_with_its_nearest() -> None:
+    with pytest.raises(UnknownFaultError, match="did you mean url-lost"):
+        named("url-lose")
+
+
+# -- what is played
+
+
+def test_pairs_leave_out_no_requirement_and_no_value() -> None:
+    def choices(chosen: list[Play]) -> set[object]:
+        values = {(play.scenario, name, value) for play in chosen for name, value in play.params.items()}
+        return values | {(play.scenario, name) for play in chosen for name in play.judges}
+
+    assert choices(POOL) == choices(plays.everything())
+
+
+def test_what_does_not_consult_the_decision_is_not_played() -> None:
+    fault = FAULTS[0]
+    consulting = next(play for play in POOL if fault.caught_by[0] in play.judges)
+    reach = {play.name: [fault.decision] if play is consulting else [] for play in POOL}
+    assert plays.against(fault, POOL, reach) == [consulting]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_scenario_of_the_requirements_meant_for_a_fault_is_played(fault: Fault) -> None:
+    chosen = plays.against(fault, POOL, {play.name: [] for play in POOL})  # as for a constant: nothing consults it
+    for name in fault.caught_by:
+        assert {p.scenario for p in chosen if name in p.judges} == {p.scenario for p in POOL if name in p.judges}
+    assert all(set(play.judges) & set(fault.caught_by) for play in chosen)

@@ -1,0 +1,161 @@
+"""`gatebench load run` as its user has it: what it writes, how it ends, and that profiles find what they are there to find.
+
+Only what does not depend on how busy the machine is: counts, right answers, statuses, whole reports. All profiles and their
+defects are shown together by `make bench PARTS=profiles`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0  # for a busy machine
+
+
+class LoadRun:
+    """One command, in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "gatebench", "load", "run", *arguments, "--out", str(folder)]
+        self.process = subprocess.Popen(  # noqa: S603 - ours
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.said = ""
+
+    def finish(self) -> int:
+        out, err = self.process.communicate(timeout=PATIENCE)
+        self.said = out + err
+        return self.process.returncode
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "load.json").read_text(encoding="utf-8")))
+
+    def budget(self, measure: str) -> str:
+        return str(next(one["outcome"] for one in self.report["budgets"] if one["measure"] == measure))
+
+
+Play = Callable[..., LoadRun]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    def run(target: str, profile: str, *more: str, seconds: float = 3) -> LoadRun:
+        made = LoadRun(tmp_path / "out", target, "--profile", profile, "--seconds", str(seconds), *more)
+        made.finish()
+        return made
+
+    return run
+
+
+def test_a_run_leaves_everything_that_it_found(play: Play) -> None:
+    run = play("reference", "mixed-auth", "--rate", "20")
+    assert run.process.returncode in (0, 2), run.said  # void where the machine is busy
+    report = run.report
+    assert {path.name for path in run.folder.iterdir()} >= {"load.json", "load.html", "load-junit.xml"}
+    operations = {one["operation"]: one["count"] for one in report["arms"][0]["operations"]}
+    assert set(operations) == {"no auth", "static header", "per-user OAuth", "passthrough", "virtual server"}
+    assert report["wrong_answers"] == []
+    assert report["generator"]["ceiling"] > report["arms"][0]["rate"]
+    assert report["resources"]["after"]["processes"] >= 1
+    assert 0.99 <= report["far_end"]["per_call"]["requests"] <= 1.2
+    assert report["figures"]["sessions-left"] == 0
+    assert "core" in report["notes"][0]
+    text = "".join(path.read_text(encoding="utf-8") for path in run.folder.iterdir())
+    assert not any(mark in text for mark in ("pat_", "key_", "cs_", "ctl_")), "a credential of ours"
+
+
+def test_callers_that_are_mixed_up_fail_the_run(play: Play) -> None:
+    run = play("strained:callers-mixed", "token-diversity", seconds=6)
+    assert run.process.returncode == 1, run.said
+    assert run.report["conclusion"] == "wrong-answers"
+    assert run.report["wrong_answers"][0]["request"]
+    assert "Bearer «" in run.report["wrong_answers"][0]["request"]
+
+
+def test_events_that_are_held_back(play: Play) -> None:
+    run = play("strained:events-held-back", "streaming", seconds=5)
+    assert run.report["figures"]["event-delay-p50"] > 100, run.said
+    assert run.budget("event-delay-p50") in ("broken", "void")
+
+
+def test_a_gateway_that_dies_in_the_middle(play: Play) -> None:
+    run = play("strained:dies", "ramp", "--rate", "60", seconds=6)
+    assert run.process.returncode == 1, run.said
+    report = run.report
+    assert (report["complete"], report["conclusion"]) == (False, "incomplete")
+    assert report["incomplete_reason"] == "the gateway's process ended during the load"
+    assert any("the run ended here" in event["what"] for event in report["events"])
+    ok = [one for one in report["arms"][0]["operations"] if one["outcome"] == "ok"]
+    assert sum(one["count"] for one in ok) > 10, "what was measured until then"
+    assert (run.folder / "load.html").exists()
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
+    deadline = time.monotonic() + PATIENCE
+    seen: dict[int, psutil.Process] = {}
+    generators: set[int] = set()
+
+    def loading() -> bool:
+        for one in children_of(run.process.pid):
+            seen[one.pid] = one
+            if "load.generator" in " ".join(_command(one)):
+                generators.add(one.pid)
+        return len(generators) >= 4  # supervisor and generator, of the calibration and of the load
+
+    while not loading():
+        assert time.monotonic() < deadline
+        assert run.process.poll() is None
+        time.sleep(0.1)
+    time.sleep(3)  # some load; nothing waits for it
+    os.kill(run.process.pid, signal.SIGINT)
+    assert run.finish() == 130, run.said
+    assert run.said.count("interrupted") >= 1
+    assert run.report["complete"] is False
+    assert run.report["incomplete_reason"] == "interrupted"
+    for process in seen.values():
+        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, _command(process)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["reference", "--profile", "stedy"], "did you mean steady"),
+        (["nowhere"], "nowhere"),
+        (["strained:nothing"], "strained:one-at-a-time"),
+        (["reference", "--seconds", "0"], "above zero"),
+        (["reference", "--workers", "0"], "1 to 64"),
+        (["reference", "--budgets", "/nowhere.toml"], "/nowhere.toml"),
+        (["reference", "--profiles", "/nowhere.toml"], "/nowhere.toml"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    run = LoadRun(tmp_path / "out", *arguments)
+    assert run.finish() == 2
+    assert sentence in run.said
+    assert len(run.said.strip().splitlines()) == 1
