@@ -20,7 +20,8 @@ from load.resources import ProcessTree
 from load.statistics import Floats
 
 ROUND = 0.8  # seconds
-FEWEST = 20  # right answers of each in a round that counts
+FEWEST = 20  # right answers of each in a round of full load that counts
+FEWEST_PAIRED = 8  # the same at a fixed rate, where rounds are many and only a median is taken
 NAMES = ("baseline", "candidate")
 OK = 0  # number of the outcome `ok` in samples
 
@@ -132,7 +133,7 @@ def fixed_rate(samples: Samples, arms: Sequence[str]) -> dict[Kind, Rounds]:
     medians = []
     for slot in np.unique(slots):
         both = [right["response"][(slots == slot) & place] for place in places]
-        if min(map(len, both)) >= FEWEST:
+        if min(map(len, both)) >= FEWEST_PAIRED:
             medians.append([float(np.median(one)) for one in both])
     found = np.array(medians, np.float64).reshape(-1, 2)
     return {LATENCY: Rounds(found[:, 0], found[:, 1])}

@@ -1,7 +1,6 @@
 """MCP as a lean upstream speaks it, in both eras: from a call to its answer, without a socket and without a framework."""
 
 import secrets
-import time
 from collections.abc import Callable
 from json.encoder import encode_basestring as quoted
 from typing import Any
@@ -229,7 +228,7 @@ class LeanApplication:
             slow = Slow(self._ledger, session, call, params, said)
             return slow.stream() if self._as_events(call, params) else slow.later()
         if name in CONSTANT and call.meaning is not None and not self._ledger.keeps:
-            body = self._templates.fill(name, call, rpc_id, given, time.monotonic_ns())
+            body = self._templates.fill(name, call, rpc_id, given)
             if body is not None:
                 return self._dressed(call, body, params)
         return self._said(call, rpc_id, self._tools.run(name, call, given), params)

@@ -31,6 +31,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contest, "ROUNDS", 3)
     monkeypatch.setattr(contest, "FIXED_SECONDS", 1.2)
     monkeypatch.setattr(duet, "FEWEST", 1)
+    monkeypatch.setattr(duet, "FEWEST_PAIRED", 1)
 
 
 @contextmanager

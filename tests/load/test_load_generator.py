@@ -46,7 +46,7 @@ def a_plan_of_manners(server: TinyServer) -> Plan:
     arms.append(Arm(name="nobody", calls=[a_call("http://127.0.0.1:9/mcp")]))
     # The third is not named: a plan that says who calls has said what must not be written.
     secrets = {f"token:{caller.name}": caller.headers["Authorization"].removeprefix("Bearer ") for caller in callers(2)}
-    return a_plan(*arms, rate=150.0, seconds=3.0, timeout=1.0, warmup=0.3, secrets=secrets)
+    return a_plan(*arms, rate=150.0, seconds=3.0, timeout=2.0, warmup=0.3, secrets=secrets)
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_the_far_ends_stamps_lie_within_the_request(manners: tuple[Plan, Played]
 
 def test_a_timeout_takes_as_long_as_the_plan_says(manners: tuple[Plan, Played]) -> None:
     timeouts = manners[1].result.total("service", arm="hang")
-    assert timeouts.quantile(0.0) >= 1_000_000
-    assert timeouts.quantile(0.5) < 2_000_000
+    assert timeouts.quantile(0.0) >= 2_000_000
+    assert timeouts.quantile(0.5) < 4_000_000
 
 
 def test_wrong_answers_are_kept_without_any_credential(manners: tuple[Plan, Played]) -> None:
