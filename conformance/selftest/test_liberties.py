@@ -98,7 +98,7 @@ def discovery(story: Story) -> None:
 
 
 def messages_made_anew(story: Story) -> None:
-    """Writes the messages to its upstreams itself: other ids, of `_meta` the caller's own keys alone, members in another order."""
+    """Writes the messages to its upstreams itself: other ids, members in another order, of `_meta` the caller's own alone."""
     for user in ("alice", "bob"):
         story.ask(user, "mail", "tools/list").arrives(changed={"_meta": {}}).answered()
         made = story.ask(user, "mail", arguments={"a": 1.0, "b": [1]})
