@@ -54,6 +54,7 @@ def run(
     target: str | Path, folder: Path, *options: str, longest: float, quiet: bool = True, **environment: str
 ) -> Measured:
     """Run it; after `longest` seconds it is killed, which its status shows."""
+    folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "gatebench", "run", str(target), "--out", str(folder / "out"), *options]
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as output,

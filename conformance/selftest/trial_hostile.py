@@ -4,6 +4,7 @@ Whatever web-search of a hostile gateway does, a run comes to its end in bounded
 wrong, of calculator that all is well, and leaves a whole report.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,8 @@ from fixtures.gateways.hostile_kinds import KINDS, READINESS
 from reports import schema
 
 # One life of alice at each of the two servers, and the guide's client at the hostile one.
-SELECTION = (
-    "2025-11-25 and whole_life and alice and (web-search or calculator) or connect_list_call and web-search and auto"
-)
+ONE_LIFE = "2025-11-25 and whole_life and alice and (web-search or calculator)"
+SELECTION = f"{ONE_LIFE} or connect_list_call and web-search and auto"
 WEB_SEARCH, CALCULATOR = "web-search", "none.calculator"
 
 # The bounds. An answer that does not end costs 15 s, and then less each time: half a minute in all for each client (ours, the
@@ -53,9 +53,27 @@ def assert_whole(measured: Measured) -> None:
     assert measured.errors == ""
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+# Who is waited for in vain, and mostly that: all at once.
+SLOW = ("byte-a-second", "too-long-a-length", "early-hints")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in SLOW])
 def test_a_run_goes_on(kind: str, tmp_path: Path) -> None:
-    measured = run(f"hostile:{kind}", tmp_path, "-k", SELECTION, longest=LONGEST)
+    assert_judged(kind, run(f"hostile:{kind}", tmp_path, "-k", SELECTION, longest=LONGEST))
+
+
+def test_runs_go_on_after_a_while(tmp_path: Path) -> None:
+    def measured(kind: str) -> Measured:
+        selection = SELECTION if kind == "byte-a-second" else ONE_LIFE
+        return run(f"hostile:{kind}", tmp_path / kind, "-k", selection, longest=LONGEST)
+
+    with ThreadPoolExecutor() as threads:
+        for kind, ended in zip(SLOW, threads.map(measured, SLOW), strict=True):
+            assert_judged(kind, ended)
+
+
+def assert_judged(kind: str, measured: Measured) -> None:
+    """What it does is found, at the server that does it and at no other."""
     assert measured.status == (1 if FINDINGS[kind] else 0), measured
     assert_whole(measured)
     failed = {name for name, outcomes in measured.outcomes(WEB_SEARCH).items() if "fail" in outcomes}
@@ -67,9 +85,7 @@ def test_a_run_goes_on(kind: str, tmp_path: Path) -> None:
     assert "a visitor came" not in transcript, "a redirect was followed to another host"
 
 
-@pytest.mark.parametrize(
-    "kind", ["endless-body", "byte-a-second", "deep-json", "redirect-elsewhere", "no-http", "crash"]
-)
+@pytest.mark.parametrize("kind", ["endless-body", "deep-json", "redirect-elsewhere"])
 def test_one_that_is_hostile_from_the_start_is_not_judged(kind: str, tmp_path: Path) -> None:
     """Smoke says so in one sentence, and what was recorded is there."""
     target = descriptor("hostile", kind, tmp_path, "--servers", "all")
