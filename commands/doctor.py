@@ -96,6 +96,10 @@ def _open_files() -> Iterator[Finding]:
     yield Finding("open files", enough, said)
 
 
+def _docker_answers() -> bool:
+    return next(_docker()).ready
+
+
 def _docker() -> Iterator[Finding]:
     import docker  # type: ignore[import-untyped] # noqa: PLC0415
 
@@ -117,23 +121,26 @@ def _browser() -> Iterator[Finding]:
 
 
 def _gateways() -> Iterator[Finding]:
-    from fixtures.errors import BenchError  # noqa: PLC0415
-    from fixtures.gateways import install  # noqa: PLC0415
-    from fixtures.gateways.target import named, shipped  # noqa: PLC0415
+    from fixtures.gateways import descriptor, install  # noqa: PLC0415
+    from fixtures.gateways.target import resolve, shipped  # noqa: PLC0415
 
     for name in shipped():
-        try:
-            target = named(name) if name not in _WITH_VARIANTS else None
-        except BenchError as error:
-            yield Finding(f"target {name}", False, str(error))
-            continue
-        recipe = target.descriptor.launch.install if target and target.descriptor.launch else ""
-        where = install.find(install.recipe(recipe)) if recipe else "ships with gatebench"
-        said = where or f"`gatebench install {recipe}` installs it"
-        yield Finding(f"target {name}", where is not None, said)
+        launch = descriptor.load(resolve(name)).launch
+        what = f"target {name}"
+        if launch is None:
+            yield Finding(what, False, "runs elsewhere; its descriptor says what it takes from the environment")
+        elif launch.install:
+            where = install.find(install.recipe(launch.install))
+            yield Finding(what, where is not None, where or f"`gatebench install {launch.install}` installs it")
+        elif launch.image:
+            yield Finding(what, _docker_answers(), "runs as a container image; `gatebench images list`")
+        elif "{" not in launch.command[0]:
+            path = shutil.which(launch.command[0])
+            yield Finding(what, path is not None, path or f"{launch.command[0]} is not in PATH")
+        else:
+            kinds = f", {len(launch.variants)} of them: {name}:{launch.variants[0]} ..." if launch.variants else ""
+            yield Finding(what, True, f"ships with gatebench{kinds}")
 
-
-_WITH_VARIANTS = {"null", "faulty", "hostile"}  # ours, started by `name:variant`
 
 LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _python,

@@ -111,16 +111,21 @@ class Assessment:
             if alone.outcome is Outcome.FAIL:
                 reason = f"fails without the gateway as well, so it is not the gateway's: {alone.reason}"
                 return replace(alone, outcome=Outcome.HARNESS_ERROR, reason=reason)
-        if judgement.outcome in RED:
-            if first.seconds <= SLOW_SECONDS:  # a gateway that hangs has been given its chance
-                numbers = range(1, self.terms.plays_of_failures)
-                again = [self._judged(scenario, play(number, False), requirement) for number in numbers]
-                judgement = _classified(judgement, again)
-            known = expectations.failure(requirement.id, scenario)
-            if known:
-                reason = f"{judgement.reason}; expected: {known.reason} ({known.link})"
-                return replace(judgement, outcome=Outcome.KNOWN_FAILURE, reason=reason)
-        return judgement
+        if judgement.outcome in RED and first.seconds <= SLOW_SECONDS:  # one that hangs has been given its chance
+            numbers = range(1, self.terms.plays_of_failures)
+            again = [self._judged(scenario, play(number, False), requirement) for number in numbers]
+            judgement = _classified(judgement, again)
+        return self._expected(judgement)
+
+    def _expected(self, judgement: Judgement) -> Judgement:
+        """A failure that the expectations file knows is called so."""
+        if judgement.outcome not in RED:
+            return judgement
+        known = self.terms.expectations.failure(judgement.requirement, judgement.scenario)
+        if known is None:
+            return judgement
+        reason = f"{judgement.reason}; expected: {known.reason} ({known.link})"
+        return replace(judgement, outcome=Outcome.KNOWN_FAILURE, reason=reason)
 
     def _judged(self, scenario: str, played: Played, requirement: Requirement) -> Judgement:
         judgement = self.judge_transcript(scenario, played.transcript, requirement)
@@ -160,7 +165,7 @@ class Assessment:
             known = self._told.get(requirement.id, set())
             late = tuple(violation for violation in judgement.violations if violation.seq not in known)
             if late:
-                found.append(replace(judgement, violations=late, reason=late[0].what))
+                found.append(self._expected(replace(judgement, violations=late, reason=late[0].what)))
             elif judgement.outcome is Outcome.HARNESS_ERROR:
                 found.append(judgement)
         return found

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from load import gate
-from load.duet import ROUND, CpuLog, Rounds, Samples, Seen, fixed_rate, full_load
+from load.duet import NAMES, ROUND, CpuLog, Rounds, Seen, fixed_rate, full_load
 from load.gate import THROUGHPUT, Decision, Kind
 from load.pinning import Pinning
 from load.plan import Arm, Call, Plan, Stage
-from load.player import Player, play
+from load.player import play
 from load.resources import ProcessTree
 from load.result import Result
 from load.shares import EqualShares
@@ -24,7 +24,7 @@ CALLERS = 8  # for each gateway, under full load
 WARMUP = 0.5
 FIXED_SECONDS = 4 * ROUND
 FIXED_SHARE = 0.4  # of what both answered under full load
-ARMS = ("baseline", "candidate")
+ARMS = NAMES
 
 Tell = Callable[[str], None]
 
@@ -115,18 +115,13 @@ class Contest:
 
     def _full_load(self, running: Mapping[str, Running]) -> dict[Kind, Rounds]:
         """Both at the same time, each with callers of its own: one that answers less must not keep the other waiting."""
-        seconds = ROUNDS * ROUND + 0.3  # the ends of the two are not at the same moment
-        trees = {name: ProcessTree(running[name].roots) for name in ARMS}
+        plan = self._plan(ARMS, running, "closed", ROUNDS * ROUND + 0.3, CALLERS * len(ARMS))
         local = all(running[name].roots for name in ARMS)
-        with ExitStack() as stack:
-            log = stack.enter_context(CpuLog(trees))
-            plans = [self._plan([name], running, "closed", seconds, CALLERS) for name in ARMS]
-            players = [stack.enter_context(Player(plan, cores=self.pinning.generator)) for plan in plans]
-            played = [player.finish() for player in players]
-        self.results += [result for result, _ in played]
-        samples: list[Samples] = [samples for _, samples in played]
-        rounds = full_load(samples[0], samples[1], log if local else None)
-        busiest = max(result.machine.cpu_seconds / max(result.machine.wall_seconds, 1e-9) for result, _ in played)
+        with CpuLog({name: ProcessTree(running[name].roots) for name in ARMS}) as log:
+            result, samples = play(plan, cores=self.pinning.generator)
+        self.results.append(result)
+        rounds = full_load(samples, result.arms, log if local else None)
+        busiest = result.machine.cpu_seconds / max(result.machine.wall_seconds, 1e-9)
         if busiest > GENERATOR_CPU_FULL_LOAD:
             rounds.pop(THROUGHPUT, None)
             self._note("the load generator was the bottleneck under full load: throughput is left out")
@@ -149,6 +144,7 @@ class Contest:
             arms=[Arm(name=name, calls=running[name].calls) for name in arms],
             stages=[Stage(seconds=seconds, rate_from=rate, rate_to=rate)],
             arrivals=arrivals,  # type: ignore[arg-type] # pydantic checks it
+            own_arm=arrivals == "closed",
             warmup=WARMUP,
             secrets={label: value for name in arms for label, value in running[name].secrets.items()},
         )

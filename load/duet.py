@@ -20,7 +20,9 @@ from load.resources import ProcessTree
 from load.statistics import Floats
 
 ROUND = 0.8  # seconds
-FEWEST = 20  # right answers of each in a round that counts
+FEWEST = 20  # right answers of each in a round of full load that counts
+FEWEST_PAIRED = 8  # the same at a fixed rate, where rounds are many and only a median is taken
+NAMES = ("baseline", "candidate")
 OK = 0  # number of the outcome `ok` in samples
 
 Samples = NDArray[Any]
@@ -99,9 +101,12 @@ class Seen:
         )
 
 
-def full_load(baseline: Samples, candidate: Samples, log: CpuLog | None) -> dict[Kind, Rounds]:
-    """CPU per request (where there is a log, with trees `baseline` and `candidate`) and throughput, round by round."""
-    right = [samples[samples["outcome"] == OK] for samples in (baseline, candidate)]
+def full_load(samples: Samples, arms: Sequence[str], log: CpuLog | None) -> dict[Kind, Rounds]:
+    """CPU per request (where there is a log, with trees `baseline` and `candidate`) and throughput, round by round.
+
+    `arms` are the names behind the numbers in the samples.
+    """
+    right = [samples[(samples["outcome"] == OK) & (samples["arm"] == list(arms).index(name))] for name in NAMES]
     if not all(map(len, right)):
         return {}
     # Only while both were under load: from the later first to the earlier last answer.
@@ -115,7 +120,7 @@ def full_load(baseline: Samples, candidate: Samples, log: CpuLog | None) -> dict
     rates = [count[usable] / ROUND for count in counts]
     measured = {THROUGHPUT: Rounds(*rates)}
     if log is not None:
-        used = [log.between(name, edges)[usable] * 1e6 for name in ("baseline", "candidate")]
+        used = [log.between(name, edges)[usable] * 1e6 for name in NAMES]
         measured[CPU] = Rounds(used[0] / counts[0][usable], used[1] / counts[1][usable])
     return measured
 
@@ -124,11 +129,11 @@ def fixed_rate(samples: Samples, arms: Sequence[str]) -> dict[Kind, Rounds]:
     """p50 from the intended start, round by round; `arms` are the names behind the numbers in the samples."""
     right = samples[samples["outcome"] == OK]
     slots = (right["intended"] / ROUND).astype(np.int64)
-    places = [right["arm"] == list(arms).index(name) for name in ("baseline", "candidate")]
+    places = [right["arm"] == list(arms).index(name) for name in NAMES]
     medians = []
     for slot in np.unique(slots):
         both = [right["response"][(slots == slot) & place] for place in places]
-        if min(map(len, both)) >= FEWEST:
+        if min(map(len, both)) >= FEWEST_PAIRED:
             medians.append([float(np.median(one)) for one in both])
     found = np.array(medians, np.float64).reshape(-1, 2)
     return {LATENCY: Rounds(found[:, 0], found[:, 1])}

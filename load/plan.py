@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fixtures.errors import BenchError
+from fixtures.secrets import SHORTEST
 from fixtures.standard import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
 LONGEST_WAIT = 120.0  # seconds; what histograms can hold
@@ -120,6 +121,9 @@ class Plan(_Part):
     timeout: float = Field(default=30.0, gt=0, le=LONGEST_WAIT)  # seconds for one answer
     workers: int = Field(default=1, ge=1, le=64)  # processes on this machine
     samples: int = Field(default=2_000_000, ge=0, le=20_000_000)  # single requests to keep, at most
+    own_arm: bool = (
+        False  # closed loop: each user keeps to one arm, dealt in turn; a slow arm keeps nobody else waiting
+    )
     give_up_after: float | None = Field(
         default=10.0, gt=0
     )  # seconds without one answer, but with failures, end the run
@@ -146,6 +150,10 @@ class Plan(_Part):
         peak = max(max(stage.rate_from, stage.rate_to) for stage in self.stages)
         if peak == 0:
             raise ValueError("all rates are zero: nothing would be sent")
+        if short := [label for label, value in self.secrets.items() if len(value) < SHORTEST]:
+            raise ValueError(
+                f"the secret {short[0]!r} has fewer than {SHORTEST} characters: no text could be cleared of it"
+            )
         if self.arrivals == "closed" and peak > self.max_in_flight:
             raise ValueError(f"{peak:g} users at the same time, but max_in_flight is {self.max_in_flight}")
         return self

@@ -34,11 +34,14 @@ class Block:
 class Draws:
     """Draws routes (every call of every arm, in order: their chances follow from both weights) and callers."""
 
-    def __init__(self, plan: Plan, routes: np.random.Generator, callers: np.random.Generator) -> None:
+    def __init__(
+        self, plan: Plan, routes: np.random.Generator, callers: np.random.Generator, only: int | None = None
+    ) -> None:
         chances = []
-        for arm in plan.arms:
+        for number, arm in enumerate(plan.arms):
             weights = np.array([call.weight for call in arm.calls])
-            chances += (arm.weight * weights / weights.sum()).tolist()
+            share = arm.weight if only in (None, number) else 0.0
+            chances += (share * weights / weights.sum()).tolist()
         self._cumulative = np.cumsum(chances) / np.sum(chances)
         self._sizes = np.array([len(call.callers) for arm in plan.arms for call in arm.calls])
         self._route_stream, self._caller_stream = routes, callers
@@ -86,7 +89,7 @@ def closed_draws(plan: Plan, part: int, user: int) -> Draws:
         np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(_USERS, part, user, kind)))
         for kind in (_ROUTES, _CALLERS)
     )
-    return Draws(plan, routes, callers)
+    return Draws(plan, routes, callers, user % len(plan.arms) if plan.own_arm else None)
 
 
 def users_at(plan: Plan, second: float) -> int:

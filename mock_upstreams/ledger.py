@@ -16,6 +16,11 @@ class Ledger:
         self.node = node
         self._journal = journal
 
+    @property
+    def keeps(self) -> bool:
+        """Is anything kept of what is written down here?"""
+        return self._journal.keep
+
     def execution(self, scope: Scope, tool: str) -> dict[str, Any]:
         """Write an "execution" event; returns what every tool's structured content starts with.
 

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from reports import outcomes, sequence
+from reports.blocks import blocks
 from reports.text import counted, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -60,6 +61,9 @@ def render(report: Report, load: Report | None = None) -> str:
             groups=_groups(report["requirements"]),
             levels=[level for level in _LEVELS if any(r["level"] == level for r in report["requirements"])],
             requirements=requirements,
+            blocks=[
+                (block, [requirements[name] for name in block.requirements]) for block in blocks(report["findings"])
+            ],
             outcome_of=outcome_of,
             judgements=_by_requirement(report["judgements"]),
             remarks=_remarks(report["judgements"]),
@@ -149,5 +153,5 @@ def _remarks(judgements: Iterable[Report]) -> list[tuple[str, list[str]]]:
 
 def _filters(report: Report, outcome_of: Mapping[str, str]) -> dict[str, int]:
     """The outcomes that there are to choose from, with how many findings and requirements have each."""
-    found = Counter([*outcome_of.values(), *(finding["outcome"] for finding in report["findings"])])
+    found = Counter([*outcome_of.values(), *(block.first["outcome"] for block in blocks(report["findings"]))])
     return {outcome: found[outcome] for outcome in (*outcomes.ORDER, "not-selected") if found[outcome]}

@@ -1,13 +1,13 @@
 """The report for somebody who sits at a terminal: what was judged, what it comes to, and every finding explained."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from reports import lanes, outcomes
+from reports.blocks import Block, blocks
 from reports.text import counted, shorten, visible
 
 IN_FULL = 5  # findings that are explained; the rest are listed
@@ -40,38 +40,6 @@ def show(report: Mapping[str, Any], stream: TextIO, *, width: int | None = None,
 def conclude(report: Mapping[str, Any], stream: TextIO, *, width: int | None = None) -> None:
     """Print the last lines of the report only."""
     _Printer(report, stream, width).conclusion()
-
-
-@dataclass(frozen=True)
-class Block:
-    """What is explained at once: a finding; or one thing that keeps several requirements from being judged."""
-
-    findings: list[Finding]
-
-    @property
-    def first(self) -> Finding:
-        """The one that stands for all."""
-        return self.findings[0]
-
-    @property
-    def requirements(self) -> list[str]:
-        """Ids, in order."""
-        return list(dict.fromkeys(finding["requirement"] for finding in self.findings))
-
-    @property
-    def scenarios(self) -> int:
-        """How many different scenarios show it."""
-        return len({scenario for finding in self.findings for scenario in finding["scenarios"]})
-
-
-def blocks(findings: Iterable[Finding]) -> list[Block]:
-    """Findings to explain, in order: obstacles by their cause, whatever requirements they hit; declared deviations last."""
-    merged: dict[tuple[str, ...], Block] = {}
-    for finding in findings:
-        obstacle = finding["expected"] is None
-        key = (finding["outcome"], finding["cause"], "" if obstacle else finding["requirement"])
-        merged.setdefault(key, Block([])).findings.append(finding)
-    return list(merged.values())
 
 
 def _chosen(found: list[Block], number: int) -> list[Block]:

@@ -21,6 +21,7 @@ from load.generator.events import EventLog
 from load.generator.health import Health
 from load.generator.records import Batch, Recorder
 from load.generator.routes import Route, route
+from load.generator.totals import KEPT_WRONG
 from load.plan import SESSION_PARTS, Plan
 from load.result import Ended
 from load.schedule import Block, arrivals
@@ -28,7 +29,7 @@ from load.schedule import Block, arrivals
 TICK = 0.05  # seconds between looks at timeouts and at the end
 PATIENCE = 0.5  # seconds that requests get when a run is cut short
 LEAVE = 5.0  # seconds for ending sessions
-KEPT_WRONG, LONGEST_EVIDENCE = 10, 64 * 1024
+LONGEST_EVIDENCE = 64 * 1024  # bytes of a request or an answer
 
 
 class Engine:

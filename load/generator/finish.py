@@ -1,6 +1,7 @@
 """The end of a run: totals become files, with every credential replaced by its label."""
 
 import platform
+import re
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,13 +14,22 @@ from load.generator.totals import KEPT_WRONG, Totals
 from load.plan import Plan
 from load.result import RESULT, SAMPLES, Ended, Event, Machine, Result, WrongAnswer
 
+_TELLING = re.compile("authorization|cookie|key|token|secret", re.IGNORECASE)  # names of headers that carry credentials
+
 
 def secrets_of(plan: Plan) -> SecretRegistry:
-    """All credentials that the plan knows, by the labels that it gives them."""
+    """All credentials that the plan knows: those that it names, and whatever says who a caller is."""
     registry = SecretRegistry()
     for label, value in plan.secrets.items():
-        if len(value) >= SHORTEST:
-            registry.add("access-token", label, value)
+        registry.add("access-token", label, value)
+    for arm in plan.arms:
+        for call in arm.calls:
+            telling = {name: value for name, value in call.headers.items() if _TELLING.search(name)}
+            for owner, headers in ((call.operation, telling), *((one.name, one.headers) for one in call.callers)):
+                for name, value in headers.items():
+                    credential = value.partition(" ")[2] or value  # `Bearer ...`
+                    if len(credential) >= SHORTEST and credential not in registry:
+                        registry.add("gateway-token", f"{name.lower()}:{owner}", credential)
     return registry
 
 

@@ -4,10 +4,12 @@
 """
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -30,7 +32,6 @@ class Hooks:
         PlanShape.controller = staticmethod(lambda: self._controller)
         events.init_command_line_parser.add_listener(self._arguments)
         events.init.add_listener(self._init)
-        events.quitting.add_listener(self._quitting)
 
     def _arguments(self, parser: LocustArgumentParser) -> None:
         parser.add_argument("--plan", default="", help="the load plan (plan.json); not on workers")
@@ -50,12 +51,24 @@ class Hooks:
             print(f"gatebench load generator: {error}", file=sys.stderr)
             runner.greenlet.kill(block=False)
             sys.exit(run.BAD_PLAN)
+        events.quitting.add_listener(
+            self._quitting
+        )  # the last to be added is the first to be told: nobody has quit yet
+        gevent.signal_handler(signal.SIGINT, self._interrupted)
+
+    def _interrupted(self) -> None:
+        """Ctrl-C: the run ends in order, and locust with it. Before it has begun, locust knows best."""
+        if self._controller is not None and self._controller.begun:
+            self._controller.stop("interrupted", "by a signal")
+        else:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.raise_signal(signal.SIGINT)
 
     def _quitting(self, environment: Environment, **_: Any) -> None:
         if self._controller is None or self._written:
             return
         self._written = True
-        if not self._controller.over.is_set():  # Ctrl-C: locust is about to end
+        if not self._controller.over.is_set():  # SIGTERM: locust is about to end
             self._controller.stop("interrupted", "by a signal")
             self._controller.over.wait(timeout=run.LEAVE)
         options: Any = environment.parsed_options

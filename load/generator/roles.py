@@ -16,6 +16,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from load.generator import locust_stats
 from load.generator.engine import Engine
+from load.generator.finish import secrets_of
 from load.generator.records import Batch
 from load.generator.registry import install
 from load.generator.totals import Totals
@@ -32,6 +33,7 @@ class Alone:
 
     def __init__(self, environment: Environment, plan: Plan) -> None:
         self.plan, self.totals = plan, Totals(plan)
+        self.secrets = secrets_of(plan)  # now, as there may be thousands and little time in the end
         self.engine = Engine(plan, self._batch)
         self.over = self.engine.over
         self.timer = "timerfd"
@@ -106,6 +108,7 @@ class Master:
 
     def __init__(self, environment: Environment, runner: MasterRunner, plan: Plan) -> None:
         self.plan, self.totals = plan, Totals(plan)
+        self.secrets = secrets_of(plan)  # now, as there may be thousands and little time in the end
         self.over = Event()
         self.ended: Ended = "complete"
         self.start_ns = 0

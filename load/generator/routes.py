@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from load.generator.engine import Engine
 
 OK: Verdict = ("ok", "")
+_REFUSED = OUTCOME_NUMBER["refused"]
 
 
 class Route:
@@ -30,6 +31,7 @@ class Route:
         self._endpoint = engine.endpoint(call.url)
         self._key = key_of(arm, engine.operations.index(call.operation))
         self._timed = call.kind == "stream"
+        self.refused = False  # was there nobody, the last time?
         self._row = engine.recorder.row
         message = prepared.main_message(call, engine.tag)
         self._message = message
@@ -67,6 +69,7 @@ class Route:
         received, answered = (0, 0) if connection.trouble else stamps(connection.body)
         _, due, release, _, _ = arrival
         outcome = OUTCOME_NUMBER[verdict[0]]
+        self.refused = outcome == _REFUSED
         self._row((due, release, sent, connection.done, self._key + outcome, received, answered))
         if outcome:
             self._engine.went_wrong(self, arrival, connection, verdict)

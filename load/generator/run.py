@@ -97,11 +97,10 @@ def _await_workers(runner: MasterRunner, master: Master) -> None:
 def write(environment: Environment, controller: Controller, out: Path) -> None:
     """Write the results of a run that is over."""
     wall = max(time.monotonic_ns() - controller.start_ns, 0) / 1e9 if controller.begun else 0.0
-    secrets = finish.secrets_of(controller.plan)
     result = finish.result_of(
         controller.plan,
         controller.totals,
-        secrets,
+        controller.secrets,
         ended=controller.ended,
         start_ns=controller.start_ns,
         wall=wall,
@@ -110,7 +109,7 @@ def write(environment: Environment, controller: Controller, out: Path) -> None:
     finish.write(result, controller.totals, out)
     if sys.stdout.isatty():
         print(_summary(result))
-    locust_stats.write(environment, out, secrets)
+    locust_stats.write(environment, out, controller.secrets)
 
 
 def status(controller: Controller) -> int:

@@ -7,7 +7,7 @@ closed one. Users of somebody else, written like any `HttpUser`, take part with 
 from collections.abc import Iterator
 from typing import Any
 
-from gevent import get_hub, getcurrent
+from gevent import get_hub, getcurrent, sleep
 from locust import User, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
@@ -22,6 +22,7 @@ from load.result import Outcome
 from load.schedule import closed_draws
 
 DRAWN_AT_ONCE = 256
+REST = 0.01  # seconds of a user of a closed loop who has found nobody
 
 
 class McpUser(User):
@@ -86,6 +87,8 @@ def _call_in_a_closed_loop(engine: Engine) -> None:
             routes[arrival[3]].perform(arrival)
         finally:
             engine.in_flight -= 1
+        if routes[arrival[3]].refused:  # which costs no time: without a rest nobody else would get any
+            sleep(REST)
     engine.over.wait()
 
 

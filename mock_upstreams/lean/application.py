@@ -20,11 +20,13 @@ from mock_upstreams.lean.rules import (
     METHOD_NOT_FOUND,
     NAMED,
     PARSE_ERROR,
+    acceptable,
     error,
     flaw_of,
     takes,
 )
 from mock_upstreams.lean.slow import Slow
+from mock_upstreams.lean.template import CONSTANT, Make, Templates
 from mock_upstreams.lean.tools import Outcome, Toolbox, compact, utf8, wrong
 from mock_upstreams.ledger import Ledger
 from mock_upstreams.wire import LEGACY_REVISIONS, MODERN_REVISIONS
@@ -37,6 +39,7 @@ META_ANSWERS = "gatebench/answers"
 _FEATURES: dict[str, Any] = {"logging": {}, "prompts": {"listChanged": True}, "tools": {"listChanged": True}}
 _EMPTY = {"prompts/list": "prompts", "resources/list": "resources", "resources/templates/list": "resourceTemplates"}
 _CACHED = '"ttlMs":0,"cacheScope":"private"'  # the modern era's word on lists
+_AS_JSON: Params = {"_meta": {META_ANSWERS: "json"}}
 _UNREADABLE = "The body is no JSON-RPC message"
 
 
@@ -49,6 +52,7 @@ class LeanApplication:
         self.knobs, self.counters = Knobs(), Counters()
         self._catalogue = Catalogue()
         self._notifications = Notifications()
+        self._templates = Templates(self._plain)
         self._info = f'{{"name":{quoted(ledger.node)},"version":"1"}}'
         self._instructions = quoted(f"The upstream {ledger.node} of a gateway test bench.")
         self._modern_end = f',"resultType":"complete","_meta":{{"{META}serverInfo":{self._info}}}}}}}'
@@ -218,13 +222,24 @@ class LeanApplication:
             head = self._tools.executed(name, call, given)
 
             def said(steps: int) -> bytes:
-                plain = {"_meta": {META_ANSWERS: "json"}}
-                return self._said(call, rpc_id, self._tools.slow_said(call, head, steps), plain).body
+                return self._said(call, rpc_id, self._tools.slow_said(call, head, steps), _AS_JSON).body
 
             session = None if call.modern else self._notifications.session(call.session)
             slow = Slow(self._ledger, session, call, params, said)
             return slow.stream() if self._as_events(call, params) else slow.later()
+        if name in CONSTANT and call.meaning is not None and not self._ledger.keeps:
+            body = self._templates.fill(name, call, rpc_id, given)
+            if body is not None:
+                return self._dressed(call, body, params)
         return self._said(call, rpc_id, self._tools.run(name, call, given), params)
+
+    def _plain(self, tool: str) -> Make:
+        """How a template's answer is written: without an event stream around it."""
+
+        def make(call: Call, rpc_id: Any, given: Params, sent_ns: int) -> bytes:
+            return self._said(call, rpc_id, self._tools.run(tool, call, given, sent_ns), _AS_JSON).body
+
+        return make
 
     def _bad_call(self, call: Call, rpc_id: Any, text: str) -> Reply:
         if call.modern:
@@ -240,9 +255,9 @@ class LeanApplication:
 
 def _unacceptable(call: Call) -> Reply | None:
     """The refusal of a POST that no era could read."""
-    if not call.content_type.startswith(JSON_TYPE):
+    if not call.acceptable and not call.content_type.startswith(JSON_TYPE):
         return Reply(400, None, b"Invalid Content-Type header")
-    if not (takes(call.accept, JSON_TYPE) and takes(call.accept, SSE_TYPE)):
+    if not (call.acceptable or acceptable(call.accept, call.content_type)):
         text = "Not Acceptable: Client must accept both application/json and text/event-stream"
         return Reply(406, None) if call.modern else error(INVALID_REQUEST, text, status=406, session=call.session)
     message = call.message

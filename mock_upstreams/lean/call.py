@@ -34,6 +34,9 @@ class Call:
     connection: str
     exchange: str | None
     received_ns: int
+    meaning: Any = None  # of its head, when that was understood before: the same for all requests that share it
+    sent_ns: int | None = None  # when it is answered, where that is not now
+    acceptable: bool = False  # Accept and Content-Type are known to be right
 
     @classmethod
     def of(cls, scope: Scope) -> "Call":

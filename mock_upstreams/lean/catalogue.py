@@ -1,4 +1,4 @@
-"""What a lean upstream lists, as FastMCP would list it (catalogue.json is its own word)."""
+"""What a lean upstream lists, as FastMCP would list it: `python -m mock_upstreams.lean.catalogue` writes catalogue.json anew."""
 
 import json
 from pathlib import Path
@@ -41,3 +41,30 @@ class Catalogue:
         listed = [*self._tools.values(), *self._padding]
         self.names = frozenset(tool["name"] for tool in listed)
         self.text = compact(listed)
+
+
+def written_anew() -> str:
+    """What catalogue.json should hold: the tools as FastMCP lists them, and one that was added while it ran."""
+    import httpx  # noqa: PLC0415 - only to write the file
+
+    from mock_upstreams.server import Farm  # noqa: PLC0415 - as well
+    from mock_upstreams.upstream import UpstreamSpec, build_upstream  # noqa: PLC0415 - as well
+    from mock_upstreams.wire import MODERN_REVISIONS  # noqa: PLC0415 - as well
+
+    about = "io.modelcontextprotocol/"
+    meta: dict[str, Any] = {f"{about}protocolVersion": MODERN_REVISIONS[0], f"{about}clientCapabilities": {}}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": MODERN_REVISIONS[0],
+        "Mcp-Method": "tools/list",
+    }
+    with Farm() as farm, httpx.Client(trust_env=False) as http:
+        url = farm.serve(build_upstream(UpstreamSpec(name="u", personality="none", control_token="t")).app)  # noqa: S106 - of a moment
+        http.put(f"{url}/_bench/tools", json={"add": ["extra"]}, headers={"X-Bench-Token": "t"}).raise_for_status()
+        listed = http.post(f"{url}/mcp", json=asked, headers=headers).json()["result"]["tools"]
+    return json.dumps(listed, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "catalogue.json").write_text(written_anew(), encoding="utf-8")

@@ -7,7 +7,7 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any
 
 from mock_upstreams.journal import body_fields, header_pairs
-from mock_upstreams.lean.call import SSE_TYPE, Reply
+from mock_upstreams.lean.call import JSON_TYPE, SSE_TYPE, Reply
 from mock_upstreams.lean.site import Header, Request
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def head(status: int, kind: bytes | None, extra: tuple[Header, ...]) -> bytes:
         if len(_HEADS) < 1000:
             _HEADS[key] = known
     return known
+
+
+_PLAIN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"  # what most answers begin with
 
 
 def lines(headers: list[Header]) -> bytes:
@@ -76,7 +79,8 @@ class Exchange:
         connection, body = self._connection, reply.body
         counts = connection.site.counters.statuses
         counts[reply.status] = counts.get(reply.status, 0) + 1
-        start = head(reply.status, reply.kind, reply.extra)
+        plain = reply.kind is JSON_TYPE and reply.status == 200 and not reply.extra
+        start = _PLAIN if plain else head(reply.status, reply.kind, reply.extra)
         if reply.session is not None:
             start += b"mcp-session-id: " + reply.session.encode("latin-1") + b"\r\n"
         if reply.kind is SSE_TYPE:

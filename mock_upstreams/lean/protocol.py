@@ -127,10 +127,12 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, exchange: Exchange, call: Call) -> None:
         sessions, named = self.site.sessions, call.session
-        sessions.asked(named, call.credentials)
+        if named is not None:
+            sessions.asked(named, call.credentials)
         answer = self.site.application.answer(call)
         if type(answer) is Reply:
-            sessions.answered(call.http_method, named, answer.status, answer.session, call.credentials)
+            if named is not None or answer.session is not None:
+                sessions.answered(call.http_method, named, answer.status, answer.session, call.credentials)
             exchange.reply(answer)
             self._done(exchange.request)
         else:

@@ -5,7 +5,7 @@ import binascii
 from functools import lru_cache
 from typing import Any
 
-from mock_upstreams.lean.call import JSON_TYPE, Call, Reply
+from mock_upstreams.lean.call import JSON_TYPE, SSE_TYPE, Call, Reply
 from mock_upstreams.lean.tools import compact, utf8
 from mock_upstreams.wire import MODERN_REVISIONS
 
@@ -13,6 +13,11 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, HEADER_MISMATCH 
 META = "io.modelcontextprotocol/"
 _VERSION, _CAPABILITIES = META + "protocolVersion", META + "clientCapabilities"
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
+def acceptable(accept: bytes, content_type: bytes) -> bool:
+    """May a POST with these headers be answered at all?"""
+    return content_type.startswith(JSON_TYPE) and takes(accept, JSON_TYPE) and takes(accept, SSE_TYPE)
 
 
 def error(

@@ -10,6 +10,7 @@ from mock_upstreams.faults import Faults
 from mock_upstreams.journal import Journal
 from mock_upstreams.lean.application import LeanApplication
 from mock_upstreams.lean.call import Call
+from mock_upstreams.lean.rules import acceptable
 from mock_upstreams.personalities import BearerTokens, StaticHeader
 from mock_upstreams.recorder import Recorder
 from mock_upstreams.sessions import Sessions
@@ -31,7 +32,9 @@ _FIELDS = {
 class Meaning:
     """What the head of an ordinary request says, as far as its answer depends on it."""
 
-    __slots__ = ("accept", "content_type", "credentials", "guarded", "modern", "rpc_method", "rpc_name", "session")
+    __slots__ = (
+        "accept", "acceptable", "content_type", "credentials", "guarded", "modern", "rpc_method", "rpc_name", "session",
+    )  # fmt: skip
 
     def __init__(self, found: dict[str, bytes], secrets: list[Header], guarded: list[bytes]) -> None:
         session = found.get("session")
@@ -40,6 +43,7 @@ class Meaning:
         self.rpc_method, self.rpc_name = found.get("rpc_method"), found.get("rpc_name")
         self.accept, self.content_type = found.get("accept", b""), found.get("content_type", b"")
         self.credentials = [credential_of(name, value) for name, value in secrets]
+        self.acceptable = acceptable(self.accept, self.content_type)
         self.guarded = guarded  # values of the header that the upstream's personality looks at
 
 
@@ -150,6 +154,9 @@ class Site:
             connection,
             None,
             request.received_ns,
+            meaning,
+            None,
+            meaning.acceptable,
         )
 
     def _negotiates(self, message: Any) -> bool:

@@ -62,12 +62,16 @@ class Toolbox:
             "fail": lambda _, given: inside({"message": given.get("message", "failed as asked")}),
         }
 
-    def run(self, tool: str, call: Call, given: dict[str, Any]) -> Outcome:
-        """What the tool says, or which arguments are wrong. Any name will do for an added tool: it says what it got."""
+    def run(self, tool: str, call: Call, given: dict[str, Any], sent_ns: int | None = None) -> Outcome:
+        """What the tool says (at that time, where it is not now), or which arguments are wrong.
+
+        Any name will do for an added tool: it says what it got.
+        """
         if problems := wrong(tool, given):
             count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''}"
             return Outcome(None, quoted(f"{count} for call[{tool}]\n" + "\n".join(problems)), is_error=True)
         head = self.executed(tool, call, given)
+        call.sent_ns = sent_ns
         own = self._own.get(tool)
         if own is not None:
             return self._said(call, head + own(call, given), is_error=tool == "fail")
@@ -117,7 +121,7 @@ class Toolbox:
 
     def _said(self, call: Call, open_text: str, *, is_error: bool = False) -> Outcome:
         # The stamps, in nanoseconds of this machine's monotonic clock, tell the gateway's time from ours (issue 5, point 5).
-        text = f'{open_text},"recv_ns":{call.received_ns},"send_ns":{time.monotonic_ns()}}}'
+        text = f'{open_text},"recv_ns":{call.received_ns},"send_ns":{call.sent_ns or time.monotonic_ns()}}}'
         return Outcome(text, quoted(text), is_error)
 
 

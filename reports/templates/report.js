@@ -18,8 +18,8 @@
     const shown = { finding: 0, req: 0 };
     for (const card of cards) {
       const fits = (!wanted.size || wanted.has(card.dataset.outcome)) &&
-        (!group.value || card.dataset.group === group.value) &&
-        (!level.value || card.dataset.level === level.value) &&
+        (!group.value || card.dataset.group.split("|").includes(group.value)) &&
+        (!level.value || card.dataset.level.split("|").includes(level.value)) &&
         words.every((word) => text(card).includes(word));
       card.hidden = !fits;
       if (fits) shown[card.dataset.kind] += 1;
@@ -48,8 +48,8 @@
       apply(false);
       return;
     }
-    const card = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (card?.matches("details.card")) show(card);
+    const card = document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("details.card");
+    if (card) show(card);
   }
 
   function show(card) {

@@ -122,6 +122,14 @@ def test_the_sweep_tells_what_no_scenario_did(path: Path, *, apart: bool) -> Non
     )
 
 
+def test_the_sweep_knows_what_is_expected(path: Path) -> None:
+    link = {"reason": "they know", "link": "https://example.com/1"}
+    written = Written(path, expectations=[{"requirement": "CRED-001", "scenario": "*", "outcome": "fail", **link}])
+    written.play(LEAK)
+    written.recorder.note("sweep", requirements=["CRED-001"])
+    assert [one.outcome for one in written.again()] == [Outcome.KNOWN_FAILURE]
+
+
 def test_a_requirement_that_it_was_not_judged_for(path: Path) -> None:
     written = Written(path)
     written.play(LEAK)

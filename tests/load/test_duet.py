@@ -29,6 +29,14 @@ def rounds_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duet, "ROUND", 1.0)
 
 
+ARMS = ["baseline", "candidate"]
+
+
+def both(baseline: Samples, candidate: Samples) -> Samples:
+    baseline["arm"], candidate["arm"] = 0, 1
+    return np.concatenate([baseline, candidate])
+
+
 def answered(per_second: float, seconds: float, begin: float = 100.0) -> Samples:
     made = samples(1, gateway_us=0, seconds=seconds, rate=per_second)
     made["done"] = ((begin + (np.arange(len(made)) + 0.5) / per_second) * 1e9).astype(np.int64)
@@ -36,7 +44,7 @@ def answered(per_second: float, seconds: float, begin: float = 100.0) -> Samples
 
 
 def test_cpu_and_throughput_of_each_round() -> None:
-    measured = full_load(answered(200, 5.2), answered(160, 5.2), KnownLog(baseline=0.5, candidate=0.5))
+    measured = full_load(both(answered(200, 5.2), answered(160, 5.2)), ARMS, KnownLog(baseline=0.5, candidate=0.5))
     assert measured[gate.THROUGHPUT].baseline == pytest.approx([200] * 5, rel=0.02)
     assert measured[gate.THROUGHPUT].candidate == pytest.approx([160] * 5, rel=0.02)
     assert measured[gate.CPU].baseline == pytest.approx([2500] * 5, rel=0.02)
@@ -44,19 +52,19 @@ def test_cpu_and_throughput_of_each_round() -> None:
 
 
 def test_only_the_time_in_which_both_were_loaded() -> None:
-    measured = full_load(answered(200, 5.2), answered(200, 5.2, begin=103.0), None)
+    measured = full_load(both(answered(200, 5.2), answered(200, 5.2, begin=103.0)), ARMS, None)
     assert len(measured[gate.THROUGHPUT].baseline) == 2
     assert gate.CPU not in measured
-    assert full_load(answered(200, 1), answered(200, 1, begin=110.0), None) == {}
+    assert full_load(both(answered(200, 1), answered(200, 1, begin=110.0)), ARMS, None) == {}
 
 
 def test_rounds_without_answers_do_not_count_and_errors_are_no_answers() -> None:
     failing = answered(200, 5.2)
     failing["outcome"][(failing["done"] > 102e9) & (failing["done"] < 104e9)] = 3
-    measured = full_load(failing, answered(200, 5.2), None)
+    measured = full_load(both(failing, answered(200, 5.2)), ARMS, None)
     assert len(measured[gate.THROUGHPUT].baseline) == 3
     failing["outcome"] = 3
-    assert full_load(failing, answered(200, 5), None) == {}
+    assert full_load(both(failing, answered(200, 5)), ARMS, None) == {}
 
 
 def test_p50_at_a_fixed_rate() -> None:

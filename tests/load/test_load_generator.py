@@ -1,6 +1,7 @@
 """The generator against a far end whose manners are known: every answer gets its name, every arrival is accounted for."""
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +44,9 @@ def a_plan_of_manners(server: TinyServer) -> Plan:
         Arm(name=manner, calls=[a_call(server.url(manner), callers=callers(3), server="tiny")]) for manner in MANNERS
     ]
     arms.append(Arm(name="nobody", calls=[a_call("http://127.0.0.1:9/mcp")]))
-    secrets = {f"token:{caller.name}": caller.headers["Authorization"].removeprefix("Bearer ") for caller in callers(3)}
-    return a_plan(*arms, rate=150.0, seconds=3.0, timeout=1.0, warmup=0.3, secrets=secrets)
+    # The third is not named: a plan that says who calls has said what must not be written.
+    secrets = {f"token:{caller.name}": caller.headers["Authorization"].removeprefix("Bearer ") for caller in callers(2)}
+    return a_plan(*arms, rate=150.0, seconds=3.0, timeout=2.0, warmup=0.3, secrets=secrets)
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +109,12 @@ def test_the_far_ends_stamps_lie_within_the_request(manners: tuple[Plan, Played]
 
 def test_a_timeout_takes_as_long_as_the_plan_says(manners: tuple[Plan, Played]) -> None:
     timeouts = manners[1].result.total("service", arm="hang")
-    assert timeouts.quantile(0.0) >= 1_000_000
-    assert timeouts.quantile(0.5) < 2_000_000
+    assert timeouts.quantile(0.0) >= 2_000_000
+    assert timeouts.quantile(0.5) < 4_000_000
 
 
 def test_wrong_answers_are_kept_without_any_credential(manners: tuple[Plan, Played]) -> None:
-    plan, played = manners
+    _, played = manners
     result = played.result
     assert result.wrong_count == result.count(arm="stale", outcome="wrong") + sum(
         cell.count for cell in result.warmup if cell.outcome == "wrong"
@@ -121,12 +123,13 @@ def test_wrong_answers_are_kept_without_any_credential(manners: tuple[Plan, Play
     first = result.wrong[0]
     assert (first.arm, first.operation, first.server) == ("stale", "call", "tiny")
     assert first.detail.startswith("the nonce of another call")
-    assert f"Authorization: Bearer «token:{first.caller}»" in first.request
+    label = "authorization" if first.caller == "caller-2" else "token"
+    assert f"Authorization: Bearer «{label}:{first.caller}»" in first.request
     assert '"method":"tools/call"' in first.request
-    assert "«token:caller-" in first.response
+    assert re.search("«(token|authorization):caller-", first.response)
     for path in played.folder.iterdir():
         content = path.read_bytes()
-        assert not [label for label, value in plan.secrets.items() if value.encode() in content], path
+        assert not [one.name for one in callers(3) if one.headers["Authorization"][7:].encode() in content], path
 
 
 def test_events_say_what_happened_when(manners: tuple[Plan, Played]) -> None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,23 +78,19 @@ def machines() -> Iterator[list[Machine]]:
         yield [one, two]
 
 
-def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: list[Machine], tmp_path: Path) -> None:
-    here = machines[0].here
-    with TinyServer(host=here) as server:
-        plan = a_plan(
-            Arm(name="direct", calls=[a_call(server.url())]), rate=200.0, seconds=3.0, warmup=0.2, max_in_flight=50
+class Cluster:
+    """A locust master here and a worker on each machine."""
+
+    def __init__(self, machines: list[Machine], plan: Path, out: Path) -> None:
+        here, common = machines[0].here, [LOCUST, "-f", str(LOCUSTFILE), "--headless"]
+        bind = ["--master-bind-host", here, "--master-bind-port", "25557"]  # the address is ours alone
+        self.master = subprocess.Popen(  # noqa: S603
+            [*common, "--master", "--expect-workers", "2", *bind, "--plan", str(plan), "--results", str(out)],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
         )
-        plans.write(plan, tmp_path / "plan.json")
-        common = [LOCUST, "-f", str(LOCUSTFILE), "--headless"]
-        out = tmp_path / "out"
-        master = subprocess.Popen(  # noqa: S603
-            [
-                *common, "--master", "--expect-workers", "2", "--master-bind-host", here, "--master-bind-port", "25557",
-                "--plan", str(tmp_path / "plan.json"), "--results", str(out),
-            ],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        workers = [
+        self.workers = [
             subprocess.Popen(  # noqa: S603
                 one.command(*common, "--worker", "--master-host", here, "--master-port", "25557"),
                 stderr=subprocess.DEVNULL,
@@ -100,14 +98,31 @@ def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: lis
             )
             for one in machines
         ]
-        try:
-            _, log = master.communicate(timeout=60)
-            assert master.returncode == 0, log
-            assert [one.wait(timeout=20) for one in workers] == [0, 0]
-        finally:
-            for process in (master, *workers):
-                process.kill()
-                process.wait()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (self.master, *self.workers):
+            process.kill()
+            process.communicate()
+
+    def end(self) -> tuple[int, str]:
+        """Wait for all; the master's status and log."""
+        _, log = self.master.communicate(timeout=60)
+        assert [one.wait(timeout=20) for one in self.workers] == [0, 0]
+        return self.master.returncode, log
+
+
+def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: list[Machine], tmp_path: Path) -> None:
+    path, out = tmp_path / "plan.json", tmp_path / "out"
+    with TinyServer(host=machines[0].here) as server:
+        arm = Arm(name="direct", calls=[a_call(server.url())])
+        plan = a_plan(arm, rate=200.0, seconds=3.0, warmup=0.2, max_in_flight=50)
+        plans.write(plan, path)
+        with Cluster(machines, path, out) as cluster:
+            status, log = cluster.end()
+        assert status == 0, log
         peers = server.peers
     result, samples = results.read(out), results.read_samples(out)
     seconds = np.concatenate([block.seconds for block in arrivals(plan)])
@@ -119,6 +134,25 @@ def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: lis
     expected = Histogram()
     expected.record((samples["done"] - samples["sent"]) // 1000)
     assert (result.total("service").counts == expected.counts).all()
+
+
+def test_ctrl_c_at_the_master_ends_all_machines_in_order(machines: list[Machine], tmp_path: Path) -> None:
+    path, out = tmp_path / "plan.json", tmp_path / "out"
+    with TinyServer(host=machines[0].here) as server:
+        arm = Arm(name="direct", calls=[a_call(server.url())])
+        plans.write(a_plan(arm, rate=100.0, seconds=60.0, max_in_flight=50), path)
+        with Cluster(machines, path, out) as cluster:
+            deadline = time.monotonic() + 30
+            while len(server.requests) < 100 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            cluster.master.send_signal(signal.SIGINT)
+            status, log = cluster.end()
+        asked = len(server.requests)
+    result = results.read(out)
+    assert status == 130, log
+    assert result.ended == "interrupted"
+    assert result.counts.done == result.counts.offered == asked
+    assert asked >= 100
 
 
 def test_a_user_written_like_any_http_user_plays_the_plan_too(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_a_plan_survives_its_file_which_only_its_owner_reads(tmp_path: Path) -> 
         ({"arrivals": "bursty"}, "arrivals: Input should be"),
         ({"colour": 1}, "colour: Extra inputs are not permitted"),
         ({"stages": [{"seconds": 1, "rate_from": 0, "rate_to": 0}]}, "all rates are zero"),
+        ({"secrets": {"pin": "1234"}}, "the secret 'pin' has fewer than 8 characters"),
         ({"arrivals": "closed", "max_in_flight": 5}, "100 users at the same time, but max_in_flight is 5"),
     ],
 )

@@ -17,6 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
+import gatebench
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # for a busy machine
 
@@ -154,8 +156,15 @@ def _command(process: psutil.Process) -> list[str]:
         (["reference", "--profiles", "/nowhere.toml"], "/nowhere.toml"),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    run = LoadRun(tmp_path / "out", *arguments)
-    assert run.finish() == 2
-    assert sentence in run.said
-    assert len(run.said.strip().splitlines()) == 1
+def test_bad_input_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    try:
+        status = gatebench.main(["load", "run", *arguments, "--out", str(tmp_path / "out")])
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    said = capsys.readouterr()
+    assert (status, said.out) == (2, "")
+    assert sentence in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists(), "nothing was begun"

@@ -89,3 +89,12 @@ def test_users_of_a_closed_loop_have_draws_of_their_own() -> None:
     assert not np.array_equal(one, other)
     plan = a_plan(stages=[Stage(seconds=10, rate_from=0, rate_to=100), Stage(seconds=1, rate_from=5, rate_to=5)])
     assert [users_at(plan, second) for second in (0, 5, 10.5, 100)] == [0, 50, 5, 5]
+
+
+def test_users_of_a_closed_loop_can_keep_to_one_arm_each() -> None:
+    arms = [Arm(name=name, calls=[a_call(), a_call(operation="list")]) for name in ("one", "other")]
+    plan = a_plan(*arms, arrivals="closed", rate=4, own_arm=True)
+    drawn = [set(closed_draws(plan, 0, user).draw(200)[0].tolist()) for user in range(4)]
+    assert drawn == [{0, 1}, {2, 3}, {0, 1}, {2, 3}]
+    free = a_plan(*arms, arrivals="closed", rate=4)
+    assert set(closed_draws(free, 0, 0).draw(200)[0].tolist()) == {0, 1, 2, 3}

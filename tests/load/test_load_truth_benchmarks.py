@@ -34,9 +34,15 @@ def test_replays_are_whole_gates() -> None:
 def test_a_gate_that_errs_is_said_to() -> None:
     pools = {"the same": pool(0.0), "a tenth more": pool(0.1)}
     each = dict.fromkeys(pools, 10.0)
-    good = {"the same": (Counter({"not slower": 500}), 5.0), "a tenth more": (Counter({"slower": 500}), 5.0)}
+    good = {
+        "the same": (Counter({"not slower": gates.REPLAYS}), 5.0),
+        "a tenth more": (Counter({"slower": gates.REPLAYS}), 5.0),
+    }
     assert gates._section(good, pools, each, 12, "").missed == []
-    bad = {"the same": (Counter({"slower": 50}), 5.0), "a tenth more": (Counter({"slower": 400}), 5.0)}
+    bad = {
+        "the same": (Counter({"slower": gates.REPLAYS // 10}), 5.0),
+        "a tenth more": (Counter({"slower": gates.REPLAYS * 4 // 5}), 5.0),
+    }
     assert gates._section(bad, pools, dict.fromkeys(pools, 40.0), 12, "").missed == [
         "10.0% wrong alarms of the same against itself",
         "a tenth more was found in 80.0%",

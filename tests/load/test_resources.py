@@ -100,7 +100,6 @@ def test_watches_in_the_background() -> None:
             "import os\nprint(1, flush=True); input(); [os.pipe() for _ in range(40)]; print(2, flush=True); input()",
             ["descriptors"],
         ),
-        ("print(1, flush=True); input(); print(2, flush=True)\nwhile True: pass", ["of a core"]),
     ],
 )
 def test_says_what_did_not_come_back(program: str, left: list[str]) -> None:
@@ -114,6 +113,15 @@ def test_says_what_did_not_come_back(program: str, left: list[str]) -> None:
         _, found = settle(tree, before, patience=0.4)
         assert len(found) == len(left)
         assert all(part in sentence for part, sentence in zip(left, found, strict=True))
+
+
+def test_work_with_nothing_to_do_is_told_and_threads_are() -> None:
+    before = ResourceSample(at=0, cpu_seconds=5, rss_mib=10, descriptors=3, threads=1, processes=1)
+    last = before.model_copy(update={"at": 1.0, "threads": 30})
+    assert not_back(before, last, last.model_copy(update={"at": 2.0, "cpu_seconds": 5.5})) == [
+        "30 threads run after the load, and 1 did before it",
+        "it uses 50% of a core with nothing to do",
+    ]
 
 
 def test_what_cannot_be_counted_is_not_held_against_it() -> None:

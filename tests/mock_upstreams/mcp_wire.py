@@ -44,6 +44,7 @@ class Caller:
         self.http = httpx.Client(base_url=base_url, headers={**ACCEPT, **(headers or {})}, trust_env=False, timeout=5)
         self._control = {"X-Bench-Token": control_token}
         self._ids = itertools.count(1)
+        self.latest = 0
         self.session: dict[str, str] = {}
 
     def close(self) -> None:
@@ -68,9 +69,8 @@ class Caller:
         return answer
 
     def body(self, method: str, params: dict[str, Any] | None) -> dict[str, Any]:
-        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method} | (
-            {} if params is None else {"params": params}
-        )
+        self.latest = next(self._ids)
+        return {"jsonrpc": "2.0", "id": self.latest, "method": method} | ({} if params is None else {"params": params})
 
     def post(self, method: str, params: Any = None, *, headers: dict[str, str] | None = None) -> httpx.Response:
         return self.http.post("/mcp", json=self.body(method, params), headers={**self.session, **(headers or {})})

@@ -1,5 +1,6 @@
 """The lean server says what FastMCP says, and what only it has: counters, knobs, a head that is read once."""
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -13,6 +14,11 @@ import httpx
 import pytest
 from issuer_mock import Issuer
 from mcp_wire import CONTROL_TOKEN, META, MODERN, Caller, answer_of, events_of
+
+
+def sha(value: str) -> str:
+    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+
 
 STAMPS = {"recv_ns", "send_ns"}
 OF_ONE_SERVER = {"session", "connection"}
@@ -407,3 +413,39 @@ def test_a_specification_that_makes_no_sense_is_one_sentence(spec: str, sentence
     done = subprocess.run(command, input=spec + "\n", capture_output=True, text=True, timeout=20, check=False)  # noqa: S603 - ours
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert sentence in done.stderr
+
+
+def test_answers_that_are_filled_in_are_those_that_are_written(serve: Callable[..., Caller], issuer: Issuer) -> None:
+    """Without a journal, `whoami` and `mailbox` come from templates: the same as ever, for everybody, on every connection."""
+    fast, plain = (
+        serve("oauth", application="lean", name="same", issuer=issuer.url, record=kept) for kept in (False, True)
+    )
+    for number in range(3):
+        for owner in ("alice", "bob"):
+            for tool in ("whoami", "mailbox"):
+                told = []
+                for caller in (fast, plain):
+                    token = issuer.token(f"{str(caller.http.base_url).rstrip('/')}/mcp", sub=owner, jti="j", iat=1)
+                    for _ in range(2):  # the first time, a token goes the long way
+                        answer = caller.modern(
+                            "tools/call",
+                            {"name": tool, "arguments": {"nonce": f"n-{number}"}},
+                            Authorization=f"Bearer {token}",
+                        )
+                    said = comparable(answer_of(answer))
+                    assert said.pop("id") == caller.latest
+                    for one in said["result"]["structuredContent"]["credentials"]:
+                        one["digest"] = sha(token) == one["digest"]
+                    told.append(said)
+                assert told[0] == told[1]
+                assert told[0]["result"]["structuredContent"]["identity"]["sub"] == owner
+                assert told[0]["result"]["structuredContent"]["nonce"] == f"n-{number}"
+
+
+@pytest.mark.parametrize("nonce", ['"', "\\", "ü", "", "Zn0nceZn0nceZ", "918273645000001", None, "a b"])
+def test_any_nonce_comes_back(serve: Callable[..., Caller], nonce: str | None) -> None:
+    caller = serve(application="lean", record=False)
+    for _ in range(2):
+        said = caller.modern_call("whoami", {"nonce": nonce})
+        assert said["structuredContent"]["nonce"] == nonce
+        assert json.loads(said["content"][0]["text"]) == said["structuredContent"]

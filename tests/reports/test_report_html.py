@@ -64,6 +64,15 @@ def test_a_report_without_anything() -> None:
     assert "None." in html.render(empty)
 
 
+def test_one_obstacle_of_many_requirements_is_one_card() -> None:
+    obstacle = next(f for f in REPORT["findings"] if f["outcome"] == "untestable")
+    other = {**obstacle, "id": "SES-009-abcdef", "requirement": "SES-009"}
+    text = html.render({**REPORT, "findings": [*REPORT["findings"], other]})
+    assert text.count('class="card finding') == len(REPORT["findings"])
+    assert "This keeps 2 requirements from being judged" in text
+    assert '<a id="SES-009-abcdef"></a>' in text  # what leads to it still does
+
+
 # -- in a browser
 
 
