@@ -98,11 +98,13 @@ def discovery(story: Story) -> None:
 
 
 def messages_made_anew(story: Story) -> None:
-    """Writes the messages to its upstreams itself: other ids, no `_meta`, members in another order."""
+    """Writes the messages to its upstreams itself: other ids, members in another order, of `_meta` the caller's own alone."""
     for user in ("alice", "bob"):
         story.ask(user, "mail", "tools/list").arrives(changed={"_meta": {}}).answered()
         made = story.ask(user, "mail", arguments={"a": 1.0, "b": [1]})
-        made.arrives(changed={"_meta": {}, "arguments": {"nonce": made.nonce, "b": [1], "a": 1}})
+        made.arrives(
+            changed={"_meta": {"gatebench/nonce": made.nonce}, "arguments": {"nonce": made.nonce, "b": [1], "a": 1}}
+        )
         result = {key: made.upstream_message["result"][key] for key in ("structuredContent", "content")}
         made.answered(200, {"result": result, "id": 1, "jsonrpc": "2.0"})
 

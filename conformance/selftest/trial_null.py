@@ -36,6 +36,7 @@ RELAYED = {
     "FID-005": "and lists of tools as they are",
     "OVR-005": "it knows no override header, and drops it",
     "TRB-011": "it sends each request once",
+    "TRB-016": "it knows only the names of real servers",
     "TRB-019": "it relays the upstream's streams of notifications",
 }
 PASSES = {
@@ -56,7 +57,6 @@ PASSES = {
     | {
         "END-006": "each request has a connection of its own, and so does its answer",
         "SES-002": "the session is the upstream's, which says that it has ended",
-        "TRB-016": "it knows only the names of real servers",
     },
     "stuck-session": OURS | RELAYED,
 }
