@@ -75,8 +75,8 @@ def table(matrix: Matrix, where: str = "reports/published") -> str:
     lines += [
         "",
         "Requirements by outcome. Only what a gateway claims is judged, so columns cannot be compared: a gateway that claims",
-        "more has more to get wrong. Every finding has been read by a person and reproduced; each column's page says what it is",
-        "about, with the command.",
+        "more has more to get wrong. Every finding has been read in its transcript and reproduced; each column's page says what",
+        "it is about, with the command.",
     ]
     if matrix.untested:
         names = ", ".join(f"[{one.name}]({one.url})" if one.url else one.name for one in matrix.untested)

@@ -3,13 +3,39 @@
 import pytest
 
 from conformance.catalogue import Play
-from conformance.selftest.kill_matrix import plays
+from conformance.selftest.kill_matrix import matrix, page, plays
 from conformance.selftest.story import REGISTRY
 from fixtures.reference_gateway import decisions
 from fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, named
 
 FAULTS = list(all_faults().values())
 POOL = plays.pairs()
+
+
+def test_there_are_no_survivors_and_nothing_is_unexplained() -> None:
+    assert list(matrix.problems(matrix.load(), REGISTRY)) == []
+
+
+def test_the_page_says_the_same() -> None:
+    assert page.PATH.read_text(encoding="utf-8") == page.text(matrix.load(), REGISTRY), "run `make kill-matrix`"
+
+
+def test_what_is_not_written_down_fails_a_trial() -> None:
+    kept = matrix.Row("g", ["CRED-001"], 3, {"CRED-001": "fail", "CRED-002": "fail", "CRED-003": "untestable"})
+    assert list(matrix.differences(kept, kept)) == []
+    spared = matrix.Row("g", ["CRED-001"], 3, {"CRED-001": "warn"})
+    assert list(matrix.differences(kept, spared)) == []
+    found = matrix.Row("g", ["CRED-001"], 2, {"CRED-001": "untestable", "ACC-001": "fail"})
+    assert [sentence.split()[1] for sentence in matrix.differences(kept, found)] == ["survives", "trips", "scenarios"]
+
+
+def test_a_matrix_with_holes_has_problems() -> None:
+    whole, fault = matrix.load(), FAULTS[0]
+    without = {name: entry for name, entry in whole.items() if name != fault.name}
+    survived = whole | {fault.name: matrix.Row(fault.group, list(fault.caught_by), 1, {})}
+    unexplained = whole | {"stranger": whole[fault.name]}
+    for holed in (without, survived, unexplained):
+        assert list(matrix.problems(holed, REGISTRY))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

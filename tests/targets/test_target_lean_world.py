@@ -1,4 +1,4 @@
-"""The scenarios hold against the lean far end as well; all of them do in CI (`make run-lean`), a selection here."""
+"""The scenarios hold against the lean far end as well; all of them with `make run-lean`, a selection here."""
 
 from pathlib import Path
 

@@ -57,6 +57,17 @@ def text(matrix: Matrix) -> str:
     return json.dumps({"format": 1, "faults": faults}, indent=1) + "\n"
 
 
+def differences(kept: Row, now: Row) -> Iterator[str]:
+    """What a trial shows that is not written down: a survivor, another finding. A collateral that timing spared is none."""
+    for name in kept.meant:
+        if now.outcomes.get(name) not in KILLED:
+            yield f"it survives {name} ({now.outcomes.get(name, 'clean')})"
+    for name in sorted(now.collateral.keys() - kept.collateral.keys()):
+        yield f"it trips {name} as well ({now.collateral[name]})"
+    if now.played != kept.played:
+        yield f"{now.played} scenarios were played against it, and not {kept.played}"
+
+
 def problems(matrix: Matrix, registry: Registry) -> Iterator[str]:
     """What must not be: survivors, requirements that nothing kills, and collateral that nobody has explained."""
     for fault in all_faults().values():

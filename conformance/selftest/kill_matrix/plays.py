@@ -14,10 +14,14 @@ Most scenarios differ from their neighbours in nothing that a fault is about. So
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
+from functools import cache
 from itertools import combinations, groupby
 
 from conformance import catalogue
 from conformance.catalogue import Play
+from conformance.features import Claims, claims_of, features_of
+from fixtures.gateways import descriptor as descriptors
+from fixtures.gateways import target as targets
 from fixtures.reference_gateway.faults import Fault
 from fixtures.standard import MODERN_REVISION, VIRTUAL_SERVERS
 
@@ -25,9 +29,20 @@ Goal = Hashable
 Reach = Mapping[str, Collection[str]]  # the decisions that a play consults, by its name
 
 
+@cache
+def claims() -> Claims:
+    """What the reference claims, and so every fault of it."""
+    path = targets.resolve("reference")
+    return claims_of(descriptors.load(path), path)
+
+
 def everything() -> list[Play]:
-    """Every scenario with every set of parameters that somebody judges."""
-    return [play for play in catalogue.plays() if play.judges]
+    """Every scenario with every set of parameters that somebody judges and that the reference's claims allow."""
+    return [play for play in catalogue.plays() if play.judges and _allowed(play)]
+
+
+def _allowed(play: Play) -> bool:
+    return claims().reach(play.name) and not claims().missing(features_of(play.params) | set(play.needs))
 
 
 def pairs() -> list[Play]:
