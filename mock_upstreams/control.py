@@ -66,6 +66,16 @@ def tool_change(request: ControlRequest, there: set[str]) -> tuple[list[str], li
     return added, removed, left
 
 
+def page_size(request: ControlRequest) -> int | None:
+    """PUT {"size": n}: how many tools a list shows at once; None for all. Raises ControlError."""
+    given = request.mapping()
+    size = given.get("size")
+    whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
+    if given.keys() != {"size"} or not (size is None or whole):
+        raise ControlError('pages take {"size": n}: a whole number of tools, or null for all of them')
+    return size
+
+
 def _names(change: dict[str, Any], key: str) -> list[str]:
     names = change.get(key, [])
     if not isinstance(names, list) or not all(isinstance(one, str) and TOOL_NAME.fullmatch(one) for one in names):

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Scope
 
 from mock_upstreams import contents
 from mock_upstreams.contents import MAX_BYTES, MAX_STEPS, STANDARD_TOOLS
-from mock_upstreams.control import ControlError, ControlRequest, Handler, tool_change
+from mock_upstreams.control import ControlRequest, Handler, page_size, tool_change
 from mock_upstreams.ledger import Ledger, called_with
 from mock_upstreams.wire import (
     MODERN_REVISIONS,
@@ -112,16 +112,9 @@ class ToolApplication:
 
     async def paginate(self, request: ControlRequest) -> Any:
         """Control handler, PUT {"size": n}: lists show so many tools at once (null: all)."""
-        given = request.mapping()
-        size = given.get("size")
-        if (
-            given.keys() != {"size"}
-            or isinstance(size, bool)
-            or not (size is None or (isinstance(size, int) and size > 0))
-        ):
-            raise ControlError('pages take {"size": n}: a whole number of tools, or null for all of them')
+        size = page_size(request)
         self.server.list_in_pages(size)
-        return given
+        return {"size": size}
 
     async def change(self, request: ControlRequest) -> Any:
         """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed."""

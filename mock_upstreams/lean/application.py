@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from mock_upstreams.control import ControlRequest, Handler, tool_change
+from mock_upstreams.control import ControlRequest, Handler, page_size, tool_change
 from mock_upstreams.lean.bottom import Bottom
 from mock_upstreams.lean.call import JSON_TYPE, SSE_TYPE, Answer, Call, Reply, Stream, event
 from mock_upstreams.lean.catalogue import Catalogue
@@ -73,7 +73,11 @@ class LeanApplication:
             **{method: self._empty(f'"{key}":[]') for method, key in _EMPTY.items()},
         }
         self.app: ASGIApp = Bottom(self.answer)
-        self.controls: dict[tuple[str, str], Handler] = {("PUT", "tools"): self.change, ("PUT", "knobs"): self.turn}
+        self.controls: dict[tuple[str, str], Handler] = {
+            ("PUT", "tools"): self.change,
+            ("PUT", "pages"): self.paginate,
+            ("PUT", "knobs"): self.turn,
+        }
 
     # -- scripting
 
@@ -83,6 +87,12 @@ class LeanApplication:
         self._catalogue.change(added, removed)
         self._notifications.tools_changed()
         return {"tools": sorted(left)}
+
+    async def paginate(self, request: ControlRequest) -> Any:
+        """Control handler, PUT {"size": n}: lists show so many tools at once (null: all)."""
+        size = page_size(request)
+        self._catalogue.list_in_pages(size)
+        return {"size": size}
 
     async def turn(self, request: ControlRequest) -> Any:
         """Control handler, PUT: turn some knobs (see `Knobs`)."""
@@ -176,7 +186,13 @@ class LeanApplication:
         return self._result(call, rpc_id, f'{start},"instructions":{self._instructions}', params)
 
     def _listed(self, call: Call, params: Params, rpc_id: Any, before: str) -> Reply:
-        return self._result(call, rpc_id, f'{{{before}"tools":{self._catalogue.text}', params)
+        cursor = params.get("cursor")
+        if cursor is not None and not isinstance(cursor, str):
+            return self._bad_call(call, rpc_id, "Invalid request parameters", "")
+        page = self._catalogue.page(cursor)
+        if page is None:
+            return self._bad_call(call, rpc_id, f"Invalid cursor: {cursor}")
+        return self._result(call, rpc_id, f"{{{before}{page}", params)
 
     def _empty(self, members: str) -> Method:
         return lambda call, params, rpc_id: self._result(call, rpc_id, f"{{{members}", params)
@@ -241,10 +257,10 @@ class LeanApplication:
 
         return make
 
-    def _bad_call(self, call: Call, rpc_id: Any, text: str) -> Reply:
+    def _bad_call(self, call: Call, rpc_id: Any, text: str, data: Any = None) -> Reply:
         if call.modern:
-            return error(INVALID_PARAMS, text, rpc_id)
-        return self._refused(call, rpc_id, INVALID_PARAMS, text)
+            return error(INVALID_PARAMS, text, rpc_id, data=data)
+        return self._refused(call, rpc_id, INVALID_PARAMS, text, data=data)
 
     def _said(self, call: Call, rpc_id: Any, said: Outcome, params: Params) -> Reply:
         structured = "" if said.structured is None else f',"structuredContent":{said.structured}'

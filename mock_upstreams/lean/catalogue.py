@@ -1,6 +1,7 @@
 """What a lean upstream lists, as FastMCP would list it: `python -m mock_upstreams.lean.catalogue` writes catalogue.json anew."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ class Catalogue:
         self._added = self._standard.pop("extra")  # what an added tool looks like
         self._tools: dict[str, dict[str, Any]] = dict(self._standard)
         self._padding: list[dict[str, Any]] = []
+        self._page_size: int | None = None
         self._write()
 
     @property
@@ -37,10 +39,35 @@ class Catalogue:
         self._padding = [{**self._added, "name": name, "title": name.title()} for name in names]
         self._write()
 
+    def list_in_pages(self, size: int | None) -> None:
+        """Show so many tools at once (None: all)."""
+        self._page_size = size
+        self._write()
+
+    def page(self, cursor: str | None) -> str | None:
+        """The members of a `tools/list` result, from a cursor on; None for one that was never given out.
+
+        Without pages a cursor means nothing, as with FastMCP.
+        """
+        return self._pages.get(cursor if self._page_size else None)
+
     def _write(self) -> None:
         listed = [*self._tools.values(), *self._padding]
         self.names = frozenset(tool["name"] for tool in listed)
-        self.text = compact(listed)
+        size = self._page_size or len(listed) or 1
+        self._pages: dict[str | None, str] = {}
+        for start in range(0, len(listed) or 1, size):
+            further = start + size < len(listed)
+            following = f',"nextCursor":"{_cursor(start + size)}"' if further else ""
+            text = f'"tools":{compact(listed[start : start + size])}{following}'
+            self._pages[_cursor(start)] = text
+            if start == 0:
+                self._pages[None] = text
+
+
+def _cursor(start: int) -> str:
+    """As FastMCP writes it."""
+    return b64encode(f'{{"o": {start}}}'.encode()).decode()
 
 
 def written_anew() -> str:

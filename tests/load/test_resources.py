@@ -87,7 +87,7 @@ def test_watches_in_the_background() -> None:
         while len(watch.samples) < 4 and time.monotonic() < deadline:
             time.sleep(0.01)
     assert len(watch.samples) >= 5
-    assert watch.samples[0].rss_mib > 1
+    assert watch.samples[-1].rss_mib > 1  # the first may be from before the child's exec
     assert [sample.at for sample in watch.samples] == sorted(sample.at for sample in watch.samples)
 
 

@@ -93,6 +93,32 @@ def test_it_says_what_fastmcp_says(both: tuple[Caller, Caller], era: str) -> Non
         assert (theirs.status_code, theirs.headers["content-type"]) == (ours.status_code, ours.headers["content-type"])
 
 
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_it_lists_in_the_pages_of_fastmcp(both: tuple[Caller, Caller], era: str) -> None:
+    if era == "legacy":
+        for caller in both:
+            caller.initialize()
+    for wrong_size in ({"size": 0}, {"size": True}, {}, {"size": 1, "more": 1}):
+        for caller in both:
+            with pytest.raises(AssertionError, match="a whole number of tools, or null"):
+                caller.control("PUT", "pages", wrong_size)
+    for size in (3, 100, None):
+        assert [caller.control("PUT", "pages", {"size": size}) for caller in both] == [{"size": size}] * 2
+        cursors: list[Any] = [None, "no such cursor", 5]
+        while cursors:
+            params = {} if (cursor := cursors.pop(0)) is None else {"cursor": cursor}
+            theirs, ours = asked(both, era, "tools/list", params)
+            assert answer_of(theirs) == answer_of(ours), (size, cursor)
+            assert theirs.status_code == ours.status_code
+            if following := answer_of(ours).get("result", {}).get("nextCursor"):
+                cursors.append(following)
+    caller = both[1]
+    caller.control("PUT", "pages", {"size": 4})
+    caller.control("PUT", "tools", {"add": ["extra"]})
+    first = answer_of((caller.modern if era == "modern" else caller.post)("tools/list", {}))["result"]
+    assert (len(first["tools"]), "nextCursor" in first) == (4, True)
+
+
 def test_discovery_is_the_same_but_for_extensions(both: tuple[Caller, Caller]) -> None:
     theirs, ours = (answer_of(caller.modern("server/discover"))["result"] for caller in both)
     del theirs["capabilities"]["extensions"]  # FastMCP's own user interface
