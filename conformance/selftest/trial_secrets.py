@@ -40,7 +40,7 @@ RUN = re.compile(rb"[!-~]{8,}")  # secrets and their encodings are unbroken
 ONE_LIFE = "whole_life and 2025-11-25 and alice"
 
 RUNS = {
-    "reference": ("reference", ["-n", "2"]),
+    "reference": ("reference", ["-k", "2025-11-25 or 2026-07-28 and (leak or consent)", "-n", "2"]),
     "leaking": ("fastmcp", ["-k", f"{ONE_LIFE} or connect_list_call"]),
     "hostile": (
         "hostile:secrets-everywhere",
