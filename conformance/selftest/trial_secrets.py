@@ -67,6 +67,9 @@ def encodings(value: str) -> Iterator[tuple[str, bytes]]:
         once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield "JSON", once.encode()
         yield "JSON in JSON", json.dumps(once)[1:-1].encode()
+    escaped = "".join(f"\\u{ord(one):04x}" for one in value)
+    yield "JSON, all escapes", escaped.encode()
+    yield "JSON, all escapes, in JSON", json.dumps(escaped)[1:-1].encode()
     yield "hexadecimal", raw.hex().encode()
 
 
