@@ -37,9 +37,12 @@ OF_SOME: dict[str, When] = {
 }
 
 
+WITHOUT_A_PROMISE = 5.0  # seconds: enough for whoever gives up at all, and no verdict hangs on it
+
+
 def patience(scenario: Scenario) -> float:
     """A little more than a gateway may take by its own word."""
-    return scenario.bench.target.descriptor.dialect.upstream_seconds + 1
+    return (scenario.bench.target.descriptor.dialect.upstream_seconds or WITHOUT_A_PROMISE) + 1
 
 
 @dataclass

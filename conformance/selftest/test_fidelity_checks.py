@@ -181,6 +181,17 @@ def test_a_tool_is_described_unchanged(story: Story) -> int:
     return 2
 
 
+@keeps("FID-005")
+def test_a_tool_that_goes_by_another_name(story: Story) -> int:
+    renamed = Story(single_tool_name="{server}-{tool}", tool_case="lower")
+    described(renamed, TOOL | {"name": "calculator-add"})
+    assert renamed.judged_by("FID-005").outcome == "pass"
+    described(renamed, TOOL | {"name": "calculator-add", "title": "Plus"})
+    assert renamed.judged_by("FID-005").outcome == "fail"
+    described(story, TOOL)
+    return 1
+
+
 @breaks("FID-005")
 @pytest.mark.parametrize(
     "changed",
