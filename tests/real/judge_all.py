@@ -25,11 +25,7 @@ def judge(targets: Sequence[str], *options: str, to: Path, gatebench: Sequence[s
     for name in targets:
         print(f"\n== {name}", flush=True)
         begun = time.monotonic()
-        try:
-            command = [*gatebench, "run", name, "--out", str(to / name), *options]
-            status = subprocess.run(command, check=False).returncode  # noqa: S603 - ours
-        except KeyboardInterrupt:
-            status = INTERRUPTED  # what we started has heard it as well, and has ended by now
+        status = _status([*gatebench, "run", name, "--out", str(to / name), *options])
         lines.append(f"{name:<20} {time.monotonic() - begun:5.0f} s  status {status}  {_came_of(to / name, status)}")
         if status != FINDINGS:
             worst = max(worst, status)
@@ -37,6 +33,14 @@ def judge(targets: Sequence[str], *options: str, to: Path, gatebench: Sequence[s
             break
     print("", *lines, sep="\n", flush=True)
     return worst
+
+
+def _status(command: Sequence[str]) -> int:
+    """Its exit status. Ctrl-C reaches it as well as us, and it ends what it has started: it is given the time for that."""
+    with subprocess.Popen(command) as child:  # noqa: S603 - ours
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return child.wait()
 
 
 def _came_of(folder: Path, status: int) -> str:
