@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from load.histogram import Histogram
+from load.model import Knee
 from load.profiles import COMPARED, Profile
 from load.result import Result
 
@@ -78,6 +79,14 @@ def _median(result: Result, begin: float, end: float) -> float:
         if cell.outcome == "ok" and cell.arm == "gateway"
     )
     return found.quantile(0.5) if found.count >= FEWEST else math.nan
+
+
+def knee_concurrency(knee: Knee | None) -> float | None:
+    """How many calls are under way at the knee, by Little's law: its rate times p50 of the plateau, where nothing queues."""
+    if knee is None or knee.rate is None:
+        return None
+    plateau = sorted(point.p50_us for point in knee.points if point.plateau)
+    return knee.rate * plateau[0] / 1e6 if plateau else None
 
 
 def event_delay(results: Sequence[Result], quantile: float) -> float | None:

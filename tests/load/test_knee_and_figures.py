@@ -62,6 +62,15 @@ def test_no_plateau_at_all() -> None:
     assert "there is no plateau" in knee.said
 
 
+def test_a_knee_where_calls_hardly_meet_yet_is_a_low_one() -> None:
+    right = Search(lambda rate: point(rate, 10 if rate <= 600 else 200), 20).run()  # of one processor, 1 ms for each
+    low = Search(lambda rate: point(rate, 10 if rate <= 60 else 200), 20).run()
+    assert 0.4 < (figures.knee_concurrency(right) or 0) <= 0.6
+    assert (figures.knee_concurrency(low) or 1) <= 0.06
+    assert figures.knee_concurrency(Search(lambda rate: point(rate, 10, share=0.1), 20).run()) is None
+    assert figures.knee_concurrency(None) is None
+
+
 def histogram(*values_us: float) -> str:
     made = Histogram()
     made.record(values_us)

@@ -103,6 +103,67 @@ def test_a_gateway_that_dies_in_the_middle(play: Play) -> None:
     assert (run.folder / "load.html").exists()
 
 
+QUICK = """
+[quick]
+purpose = "calls that give up soon"
+finds = "nothing"
+rate = 60
+seconds = 4
+timeout = 1.5
+
+[[quick.call]]
+operation = "call"
+callers = ["alice", "bob"]
+"""
+
+
+def test_a_gateway_that_stops_answering_in_the_middle(play: Play, tmp_path: Path) -> None:
+    profiles = tmp_path / "mine.toml"
+    profiles.write_text(QUICK)
+    run = play("strained:stops", "quick", "--profiles", str(profiles), seconds=4)
+    report = run.report
+    assert run.process.returncode == 1, run.said
+    assert (report["complete"], report["incomplete_reason"]) == (
+        False,
+        "the gateway stopped answering during the load",
+    )
+    counts = {one["outcome"]: one["count"] for one in report["arms"][0]["operations"]}
+    assert counts["ok"] > 10, "what was measured until then"
+    assert counts["timeout"] > 10
+    (fell_silent,) = [one for one in report["events"] if "the run ended here" in one["what"]]
+    assert fell_silent["at"] > 0
+    assert (run.folder / "load.html").exists()
+
+
+def test_a_worker_that_is_lost_is_our_fault_and_its_part_is_kept(tmp_path: Path) -> None:
+    more = ("--rate", "40", "--seconds", "8", "--workers", "2")
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", *more)
+    deadline = time.monotonic() + PATIENCE
+
+    def workers() -> list[psutil.Process]:
+        mine = [one for one in children_of(run.process.pid) if "--worker" in _command(one)]
+        return mine if len({_command(one)[-1] for one in mine}) == 1 and len(mine) == 2 else []
+
+    seen: set[int] = set()
+    while len(seen) < 4 or not workers():  # two of the calibration, two of the load
+        seen |= {one.pid for one in workers()}
+        assert time.monotonic() < deadline
+        assert run.process.poll() is None
+        time.sleep(0.05)
+    time.sleep(3)  # some load; nothing waits for it
+    workers()[0].kill()
+    assert run.finish() == 3, run.said
+    report = run.report
+    assert (report["complete"], report["conclusion"]) == (False, "incomplete")
+    assert report["generator"]["workers"] == 2
+    (lost,) = [one for one in report["events"] if "worker" in one["what"] and "is gone" in one["what"]]
+    assert 0 < lost["at"] < 8
+    assert sum(one["count"] for one in report["arms"][0]["operations"]) > 20, (
+        "of both, until then; of the other, to the end"
+    )
+    assert (run.folder / "load.html").exists()
+
+
 def children_of(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
