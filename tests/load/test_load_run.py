@@ -164,6 +164,35 @@ def test_a_worker_that_is_lost_is_our_fault_and_its_part_is_kept(tmp_path: Path)
     assert (run.folder / "load.html").exists()
 
 
+def test_a_generator_that_is_killed_has_measured_all_the_same(tmp_path: Path) -> None:
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "60")
+    deadline = time.monotonic() + PATIENCE
+    seen: set[int] = set()
+
+    def generators() -> list[psutil.Process]:
+        return [one for one in children_of(run.process.pid) if _command(one)[1:3] == ["-m", "load.generator"]]
+
+    while len(seen) < 2:  # that of the calibration, that of the load
+        seen |= {one.pid for one in generators()}
+        assert time.monotonic() < deadline
+        assert run.process.poll() is None
+        time.sleep(0.05)
+    time.sleep(6)  # some load; nothing waits for it
+    (generator,) = generators()
+    generator.kill()
+    assert run.finish() == 3, run.said
+    report = run.report
+    assert (report["complete"], report["incomplete_reason"]) == (
+        False,
+        "the load was not played to its end: incomplete",
+    )
+    assert any("the load generator was killed" in one["what"] for one in report["events"])
+    assert 2 <= report["seconds"] < 20
+    assert report["arms"][0]["done"] > 10
+    assert report["arms"][0]["failed"] == 0
+    assert (run.folder / "load.html").exists()
+
+
 def children_of(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
