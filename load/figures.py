@@ -11,6 +11,7 @@ from load.profiles import COMPARED, Profile
 from load.result import Result
 
 RECOVERED = 2.0  # times the p50 from before, at most: then the spike is over
+GATEWAY = "gateway"  # the arm that is judged
 FEWEST = 5  # right answers, below which nothing is compared
 
 
@@ -79,6 +80,16 @@ def _median(result: Result, begin: float, end: float) -> float:
         if cell.outcome == "ok" and cell.arm == "gateway"
     )
     return found.quantile(0.5) if found.count >= FEWEST else math.nan
+
+
+def silent(result: Result) -> str | None:
+    """Why a gateway that nothing was done to counts as not answering, in words; None where it answers."""
+    calls, right = result.count(arm=GATEWAY), result.count(arm=GATEWAY, outcome="ok")
+    if calls and not right:
+        outcomes = sorted({cell.outcome for cell in result.cells if cell.arm == GATEWAY})
+        return f"the gateway answered none of {calls} calls well: {', '.join(outcomes)}"
+    turns = [one.kind for one in result.events if one.arm == GATEWAY and one.kind in ("target gone", "target back")]
+    return "the gateway stopped answering during the load" if turns[-1:] == ["target gone"] else None
 
 
 def knee_concurrency(knee: Knee | None) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 from fixtures.errors import BenchError
 from fixtures.sheet import Sheet
 from load import bench as benches
-from load import validity
+from load import figures, validity
 from load import workload as workloads
 from load.bench import Gateway, LoadBench
 from load.callers import Crowd
@@ -163,7 +163,11 @@ class Run:
     def _phases(self) -> None:
         for phase, plan in workloads.phases(self._task.profile, self._task.terms, self._workload):
             with self._conditions(phase):
-                self._measured.results.append(self._checked(phase.name or "load", plan()))
+                result = self._checked(phase.name or "load", plan())
+            self._measured.results.append(result)
+            if not phase.condition and (silent := figures.silent(result)):
+                self._measured.gateway_gone = True
+                self._stop(silent)
 
     @contextmanager
     def _conditions(self, phase: Phase) -> Iterator[None]:

@@ -20,8 +20,6 @@ DESCRIPTOR = """
 name = "ours, by hand"
 [endpoints]
 base_url = "{base_url}"
-single = "{{base_url}}/mcp/{{server}}"
-virtual = "{{base_url}}/mcp/{{server}}"
 [claims]
 profiles = ["core", "shared-credentials"]
 features = ["sessions"]
