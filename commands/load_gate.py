@@ -51,7 +51,7 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "target", nargs="?", default="reference", metavar="TARGET", help="shipped name or descriptor's path"
     )
     overhead.add_argument("--seconds", type=positive, default=60.0, metavar="S", help="for everything (60)")
-    overhead.add_argument("--starts", type=_count, default=5, metavar="N", help="fresh starts (5)")
+    overhead.add_argument("--starts", type=_count, default=8, metavar="N", help="fresh starts (8)")
     overhead.add_argument(
         "--rate", type=positive, metavar="R", help="calls per second, both ways together (found by asking)"
     )

@@ -148,6 +148,7 @@ def standing(
     far_end = LeanFarEnd(pinning.upstreams)
     secrets = SecretRegistry()
     with ExitStack() as stack:
+        stack.enter_context(on(pinning.generator))  # nothing of ours runs where the gateway does
         world = stack.enter_context(World(secrets, stored, far_end=far_end))
         if stored is None:
             world.sheet["gateway"]["upstream_seconds"] = UPSTREAM_SECONDS
