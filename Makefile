@@ -5,7 +5,6 @@ WORLDS ?= 2
 # Many a test waits for somebody who does not answer, so there are more at a time than processors.
 TESTS  ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge
-REAL_INSTALLS ?= nginx envoy npm-mcp-proxy fastmcp litellm contextforge
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -67,8 +66,7 @@ real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out
 	$(BIN)/pytest -q -m real tests/real
 
 real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
-	$(BIN)/gatebench install $(REAL_INSTALLS)
-	@for target in $(REAL); do $(BIN)/gatebench run $$target -n $(WORLDS) || [ $$? = 1 ] || exit; done
+	@$(BIN)/python tests/real/judge_all.py $(WORLDS) $(REAL)
 
 transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
 	$(BIN)/python -m conformance.selftest.shown

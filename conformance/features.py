@@ -162,6 +162,10 @@ def _of_servers(descriptor: Descriptor) -> set[str]:
     return {name for name, holds in ((NAMED_ADDRESSES, named), (SEVERAL_SERVERS, several)) if holds}
 
 
+# Modes of the guide's client that insist on a revision; the automatic one finds out what is spoken.
+_INSISTING = {"legacy": standard.LEGACY_REVISIONS[-1], standard.MODERN_REVISION: standard.MODERN_REVISION}
+
+
 def features_of(params: Mapping[str, Any]) -> set[str]:
     """The features that a scenario's parameters presuppose, by their names: principal(s), server(s), revision."""
     needed: set[str] = set()
@@ -178,11 +182,8 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add(f"upstream.{standard.UPSTREAMS[member].model}")
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
-    if params.get("mode") == standard.MODERN_REVISION:  # the other modes of the guide's client find out what is spoken
-        needed.add(f"revision.{standard.MODERN_REVISION}")
-    if "mode" in params:  # of the guide's client: automatic prefers the stateless era
-        legacy = params["mode"] == "legacy"
-        needed.add(f"revision.{standard.LEGACY_REVISIONS[-1] if legacy else standard.MODERN_REVISION}")
+    if params.get("mode") in _INSISTING:
+        needed.add(f"revision.{_INSISTING[params['mode']]}")
     return needed
 
 

@@ -75,8 +75,7 @@ def meant(transcript: Transcript, exchange: Exchange) -> str | None:
     members = transcript.facts.world["virtual_servers"].get(server)
     if members is None:
         return str(server)
-    spoken = transcript.facts.spoken
-    tools = {spoken.tool_name.format(server=spoken.name_of(member), tool=""): member for member in members}
+    tools = {transcript.facts.spoken.tool_of(member, "", alone=False): member for member in members}
     return next(
         (member for prefix, member in tools.items() if prefix and (exchange.tool or "").startswith(prefix)), None
     )

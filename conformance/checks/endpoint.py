@@ -37,8 +37,7 @@ def _meant(transcript: Transcript, call: Exchange, arrival: Exchange) -> bool:
     """Behind a virtual server, a tool's name says which member it belongs to. (Any member may be asked for its tools.)"""
     if call.tags["server"] not in transcript.facts.world["virtual_servers"] or not arrival.tool:
         return True
-    spoken = transcript.facts.spoken
-    return spoken.tool_name.format(server=spoken.name_of(arrival.node), tool=arrival.tool) == call.tool
+    return transcript.facts.spoken.tool_of(arrival.node, arrival.tool, alone=False) == call.tool
 
 
 def answers_are_well_formed(judge: Judge, transcript: Transcript) -> None:

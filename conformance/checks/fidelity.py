@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from conformance.checks.answers import mapping
 from conformance.checks.endpoint import same
 from conformance.checks.probes import outcome_of
 from conformance.transcript import Event, Exchange, Transcript
 from conformance.verdict import Judge
+from fixtures.standard import MODERN_REVISION
 
 PROTOCOL = "io.modelcontextprotocol/"
 TOKEN = "progressToken"  # noqa: S105 - it names progress
@@ -104,11 +106,13 @@ def cancellations_arrive(judge: Judge, transcript: Transcript) -> None:
 
 def _cancelled(transcript: Transcript, call: Exchange) -> bool:
     here = [x for x in transcript.upstream if x.node == call.node and x.rpc_method == "notifications/cancelled"]
-    return any(same(x.rpc["params"].get("requestId"), call.rpc.get("id")) for x in here)
+    return any(same(mapping(x.rpc.get("params")).get("requestId"), call.rpc.get("id")) for x in here)
 
 
 def _left(call: Exchange, note: Event) -> bool:
-    return note["by"] == "closing" and call.how not in (None, "complete")
+    """Its stream was closed, by a caller or towards a server of the era that cancels so; a gateway may stand between two."""
+    so = note["by"] == "closing" or MODERN_REVISION in call.header("mcp-protocol-version")
+    return so and call.how not in (None, "complete")
 
 
 def tools_are_described_unchanged(judge: Judge, transcript: Transcript) -> None:
@@ -120,16 +124,18 @@ def tools_are_described_unchanged(judge: Judge, transcript: Transcript) -> None:
         if not original.succeeded or not listed.succeeded:
             judge.blocked(f"{note['server']} listed no tools ({outcome_of(listed)}; alone: {outcome_of(original)})")
             continue
-        here = {tool.get("name"): tool for tool in listed.result.get("tools", [])}
+        tools = listed.result.get("tools")
+        here = {str(tool.get("name")): tool for tool in map(mapping, tools if isinstance(tools, list) else [])}
         for tool in original.result.get("tools", []):
-            if tool["name"] not in here:
+            told = here.get(transcript.facts.spoken.tool_of(note["server"], tool["name"], alone=True))
+            if told is None:
                 continue
             judge.saw()
-            wrong = [key for key in DESCRIPTION if not same(tool.get(key), here[tool["name"]].get(key))]
+            wrong = [key for key in DESCRIPTION if not same(tool.get(key), told.get(key))]
             if wrong:
                 judge.violated(
                     f"the {' and '.join(wrong)} of {tool['name']} at {note['server']} was changed on the way",
                     expected=str({key: tool.get(key) for key in wrong})[:400],
-                    actual=str({key: here[tool["name"]].get(key) for key in wrong})[:400],
+                    actual=str({key: told.get(key) for key in wrong})[:400],
                     at=listed,
                 )

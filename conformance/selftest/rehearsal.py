@@ -24,10 +24,11 @@ from fixtures import standard
 from fixtures.bench import Bench
 from fixtures.clients import guide
 from fixtures.gateways.adapter import Adapter
-from fixtures.gateways.descriptor import Claims, Descriptor, Gateway
+from fixtures.gateways.descriptor import Claims, Descriptor, Dialect, Gateway
 from fixtures.gateways.target import Target
 from fixtures.mint import MUTATIONS
 from fixtures.scenario import Scenario
+from fixtures.wire import parse_json
 from fixtures.world import World
 
 
@@ -51,9 +52,9 @@ class Play:
 
 
 @cache
-def rehearsed() -> list[Play]:
-    """Every scenario with all its parameters."""
-    plays, house = [], _House()
+def rehearsed(**dialect: str) -> list[Play]:
+    """Every scenario with all its parameters, for a gateway of this dialect."""
+    plays, house = [], _House(dialect)
     for one in catalogue.plays():
         play = Play(one.name, dict(one.params), frozenset(one.judges), one.needs)
         asyncio.run(_rehearse(one.function, play, house))
@@ -75,16 +76,17 @@ async def _rehearse(function: Callable[..., Any], play: Play, house: "_House") -
 class _House:
     """Stands for the gateway and everything behind it."""
 
-    def __init__(self) -> None:
-        self.story = Story()
+    def __init__(self, dialect: dict[str, str]) -> None:
+        self.story = Story(**cast("dict[str, Any]", dialect))
         self.missing = 0  # consents
         self._exchanges = itertools.count(1)
         claims = Claims(revisions=list(standard.REVISIONS))
         adapter = create_autospec(Adapter, instance=True)
         adapter.issue_token.return_value = None  # the token that it was given is the one
+        self._dialect = Dialect(**cast("dict[str, Any]", dialect))
         target = SimpleNamespace(
             adapter=adapter,
-            descriptor=Descriptor(gateway=Gateway(name="an empty house"), claims=claims),
+            descriptor=Descriptor(gateway=Gateway(name="an empty house"), claims=claims, dialect=self._dialect),
             url=lambda server: f"{self.story.sheet['gateway']['base_url']}/{server}",
         )
         world = create_autospec(World, instance=True, sheet=self.story.sheet, secrets=self.story.recorder.secrets)
@@ -95,12 +97,18 @@ class _House:
         """In place of a recorded HTTP client."""
 
         def answer(request: httpx.Request) -> httpx.Response:
-            self.story.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"))
+            told = {"tool": self._called(request), "credential": request.headers.get(self._dialect.credential_header)}
+            self.story.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"), **told)
             response = self._visited(request) if tags["client"] == "browser" else self._asked(request)
             response.extensions["gatebench_exchange"] = f"client-{next(self._exchanges)}"
             return response
 
         return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    def _called(self, request: httpx.Request) -> str | None:
+        message = parse_json(request.content.decode())
+        tool = message.get("params", {}).get("name") if isinstance(message, dict) else None
+        return tool if isinstance(tool, str) and message["method"] == "tools/call" else None
 
     def _visited(self, request: httpx.Request) -> httpx.Response:
         callback = self.story.sheet["gateway"]["callback_url"]
@@ -133,7 +141,7 @@ class _PrivateScenario(Scenario):
         self._house = house
 
     def guide(self, principal: str, mode: guide.Mode, headers: dict[str, str] | None = None) -> guide.Connection:
-        self.bench.recorder.note("sent", principal=principal, server=None)
+        self.bench.recorder.note("sent", principal=principal, server=None, tool=None, credential=None)
 
         def nobody(**_options: Any) -> Any:
             raise ConnectionError("an empty house")

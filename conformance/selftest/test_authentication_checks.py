@@ -139,6 +139,12 @@ def test_a_wrong_token_is_no_bad_request(story: Story, attribute: str) -> Ask:
     return attempt(story, WHO, attribute, 400)
 
 
+@pytest.mark.parametrize(("status", "words"), [(403, "was refused in another way"), (200, "was not refused")])
+def test_who_was_refused_in_another_way_was_not_let_in(story: Story, status: int, words: str) -> None:
+    attempt(story, WHO, "an unknown token", status, lands=status == 200)
+    assert words in story.judged_by("AUTH-002").violations[0].what
+
+
 @breaks("AUTH-004")
 def test_an_unsigned_jwt_is_taken_and_the_others_are_not(story: Story) -> Ask:
     for attribute in ("alg-none", "tampered"):

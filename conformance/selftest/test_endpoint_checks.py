@@ -31,6 +31,16 @@ def test_a_gateway_looks_up_the_tools_first(story: Story) -> int:
     return 1
 
 
+@keeps("END-001")
+def test_names_in_lower_case_are_still_the_same_tool(story: Story) -> int:
+    for case, outcome in (("lower", "pass"), ("kept", "fail")):
+        told = Story(tool_case=case)
+        told.ask("alice", "desk", at="calculator", tool="farewell").arrives(changed={"name": "Farewell"}).answered()
+        assert told.judged_by("END-001").outcome == outcome
+    story.call("alice", "calculator")
+    return 1
+
+
 @breaks("END-001")
 @pytest.mark.parametrize("elsewhere", ["everything", "web-search"])
 def test_a_call_arrives_elsewhere(story: Story, elsewhere: str) -> Line:

@@ -101,18 +101,23 @@ def test_what_told_nothing_was_not_late(story: Story) -> None:
 # -- FID-004
 
 
-def given_up(story: Story, by: str = "notification", *, lands: bool = True, how: str = "complete") -> Ask:
-    """A call that was cancelled; `how` its stream at the server ended."""
+def given_up(
+    story: Story, by: str = "notification", *, lands: bool = True, how: str = "complete", spoken: str = ""
+) -> Ask:
+    """A call that was cancelled; `how` its stream at the server ended, and the revision `spoken` there."""
     ask = story.ask("alice", "calculator", tool="slow", rpc_id="mine")
     if lands:
         message = ask.message("slow") | {"id": 41}  # a gateway may number its own requests
-        ask.arrivals.append(errand(story, message, how=how))
+        ask.arrivals.append(errand(story, message, how=how, spoken=spoken))
     story.observe("cancelled", nonce=ask.nonce, server="calculator", by=by)
     return ask
 
 
-def errand(story: Story, message: dict[str, Any], node: str = "calculator", how: str = "complete") -> Line:
-    request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(message)}
+def errand(
+    story: Story, message: dict[str, Any], node: str = "calculator", how: str = "complete", spoken: str = ""
+) -> Line:
+    headers = [["MCP-Protocol-Version", spoken]] if spoken else []
+    request = {"method": "POST", "target": "/mcp", "headers": headers, "body": json.dumps(message)}
     return story.far_end("upstream", node, request, status=200, how=how)
 
 
@@ -132,6 +137,18 @@ def test_a_cancellation_arrives(story: Story) -> int:
 def test_closing_arrives(story: Story) -> int:
     given_up(story, "closing", how="client-disconnected")
     return 1
+
+
+@keeps("FID-004")
+def test_a_notification_becomes_a_closed_stream_where_that_is_how_calls_are_cancelled(story: Story) -> int:
+    given_up(story, how="client-disconnected", spoken="2026-07-28")
+    return 1
+
+
+@breaks("FID-004")
+@pytest.mark.parametrize(("how", "spoken"), [("complete", "2026-07-28"), ("client-disconnected", "2025-11-25")])
+def test_a_stream_that_was_not_closed_or_means_nothing(story: Story, how: str, spoken: str) -> Line:
+    return given_up(story, how=how, spoken=spoken).arrival
 
 
 @breaks("FID-004")
@@ -179,6 +196,17 @@ def test_a_tool_is_described_unchanged(story: Story) -> int:
     described(story, TOOL, {"name": "more"})
     described(story, TOOL | {"_meta": {"gateway": 1}})
     return 2
+
+
+@keeps("FID-005")
+def test_a_tool_that_goes_by_another_name(story: Story) -> int:
+    renamed = Story(single_tool_name="{server}-{tool}", tool_case="lower")
+    described(renamed, TOOL | {"name": "calculator-add"})
+    assert renamed.judged_by("FID-005").outcome == "pass"
+    described(renamed, TOOL | {"name": "calculator-add", "title": "Plus"})
+    assert renamed.judged_by("FID-005").outcome == "fail"
+    described(story, TOOL)
+    return 1
 
 
 @breaks("FID-005")

@@ -99,6 +99,18 @@ def test_a_gateway_that_says_how_long_it_takes(story: Story) -> int:
     return 1
 
 
+@keeps("TRB-002")
+def test_a_gateway_that_promises_no_time_is_not_held_to_ours(story: Story) -> int:
+    free = Story(upstream_seconds=0.0)
+    late(told(fails(free)), 60)
+    fails(free).failed(detail="CancelledError")
+    assert free.judged_by("TRB-002").outcome == "pass"
+    fails(free).answered(headers=[("content-type", "text/event-stream")], body="")
+    assert free.judged_by("TRB-002").outcome == "fail"
+    told(fails(story))
+    return 1
+
+
 @breaks("TRB-002")
 @pytest.mark.parametrize("body", ["", 'event: message\r\ndata: {"jsonrpc": "2.0", "id": 1, "resu'])
 def test_half_an_answer_that_looks_whole(story: Story, body: str) -> Ask:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 import gatebench
 from reports import build, matrix, published
-from reports.publish import publish
+from reports.publish import publish, readme
 from reports.published import NotPublishableError
 
 RUN = Path(__file__).parent / "data" / "run"
@@ -181,3 +182,43 @@ def test_counts_of_a_cell_sum_to_the_group(runs: tuple[Path, Path], tmp_path: Pa
 def test_no_published_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gatebench.main(["matrix", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"gatebench: there is no published report in {tmp_path}; ")
+
+
+# -- what is published here
+
+FOLDERS = sorted(path.parent for path in (Path(published.__file__).parent / "published").glob(f"*/{published.REPORT}"))
+PAGES = sorted((Path(published.__file__).parent / "published").glob("matrix.*"))
+# Our own far end, where the gateways and what they cite are at home. Bodies are cut off, and so may a name be at their end.
+HOSTS = ("127.0.0.1", "localhost", "github.com", "nginx.org", "www.envoyproxy.io", "www.truefoundry.com")
+HOSTS_CITED = ("developer.mozilla.org", "errors.pydantic.dev", "docs.litellm.ai")
+MINTED = re.compile(r"\b[a-z]{2,3}_[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
+SIGNED = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}")
+A_MACHINES_OWN = re.compile(r"/(?:root|home|Users|work|tmp|var/folders)/[\w.-]+")
+
+
+def text_of(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(p for folder in FOLDERS for p in sorted(folder.iterdir())), *PAGES],
+    ids=lambda path: f"{path.parent.name}-{path.name}",
+)
+def test_what_is_published_holds_no_secret_and_nothing_of_the_machine(path: Path) -> None:
+    text = text_of(path)
+    broken = "AAAAAAAA"  # at the end of tokens that were made wrong on purpose
+    assert [found for found in MINTED.findall(text) if not found.endswith(broken)] == []
+    assert SIGNED.findall(text) == []
+    assert A_MACHINES_OWN.findall(text) == []
+    hosts = set(re.findall(r"https?://([\w.-]+)", text))
+    assert [host for host in hosts if not any(known.startswith(host) for known in (*HOSTS, *HOSTS_CITED))] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_what_is_published_is_read_to_the_last_finding(folder: Path) -> None:
+    publication = published.read(folder)
+    unread = [finding["what"] for finding in publication.report["findings"] if publication.reading(finding) is None]
+    assert (unread, publication.report["complete"]) == ([], True)
+    assert (folder / published.README).read_text(encoding="utf-8") == readme(publication)

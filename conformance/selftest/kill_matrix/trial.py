@@ -36,6 +36,9 @@ def outcomes_of(target: str, chosen: Iterable[Play], after: Callable[[Run, Play]
             for play in chosen:
                 for judgement in _judged(run, play):
                     judged.setdefault(judgement.requirement, []).append(judgement.outcome)
+                    if judgement.outcome.value not in matrix.CLEAN:  # read when a trial fails: pytest shows it then
+                        why = judgement.reason or "; ".join(violation.what for violation in judgement.violations)
+                        print(f"{play.name}: {judgement.requirement} {judgement.outcome.value}: {why}")
                 if after:
                     after(run, play)
             for late in run.sweep(set(judged)):
