@@ -30,6 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     run.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrivals (default: 1)")
     run.add_argument("--budgets", type=Path, metavar="FILE", help="limits of your own, instead of the shipped ones")
+    run.add_argument("--sheet", type=Path, metavar="FILE", help="the setup sheet that a running target knows")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: a new one)")
     run.add_argument("-q", dest="quiet", action="store_true", help="the conclusion only")
     run.set_defaults(command=_run)
@@ -56,19 +57,21 @@ def _list(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from conformance.features import claims_of  # noqa: PLC0415
+    from fixtures import sheet as sheets  # noqa: PLC0415
     from fixtures.gateways.target import named  # noqa: PLC0415
     from load import assemble, budgets, profiles, run  # noqa: PLC0415
     from load.workload import Terms  # noqa: PLC0415
 
     profile = profiles.named(options.profile, options.profiles or profiles.SHIPPED)
     limits = budgets.load(options.budgets or budgets.SHIPPED)
+    stored = sheets.load(options.sheet) if options.sheet else None
     target = named(options.target)
     claims = claims_of(target.descriptor, target.path)
     folder = load_report.new_folder(
         options.out, options.target, profile.name
     )  # bad input ends before anything is started
     terms = Terms.of(profile, options.seconds, options.rate, options.workers, options.seed)
-    task = run.Task(options.target, profile, terms, claims.features | claims.world)
+    task = run.Task(options.target, profile, terms, claims.features | claims.world, stored)
     status.end_in_order()
     progress = Progress(quiet=options.quiet)
     redact: list[Any] = []

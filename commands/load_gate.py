@@ -51,11 +51,12 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "target", nargs="?", default="reference", metavar="TARGET", help="shipped name or descriptor's path"
     )
     overhead.add_argument("--seconds", type=positive, default=60.0, metavar="S", help="for everything (60)")
-    overhead.add_argument("--starts", type=_count, default=5, metavar="N", help="fresh starts (5)")
+    overhead.add_argument("--starts", type=_count, default=8, metavar="N", help="fresh starts (8)")
     overhead.add_argument(
         "--rate", type=positive, metavar="R", help="calls per second, both ways together (found by asking)"
     )
     overhead.add_argument("--budgets", type=Path, metavar="FILE", help="limits, as in load/budgets.toml")
+    overhead.add_argument("--sheet", type=Path, metavar="FILE", help="the setup sheet that a running target knows")
     _common(overhead)
     overhead.set_defaults(command=_overhead)
 
@@ -82,7 +83,6 @@ def _percent(text: str) -> float:
 def _gate(options: argparse.Namespace) -> int:
     from load import told  # noqa: PLC0415
     from load.bench import standing  # noqa: PLC0415
-    from load.callers import Crowd  # noqa: PLC0415
     from load.contest import ARMS, Contest, Terms  # noqa: PLC0415
     from load.stands import Stands  # noqa: PLC0415
 
@@ -90,6 +90,12 @@ def _gate(options: argparse.Namespace) -> int:
     stored = _stored(options.baseline, profile.name)
     names = (stored.yardstick if stored else options.baseline, options.candidate)
     able = {name: _able(name) for name in names}
+    for name in names:
+        if not _is_started(name):
+            raise BenchError(
+                f"{name} describes a gateway that runs already, and the gate starts both afresh again and again: "
+                "have it started, with [launch]"
+            )
     folder = load_report.new_folder(options.out, "gate", options.candidate)
     terms = Terms(seconds=options.seconds, starts=options.starts, margin=options.margin, seed=options.seed)
     tell, stopped = Progress(quiet=options.quiet), None
@@ -97,8 +103,7 @@ def _gate(options: argparse.Namespace) -> int:
     subject = told.Subject(
         " against ".join((options.candidate, names[0])), _called(options.candidate), profile, options.seed
     )
-    crowd = Crowd(profile.crowd.users, profile.crowd.externals)
-    with standing(crowd=crowd, virtual_servers=profile.virtual) as bench:
+    with standing(profile) as bench:
         contest = Contest(names, terms, bench.pinning, stored)
         stands = Stands(bench, profile, able)
         try:
@@ -115,9 +120,9 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _overhead(options: argparse.Namespace) -> int:
+    from fixtures import sheet as sheets  # noqa: PLC0415
     from load import budgets, told  # noqa: PLC0415
     from load.bench import standing  # noqa: PLC0415
-    from load.callers import Crowd  # noqa: PLC0415
     from load.paired import Pairing, Terms  # noqa: PLC0415
     from load.stands import Stands  # noqa: PLC0415
 
@@ -128,9 +133,9 @@ def _overhead(options: argparse.Namespace) -> int:
     tell, stopped = Progress(quiet=options.quiet), None
     status.end_in_order()
     subject = told.Subject(options.target, _called(options.target), profile, options.seed)
-    crowd = Crowd(profile.crowd.users, profile.crowd.externals)
-    with standing(crowd=crowd, virtual_servers=profile.virtual) as bench:
-        pairing = Pairing(Terms(options.seconds, options.starts, options.rate, options.seed), bench.pinning)
+    starts = options.starts if _is_started(options.target) else 1  # one that runs already has no fresh starts
+    with standing(profile, stored=sheets.load(options.sheet) if options.sheet else None) as bench:
+        pairing = Pairing(Terms(options.seconds, starts, options.rate, options.seed), bench.pinning)
         stands = Stands(bench, profile, able)
         try:
             pairing.run(lambda: stands.pair(options.target), tell)
@@ -196,6 +201,12 @@ def _called(target: str) -> str:
 
     found = named(target)
     return f"{found.name} {found.descriptor.gateway.version}".strip()
+
+
+def _is_started(target: str) -> bool:
+    from fixtures.gateways.target import named  # noqa: PLC0415
+
+    return named(target).descriptor.launch is not None
 
 
 def _able(target: str) -> frozenset[str]:

@@ -129,6 +129,7 @@ def _figures(measured: Measured) -> dict[str, float]:
         "event-delay-p50": figures.event_delay(results, 0.5),
         "event-delay-p90": figures.event_delay(results, 0.9),
         "refreshes-per-expiry": _refreshes(measured),
+        "knee-concurrency": figures.knee_concurrency(measured.knee),
         "sessions-left": measured.left_open.get("sessions") if measured.left_open else None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -20,9 +20,11 @@ from fixtures.secrets import SecretRegistry
 from fixtures.sheet import Sheet
 from fixtures.world import World
 from load.callers import Crowd
+from load.contained import Contained
 from load.counters import Counted
 from load.far_end import LeanFarEnd
 from load.pinning import Pinning, on
+from load.profiles import Profile
 from load.resources import ProcessTree
 
 UPSTREAM_SECONDS = 30.0
@@ -84,13 +86,22 @@ class LoadBench:
         `cores`: where it runs (default: as the pinning has it). Raises BenchError with one sentence when it does not come.
         """
         target = targets.named(named)
+        if not (target.descriptor.launch or target.descriptor.adapter or self.world.stored):
+            raise BenchError(
+                f"{target.path} describes a gateway that runs already: say --sheet, the setup sheet that it was configured "
+                "from (`gatebench world --save` makes one), or have it started, with [launch]"
+            )
         sheet = self._sheet_for_next()
         self._stack.callback(target.stop)
-        with on(cores if cores is not None else self.pinning.gateway):
-            target.start(sheet, self.recorder)
+        cores = cores if cores is not None else self.pinning.gateway
+        contained = Contained(cores)
+        with on(cores):
+            target.start(sheet, self.recorder, contained.command)
         self._started += 1
         bench = Bench(self.world, target, self.recorder)
-        return Gateway(target, bench, ProcessTree([target.pid]) if target.pid is not None else None)
+        launch = target.descriptor.launch
+        root = contained.root() if launch and launch.image else target.pid
+        return Gateway(target, bench, ProcessTree([root]) if root is not None else None)
 
     def _sheet_for_next(self) -> Sheet:
         """The world's sheet; for gateways beside the first one with an address of their own."""
@@ -124,23 +135,46 @@ class LoadBench:
 
 @contextmanager
 def standing(
-    *, crowd: Crowd | None = None, virtual_servers: dict[str, list[str]] | None = None, pinning: Pinning | None = None
+    profile: Profile | None = None, *, stored: Sheet | None = None, pinning: Pinning | None = None
 ) -> Iterator[LoadBench]:
     """A world with a lean far end, up; everything is stopped on leaving, whatever happened. Raises BenchError.
 
-    `crowd` and `virtual_servers` ({name: members}) come on top of the standard world.
+    What the profile needs beyond the standard world (callers, virtual servers) is in its sheet. `stored`: the world of that
+    sheet instead of a new one, for a gateway that was configured from it.
     """
     pinning = Pinning.here() if pinning is None else pinning
+    if stored is not None and profile is not None:
+        _refuse_what_is_missing(profile, stored)
     far_end = LeanFarEnd(pinning.upstreams)
     secrets = SecretRegistry()
     with ExitStack() as stack:
-        world = stack.enter_context(World(secrets, far_end=far_end))
-        world.sheet["gateway"]["upstream_seconds"] = UPSTREAM_SECONDS
-        world.sheet["virtual_servers"] |= virtual_servers or {}
-        for name, who in standard.PRINCIPALS.items():
-            if who.access == standard.EVERYTHING:
-                world.sheet["access"][name] += virtual_servers or {}
-        (crowd or Crowd()).join(world.sheet)
+        stack.enter_context(on(pinning.generator))  # nothing of ours runs where the gateway does
+        world = stack.enter_context(World(secrets, stored, far_end=far_end))
+        if stored is None:
+            world.sheet["gateway"]["upstream_seconds"] = UPSTREAM_SECONDS
+            if profile is not None:
+                _widen(world.sheet, profile)
         recorder = stack.enter_context(Recorder(Path(os.devnull), secrets, run=world.sheet["run"]))
         world.serve(recorder)
         yield LoadBench(world, far_end, recorder, pinning, stack)
+
+
+def _widen(sheet: Sheet, profile: Profile) -> None:
+    """Put into a new sheet what the profile needs beyond the standard world."""
+    sheet["virtual_servers"] |= profile.virtual
+    for name, who in standard.PRINCIPALS.items():
+        if who.access == standard.EVERYTHING:
+            sheet["access"][name] += profile.virtual
+    Crowd(profile.crowd.users, profile.crowd.externals).join(sheet)
+
+
+def _refuse_what_is_missing(profile: Profile, stored: Sheet) -> None:
+    """Raise BenchError where a gateway that was configured from this sheet cannot know what the profile asks it for."""
+    missing = [f"the virtual server {name}" for name in profile.virtual if name not in stored["virtual_servers"]]
+    if profile.crowd.users or profile.crowd.externals:
+        missing.insert(0, f"{profile.crowd.users + profile.crowd.externals} callers of its own")
+    if missing:
+        raise BenchError(
+            f"profile {profile.name} needs {' and '.join(missing)}, which the setup sheet does not hold: "
+            "take another profile, or a descriptor with [launch], which gets a sheet that does"
+        )

@@ -185,6 +185,7 @@ MEASURES: dict[str, tuple[str, Callable[[LoadReport], float | None]]] = {
     "overhead-p50": ("ms", _overhead(50)),
     "overhead-p99": ("ms", _overhead(99)),
     "knee": ("requests per second", lambda report: report.knee.rate if report.knee else None),
+    "knee-concurrency": ("calls at the same time", _figure("knee-concurrency")),
     "cpu-per-call": ("ms", _cpu),
     "memory-peak": ("MiB", _memory),
     "memory-growth": ("%", _growth),

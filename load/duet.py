@@ -10,13 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from load.gate import CPU, LATENCY, THROUGHPUT, Kind
-from load.resources import ProcessTree
 from load.statistics import Floats
 
 ROUND = 0.8  # seconds
@@ -28,12 +27,19 @@ OK = 0  # number of the outcome `ok` in samples
 Samples = NDArray[Any]
 
 
+class UsesCpu(Protocol):
+    """Whoever has used CPU time: a process tree, or all that run on some processors."""
+
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU used so far."""
+
+
 class CpuLog:
-    """CPU time of process trees, written down often enough to be read off at any time between entering and leaving."""
+    """CPU time of several, written down often enough to be read off at any time between entering and leaving."""
 
     PERIOD = 0.05  # seconds
 
-    def __init__(self, trees: Mapping[str, ProcessTree]) -> None:
+    def __init__(self, trees: Mapping[str, UsesCpu]) -> None:
         self._trees = trees
         self._times: list[int] = []
         self._seconds: dict[str, list[float]] = {name: [] for name in trees}

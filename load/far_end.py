@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from fixtures import sheet as sheets
+from fixtures.embedded import reserved
 from fixtures.errors import BenchError
 from fixtures.far_end import MOCKS, FarEnd, Listener, idp_spec, upstream_settings
 from fixtures.sheet import Addresses, Sheet
@@ -26,12 +27,20 @@ class LeanFarEnd(FarEnd):
         self._ports: dict[str, int] = {}
         self._process: subprocess.Popen[str] | None = None
 
-    def bind(self, stored: Sheet | None, listen: str) -> Addresses | None:  # noqa: ARG002
-        """See FarEnd; always on the loopback interface, where load belongs."""
-        if stored is not None:
-            raise BenchError("load makes a world of its own; leave the setup sheet out")
-        self._ports = {name: self._farm.reserve() for name in MOCKS}
-        return sheets.loopback(self._ports, self._farm.reserve())
+    def bind(self, stored: Sheet | None, listen: str) -> Addresses | None:
+        """See FarEnd. The addresses of a stored sheet are those that its gateway was configured with."""
+        if stored is None:
+            self._farm.host = listen
+            self._ports = {name: self._farm.reserve() for name in MOCKS}
+            return sheets.loopback(self._ports, self._farm.reserve())
+        if sheets.exists(stored):
+            raise BenchError(
+                "the setup sheet describes a world that somebody else serves, and load needs lean upstreams of its own: "
+                "configure the gateway from a sheet of `gatebench world --save`"
+            )
+        self._farm.host = stored.get("far_end", {}).get("listen", listen)
+        self._ports = reserved(self._farm, stored)
+        return None
 
     def another_port(self) -> int:
         """A port for one more gateway, held until the end."""
@@ -54,7 +63,7 @@ class LeanFarEnd(FarEnd):
     def _start(self, upstreams: list[dict[str, Any]]) -> None:
         pinned = [] if self._cpu is None else ["--cpu", str(self._cpu)]
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "mock_upstreams", "lean", "--spec", "-", *pinned],
+            [sys.executable, "-m", "mock_upstreams", "lean", "--spec", "-", "--host", self._farm.host, *pinned],
             stdin=subprocess.PIPE,  # whose end is the program's end, whatever becomes of us
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

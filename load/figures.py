@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from load.histogram import Histogram
+from load.model import Knee
 from load.profiles import COMPARED, Profile
 from load.result import Result
 
 RECOVERED = 2.0  # times the p50 from before, at most: then the spike is over
+GATEWAY = "gateway"  # the arm that is judged
 FEWEST = 5  # right answers, below which nothing is compared
 
 
@@ -78,6 +80,24 @@ def _median(result: Result, begin: float, end: float) -> float:
         if cell.outcome == "ok" and cell.arm == "gateway"
     )
     return found.quantile(0.5) if found.count >= FEWEST else math.nan
+
+
+def silent(result: Result) -> str | None:
+    """Why a gateway that nothing was done to counts as not answering, in words; None where it answers."""
+    calls, right = result.count(arm=GATEWAY), result.count(arm=GATEWAY, outcome="ok")
+    if calls and not right:
+        outcomes = sorted({cell.outcome for cell in result.cells if cell.arm == GATEWAY})
+        return f"the gateway answered none of {calls} calls well: {', '.join(outcomes)}"
+    turns = [one.kind for one in result.events if one.arm == GATEWAY and one.kind in ("target gone", "target back")]
+    return "the gateway stopped answering during the load" if turns[-1:] == ["target gone"] else None
+
+
+def knee_concurrency(knee: Knee | None) -> float | None:
+    """How many calls are under way at the knee, by Little's law: its rate times p50 of the plateau, where nothing queues."""
+    if knee is None or knee.rate is None:
+        return None
+    plateau = sorted(point.p50_us for point in knee.points if point.plateau)
+    return knee.rate * plateau[0] / 1e6 if plateau else None
 
 
 def event_delay(results: Sequence[Result], quantile: float) -> float | None:

@@ -5,6 +5,7 @@ import os
 import platform
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,18 @@ class Weather:
         wall = max(self.wall - before.wall, 1e-9)
         stalled = None if self.stalled is None or before.stalled is None else (self.stalled - before.stalled) / wall
         return (self.busy - before.busy) / wall / cores, (self.steal - before.steal) / wall / cores, stalled
+
+
+@dataclass(frozen=True)
+class Processors:
+    """Some processors of this machine, whoever runs on them."""
+
+    numbers: Sequence[int]
+
+    def cpu_seconds(self) -> float:
+        """What all have used of them since the machine started, its hypervisor included."""
+        each = psutil.cpu_times(percpu=True)
+        return float(sum(sum(each[n]) - each[n].idle - getattr(each[n], "iowait", 0.0) for n in self.numbers))
 
 
 def _stalled() -> float | None:

@@ -2,7 +2,10 @@
 
 Overhead is the difference of quantiles of latency from the intended start. It is cross-checked by the upstream's own clock
 stamps: what remains of a request's time when the time from its arrival at the upstream to the answer's departure is taken off.
-Slots (half seconds) in which our own generator was late are left out: lateness before a request is sent depends on no arm.
+Slots (half seconds) in which something disturbed us are left out, by signs that do not depend on what the gateway does: our own
+generator was late before it sent anything, the calls past the gateway took much longer than in the calm quarter of all slots, or
+somebody else used the gateway's processors.
+What is measured thereby is the overhead on this machine while nobody else uses it.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,9 @@ from load.statistics import Floats, Ints, Spread, drawn_slots, spread_of, weight
 
 SLOT = 0.5  # seconds
 LATE_US = 1000.0  # a slot in which half of the requests started later than this is no measurement of a gateway
+DISTURBED = 1.25  # times the lower quartile of direct medians: a slot in which the machine was somebody else's as well
+FEWEST_DIRECT = 8  # direct requests of a slot, below which they say nothing of it
+FOREIGN = 0.10  # of a core: so much of the gateway's processors used by others is no measurement of it
 SMALLEST = 30  # requests of an arm, below which nothing is said
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 TAIL = 20  # requests that must lie above a percentile before it is reported
@@ -42,15 +48,22 @@ class _Paired:
 
 
 def overhead(
-    starts: Sequence[Samples], arms: Sequence[str], random: np.random.Generator, *, arm: str, direct: str = "direct"
+    starts: Sequence[Samples],
+    arms: Sequence[str],
+    random: np.random.Generator,
+    *,
+    arm: str,
+    direct: str = "direct",
+    foreign: Sequence[Floats] = (),
 ) -> Overhead:
-    """Overhead of one arm; `starts` holds the samples (load.result.SAMPLE) of each fresh start, `arms` the names in their order.
+    """Overhead of one arm; `starts` holds the samples (load.result.SAMPLE) of each fresh start, `arms` the names in their order,
+    `foreign` what others used of the gateway's processors in each slot of each start (cores), where that is known.
 
     Raises TooFewError.
     """
     if not starts:
         raise TooFewError("nothing was measured")
-    paired = _pair(starts, list(arms).index(direct), list(arms).index(arm))
+    paired = _pair(starts, list(arms).index(direct), list(arms).index(arm), foreign)
     fewest = min(len(paired.direct), len(paired.gateway))
     if fewest < SMALLEST:
         raise TooFewError(
@@ -76,15 +89,18 @@ def overhead(
     )
 
 
-def _pair(starts: Sequence[Samples], direct: int, gateway: int) -> _Paired:
+def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequence[Floats]) -> _Paired:
     pieces: dict[int, list[Samples]] = {direct: [], gateway: []}
     places: dict[int, list[Ints]] = {direct: [], gateway: []}
     origin: list[int] = []
-    left_out = 0
-    for number, samples in enumerate(starts):
-        slots = (samples["intended"] / SLOT).astype(np.int64)
-        calm = [slot for slot in np.unique(slots) if np.median(samples["lag"][slots == slot]) <= LATE_US]
-        left_out += len(np.unique(slots)) - len(calm)
+    looks = [_look(samples, direct) for samples in starts]
+    told = np.concatenate([medians for _, _, medians in looks])
+    slowest = DISTURBED * np.nanquantile(told, 0.25) if np.isfinite(told).any() else np.inf
+    for number, (samples, (slots, lags, medians)) in enumerate(zip(starts, looks, strict=True)):
+        others = np.zeros(len(lags))
+        if foreign:
+            others[: len(foreign[number])] = foreign[number][: len(lags)]
+        calm = np.flatnonzero((lags <= LATE_US) & ~(medians > slowest) & ~(others > FOREIGN))
         for arm in (direct, gateway):
             mine = (samples["arm"] == arm) & (samples["outcome"] == OK) & np.isin(slots, calm)
             pieces[arm].append(samples[mine])
@@ -96,8 +112,22 @@ def _pair(starts: Sequence[Samples], direct: int, gateway: int) -> _Paired:
         direct_slots=np.concatenate(places[direct]),
         gateway_slots=np.concatenate(places[gateway]),
         starts=np.array(origin, np.int64),
-        left_out=left_out,
+        left_out=sum(int(np.isfinite(lags).sum()) for _, lags, _ in looks) - len(origin),
     )
+
+
+def _look(samples: Samples, direct: int) -> tuple[Ints, Floats, Floats]:
+    """The slot of each request; and of each slot the median of our own lateness, and of the direct calls (NaN: too few)."""
+    slots = (samples["intended"] / SLOT).astype(np.int64)
+    past = (samples["arm"] == direct) & (samples["outcome"] == OK)
+    count = int(slots.max(initial=-1)) + 1
+    lags, medians = np.full(count, np.nan), np.full(count, np.nan)
+    for slot in np.unique(slots):
+        lags[slot] = np.median(samples["lag"][slots == slot])
+        responses = samples["response"][past & (slots == slot)]
+        if len(responses) >= FEWEST_DIRECT:
+            medians[slot] = np.median(responses)
+    return slots, lags, medians
 
 
 def _quantile(paired: _Paired, weights: Floats, percentile: float) -> QuantileOverhead:

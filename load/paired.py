@@ -9,22 +9,23 @@ import numpy as np
 
 from load import overhead
 from load.contest import Running, Tell
-from load.machine import Weather
+from load.duet import CpuLog, UsesCpu
+from load.machine import Processors, Weather
 from load.model import Estimate, Overhead, Resources, ResourceSample
-from load.overhead import Samples, TooFewError
+from load.overhead import SLOT, Samples, TooFewError
 from load.pinning import Pinning
 from load.plan import Arm, Plan, Stage
 from load.player import play
 from load.resources import ProcessTree, Watch, settle
 from load.result import Result
-from load.statistics import spread_of_rounds
+from load.statistics import Floats, spread_of_rounds
 
-STARTS = 5
+STARTS = 8  # what differs between starts is the most of what is not known
 DIRECT, GATEWAY = "direct", "gateway"
 WARMUP = 0.5
 FINDING = 1.5  # seconds for finding a rate
-SHARE = 0.35  # of what one caller alone gets answered, one call after the other: far from any queue
-AROUND = 4.0  # seconds of each start that are not measured: starting, warming up, stopping
+SHARE = 0.15  # of what one caller alone gets answered, one call after the other: more, and half of the calls queue behind others
+AROUND = 3.0  # seconds of each start that are not measured: starting, warming up, stopping
 SHORTEST = 2.0
 
 # Starts the gateway afresh: arm -> what to ask; `direct` asks the upstream itself. Ends it when it is left.
@@ -49,6 +50,9 @@ class Pairing:
     pinning: Pinning = field(default_factory=Pinning.here)
     results: list[Result] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
+    foreign: list[Floats] = field(
+        default_factory=list
+    )  # what others used of the gateway's processors, slot by slot (cores)
     watched: list[ResourceSample] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)  # per call through the gateway, of each start
     settled: list[str] = field(default_factory=list)
@@ -80,13 +84,19 @@ class Pairing:
 
     def _start(self, running: Mapping[str, Running], seconds: float, number: int) -> None:
         plan = self._plan(running, "poisson", seconds, self.rate, number)
+        cores = self.pinning.gateway
         with ExitStack() as stack:
             tree = ProcessTree(running[GATEWAY].roots)
             local = tree.alive()
             watch = stack.enter_context(Watch(tree)) if local else None
+            used: dict[str, UsesCpu] = {"gateway": tree, "all": Processors(cores)} if local and cores else {}
+            log = stack.enter_context(CpuLog(used))
             result, samples = play(plan, cores=self.pinning.generator)
         self.results.append(result)
         self.samples.append(samples)
+        if used:
+            edges = result.start_ns + (np.arange(0, plan.seconds + SLOT, SLOT) * 1e9).astype(np.int64)
+            self.foreign.append((log.between("all", edges) - log.between("gateway", edges)) / SLOT)
         if watch is not None:
             self._resources(watch.samples, tree, result)
 
@@ -120,7 +130,12 @@ class Pairing:
         if not names:
             raise TooFewError("nothing was measured")
         return overhead.overhead(
-            self.samples, names, np.random.default_rng(self.terms.seed), arm=GATEWAY, direct=DIRECT
+            self.samples,
+            names,
+            np.random.default_rng(self.terms.seed),
+            arm=GATEWAY,
+            direct=DIRECT,
+            foreign=self.foreign if len(self.foreign) == len(self.samples) else (),
         )
 
     def resources(self) -> Resources | None:

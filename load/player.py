@@ -16,6 +16,7 @@ from fixtures import supervise
 from fixtures.errors import HarnessError
 from load import plan as plans
 from load import result as results
+from load.generator import kept
 from load.pinning import on
 from load.plan import Plan
 from load.result import Result
@@ -85,13 +86,16 @@ class Player:
             self._process.stdout.close()
 
     def finish(self) -> tuple[Result, NDArray[Any]]:
-        """Wait for the end; returns the result and its samples. Raises HarnessError when the generator left none."""
+        """Wait for the end; returns the result and its samples. Raises HarnessError when the generator left none.
+
+        Of a generator that was killed, the result is made of what it had counted until its last whole second.
+        """
         allowed = self._plan.warmup + self._plan.seconds + self._plan.timeout + GRACE
         try:
             self._process.wait(allowed)
         except subprocess.TimeoutExpired:
             self.stop()
-        if not (self.folder / results.RESULT).exists():
+        if not (self.folder / results.RESULT).exists() and kept.salvaged(self._plan, self.folder) is None:
             self._log.seek(0)
             said = " / ".join(self._log.read().strip().splitlines()[-3:]) or "it said nothing"
             raise HarnessError(

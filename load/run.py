@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fixtures.errors import BenchError
+from fixtures.sheet import Sheet
 from load import bench as benches
-from load import validity
+from load import figures, validity
 from load import workload as workloads
 from load.bench import Gateway, LoadBench
 from load.callers import Crowd
@@ -35,12 +36,14 @@ Tell = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Task:
-    """What to measure. `able` is what the gateway claims (features, and `server.` and `principal.` names)."""
+    """What to measure. `able` is what the gateway claims (features, and `server.` and `principal.` names); `stored` is the
+    setup sheet that a gateway which runs already was configured from."""
 
     target: str
     profile: Profile
     terms: Terms
     able: frozenset[str]
+    stored: Sheet | None = None
 
 
 @dataclass
@@ -75,7 +78,7 @@ def measure(task: Task, tell: Tell, redact: Callable[[LoadBench], None] | None =
     measured = Measured(task)
     profile = task.profile
     crowd = Crowd(profile.crowd.users, profile.crowd.externals)
-    with benches.standing(crowd=crowd, virtual_servers=profile.virtual) as bench, ExitStack() as conditions:
+    with benches.standing(profile, stored=task.stored) as bench, ExitStack() as conditions:
         for condition in profile.prepare:
             conditions.enter_context(held(bench, condition))
         gateway = bench.start(task.target)
@@ -160,7 +163,11 @@ class Run:
     def _phases(self) -> None:
         for phase, plan in workloads.phases(self._task.profile, self._task.terms, self._workload):
             with self._conditions(phase):
-                self._measured.results.append(self._checked(phase.name or "load", plan()))
+                result = self._checked(phase.name or "load", plan())
+            self._measured.results.append(result)
+            if not phase.condition and (silent := figures.silent(result)):
+                self._measured.gateway_gone = True
+                self._stop(silent)
 
     @contextmanager
     def _conditions(self, phase: Phase) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """load/BENCHMARKS.md: one section for each part, each replaced when it is measured again."""
 
+import os
 import re
 import statistics
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from load import machine
 
+BEFORE = os.getloadavg()[0]
 PAGE = Path(__file__).parent.parent / "BENCHMARKS.md"
 HEAD = """# Benchmarks of the bench itself
 
@@ -66,8 +68,14 @@ def conditions(rounds: int, seconds: float) -> str:
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     return (
         f"{today}, {rounds} rounds of {seconds:g} s each, Python {here.python}, {here.system}, "
-        f"{here.cpu}, {here.cores} cores."
+        f"{here.cpu}, {here.cores} cores, load average {BEFORE:.1f} before it began."
     )
+
+
+def known(name: str) -> str:
+    """What stands there for a part; empty when it has never been measured."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    return text.partition(f"<!-- {name} -->")[2].partition(f"<!-- end of {name} -->")[0]
 
 
 def write(name: str, section: Section) -> None:

@@ -27,6 +27,9 @@ from load.result import Event as Happening
 DELAY = 0.3  # seconds between the word to begin and the first arrival, so that all workers have heard it
 LOOK = 0.2  # seconds between looks at the workers
 
+Keep = Callable[[str, Batch], None]
+"""Told of every batch, and whose it is."""
+
 
 class Alone:
     """Makes the load and adds it up."""
@@ -38,6 +41,7 @@ class Alone:
         self.over = self.engine.over
         self.timer = "timerfd"
         self.on_progress: Callable[[], None] = lambda: None
+        self.keep: Keep = lambda _process, _batch: None
         self._environment = environment
         install(environment, self.engine)
         environment.events.spawning_complete.add_listener(self._begin)
@@ -50,6 +54,7 @@ class Alone:
     def _batch(self, batch: Batch) -> None:
         locust_stats.feed(self._environment, batch, self.plan)
         self.totals.add("alone", batch)
+        self.keep("alone", batch)
         self.timer = batch.facts["timer"]
         self.on_progress()
 
@@ -114,6 +119,7 @@ class Master:
         self.start_ns = 0
         self.timer = "timerfd"
         self.on_progress: Callable[[], None] = lambda: None
+        self.keep: Keep = lambda _process, _batch: None
         self.processes: list[subprocess.Popen[bytes]] = []  # workers that we have started ourselves
         self._runner = runner
         self._working: set[str] = set()
@@ -142,6 +148,7 @@ class Master:
     def _batch(self, msg: Any, **_: Any) -> None:
         batch = Batch.unpack(msg.data)
         self.totals.add(msg.node_id, batch)
+        self.keep(msg.node_id, batch)
         self.timer, self._pids[msg.node_id] = batch.facts["timer"], batch.facts["pid"]
         if batch.facts["ended"] != "complete":
             self.ended = batch.facts["ended"]

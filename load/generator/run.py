@@ -20,6 +20,7 @@ from locust.stats import stats_history
 from fixtures.errors import BenchError
 from load import plan as plans
 from load.generator import finish, locust_stats
+from load.generator.kept import Kept
 from load.generator.roles import Alone, Controller, Master, Worker
 from load.generator.shape import PlanShape
 from load.generator.users import McpUser
@@ -50,10 +51,13 @@ def play(path: Path, out: Path, *, progress: bool = False) -> int:
         controller.on_progress = lambda: _tell(controller)
     elif sys.stdout.isatty():
         controller.on_progress = lambda: _show(controller)
+    kept = Kept(out)
+    controller.keep = lambda process, batch: kept.add(process, batch, controller.start_ns)
     try:
         _run(environment, controller)
     finally:
         write(environment, controller, out)
+        kept.close()
         runner: Runner | None = environment.runner
         if runner is not None:
             runner.quit()

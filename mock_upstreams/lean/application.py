@@ -79,6 +79,11 @@ class LeanApplication:
             ("PUT", "knobs"): self.turn,
         }
 
+    @property
+    def tools(self) -> frozenset[str]:
+        """The names of its tools now."""
+        return self._catalogue.names
+
     # -- scripting
 
     async def change(self, request: ControlRequest) -> Any:

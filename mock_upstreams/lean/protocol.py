@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         end = data.find(b"\r\n\r\n")
         known = self.site.heads.get(data[:end])
         if known is not None and len(data) - end - 4 == known.length:
-            self._serve(Request(known, data[end + 4 :], time.monotonic_ns()))
+            self._serve_known(known, data[end + 4 :])
             return
         self._parse(data)
         if self._between and self._head.length is not None and len(data) - end - 4 == self._head.length:
@@ -111,6 +111,16 @@ class Connection(asyncio.Protocol):
 
     # -- answering
 
+    def _serve_known(self, head: Head, body: bytes) -> None:
+        """Answer a request whose head was seen before, and perhaps all of it but for id and nonce."""
+        meaning = head.meaning
+        if meaning is not None and meaning.again is not None and head.keep_alive:
+            answer = self.site.again.answer(meaning.again, meaning.guarded, body, self.name)
+            if answer is not None:
+                self.transport.write(answer)
+                return
+        self._serve(Request(head, body, time.monotonic_ns()))
+
     def _serve(self, request: Request) -> None:
         site = self.site
         call = site.short(request, self.name)
@@ -134,6 +144,8 @@ class Connection(asyncio.Protocol):
             if named is not None or answer.session is not None:
                 sessions.answered(call.http_method, named, answer.status, answer.session, call.credentials)
             exchange.reply(answer)
+            if call.meaning.filled is not None:
+                self.site.again.learn(call, exchange.request.body, answer)
             self._done(exchange.request)
         else:
             self._start(exchange.request, self._take_time(exchange, answer))

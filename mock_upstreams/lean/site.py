@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from mock_upstreams.faults import Faults
 from mock_upstreams.journal import Journal
+from mock_upstreams.lean.again import Again, Known
 from mock_upstreams.lean.application import LeanApplication
 from mock_upstreams.lean.call import Call
 from mock_upstreams.lean.rules import acceptable
@@ -33,7 +34,8 @@ class Meaning:
     """What the head of an ordinary request says, as far as its answer depends on it."""
 
     __slots__ = (
-        "accept", "acceptable", "content_type", "credentials", "guarded", "modern", "rpc_method", "rpc_name", "session",
+        "accept", "acceptable", "again", "content_type", "credentials", "filled", "guarded", "learns", "modern", "rpc_method",
+        "rpc_name", "session",
     )  # fmt: skip
 
     def __init__(self, found: dict[str, bytes], secrets: list[Header], guarded: list[bytes]) -> None:
@@ -45,6 +47,8 @@ class Meaning:
         self.credentials = [credential_of(name, value) for name, value in secrets]
         self.acceptable = acceptable(self.accept, self.content_type)
         self.guarded = guarded  # values of the header that the upstream's personality looks at
+        self.learns, self.filled = True, None  # see `mock_upstreams.lean.again`
+        self.again: Known | None = None
 
 
 class Head:
@@ -89,6 +93,7 @@ class Site:
     heads: dict[bytes, Head] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self.again = Again(self)
         self.counters, self.knobs = self.application.counters, self.application.knobs
         self._versions = frozenset(revision.encode() for revision in self.revisions)
         self._legacy = tuple(one for one in LEGACY_REVISIONS if one in self.revisions)
@@ -125,18 +130,13 @@ class Site:
 
     def short(self, request: Request, connection: str) -> Call | None:
         """The call of an ordinary request; None for one that must go the long way."""
-        head, identity = request.head, None
+        head = request.head
         meaning = head.meaning
         if meaning is None or self.faults.scripted:
             return None
-        guard = self.guard
-        if isinstance(guard, StaticHeader):
-            if guard.problem(meaning.guarded) is not None:
-                return None
-        elif guard is not None:
-            identity = guard.trusted(meaning.guarded[0]) if len(meaning.guarded) == 1 else None
-            if identity is None:
-                return None
+        passes, identity = self.vouched(meaning.guarded)
+        if not passes:
+            return None
         message = decoded(request.body) if head.method == "POST" else None
         if self._negotiates(message):
             return None
@@ -158,6 +158,16 @@ class Site:
             None,
             meaning.acceptable,
         )
+
+    def vouched(self, guarded: list[bytes]) -> tuple[bool, dict[str, str] | None]:
+        """Does the guard let these values pass without asking anybody, and as whom?"""
+        guard = self.guard
+        if guard is None:
+            return True, None
+        if isinstance(guard, StaticHeader):
+            return guard.problem(guarded) is None, None
+        identity = guard.trusted(guarded[0]) if len(guarded) == 1 else None
+        return identity is not None, identity
 
     def _negotiates(self, message: Any) -> bool:
         """Is this a handshake for a revision that this upstream lacks?"""

@@ -41,7 +41,9 @@ class Templates:
             return None
         key = (call.meaning, tool, None if call.identity is None else call.identity["sub"])
         known = self._known.get(key)
-        text, order = self._write(tool, call, key) if known is None else known
+        text, order = found = self._write(tool, call, key) if known is None else known
+        if call.meaning.learns:
+            call.meaning.filled = found
         values = rpc_id, nonce.encode(), call.connection.encode(), call.received_ns, time.monotonic_ns()
         return text % order(values)
 

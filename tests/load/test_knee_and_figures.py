@@ -11,7 +11,7 @@ from load.histogram import Histogram
 from load.knee import Search
 from load.model import RatePoint
 from load.profiles import CallSpec, Profile
-from load.result import Cell, Interval, Result
+from load.result import Cell, Event, Interval, Result
 
 
 def point(rate: float, p99_ms: float, *, failed: int = 0, share: float = 1.0, void: str | None = None) -> RatePoint:
@@ -62,6 +62,15 @@ def test_no_plateau_at_all() -> None:
     assert "there is no plateau" in knee.said
 
 
+def test_a_knee_where_calls_hardly_meet_yet_is_a_low_one() -> None:
+    right = Search(lambda rate: point(rate, 10 if rate <= 600 else 200), 20).run()  # of one processor, 1 ms for each
+    low = Search(lambda rate: point(rate, 10 if rate <= 60 else 200), 20).run()
+    assert 0.4 < (figures.knee_concurrency(right) or 0) <= 0.6
+    assert (figures.knee_concurrency(low) or 1) <= 0.06
+    assert figures.knee_concurrency(Search(lambda rate: point(rate, 10, share=0.1), 20).run()) is None
+    assert figures.knee_concurrency(None) is None
+
+
 def histogram(*values_us: float) -> str:
     made = Histogram()
     made.record(values_us)
@@ -98,6 +107,20 @@ def test_recovery_is_the_time_until_it_is_as_before() -> None:
     assert figures.recovery(spiked(*[10] * 3, 900, 500, 500, 15, 10, 10, 10), SPIKE) == 2
     assert figures.recovery(spiked(*[10] * 3, *[900] * 7), SPIKE) == 6, "never: all of the rest"
     assert figures.recovery(spiked(*[10] * 10), profiles.load()["steady"]) is None
+
+
+def test_who_answers_nothing_or_nothing_any_more_is_silent() -> None:
+    gone, back = (Event(t=second, kind=f"target {what}", arm="gateway") for second, what in ((1, "gone"), (2, "back")))
+    hung = Event(t=3, kind="target gone", arm="hung")
+    answers = cell("call", 1000)
+    failed = cell("call", 1000).model_copy(update={"outcome": "http-error"})
+    assert figures.silent(Result(cells=[answers])) is None
+    assert figures.silent(Result(cells=[answers, failed], events=[gone, back, hung])) is None
+    assert figures.silent(Result(cells=[answers], events=[gone, back, gone])) == (
+        "the gateway stopped answering during the load"
+    )
+    assert figures.silent(Result(cells=[failed])) == "the gateway answered none of 1 calls well: http-error"
+    assert figures.silent(Result(cells=[cell("call", 1000, arm="direct")])) is None
 
 
 def test_growth_is_against_proportion() -> None:

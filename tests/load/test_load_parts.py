@@ -78,7 +78,7 @@ def test_a_storm_is_one_event_a_second() -> None:
 
 
 def test_what_may_be_used_anywhere_imports_neither_gevent_nor_locust() -> None:
-    parts = ("prepared", "answers", "records", "totals", "heads", "streams", "events", "health")
+    parts = ("prepared", "answers", "records", "totals", "heads", "streams", "events", "health", "kept")
     imports = ", ".join(["load.plan", "load.result", "load.schedule", *(f"load.generator.{part}" for part in parts)])
     program = f"import sys, {imports}; print([one for one in ('gevent', 'locust') if one in sys.modules])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603

@@ -103,6 +103,96 @@ def test_a_gateway_that_dies_in_the_middle(play: Play) -> None:
     assert (run.folder / "load.html").exists()
 
 
+QUICK = """
+[quick]
+purpose = "calls that give up soon"
+finds = "nothing"
+rate = 25
+seconds = 6
+timeout = 1.5
+
+[[quick.call]]
+operation = "call"
+callers = ["alice", "bob"]
+"""
+
+
+def test_a_gateway_that_stops_answering_in_the_middle(play: Play, tmp_path: Path) -> None:
+    profiles = tmp_path / "mine.toml"
+    profiles.write_text(QUICK)
+    run = play("strained:stops", "quick", "--profiles", str(profiles), seconds=6)
+    report = run.report
+    assert run.process.returncode == 1, run.said
+    assert (report["complete"], report["incomplete_reason"]) == (
+        False,
+        "the gateway stopped answering during the load",
+    )
+    counts = {one["outcome"]: one["count"] for one in report["arms"][0]["operations"]}
+    assert counts["ok"] > 0, "what was measured until then"
+    assert counts["timeout"] > 10
+    (fell_silent,) = [one for one in report["events"] if "the run ended here" in one["what"]]
+    assert fell_silent["at"] > 0
+    assert (run.folder / "load.html").exists()
+
+
+def test_a_worker_that_is_lost_is_our_fault_and_its_part_is_kept(tmp_path: Path) -> None:
+    more = ("--rate", "40", "--seconds", "8", "--workers", "2")
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", *more)
+    deadline = time.monotonic() + PATIENCE
+
+    def workers() -> list[psutil.Process]:
+        mine = [one for one in children_of(run.process.pid) if "--worker" in _command(one)]
+        return mine if len({_command(one)[-1] for one in mine}) == 1 and len(mine) == 2 else []
+
+    seen: set[int] = set()
+    while len(seen) < 4 or not workers():  # two of the calibration, two of the load
+        seen |= {one.pid for one in workers()}
+        assert time.monotonic() < deadline
+        assert run.process.poll() is None
+        time.sleep(0.05)
+    time.sleep(4)  # some load; nothing waits for it
+    workers()[0].kill()
+    assert run.finish() == 3, run.said
+    report = run.report
+    assert (report["complete"], report["conclusion"]) == (False, "incomplete")
+    assert report["generator"]["workers"] == 2
+    (lost,) = [one for one in report["events"] if "worker" in one["what"] and "is gone" in one["what"]]
+    assert lost["at"] < 8
+    assert sum(one["count"] for one in report["arms"][0]["operations"]) > 20, (
+        "of both, until then; of the other, to the end"
+    )
+    assert (run.folder / "load.html").exists()
+
+
+def test_a_generator_that_is_killed_has_measured_all_the_same(tmp_path: Path) -> None:
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "60")
+    deadline = time.monotonic() + PATIENCE
+    seen: set[int] = set()
+
+    def generators() -> list[psutil.Process]:
+        return [one for one in children_of(run.process.pid) if _command(one)[1:3] == ["-m", "load.generator"]]
+
+    while len(seen) < 2:  # that of the calibration, that of the load
+        seen |= {one.pid for one in generators()}
+        assert time.monotonic() < deadline
+        assert run.process.poll() is None
+        time.sleep(0.05)
+    time.sleep(6)  # some load; nothing waits for it
+    (generator,) = generators()
+    generator.kill()
+    assert run.finish() == 3, run.said
+    report = run.report
+    assert (report["complete"], report["incomplete_reason"]) == (
+        False,
+        "the load was not played to its end: incomplete",
+    )
+    assert any("the load generator was killed" in one["what"] for one in report["events"])
+    assert 2 <= report["seconds"] < 20
+    assert report["arms"][0]["done"] > 10
+    assert report["arms"][0]["failed"] == 0
+    assert (run.folder / "load.html").exists()
+
+
 def children_of(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)

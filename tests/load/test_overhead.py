@@ -1,11 +1,14 @@
 """Paired overhead, from samples whose truth is known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from load_examples import samples
+from numpy.typing import NDArray
 
-from load import statistics
-from load.overhead import TooFewError, overhead
+from load import paired, statistics
+from load.overhead import SLOT, TooFewError, overhead
 
 ARMS = ["direct", "gateway"]
 
@@ -87,3 +90,59 @@ def test_answers_without_stamps_have_no_cross_check() -> None:
     unstamped = samples(1, gateway_us=1000.0)
     unstamped["upstream_recv"] = 0
     assert overhead([unstamped], ARMS, random(), arm="gateway").stamps_us is None
+
+
+def disturbed(made: NDArray[Any], random: np.random.Generator, arms: tuple[int, ...], times: float) -> NDArray[Any]:
+    """In a third of the half seconds these arms take so many times as long; says which."""
+    count = int(made["intended"].max() / SLOT) + 1
+    bad = np.sort(random.permutation(count)[: count // 3])
+    hit = np.isin((made["intended"] / SLOT).astype(int), bad) & np.isin(made["arm"], arms)
+    made["response"][hit] *= times
+    return np.isin(np.arange(count), bad)
+
+
+def test_half_seconds_that_are_somebody_elses_too_are_left_out() -> None:
+    noise = np.random.default_rng(5)
+    starts = [samples(seed, gateway_us=1500.0) for seed in range(4)]
+    bad = sum(disturbed(one, noise, (0, 1), 1.8).sum() for one in starts)
+    found = overhead(starts, ARMS, random(), arm="gateway")
+    assert found.slots_left_out == bad
+    assert found.quantiles[0].overhead_us.value == pytest.approx(1500, rel=0.02)
+
+
+def test_a_neighbour_on_the_gateways_processor_shows_in_its_own_use_of_it() -> None:
+    noise = np.random.default_rng(5)
+    starts = [samples(seed, gateway_us=1500.0) for seed in range(4)]
+    foreign = [0.6 * disturbed(one, noise, (1,), 1.8) for one in starts]
+    found = overhead(starts, ARMS, random(), arm="gateway", foreign=foreign)
+    assert found.slots_left_out == sum((one > 0).sum() for one in foreign)
+    assert found.quantiles[0].overhead_us.value == pytest.approx(1500, rel=0.02)
+    blind = overhead(starts, ARMS, random(), arm="gateway")
+    assert blind.slots_left_out == 0
+    assert blind.quantiles[0].overhead_us.value > 1530
+
+
+def test_a_slow_gateway_is_no_disturbance() -> None:
+    """What is left out must not depend on the gateway: one that stalls now and then is measured with its stalls."""
+    noise = np.random.default_rng(5)
+    starts = [samples(seed, gateway_us=1500.0) for seed in range(4)]
+    for one in starts:
+        disturbed(one, noise, (1,), 3.0)
+    assert overhead(starts, ARMS, random(), arm="gateway").slots_left_out == 0
+
+
+def test_the_interval_holds_the_truth_on_a_machine_that_is_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 150)
+    held, widths = 0, []
+    for trial in range(30):
+        noise = np.random.default_rng(trial)
+        starts = [
+            samples(10 * trial + n, gateway_us=1500 + noise.normal(0, 30), seconds=4) for n in range(paired.STARTS)
+        ]
+        for one in starts:
+            disturbed(one, noise, (0, 1), 1.6)
+        estimate = overhead(starts, ARMS, random(), arm="gateway").quantiles[0].overhead_us
+        held += (estimate.low or 0) <= 1500 <= (estimate.high or 0)
+        widths.append(((estimate.high or 0) - (estimate.low or 0)) / estimate.value)
+    assert held >= 26, "of 30, at 95%"
+    assert np.median(widths) < 0.05

@@ -45,9 +45,8 @@ def test_every_profile_has_budgets(name: str) -> None:
 
 
 def test_every_profile_that_finds_a_defect_is_shown_one() -> None:
-    """All but those that only measure: what they find is a number, or that the bench is too slow."""
     shown = {profile for profile, _ in STRAINS.values()}
-    assert OF_THE_ISSUE - shown == {"baseline", "saturation", "mixed-auth"}
+    assert OF_THE_ISSUE - shown == {"baseline"}, "which goes past the gateway"
     variants = target_named("strained:one-at-a-time").descriptor.launch
     assert variants is not None
     assert variants.variants == list(STRAINS)
