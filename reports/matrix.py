@@ -55,6 +55,12 @@ class Matrix:
         own = {r["id"] for r in publication.report["requirements"] if r["group"] == group}
         return [finding for finding in publication.report["findings"] if finding["requirement"] in own]
 
+    def failed_as(self, publication: Publication, group: str) -> str:
+        """What the failures behind a cell were read as: not every one of them is a defect."""
+        failed = [finding for finding in self.findings(publication, group) if finding["outcome"] == "fail"]
+        kinds = {reading.kind for finding in failed if (reading := publication.reading(finding))}
+        return ", ".join(kind for kind in KINDS if kind in kinds)
+
     def requirements(self, publication: Publication) -> dict[str, Mapping[str, Any]]:
         """By id."""
         return {r["id"]: r for r in publication.report["requirements"]}
@@ -70,13 +76,15 @@ def table(matrix: Matrix, where: str = "reports/published") -> str:
     lines = ["| | " + " | ".join(_head(one, where) for one in matrix.publications) + " |"]
     lines.append("| --- |" + " --- |" * len(matrix.publications))
     for group in matrix.groups:
-        cells = (_told(matrix.cell(publication, group)) for publication in matrix.publications)
+        cells = (_told(matrix.cell(one, group), matrix.failed_as(one, group)) for one in matrix.publications)
         lines.append(f"| {group.replace('_', ' ')} | " + " | ".join(cells) + " |")
     lines += [
         "",
         "Requirements by outcome. Only what a gateway claims is judged, so columns cannot be compared: a gateway that claims",
         "more has more to get wrong. Every finding has been read in its transcript and reproduced; each column's page says what",
-        "it is about, with the command.",
+        "it is about, with the command. In brackets, what failures were read as: "
+        + "; ".join(f"{kind}, {meaning}" for kind, meaning in list(KINDS.items())[:4])
+        + ".",
     ]
     if matrix.untested:
         names = ", ".join(f"[{one.name}]({one.url})" if one.url else one.name for one in matrix.untested)
@@ -97,6 +105,10 @@ def _head(publication: Publication, where: str) -> str:
     return f"[{publication.who}]({where}/{publication.slug}/README.md)"
 
 
-def _told(cell: Mapping[str, int]) -> str:
-    said: Iterable[str] = (f"{number} {outcome}" for outcome, number in cell.items() if outcome not in SILENT)
+def _told(cell: Mapping[str, int], failed_as: str) -> str:
+    said: Iterable[str] = (
+        f"{number} {outcome}" + (f" ({failed_as})" if outcome == "fail" and failed_as else "")
+        for outcome, number in cell.items()
+        if outcome not in SILENT
+    )
     return ", ".join(said) or "not claimed"

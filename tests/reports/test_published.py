@@ -166,6 +166,8 @@ def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
         assert f'id="{folder.name}-{finding["id"]}"' in page
     table = (tmp_path / "site" / "matrix.md").read_text(encoding="utf-8")
     assert f"[{published.read(folder).who}](./{folder.name}/README.md)" in table
+    assert " fail (defect)" in table, "not every failure is a defect: what it was read as is said beside it"
+    assert '<span class="as">defect</span>' in page
     for text in (page, table):
         assert "%" not in text.partition("</style>")[2].partition("<script>")[0] or text is page
         assert "agentgateway" in text, "described, and not tested"
