@@ -20,7 +20,9 @@ from load.statistics import Floats, Ints, Spread, drawn_slots, spread_of, weight
 
 SLOT = 0.5  # seconds
 LATE_US = 1000.0  # a slot in which half of the requests started later than this is no measurement of a gateway
-DISTURBED = 1.25  # times the lower quartile of direct medians: a slot in which the machine was somebody else's as well
+DISTURBED = (
+    1.5  # times the lower quartile of direct medians, which differ by a third from slot to slot in the calmest of runs
+)
 FEWEST_DIRECT = 8  # direct requests of a slot, below which they say nothing of it
 FOREIGN = 0.10  # of a core: so much of the gateway's processors used by others is no measurement of it
 SMALLEST = 30  # requests of an arm, below which nothing is said

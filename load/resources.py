@@ -43,6 +43,10 @@ class ProcessTree:
         """Is there anything left of it?"""
         return bool(self._processes())
 
+    def second(self, monotonic_ns: int) -> float:
+        """A moment on the clock of this tree's samples; 0 for one that never was."""
+        return monotonic_ns / 1e9 - self._began if monotonic_ns else 0.0
+
     def cpu_seconds(self) -> float:
         """CPU time of all its processes since each began, those that have ended since an earlier look included."""
         if time.monotonic() - self._scanned > RESCAN:

@@ -158,7 +158,9 @@ class Run:
             try:
                 yield
             finally:
-                self._measured.samples = watch.samples
+                # From the start of the load, as everything else that is shown over time.
+                begin = tree.second(self._measured.results[0].start_ns) if self._measured.results else 0.0
+                self._measured.samples = [one.model_copy(update={"at": one.at - begin}) for one in watch.samples]
 
     def _phases(self) -> None:
         for phase, plan in workloads.phases(self._task.profile, self._task.terms, self._workload):

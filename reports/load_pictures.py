@@ -8,6 +8,7 @@ from reports.figures import change, digits, duration, percentile
 from reports.load_read import Report, latencies
 
 _TIME = Axis("seconds since the start of the load", text=lambda value: f"{value:g} s", low=0.0)
+_AROUND = Axis("seconds since the start of the load", text=lambda value: f"{value:g} s")  # and what came before it
 _LATENCY = Axis("latency", "log", text=duration)
 _MOST = 6  # series in one chart; more than that nobody can tell apart
 
@@ -131,7 +132,7 @@ def cpu(report: Report) -> str:
     ]
     return lines(
         "CPU of the gateway",
-        _TIME,
+        _AROUND,
         Axis("cores in use", text=digits, low=0.0),
         [Series("cores", points)] if points else [],
     )
@@ -141,7 +142,7 @@ def memory(report: Report) -> str:
     """Memory of the gateway's processes."""
     samples = report["resources"]["samples"] if report["resources"] else []
     series = [Series("resident memory", [(sample["at"], sample["rss_mib"]) for sample in samples])] if samples else []
-    return lines("Memory of the gateway", _TIME, Axis("MiB", text=digits, low=0.0), series)
+    return lines("Memory of the gateway", _AROUND, Axis("MiB", text=digits, low=0.0), series)
 
 
 def descriptors(report: Report) -> str:
@@ -153,7 +154,7 @@ def descriptors(report: Report) -> str:
     ]
     return lines(
         "Descriptors and threads of the gateway",
-        _TIME,
+        _AROUND,
         Axis("open", text=digits, low=0.0),
         [s for s in series if s.points],
     )
