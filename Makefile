@@ -2,8 +2,8 @@
 PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
-# Many a test waits for somebody who does not answer, so there are more at a time than processors.
-TESTS  ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
+# Many a trial waits for somebody who does not answer, so there are more at a time than processors.
+TRIALS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge
 UV     := 0.13.9
 VENV   := .venv
@@ -37,10 +37,10 @@ test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(TESTS) --dist worksteal -q -m "not real"
+	$(BIN)/pytest -n auto --dist worksteal -q -m "not real"
 
 trial: $(READY)   ## the whole harness on trial: every fault of the kill matrix, played again
-	$(BIN)/pytest -n $(TESTS) --dist worksteal -q conformance/selftest/trial_*.py
+	$(BIN)/pytest -n $(TRIALS) --dist worksteal -q conformance/selftest/trial_*.py
 
 kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 plays every scenario, and only compares
 	$(BIN)/python -m conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)

@@ -39,8 +39,8 @@ async def judged_attempts(scenario: Scenario, params: tuple[str, str, str], attr
     bad = await scenario.client(principal, server, revision)
     header = scenario.dialect.credential_header
 
-    async def pair(send: Callable[[RawClient], Awaitable[Answer]]) -> None:
-        control = await send(good)
+    async def pair(send: Callable[[RawClient], Awaitable[Answer]], beside: RawClient = good) -> None:
+        control = await send(beside)
         bad.session = good.session
         attempt = await send(bad)
         scenario.probe("unauthenticated", attempt, control, attribute=attribute, server=server, principal=principal)
@@ -52,7 +52,10 @@ async def judged_attempts(scenario: Scenario, params: tuple[str, str, str], attr
     await pair(lambda client: client.list_tools())
     await pair(lambda client: client.call(tool))
     if not good.modern:
-        await pair(lambda client: client.open_stream_and_leave())
+        # Where a session has one stream, whoever opens a second is told so; the token is not what is wrong then.
+        apart = await scenario.client(principal, server, revision)
+        await apart.connect()
+        await pair(lambda client: client.open_stream_and_leave(), beside=apart)
     await scenario.fence(good, tool)
 
 

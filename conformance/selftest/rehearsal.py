@@ -79,7 +79,7 @@ class _House:
     def __init__(self, dialect: dict[str, str]) -> None:
         self.story = Story(**cast("dict[str, Any]", dialect))
         self.missing = 0  # consents
-        self._exchanges = itertools.count(1)
+        self._exchanges, self._sessions = itertools.count(1), itertools.count(1)
         claims = Claims(revisions=list(standard.REVISIONS))
         adapter = create_autospec(Adapter, instance=True)
         adapter.issue_token.return_value = None  # the token that it was given is the one
@@ -97,7 +97,12 @@ class _House:
         """In place of a recorded HTTP client."""
 
         def answer(request: httpx.Request) -> httpx.Response:
-            told = {"tool": self._called(request), "credential": request.headers.get(self._dialect.credential_header)}
+            told = {
+                "method": request.method,
+                "session": request.headers.get("mcp-session-id"),
+                "tool": self._called(request),
+                "credential": request.headers.get(self._dialect.credential_header),
+            }
             self.story.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"), **told)
             response = self._visited(request) if tags["client"] == "browser" else self._asked(request)
             response.extensions["gatebench_exchange"] = f"client-{next(self._exchanges)}"
@@ -124,7 +129,8 @@ class _House:
         urls = " , ".join(f"{request.url.scheme}://{request.url.host}/connect/{n}" for n in range(self.missing))
         answer = {"error": {"code": 0, "message": "", "data": f"Please visit: {urls}"}} if urls else {"result": {}}
         body = {"jsonrpc": "2.0", "id": message["id"], **answer}
-        return httpx.Response(200, headers={"mcp-session-id": "s1"}, json=body)
+        opened = {"mcp-session-id": f"s{next(self._sessions)}"} if message.get("method") == "initialize" else {}
+        return httpx.Response(200, headers=opened, json=body)
 
 
 class _Bench(Bench):
@@ -141,7 +147,7 @@ class _PrivateScenario(Scenario):
         self._house = house
 
     def guide(self, principal: str, mode: guide.Mode, headers: dict[str, str] | None = None) -> guide.Connection:
-        self.bench.recorder.note("sent", principal=principal, server=None, tool=None, credential=None)
+        self.bench.recorder.note("sent", principal=principal, server=None, method=None, tool=None, credential=None)
 
         def nobody(**_options: Any) -> Any:
             raise ConnectionError("an empty house")

@@ -25,6 +25,10 @@ def test_what_is_not_written_down_fails_a_trial() -> None:
     assert list(matrix.differences(kept, kept)) == []
     spared = matrix.Row("g", ["CRED-001"], 3, {"CRED-001": "warn"})
     assert list(matrix.differences(kept, spared)) == []
+    met = matrix.Row("g", ["CRED-001"], 3, {"CRED-001": "fail", "ACC-001": "untestable"})
+    assert list(matrix.differences(kept, met)) == []
+    broken = matrix.Row("g", ["CRED-001"], 3, {"CRED-001": "fail", "ACC-001": "harness-error"})
+    assert list(matrix.differences(kept, broken)) == ["it trips ACC-001 as well (harness-error)"]
     found = matrix.Row("g", ["CRED-001"], 2, {"CRED-001": "untestable", "ACC-001": "fail"})
     assert [sentence.split()[1] for sentence in matrix.differences(kept, found)] == ["survives", "trips", "scenarios"]
 

@@ -74,3 +74,10 @@ def test_the_guides_client_needs_no_revision_unless_it_insists_on_one(mode: guid
 def test_whose_session_it_is_matters_only_where_the_gateway_gives_them_out() -> None:
     for play in played("foreign_session"):
         assert "sessions" in play.needs
+
+
+@pytest.mark.parametrize("scenario", ["bad_token", "bad_jwt"])
+def test_no_two_streams_are_opened_on_one_session(scenario: str) -> None:
+    for play in played(scenario, revision=standard.LEGACY_REVISIONS[-1]):
+        sessions = [sent["session"] for sent in play.said("sent") if sent["method"] == "GET"]
+        assert len(sessions) == len(set(sessions)) == 2

@@ -36,7 +36,7 @@ class Kept:
 def salvaged(plan: Plan, folder: Path) -> Result | None:
     """Make a result of what a generator that is gone has left, and write it; None where it has left nothing."""
     totals, timer, start_ns = Totals(plan), "loop", 0
-    for process, began_ns, packed in _batches(folder / KEPT):
+    for process, began_ns, packed in batches(folder / KEPT):
         batch = Batch.unpack(packed)
         totals.add(process, batch)
         timer, start_ns = batch.facts.get("timer", timer), began_ns
@@ -52,8 +52,8 @@ def salvaged(plan: Plan, folder: Path) -> Result | None:
     return result
 
 
-def _batches(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """All that were written whole."""
+def batches(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """All that were written whole: whose they are, when that process began, and the batch (see `Batch.unpack`)."""
     if not path.exists():
         return
     with path.open("rb") as file:

@@ -58,11 +58,16 @@ def text(matrix: Matrix) -> str:
 
 
 def differences(kept: Row, now: Row) -> Iterator[str]:
-    """What a trial shows that is not written down: a survivor, another finding. A collateral that timing spared is none."""
+    """What a trial shows that is not written down: a survivor, another finding.
+
+    A collateral that timing spared is none, and neither is what could not be judged because a control met the fault: the
+    written rows say where that is usual.
+    """
     for name in kept.meant:
         if now.outcomes.get(name) not in KILLED:
             yield f"it survives {name} ({now.outcomes.get(name, 'clean')})"
-    for name in sorted(now.collateral.keys() - kept.collateral.keys()):
+    found = {name for name, outcome in now.collateral.items() if outcome != Outcome.UNTESTABLE.value}
+    for name in sorted(found - kept.collateral.keys()):
         yield f"it trips {name} as well ({now.collateral[name]})"
     if now.played != kept.played:
         yield f"{now.played} scenarios were played against it, and not {kept.played}"
