@@ -60,7 +60,7 @@ def _row(profile: str) -> tuple[str, list[str]]:
     missed = [f"{profile} finds fault with the reference gateway: {', '.join(map(_spoken, blamed))}"] if blamed else []
     defect = DEFECTS.get(profile)
     if defect is None:
-        return f"| `{profile}` | none: it goes past the gateway | | {_all(blamed) or 'nothing broken'} |", missed
+        return f"| `{profile}` | none: it only measures | | {_all(blamed) or 'nothing broken'} |", missed
     found = _broken(_play(f"strained:{defect}", profile))
     if not found:
         missed.append(f"{profile} finds nothing wrong with strained:{defect}")
