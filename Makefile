@@ -2,6 +2,7 @@
 PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
+CONTAINERS ?= test
 # Many a trial waits for somebody who does not answer, so there are more at a time than processors.
 TRIALS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge
@@ -60,7 +61,7 @@ images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
 	$(BIN)/gatebench images build
 
 containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
-	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q
+	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q -k "$(CONTAINERS)"
 
 real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
 	$(BIN)/pytest -q -m real tests/real

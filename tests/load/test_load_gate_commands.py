@@ -71,7 +71,12 @@ def test_overhead_of_the_reference(capsys: pytest.CaptureFixture[str], tmp_path:
     assert report.resources is not None
     assert report.resources.cpu_us_per_call is not None
     assert (out / "load.html").exists()
-    if report.conclusion == "void":
+    if report.conclusion == "incomplete":
+        # On a machine so busy with other tests that no half second was left undisturbed: that is said, and nothing is published.
+        assert report.incomplete_reason
+        assert report.incomplete_reason in " ".join(shown.out.split())
+        assert (status != 0, report.overhead) == (True, [])
+    elif report.conclusion == "void":
         # On a machine that is busy with other tests: the rule says so, nothing is published, and no budget is judged.
         assert "void" in shown.out
         assert (status, report.budgets[0].outcome) == (2, "void")
