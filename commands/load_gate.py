@@ -43,7 +43,7 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "overhead",
         help="what does TARGET add to each call?",
         description="Sends the same calls through the gateway and past it, drawn at random from one schedule,\n"
-        "over several fresh starts. Exit status 4 when a budget is broken, 2 when the measurement is void.",
+        "over several fresh starts that take turns. Exit status 4 when a budget is broken, 2 when the measurement is void.",
         epilog="examples:\n  gatebench load overhead acme.toml\n"
         "  gatebench load overhead acme.toml --seconds 300 --budgets mine.toml",
     )
@@ -51,7 +51,9 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "target", nargs="?", default="reference", metavar="TARGET", help="shipped name or descriptor's path"
     )
     overhead.add_argument("--seconds", type=positive, default=60.0, metavar="S", help="for everything (60)")
-    overhead.add_argument("--starts", type=_count, default=8, metavar="N", help="fresh starts (8)")
+    overhead.add_argument(
+        "--starts", type=_count, default=8, metavar="N", help="fresh starts, there at the same time (8)"
+    )
     overhead.add_argument(
         "--rate", type=positive, metavar="R", help="calls per second, both ways together (found by asking)"
     )

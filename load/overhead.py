@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from load.model import Estimate, Overhead, QuantileOverhead
-from load.statistics import Floats, Ints, Spread, drawn_slots, spread_of, weighted_quantile
+from load.statistics import Draws, Floats, Ints, Spread, crossed, nested, weighted_quantile
 
 SLOT = 0.5  # seconds
 LATE_US = 1000.0  # a slot in which half of the requests started later than this is no measurement of a gateway
@@ -46,6 +46,7 @@ class _Paired:
     direct_slots: Ints
     gateway_slots: Ints
     starts: Ints  # of each slot
+    times: Ints  # of each slot, counted in slots since its start's load began
     left_out: int
 
 
@@ -57,9 +58,13 @@ def overhead(
     arm: str,
     direct: str = "direct",
     foreign: Sequence[Floats] = (),
+    turns: bool = False,
 ) -> Overhead:
     """Overhead of one arm; `starts` holds the samples (load.result.SAMPLE) of each fresh start, `arms` the names in their order,
     `foreign` what others used of the gateway's processors in each slot of each start (cores), where that is known.
+
+    `turns`: the starts were all there at the same time and took turns, a slot each. What the machine did in a round of turns
+    is common to them, so rounds are drawn as well as starts.
 
     Raises TooFewError.
     """
@@ -72,13 +77,14 @@ def overhead(
             f"only {fewest} of the answers of {arm} and {direct} came in half seconds in which the generator was on time; "
             f"at least {SMALLEST} are needed: measure for longer, or on a quieter machine"
         )
-    weights = drawn_slots(paired.starts, random)
+    rounds = paired.times // len(starts)
+    draws = crossed(paired.starts, rounds, random) if turns and len(starts) > 1 else nested(paired.starts, random)
     quantiles = [
-        _quantile(paired, weights, percentile)
+        _quantile(paired, draws, percentile)
         for percentile in PERCENTILES
         if percentile == PERCENTILES[0] or fewest * (1 - percentile / 100) >= TAIL
     ]
-    stamps, way_in, way_back = _by_stamps(paired, weights)
+    stamps, way_in, way_back = _by_stamps(paired, draws)
     return Overhead(
         quantiles=quantiles,
         stamps_us=stamps,
@@ -95,6 +101,7 @@ def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequenc
     pieces: dict[int, list[Samples]] = {direct: [], gateway: []}
     places: dict[int, list[Ints]] = {direct: [], gateway: []}
     origin: list[int] = []
+    times: list[int] = []
     looks = [_look(samples, direct) for samples in starts]
     told = np.concatenate([medians for _, _, medians in looks])
     slowest = DISTURBED * np.nanquantile(told, 0.25) if np.isfinite(told).any() else np.inf
@@ -108,12 +115,14 @@ def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequenc
             pieces[arm].append(samples[mine])
             places[arm].append(np.searchsorted(calm, slots[mine]) + len(origin))
         origin += [number] * len(calm)
+        times += calm.tolist()
     return _Paired(
         direct=np.concatenate(pieces[direct]),
         gateway=np.concatenate(pieces[gateway]),
         direct_slots=np.concatenate(places[direct]),
         gateway_slots=np.concatenate(places[gateway]),
         starts=np.array(origin, np.int64),
+        times=np.array(times, np.int64),
         left_out=sum(int(np.isfinite(lags).sum()) for _, lags, _ in looks) - len(origin),
     )
 
@@ -132,9 +141,9 @@ def _look(samples: Samples, direct: int) -> tuple[Ints, Floats, Floats]:
     return slots, lags, medians
 
 
-def _quantile(paired: _Paired, weights: Floats, percentile: float) -> QuantileOverhead:
+def _quantile(paired: _Paired, draws: Draws, percentile: float) -> QuantileOverhead:
     direct, gateway = paired.direct["response"].astype(float), paired.gateway["response"].astype(float)
-    spread = _difference(direct, gateway, paired, weights, percentile / 100)
+    spread = _difference(direct, gateway, paired, draws, percentile / 100)
     return QuantileOverhead(
         percentile=percentile,
         direct_us=float(np.quantile(direct, percentile / 100)),
@@ -143,12 +152,14 @@ def _quantile(paired: _Paired, weights: Floats, percentile: float) -> QuantileOv
     )
 
 
-def _difference(direct: Floats, gateway: Floats, paired: _Paired, weights: Floats, quantile: float) -> Spread:
+def _difference(direct: Floats, gateway: Floats, paired: _Paired, draws: Draws, quantile: float) -> Spread:
     value = float(np.quantile(gateway, quantile) - np.quantile(direct, quantile))
-    again = weighted_quantile(gateway, paired.gateway_slots, weights, quantile)
-    again -= weighted_quantile(direct, paired.direct_slots, weights, quantile)
-    starts = len(np.unique(paired.starts))
-    return spread_of(value, again, starts if starts > 1 else len(paired.starts))
+
+    def estimate(weights: Floats) -> Floats:
+        mine = weighted_quantile(gateway, paired.gateway_slots, weights, quantile)
+        return mine - weighted_quantile(direct, paired.direct_slots, weights, quantile)
+
+    return draws.spread(value, estimate)
 
 
 def _estimate(spread: Spread, confidence: float = 0.95) -> Estimate:
@@ -156,7 +167,7 @@ def _estimate(spread: Spread, confidence: float = 0.95) -> Estimate:
     return Estimate(value=spread.value, low=low, high=high, confidence=confidence)
 
 
-def _by_stamps(paired: _Paired, weights: Floats) -> tuple[Estimate | None, float | None, float | None]:
+def _by_stamps(paired: _Paired, draws: Draws) -> tuple[Estimate | None, float | None, float | None]:
     """Overhead at p50 by the upstream's stamps, and how much of it lies before the upstream and how much behind it."""
     arms = []
     for samples, slots in ((paired.direct, paired.direct_slots), (paired.gateway, paired.gateway_slots)):
@@ -165,12 +176,12 @@ def _by_stamps(paired: _Paired, weights: Floats) -> tuple[Estimate | None, float
     (direct, direct_slots), (gateway, gateway_slots) = arms
     if min(len(direct), len(gateway)) < SMALLEST:
         return None, None, None
-    stamped = _Paired(direct, gateway, direct_slots, gateway_slots, paired.starts, paired.left_out)
+    stamped = _Paired(direct, gateway, direct_slots, gateway_slots, paired.starts, paired.times, paired.left_out)
     before = [(arm["upstream_recv"] - arm["sent"]) / 1e3 for arm in (direct, gateway)]
     behind = [(arm["done"] - arm["upstream_send"]) / 1e3 for arm in (direct, gateway)]
     around = [one + other for one, other in zip(before, behind, strict=True)]
     return (
-        _estimate(_difference(around[0], around[1], stamped, weights, 0.5)),
+        _estimate(_difference(around[0], around[1], stamped, draws, 0.5)),
         float(np.median(before[1]) - np.median(before[0])),
         float(np.median(behind[1]) - np.median(behind[0])),
     )

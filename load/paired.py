@@ -1,5 +1,10 @@
-"""`gatebench load overhead`: one schedule, its arrivals drawn to the gateway or past it, over several fresh starts."""
+"""`gatebench load overhead`: one schedule, its arrivals drawn to the gateway or past it, over several fresh starts.
 
+All starts are there at the same time and have a turn each, half a second long, round after round: what the machine does for some
+seconds, which differs more than starts of one gateway do, then falls on all of them. Those whose turn it is not are idle.
+"""
+
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -7,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fixtures.errors import BenchError
 from load import overhead
 from load.contest import Running, Tell
 from load.duet import CpuLog, UsesCpu
@@ -15,18 +21,21 @@ from load.model import Estimate, Overhead, Resources, ResourceSample
 from load.overhead import SLOT, Samples, TooFewError
 from load.pinning import Pinning
 from load.plan import Arm, Plan, Stage
-from load.player import play
+from load.player import Player, play
 from load.resources import ProcessTree, Watch, settle
-from load.result import Result
+from load.result import Cell, Result
 from load.statistics import Floats, spread_of_rounds
 
-STARTS = 8  # what differs between starts is the most of what is not known
+STARTS = (
+    8  # of half a second: what rests for longer than the others' turns loses connections (servers often wait for 5 s)
+)
 DIRECT, GATEWAY = "direct", "gateway"
-WARMUP = 0.5
+WARMUP = 0.2  # seconds for each start
 FINDING = 1.5  # seconds for finding a rate
 SHARE = 0.15  # of what one caller alone gets answered, one call after the other: more, and half of the calls queue behind others
-AROUND = 3.0  # seconds of each start that are not measured: starting, warming up, stopping
-SHORTEST = 2.0
+AROUND = 3.5  # seconds that are not measured once all starts are there: the generator's start, and everybody's end
+FEWEST_ROUNDS = 4
+COLD = 0.1  # seconds at the beginning of a turn that do not count: whoever has rested has a cold cache
 
 # Starts the gateway afresh: arm -> what to ask; `direct` asks the upstream itself. Ends it when it is left.
 Stand = Callable[[], AbstractContextManager[Mapping[str, Running]]]
@@ -44,82 +53,117 @@ class Terms:
 
 @dataclass
 class Pairing:
-    """All starts so far. What was measured stays, whatever ends it."""
+    """What was measured, start by start. It stays, whatever ends it."""
 
     terms: Terms
     pinning: Pinning = field(default_factory=Pinning.here)
     results: list[Result] = field(default_factory=list)
-    samples: list[Samples] = field(default_factory=list)
+    samples: list[Samples] = field(default_factory=list)  # of each start, and of the direct calls in its turns
     foreign: list[Floats] = field(
         default_factory=list
     )  # what others used of the gateway's processors, slot by slot (cores)
-    watched: list[ResourceSample] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)  # per call through the gateway, of each start
+    watched: list[ResourceSample] = field(default_factory=list)  # the first start
+    cpu_us: list[float] = field(default_factory=list)  # per call through the gateway, of each start in its turns
     settled: list[str] = field(default_factory=list)
-    edges: list[ResourceSample] = field(default_factory=list)  # before the first start's load, after the last one's
+    edges: list[ResourceSample] = field(default_factory=list)  # of the first start: before the load, after it
     rate: float = 0.0
     weather: list[Weather] = field(default_factory=list)
 
     def run(self, stand: Stand, tell: Tell) -> None:
-        """Every start of the terms."""
+        """Bring every start up, then have them take turns. If one does not come up, the others are measured all the same."""
         self.rate = self.terms.rate or 0.0
         self.weather.append(Weather.now())
-        began = time.monotonic()
-        for number in range(self.terms.starts):
-            tell(f"start {number + 1} of {self.terms.starts}")
-            with stand() as running:
-                if not self.rate:
-                    tell("finding a rate")
-                    self.rate = self._find_rate(running)
-                left = (self.terms.seconds - (time.monotonic() - began)) / (self.terms.starts - number)
-                self._start(running, max(left - AROUND, SHORTEST), number)
+        began, missing = time.monotonic(), None
+        with ExitStack() as up:
+            starts: list[Mapping[str, Running]] = []
+            for number in range(self.terms.starts):
+                tell(f"start {number + 1} of {self.terms.starts}")
+                try:
+                    starts.append(up.enter_context(stand()))
+                except BenchError as error:
+                    if not starts:
+                        raise
+                    missing = error
+                    break
+            if not self.rate:
+                tell("finding a rate")
+                self.rate = self._find_rate(starts[0])
+            left = self.terms.seconds - (time.monotonic() - began) - AROUND - WARMUP * len(starts)
+            rounds = max(int(left / (SLOT * len(starts))), FEWEST_ROUNDS)
+            self._take_turns(starts, rounds, tell)
         self.weather.append(Weather.now())
+        if missing is not None:
+            raise missing
 
     def _find_rate(self, running: Mapping[str, Running]) -> float:
-        """A third of what one caller alone gets through the gateway, for each arm."""
-        plan = self._plan({GATEWAY: running[GATEWAY]}, "closed", FINDING, 1, 0)
-        result, _ = play(plan, cores=self.pinning.generator)
+        """A third of what one caller alone gets through the gateway, over both arms."""
+        arm = Arm(name=GATEWAY, calls=running[GATEWAY].calls)
+        result, _ = play(self._plan([arm], "closed", FINDING, 1, [running]), cores=self.pinning.generator)
         alone = result.count(arm=GATEWAY, outcome="ok") / max(result.seconds, 0.1)
         return max(2 * SHARE * alone, 4.0)
 
-    def _start(self, running: Mapping[str, Running], seconds: float, number: int) -> None:
-        plan = self._plan(running, "poisson", seconds, self.rate, number)
-        cores = self.pinning.gateway
-        with ExitStack() as stack:
-            tree = ProcessTree(running[GATEWAY].roots)
-            local = tree.alive()
-            watch = stack.enter_context(Watch(tree)) if local else None
-            used: dict[str, UsesCpu] = {"gateway": tree, "all": Processors(cores)} if local and cores else {}
-            log = stack.enter_context(CpuLog(used))
-            result, samples = play(plan, cores=self.pinning.generator)
-        self.results.append(result)
-        self.samples.append(samples)
-        if used:
-            edges = result.start_ns + (np.arange(0, plan.seconds + SLOT, SLOT) * 1e9).astype(np.int64)
-            self.foreign.append((log.between("all", edges) - log.between("gateway", edges)) / SLOT)
-        if watch is not None:
-            self._resources(watch.samples, tree, result)
-
-    def _resources(self, seen: Sequence[ResourceSample], tree: ProcessTree, result: Result) -> None:
-        calls = result.count(arm=GATEWAY) + sum(cell.count for cell in result.warmup if cell.arm == GATEWAY)
-        if calls:
-            self.cpu_us.append(1e6 * seen[-1].cpu_seconds / calls)
-        offset = self.watched[-1].at if self.watched else 0.0
-        used = self.watched[-1].cpu_seconds if self.watched else 0.0
-        self.watched += [
-            one.model_copy(update={"at": one.at + offset, "cpu_seconds": one.cpu_seconds + used}) for one in seen
+    def _take_turns(self, starts: Sequence[Mapping[str, Running]], rounds: int, tell: Tell) -> None:
+        names = [GATEWAY if len(starts) == 1 else f"{GATEWAY} {number + 1}" for number in range(len(starts))]
+        gateways = [
+            Arm(name=name, calls=one[GATEWAY].calls, weight=1 / len(starts), in_turn=True)
+            for name, one in zip(names, starts, strict=True)
         ]
-        after, self.settled = settle(tree, seen[0])
-        self.edges = [seen[0], after]
+        arms = [Arm(name=DIRECT, calls=starts[0][DIRECT].calls), *gateways]
+        plan = self._plan(arms, "poisson", rounds * SLOT * len(starts), self.rate, starts)
+        trees = [ProcessTree(one[GATEWAY].roots) for one in starts]
+        local, cores = all(tree.alive() for tree in trees), self.pinning.gateway
+        with ExitStack() as stack:
+            first = ProcessTree(starts[0][GATEWAY].roots)  # for a look at everything, while the log reads CPU
+            watch = stack.enter_context(Watch(first)) if local else None
+            used: dict[str, UsesCpu] = dict(zip(names, trees, strict=True)) if local else {}
+            if local and cores:
+                used["all"] = Processors(cores)
+            log = stack.enter_context(CpuLog(used))
+            result, samples, interrupted = self._play(plan, tell)
+        self.results.append(_as_one_arm(result, names))
+        self.samples = [_of_start(samples, number, len(starts)) for number in range(len(starts))]
+        if local:
+            edges = result.start_ns + (np.arange(rounds * len(starts) + 1) * SLOT * 1e9).astype(np.int64)
+            spent = np.array([log.between(name, edges) for name in names])
+            called = [_calls(samples, number) for number in range(len(starts))]
+            self.cpu_us = [1e6 * spent[n, n :: len(starts)].sum() / count for n, count in enumerate(called) if count]
+            if cores:
+                self.foreign = [(log.between("all", edges) - spent.sum(axis=0)) / SLOT] * len(starts)
+        if watch is not None:
+            self.watched = watch.samples
+            after, self.settled = settle(first, watch.samples[0]) if interrupted is None else (watch.samples[-1], [])
+            self.edges = [watch.samples[0], after]
+        if interrupted is not None:
+            raise interrupted
 
-    def _plan(self, running: Mapping[str, Running], arrivals: str, seconds: float, rate: float, number: int) -> Plan:
+    def _play(self, plan: Plan, tell: Tell) -> tuple[Result, Samples, KeyboardInterrupt | None]:
+        """Play it; an interruption keeps what there is until then."""
+
+        def progress(facts: Mapping[str, float]) -> None:
+            tell(f"starts in turn: {max(facts['t'], 0):.0f} of {plan.seconds:.0f} s, {facts['done']:.0f} answers")
+
+        with Player(plan, progress, cores=self.pinning.generator) as player:
+            try:
+                return *player.finish(), None
+            except KeyboardInterrupt as interrupted:
+                player.stop()
+                with contextlib.suppress(BenchError):  # it may have been stopped before there was anything to tell
+                    return *player.finish(), interrupted
+                raise
+
+    def _plan(
+        self, arms: Sequence[Arm], arrivals: str, seconds: float, rate: float, starts: Sequence[Mapping[str, Running]]
+    ) -> Plan:
         return Plan(
-            seed=self.terms.seed + number,
-            arms=[Arm(name=name, calls=one.calls) for name, one in running.items()],
+            seed=self.terms.seed,
+            arms=list(arms),
             stages=[Stage(seconds=seconds, rate_from=rate, rate_to=rate)],
             arrivals=arrivals,  # type: ignore[arg-type] # pydantic checks it
-            warmup=WARMUP,
-            secrets={label: value for one in running.values() for label, value in one.secrets.items()},
+            warmup=max(WARMUP * len(starts), 0.5),
+            turn=SLOT,
+            secrets={
+                label: value for one in starts for running in one.values() for label, value in running.secrets.items()
+            },
         )
 
     # -- what it comes to
@@ -136,10 +180,11 @@ class Pairing:
             arm=GATEWAY,
             direct=DIRECT,
             foreign=self.foreign if len(self.foreign) == len(self.samples) else (),
+            turns=True,
         )
 
     def resources(self) -> Resources | None:
-        """What the gateway's processes used over all starts; None where they are elsewhere."""
+        """What the first start's processes used over time, and all starts per call; None where they are elsewhere."""
         if not self.watched:
             return None
         estimate = None
@@ -160,3 +205,34 @@ class Pairing:
             after=self.edges[1],
             settled=self.settled,
         )
+
+
+def _calls(samples: Samples, number: int) -> int:
+    """How many calls one start got in its turns."""
+    return int(((samples["arm"] == number + 1) & (samples["intended"] >= 0)).sum())
+
+
+def _of_start(samples: Samples, number: int, starts: int) -> Samples:
+    """What one start answered, and what went past it in its turns; its arm has the number 1 as if there were no others."""
+    turn = (samples["intended"] / SLOT).astype(np.int64) % starts
+    warm = (starts == 1) | (samples["intended"] % SLOT >= COLD)
+    mine: Samples = samples[warm & np.where(samples["arm"] == 0, turn == number, samples["arm"] == number + 1)]
+    mine["arm"] = np.minimum(mine["arm"], 1)
+    return mine
+
+
+def _as_one_arm(result: Result, names: Sequence[str]) -> Result:
+    """All starts as the one arm that they are for a reader; events go on saying which start they were of."""
+
+    def renamed(cells: Sequence[Cell]) -> list[Cell]:
+        return [cell.model_copy(update={"arm": GATEWAY}) if cell.arm in names else cell for cell in cells]
+
+    return result.model_copy(
+        update={
+            "arms": [DIRECT, GATEWAY],
+            "cells": renamed(result.cells),
+            "warmup": renamed(result.warmup),
+            "intervals": [one.model_copy(update={"cells": renamed(one.cells)}) for one in result.intervals],
+            "wrong": [one.model_copy(update={"arm": GATEWAY}) if one.arm in names else one for one in result.wrong],
+        }
+    )

@@ -100,11 +100,15 @@ class Call(_Part):
 
 
 class Arm(_Part):
-    """One of the things compared; the arm of every arrival is drawn at random, in proportion to the weights."""
+    """One of the things compared; the arm of every arrival is drawn at random, in proportion to the weights.
+
+    Those that are `in_turn` share what is drawn to any of them by the clock (`Plan.turn`); they are asked the same calls.
+    """
 
     name: str
     calls: list[Call] = Field(min_length=1)
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    in_turn: bool = False
 
 
 class Plan(_Part):
@@ -115,6 +119,9 @@ class Plan(_Part):
     stages: list[Stage] = Field(min_length=1)
     arrivals: Arrivals = "poisson"
     warmup: float = Field(default=0.0, ge=0, allow_inf_nan=False)  # seconds at the first rate, recorded apart
+    turn: float = Field(
+        default=0.5, gt=0, allow_inf_nan=False
+    )  # seconds for each arm that is `in_turn`; open loop only
     max_in_flight: int = Field(
         default=1000, ge=1, le=20_000
     )  # over all workers; what comes on top waits, and its clock runs
@@ -145,6 +152,8 @@ class Plan(_Part):
         names = [arm.name for arm in self.arms]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two arms are called {min(twice)!r}")
+        if len({tuple(_asked(call) for call in arm.calls) for arm in self.arms if arm.in_turn}) > 1:
+            raise ValueError("arms that take turns must be asked the same calls of the same callers")
         if len(self.operations) > 250:
             raise ValueError("more than 250 operations")
         peak = max(max(stage.rate_from, stage.rate_to) for stage in self.stages)
@@ -157,6 +166,10 @@ class Plan(_Part):
         if self.arrivals == "closed" and peak > self.max_in_flight:
             raise ValueError(f"{peak:g} users at the same time, but max_in_flight is {self.max_in_flight}")
         return self
+
+
+def _asked(call: Call) -> tuple[str, float, int]:
+    return call.operation, call.weight, len(call.callers)
 
 
 SESSION_PARTS = ("initialize", "delete")  # operations of their own in results, whatever a plan asks for

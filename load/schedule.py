@@ -75,12 +75,27 @@ def arrivals(plan: Plan) -> Iterator[Block]:
             points = np.arange(first, first + BLOCK, dtype=np.float64) + 0.5
         points = points[points < total]
         if len(points):
-            yield Block(
-                np.arange(first, first + len(points)), _when(points, stages) - plan.warmup, *draws.draw(len(points))
-            )
+            seconds = _when(points, stages) - plan.warmup
+            routes, callers = draws.draw(len(points))
+            yield Block(np.arange(first, first + len(points)), seconds, _in_turn(plan, routes, seconds), callers)
         first += len(points)
         if len(points) < BLOCK:
             return
+
+
+def _in_turn(plan: Plan, routes: NDArray[np.int64], seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The routes, when arms that take turns have what was drawn to any of them while it is their turn (warm-up: as drawn).
+
+    The order is always the same, so that nobody rests for longer than all others' turns: connections that rest are closed.
+    """
+    firsts = np.cumsum([0, *(len(arm.calls) for arm in plan.arms)])
+    turns = np.array([number for number, arm in enumerate(plan.arms) if arm.in_turn], np.int64)
+    if not len(turns):
+        return routes
+    drawn = np.searchsorted(firsts, routes, side="right") - 1
+    moved = np.isin(drawn, turns) & (seconds >= 0)
+    on_turn = turns[(np.maximum(seconds, 0) / plan.turn).astype(np.int64) % len(turns)]
+    return np.where(moved, firsts[on_turn] + routes - firsts[drawn], routes)
 
 
 def closed_draws(plan: Plan, part: int, user: int) -> Draws:

@@ -6,7 +6,7 @@ the spread that it finds is stretched to what Student's distribution asks for (H
 the Bootstrap, section 4.3: the percentile bootstrap is too narrow for small samples).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -88,10 +88,35 @@ def _corrected(resampled: Floats, clusters: int) -> float:
     return float(np.std(resampled)) * float(np.sqrt(clusters / max(clusters - 1, 1)))
 
 
-def drawn_slots(starts: Ints, random: np.random.Generator) -> Floats:
-    """How often each slot is drawn in each resample (resample, slot): starts are drawn, then as many slots within each.
+@dataclass(frozen=True)
+class Draws:
+    """How often each slot is drawn in each resample (resample, slot), in one way or three; `clusters` are those of each way."""
 
-    `starts` names the start of every slot.
+    ways: tuple[Floats, ...]
+    clusters: tuple[int, ...]
+
+    def spread(self, value: float, estimate: Callable[[Floats], Floats]) -> Spread:
+        """The spread of an estimate that is made again of each way's resamples.
+
+        Where slots belong to a start and to a round, its variance is that over starts plus that over rounds, less that over
+        slots, which both of them hold; and as free as the fewer of them are (Cameron, Gelbach and Miller 2011, Robust
+        Inference with Multiway Clustering).
+        """
+        variances = []
+        for weights, clusters in zip(self.ways, self.clusters, strict=True):
+            again = estimate(weights)
+            variances.append(_corrected(again[np.isfinite(again)], clusters) ** 2)
+        variance = variances[0]
+        if len(variances) > 1:
+            starts, rounds, slots = variances
+            variance = max(starts + rounds - slots, starts, rounds)
+        return Spread(value, float(np.sqrt(variance)), min(self.clusters))
+
+
+def nested(starts: Ints, random: np.random.Generator) -> Draws:
+    """Starts are drawn, then as many slots within each; `starts` names the start of every slot.
+
+    Of one start, its slots are all that can be drawn, and nothing is known of others.
     """
     names = np.unique(starts)
     weights = np.zeros((RESAMPLES, len(starts)))
@@ -99,7 +124,20 @@ def drawn_slots(starts: Ints, random: np.random.Generator) -> Floats:
     for column, name in enumerate(names):
         slots = np.flatnonzero(starts == name)
         weights[:, slots] = random.multinomial(times[:, column] * len(slots), np.full(len(slots), 1 / len(slots)))
-    return weights
+    return Draws((weights,), (len(names) if len(names) > 1 else len(starts),))
+
+
+def crossed(starts: Ints, rounds: Ints, random: np.random.Generator) -> Draws:
+    """Starts are drawn, or rounds of time that all starts had a turn in, or slots; both names are those of every slot."""
+    ways = [_clusters(names, random) for names in (starts, rounds, np.arange(len(starts)))]
+    return Draws(tuple(weights for weights, _ in ways), tuple(count for _, count in ways))
+
+
+def _clusters(names: Ints, random: np.random.Generator) -> tuple[Floats, int]:
+    """Whole clusters are drawn, each with all of its slots."""
+    known, which = np.unique(names, return_inverse=True)
+    times = random.multinomial(len(known), np.full(len(known), 1 / len(known)), size=RESAMPLES)
+    return times[:, which].astype(np.float64), len(known)
 
 
 def weighted_quantile(values: Floats, slots: Ints, weights: Floats, quantile: float) -> Floats:
@@ -112,8 +150,3 @@ def weighted_quantile(values: Floats, slots: Ints, weights: Floats, quantile: fl
         if len(heap) and heap[-1]:
             found[row] = ranked[min(int(np.searchsorted(heap, quantile * heap[-1])), len(ranked) - 1)]
     return found
-
-
-def spread_of(value: float, resampled: Floats, clusters: int) -> Spread:
-    """The spread of an estimate that was made again in every resample."""
-    return Spread(value, _corrected(resampled[np.isfinite(resampled)], clusters), clusters)

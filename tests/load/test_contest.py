@@ -1,6 +1,7 @@
 """Contests and pairings: whole ones between relays that hold requests back, and what they come to."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,6 +89,74 @@ def test_a_pairing_finds_how_long_requests_are_held_back() -> None:
     assert resources.cpu_us_per_call is not None
     assert resources.cpu_us_per_call.value > 10
     assert [sample.at for sample in resources.samples] == sorted(sample.at for sample in resources.samples)
+
+
+class Starts:
+    """Stands that hold requests back for so many ms each; after `most` of them no more comes up."""
+
+    def __init__(self, far: TinyServer, most: int = 100) -> None:
+        self.far, self.most, self.up, self.at_once = far, most, 0, 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[Mapping[str, Running]]:
+        if self.up >= self.most:
+            raise BenchError("acme.toml: no more of them")
+        with relay(self.far, 5) as (ports, pid):
+            self.up += 1
+            self.at_once = max(self.at_once, self.up)
+            try:
+                yield {"direct": running(self.far.port), "gateway": running(ports[0], pid)}
+            finally:
+                self.up -= 1
+
+
+def test_starts_are_there_together_and_take_turns() -> None:
+    with TinyServer() as far:
+        starts = Starts(far)
+        pairing = paired.Pairing(paired.Terms(seconds=1, starts=3, rate=120), Pinning())
+        pairing.run(starts, lambda _: None)
+    assert (starts.at_once, starts.up) == (3, 0), "and all of them are ended"
+    assert pairing.results[0].arms == ["direct", "gateway"]
+    assert {cell.arm for cell in pairing.results[0].cells} == {"direct", "gateway"}
+    assert len(pairing.cpu_us) == 3
+    for number, start in enumerate(pairing.samples):
+        assert set(start["arm"]) == {0, 1}
+        assert set((start["intended"] / paired.SLOT).astype(int) % 3) == {number}
+        assert (start["intended"] % paired.SLOT).min() >= paired.COLD, "those who have rested are cold"
+    assert pairing.overhead().starts == 3
+
+
+def test_a_start_that_does_not_come_up_leaves_the_others_to_be_measured() -> None:
+    with TinyServer() as far:
+        pairing = paired.Pairing(paired.Terms(seconds=1, starts=5, rate=120), Pinning())
+        with pytest.raises(BenchError, match="no more of them"):
+            pairing.run(Starts(far, most=2), lambda _: None)
+        assert pairing.overhead().starts == 2
+        with pytest.raises(BenchError, match="no more of them"):
+            paired.Pairing(paired.Terms(seconds=1, starts=5, rate=120), Pinning()).run(
+                Starts(far, most=0), lambda _: None
+            )
+
+
+def test_an_interruption_keeps_what_was_measured_until_then() -> None:
+    said: list[str] = []
+
+    def interrupt(what: str) -> None:
+        said.append(what)
+        if len(said) == 6:  # two starts, then a line a second
+            signal.raise_signal(signal.SIGINT)
+
+    with TinyServer() as far:
+        starts = Starts(far)
+        pairing = paired.Pairing(paired.Terms(seconds=30, starts=2, rate=160), Pinning())
+        with pytest.raises(KeyboardInterrupt):
+            pairing.run(starts, interrupt)
+    assert starts.up == 0
+    assert pairing.results[0].ended == "interrupted"
+    assert 2 <= pairing.results[0].seconds < 10
+    assert pairing.overhead().starts == 2
+    assert len(pairing.cpu_us) == 2
+    assert all(10 < one < 100_000 for one in pairing.cpu_us)
 
 
 # -- what it comes to
@@ -253,7 +322,7 @@ def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.Monke
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50, 90, 95, 99]
     assert whole.conclusion == "ok"
-    assert whole.said.startswith("acme 2 adds 1.51 ms (1.50 to 1.53 ms")
+    assert whole.said.startswith("acme 2 adds 1.51 ms (1.51 to 1.52 ms")
     side["lag_p99_us"] = 50_000.0
     whole = told.of_pairing(pairing, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50]

@@ -41,6 +41,31 @@ def test_shares_of_workers_are_the_whole_without_overlap() -> None:
     assert np.array_equal(np.sort(numbers), whole(plan).numbers)
 
 
+def in_turns(**changes: object) -> Plan:
+    call = a_call(callers=callers(50))
+    gateways = [Arm(name=f"gateway {n}", calls=[call, call], weight=1 / 3, in_turn=True) for n in range(3)]
+    return a_plan(Arm(name="direct", calls=[call]), *gateways, seconds=12.0, turn=0.5, warmup=2.0, **changes)
+
+
+def test_arms_in_turn_are_asked_in_their_turns_and_only_then() -> None:
+    block = whole(in_turns())
+    arm = (block.routes + 1) // 2  # one call of the first arm, two of each other
+    measured, gateway = block.seconds >= 0, arm > 0
+    turn = (block.seconds[measured & gateway] / 0.5).astype(int) % 3
+    assert np.array_equal(arm[measured & gateway] - 1, turn)
+    assert set(arm[~measured]) == {0, 1, 2, 3}, "all of them warm up at the same time"
+    assert gateway[measured].mean() == pytest.approx(0.5, abs=0.05), "what is drawn to a turn is not changed by it"
+    assert (block.routes[gateway] % 2).mean() == pytest.approx(0.5, abs=0.05), "nor which of its calls it is"
+
+
+def test_arms_in_turn_leave_the_arrivals_and_other_arms_alone() -> None:
+    call = a_call(callers=callers(50))
+    one = whole(a_plan(Arm(name="direct", calls=[call]), Arm(name="gateway", calls=[call]), seconds=12.0, warmup=2.0))
+    several = whole(in_turns())
+    assert np.array_equal(one.seconds, several.seconds)
+    assert np.array_equal(one.routes == 0, several.routes == 0)
+
+
 def test_poisson_arrivals_are_poisson() -> None:
     seconds = whole(a_plan(seconds=100.0, rate=200.0)).seconds
     gaps = np.diff(seconds)

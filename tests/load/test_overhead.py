@@ -146,3 +146,52 @@ def test_the_interval_holds_the_truth_on_a_machine_that_is_disturbed(monkeypatch
         widths.append(((estimate.high or 0) - (estimate.low or 0)) / estimate.value)
     assert held >= 26, "of 30, at 95%"
     assert np.median(widths) < 0.05
+
+
+def in_turns(seed: int, *, of_start: float, of_time: float, starts: int = 8, seconds: float = 48) -> list[NDArray[Any]]:
+    """Starts that take turns: each has a bias of its own, and the machine takes more or less for some seconds at a time."""
+    noise = np.random.default_rng(seed)
+    slots = int(seconds / SLOT)
+    machine = np.repeat(noise.normal(0, of_time, slots), 6)[:slots]  # for three seconds
+    bias = noise.normal(0, of_start, starts)
+    made = samples(seed, gateway_us=1500.0, seconds=seconds, rate=80)
+    slot = (made["intended"] / SLOT).astype(int)
+    made["response"] += (made["arm"] == 1) * (machine[slot] + bias[slot % starts])
+    return [made[slot % starts == number] for number in range(starts)]
+
+
+def held(trials: int, *, turns: bool, of_start: float, of_time: float) -> int:
+    """How many of so many intervals hold the truth, which is what all of them together find."""
+    found = [
+        overhead(in_turns(trial, of_start=of_start, of_time=of_time), ARMS, random(), arm="gateway", turns=turns)
+        for trial in range(trials)
+    ]
+    estimates = [one.quantiles[0].overhead_us for one in found]
+    truth = np.mean([one.value for one in estimates])
+    return sum((one.low or 0) <= truth <= (one.high or 0) for one in estimates)
+
+
+@pytest.mark.parametrize(("of_start", "of_time"), [(60, 0), (0, 120), (60, 120), (0, 0)])
+def test_the_interval_of_starts_in_turn_holds_the_truth(
+    monkeypatch: pytest.MonkeyPatch, of_start: float, of_time: float
+) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 150)
+    assert held(40, turns=True, of_start=of_start, of_time=of_time) >= 35, "of 40, at 95%"
+
+
+def test_starts_in_turn_that_differ_widen_the_interval_as_does_a_machine_that_does() -> None:
+    def width(**of: float) -> float:
+        found = overhead(in_turns(3, **of), ARMS, random(), arm="gateway", turns=True)
+        estimate = found.quantiles[0].overhead_us
+        assert (found.starts, found.slots) == (8, 96)
+        return (estimate.high or 0) - (estimate.low or 0)
+
+    still = width(of_start=0, of_time=0)
+    assert width(of_start=200, of_time=0) > 3 * still
+    assert width(of_start=0, of_time=300) > 3 * still
+
+
+def test_rounds_that_are_taken_for_independent_slots_would_promise_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above: without rounds, the machine's slow changes are not seen for what they are."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 150)
+    assert held(40, turns=False, of_start=0, of_time=200) < 35
