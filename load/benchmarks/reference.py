@@ -28,8 +28,8 @@ def measure(rounds: int, seconds: float) -> Section:
     stamps = f"{found.stamps_us.value / 1e3:.3f} ms" if found.stamps_us else "unknown"
     text = f"""## The reference gateway's own overhead
 
-`gatebench load overhead reference`: a minute for everything, {found.starts} fresh starts that took turns, {pairing.rate:.0f} arrivals per
-second. {conditions(1, SECONDS)}
+`gatebench load overhead reference`: a minute for everything, {found.starts} fresh starts that took turns,
+{pairing.rate:.0f} arrivals per second. {conditions(1, SECONDS)}
 
 At p50 {estimate.value / 1e3:.3f} ms (95%: {low / 1e3:.3f} to {high / 1e3:.3f} ms); by the upstream's own clock {stamps}.
 {found.slots_left_out} of {found.slots + found.slots_left_out} half seconds were left out: others used the machine.
