@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from load.yardstick import Stored
 
 PROFILE = "single-call"
+TOGETHER = 20  # gateways on one machine, of which each rests while the others have their turns
 
 
 def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,7 +53,7 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     overhead.add_argument("--seconds", type=positive, default=60.0, metavar="S", help="for everything (60)")
     overhead.add_argument(
-        "--starts", type=_count, default=8, metavar="N", help="fresh starts, there at the same time (8)"
+        "--starts", type=_together, default=8, metavar="N", help="fresh starts, there at the same time (8)"
     )
     overhead.add_argument(
         "--rate", type=positive, metavar="R", help="calls per second, both ways together (found by asking)"
@@ -73,6 +74,14 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100")
+    return int(text)
+
+
+def _together(text: str) -> int:
+    if _count(text) > TOGETHER:
+        raise argparse.ArgumentTypeError(
+            f"{text} starts of a gateway would be there at the same time; {TOGETHER} are the most"
+        )
     return int(text)
 
 

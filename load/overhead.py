@@ -78,7 +78,8 @@ def overhead(
             f"at least {SMALLEST} are needed: measure for longer, or on a quieter machine"
         )
     rounds = paired.times // len(starts)
-    draws = crossed(paired.starts, rounds, random) if turns and len(starts) > 1 else nested(paired.starts, random)
+    several = turns and min(len(np.unique(paired.starts)), len(np.unique(rounds))) > 1
+    draws = crossed(paired.starts, rounds, random) if several else nested(paired.starts, random)
     quantiles = [
         _quantile(paired, draws, percentile)
         for percentile in PERCENTILES

@@ -64,6 +64,7 @@ class Pairing:
     )  # what others used of the gateway's processors, slot by slot (cores)
     watched: list[ResourceSample] = field(default_factory=list)  # the first start
     cpu_us: list[float] = field(default_factory=list)  # per call through the gateway, of each start in its turns
+    cores_used: float = 0.0  # by whoever had its turn
     settled: list[str] = field(default_factory=list)
     edges: list[ResourceSample] = field(default_factory=list)  # of the first start: before the load, after it
     rate: float = 0.0
@@ -126,7 +127,9 @@ class Pairing:
             edges = result.start_ns + (np.arange(rounds * len(starts) + 1) * SLOT * 1e9).astype(np.int64)
             spent = np.array([log.between(name, edges) for name in names])
             called = [_calls(samples, number) for number in range(len(starts))]
-            self.cpu_us = [1e6 * spent[n, n :: len(starts)].sum() / count for n, count in enumerate(called) if count]
+            own = [float(spent[n, n :: len(starts)].sum()) for n in range(len(starts))]
+            self.cpu_us = [1e6 * used / count for used, count in zip(own, called, strict=True) if count]
+            self.cores_used = sum(own) / max(result.seconds, SLOT)
             if cores:
                 self.foreign = [(log.between("all", edges) - spent.sum(axis=0)) / SLOT] * len(starts)
         if watch is not None:
@@ -196,11 +199,10 @@ class Pairing:
             estimate = Estimate(value=spread.value, low=low, high=high)
         elif self.cpu_us:
             estimate = Estimate(value=self.cpu_us[0])
-        last = self.watched[-1]
         return Resources(
             samples=self.watched,
             cpu_us_per_call=estimate,
-            cpu_share=last.cpu_seconds / max(last.at, 1e-9),
+            cpu_share=self.cores_used,
             before=self.edges[0],
             after=self.edges[1],
             settled=self.settled,

@@ -56,6 +56,10 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
         report.complete, report.incomplete_reason = False, failing
     report.resources = pairing.resources()
     report.notes.append(f"{pairing.rate:.0f} arrivals per second, drawn at random to the gateway and past it")
+    if len(pairing.samples) > 1:
+        report.notes.append(
+            "the starts took turns: memory, descriptors and threads are those of the first, CPU is of all in their turns"
+        )
     if pairing.terms.starts == 1:
         report.notes.append(
             "one start only, as where a gateway runs already: its interval knows nothing of other starts"

@@ -119,6 +119,9 @@ def test_starts_are_there_together_and_take_turns() -> None:
     assert pairing.results[0].arms == ["direct", "gateway"]
     assert {cell.arm for cell in pairing.results[0].cells} == {"direct", "gateway"}
     assert len(pairing.cpu_us) == 3
+    resources = pairing.resources()
+    assert resources is not None
+    assert 0 < resources.cpu_share < 1
     for number, start in enumerate(pairing.samples):
         assert set(start["arm"]) == {0, 1}
         assert set((start["intended"] / paired.SLOT).astype(int) % 3) == {number}

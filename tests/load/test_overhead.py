@@ -195,3 +195,9 @@ def test_rounds_that_are_taken_for_independent_slots_would_promise_too_much(monk
     """The control of the test above: without rounds, the machine's slow changes are not seen for what they are."""
     monkeypatch.setattr(statistics, "RESAMPLES", 150)
     assert held(40, turns=False, of_start=0, of_time=200) < 35
+
+
+def test_a_single_round_of_turns_says_something_all_the_same() -> None:
+    found = overhead(in_turns(1, of_start=0, of_time=0, seconds=4), ARMS, random(), arm="gateway", turns=True)
+    assert found.quantiles[0].overhead_us.low is not None
+    assert np.isfinite([found.quantiles[0].overhead_us.low, found.quantiles[0].overhead_us.high]).all()
