@@ -115,7 +115,9 @@ class _Printer:
             if one["stamps_us"]:
                 ways = f"; {duration(one['way_in_us'])} on the way in, {duration(one['way_back_us'])} on the way back"
                 self._say(f"the same at p50 by the upstream's own clock: {interval(one['stamps_us'])}{ways}")
-            left_out = f", {one['slots_left_out']} left out because others used the machine" if one["slots_left_out"] else ""
+            left_out = (
+                f", {one['slots_left_out']} left out because others used the machine" if one["slots_left_out"] else ""
+            )
             self._say(
                 f"{counted(one['starts'], 'fresh start')}, {counted(one['slots'], 'half second')}{left_out}", "dim"
             )
