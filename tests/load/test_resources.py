@@ -72,12 +72,13 @@ def test_knows_fractions_of_a_tick() -> None:
 
 
 def test_a_tree_that_is_gone_keeps_what_it_used() -> None:
-    with started("input()") as process:
+    with started(CHILD) as process:
+        said(process)  # until then it may have used nothing that a clock shows
         tree = ProcessTree([process.pid])
         used = tree.cpu_seconds()
         assert tree.alive()
     assert not tree.alive()
-    assert tree.cpu_seconds() == used > 0
+    assert tree.cpu_seconds() == used > 0.14
     assert not_back(tree.sample(), tree.sample(), tree.sample()) == ["the gateway is gone"]
 
 
