@@ -59,6 +59,11 @@ def test_one_that_never_becomes_ready(tmp_path: Path, work: Path, behaviour: str
     assert sentence.endswith("last output: starting up")
 
 
+def test_a_look_at_the_last_moment_sees_what_is_there(tmp_path: Path, work: Path) -> None:
+    behaviour = "def before():\n    global port\n    port = 0"
+    assert "within 0.001 s (nothing listens there)" in said(gateway(tmp_path, behaviour, seconds=0.001), work)
+
+
 def test_readiness_is_a_status_and_not_a_body(tmp_path: Path, work: Path) -> None:
     """A health page that never ends is ready all the same: what fails is the MCP endpoint."""
     drip = (
