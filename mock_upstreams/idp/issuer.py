@@ -133,7 +133,7 @@ class Issuer:
         if act is not None:
             claims["act"] = act
         value = self.keys.sign(claims, headers={"typ": "at+jwt"})
-        return self._keep("access-token", value, grant, claims["exp"], audience=claims["aud"])
+        return self._keep("access-token", value, grant, (now, claims["exp"]), audience=claims["aud"])
 
     def issue_id_token(self, grant: Grant) -> str:
         """An ID token for the client (OpenID Connect Core 1.0 section 2)."""
@@ -150,13 +150,14 @@ class Issuer:
         if grant.nonce is not None:
             claims["nonce"] = grant.nonce
         value = self.keys.sign(claims)
-        return self._keep("id-token", value, grant, claims["exp"], audience=grant.client_id).value
+        return self._keep("id-token", value, grant, (now, claims["exp"]), audience=grant.client_id).value
 
     def issue_refresh_token(self, grant: Grant) -> str:
         """A new refresh token, opaque."""
         value = secrets.token_urlsafe(32)
-        expires_at = int(self.clock()) + self.settings.refresh_lifetime
-        return self._keep("refresh-token", value, grant, expires_at, audience=_one_or_list(grant.resources)).value
+        now = int(self.clock())
+        life = (now, now + self.settings.refresh_lifetime)
+        return self._keep("refresh-token", value, grant, life, audience=_one_or_list(grant.resources)).value
 
     def mint(
         self, claims: Mapping[str, Any], *, algorithm: str, headers: Mapping[str, Any] | None, label: str | None
@@ -222,8 +223,8 @@ class Issuer:
             if grant is not None and grant.subject == subject:
                 grant.revoked = True
 
-    def _keep(self, kind: SecretClass, value: str, grant: Grant, expires_at: float, *, audience: object) -> Token:
-        token = Token(kind, value, grant.subject, grant.client_id, int(self.clock()), expires_at, grant)
+    def _keep(self, kind: SecretClass, value: str, grant: Grant, life: tuple[int, int], *, audience: object) -> Token:
+        token = Token(kind, value, grant.subject, grant.client_id, *life, grant)
         self.tokens[value] = token
         self._announce(kind, value, grant, audience=audience)
         return token

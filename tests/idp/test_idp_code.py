@@ -1,3 +1,4 @@
+import itertools
 import time
 from typing import Any
 
@@ -129,6 +130,12 @@ def test_lifetime_and_the_way_it_is_told(bench: Bench, form: str, told: object) 
     assert answer.get("expires_in") == told
     said = claims(answer["access_token"])
     assert said["exp"] - said["iat"] == 120
+
+
+def test_a_lifetime_is_the_one_that_was_set_when_seconds_turn_meanwhile(bench: Bench) -> None:
+    clock = itertools.count(int(time.time()))
+    bench.idp.issuers["corp"].clock = lambda: float(next(clock))
+    assert bench.tokens()["expires_in"] == 300
 
 
 def test_a_token_can_be_born_expired(bench: Bench) -> None:
