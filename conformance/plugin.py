@@ -118,12 +118,10 @@ class Conformance:
         if self._run is None:
             # Imported here because this plugin is loaded into every pytest session of an environment.
             from conformance.expectations import Expectations  # noqa: PLC0415
-            from conformance.interruption import Interruption  # noqa: PLC0415
             from conformance.registry import Registry  # noqa: PLC0415
             from conformance.run import Run  # noqa: PLC0415
 
             name = f"transcript-{self.worker}.jsonl" if self.worker else "transcript.jsonl"
-            self.config.pluginmanager.register(Interruption(), "gatebench-interruption")
             try:
                 registry = Registry()
                 expected: Path | None = self.config.getoption("--expectations")

@@ -80,12 +80,3 @@ def test_a_run_that_is_stopped_in_the_middle(stopped: dict[signal.Signals, Whole
 def test_a_run_that_is_interrupted_is_not_complete(stopped: dict[signal.Signals, WholeRun]) -> None:
     footer = stopped[signal.SIGINT].lines()[-1]
     assert (footer["kind"], footer["complete"]) == ("footer", False)
-
-
-def test_an_interrupt_that_python_loses_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    run = WholeRun(tmp_path, "-p", "lost_interrupt", *LONG)
-    assert run.finish() == 2, run.output
-    run.assert_nothing_is_left()
-    assert run.lines()[-1]["complete"] is False
-    assert [line["kind"] for line in verdicts(run)].count("judgement") == 5
