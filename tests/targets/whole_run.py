@@ -38,6 +38,8 @@ class WholeRun:
         self._mark = f"GATEBENCH_TEST={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        # Where a shell runs us in the background, Ctrl-C is ignored by whatever we start.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             [*command, "--out", str(folder / "out"), *arguments],
             cwd=ROOT,
@@ -48,6 +50,7 @@ class WholeRun:
             encoding="utf-8",
             start_new_session=True,
         )
+        signal.signal(signal.SIGINT, before)
         self.output = ""
 
     def finish(self) -> int:
