@@ -70,6 +70,9 @@ class LoadBench:
     _stack: ExitStack = field(repr=False)
     _started: int = 0
 
+    def __post_init__(self) -> None:
+        self._unused = deepcopy(self.world.sheet)  # before a gateway that gives out its own tokens has put them there
+
     @property
     def sheet(self) -> Sheet:
         """The setup sheet of the world, as the first gateway gets it."""
@@ -98,7 +101,7 @@ class LoadBench:
         with on(cores):
             target.start(sheet, self.recorder, contained.command)
         self._started += 1
-        bench = Bench(self.world, target, self.recorder)
+        bench = Bench(self.world, target, self.recorder, sheet=sheet)
         launch = target.descriptor.launch
         root = contained.root() if launch and launch.image else target.pid
         return Gateway(target, bench, ProcessTree([root]) if root is not None else None)
@@ -107,7 +110,7 @@ class LoadBench:
         """The world's sheet; for gateways beside the first one with an address of their own."""
         if self._started == 0:
             return self.world.sheet
-        sheet = deepcopy(self.world.sheet)
+        sheet = deepcopy(self._unused)
         port = self.far_end.another_port()
         base = f"http://127.0.0.1:{port}"
         sheet["gateway"] |= {"port": port, "base_url": base, "callback_url": f"{base}/oauth/callback"}
@@ -124,9 +127,10 @@ class LoadBench:
         """Make everything that the identity provider has minted known, so that it can be redacted."""
         for minted in self.world.control("idp", "GET", "secrets")["secrets"]:
             self.world.learn(minted)
-        for name, who in self.sheet["principals"].items():
-            for token in who.get("tokens", []):
-                self.secrets.add("gateway-token", f"token:{name}", token, owner=name)
+        for sheet in (self._unused, self.sheet):
+            for name, who in sheet["principals"].items():
+                for token in who.get("tokens", []):
+                    self.secrets.add("gateway-token", f"token:{name}", token, owner=name)
 
     def set(self, mock: str, method: str, path: str, body: Any = None) -> Any:
         """Use a mock's control API."""
