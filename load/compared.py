@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from fixtures.errors import HarnessError
 from load import gate
 from load.contest import ARMS, Contest
 from load.gate import IN_ORDER, Decision, Judgement
@@ -14,9 +13,7 @@ ERRORS = 0.01  # of the answers; with more, speed means nothing
 
 
 def comparison(contest: Contest) -> Comparison:
-    """The answer in words and numbers. Raises HarnessError when nothing was measured."""
-    if not contest.decision.judgements and not contest.seen.rounds:
-        raise HarnessError("neither gateway gave enough right answers to measure anything")
+    """The answer in words and numbers, of a contest that has measured something."""
     verdict, said = _verdict(contest)
     return Comparison(
         baseline=_baseline(contest),

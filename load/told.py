@@ -21,6 +21,9 @@ from load.result import Result
 from load.validity import Measured
 
 
+NOTHING = "neither gateway gave enough right answers to measure anything"
+
+
 @dataclass(frozen=True)
 class Subject:
     """What was measured, and when it began."""
@@ -42,8 +45,10 @@ def of_contest(contest: Contest, subject: Subject, stopped: str | None) -> LoadR
         contest.starts and not contest.decision.judgements
     ):  # ended between two looks: what there is is shown all the same
         contest.look(np.random.default_rng(contest.terms.seed), last=False)
-    if contest.starts:
+    if contest.seen.rounds:
         report.comparison = comparison(contest)
+    elif report.complete:
+        report.complete, report.incomplete_reason = False, _failing(report.arms) or NOTHING
     summary.conclude(report)
     return report
 

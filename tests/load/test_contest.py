@@ -14,7 +14,7 @@ from load_examples import generator, machine, report, samples
 from load_plans import a_call
 from tiny_server import TinyServer
 
-from fixtures.errors import BenchError, HarnessError
+from fixtures.errors import BenchError
 from load import compared, contest, duet, gate, paired, summary, told, yardstick
 from load.contest import ARMS, Contest, Running, Terms
 from load.duet import Rounds
@@ -225,11 +225,6 @@ def test_a_gateway_that_fails_calls_is_not_called_fast() -> None:
     assert answer.said == "10 of 100 calls of acme 2 were not answered well; speed means nothing before that"
 
 
-def test_nothing_measured_is_no_answer() -> None:
-    with pytest.raises(HarnessError, match="neither gateway gave enough right answers"):
-        compared.comparison(Contest(("a", "b"), Terms(), Pinning()))
-
-
 # -- stored baselines
 
 
@@ -296,6 +291,22 @@ def test_an_interrupted_contest_keeps_what_it_has() -> None:
     ]
     nothing = told.of_contest(Contest(("a", "b"), Terms(), Pinning()), subject(), "interrupted")
     assert (nothing.conclusion, nothing.comparison) == ("incomplete", None)
+
+
+def test_a_contest_without_answers_says_why() -> None:
+    made = Contest(("a", "b"), Terms(), Pinning())
+    whole = told.of_contest(made, subject(), None)
+    assert (whole.conclusion, whole.said) == ("incomplete", told.NOTHING)
+    made.results = [
+        Result(
+            arms=["baseline", "candidate"],
+            cells=[Cell(arm="candidate", operation="call", outcome="unauthorized", count=50)],
+        )
+    ]
+    made.starts = 2
+    whole = told.of_contest(made, subject(), None)
+    assert (whole.conclusion, whole.comparison) == ("incomplete", None)
+    assert whole.said.startswith("50 of 50 calls (candidate) were not answered well")
 
 
 def test_an_overhead_without_answers_says_why() -> None:

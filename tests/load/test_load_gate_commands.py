@@ -98,3 +98,16 @@ def test_gate_of_the_reference_against_itself(
     assert "CANNOT TELL: " in capsys.readouterr().out
     assert report["comparison"]["starts"] == 1
     assert "«" not in report["said"]
+
+
+def test_a_gate_of_a_gateway_that_answers_nothing_says_so_after_two_starts(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contest, "ROUNDS", 1)
+    out = tmp_path / "out"
+    status = gatebench.main(["load", "gate", "reference", "null:deny-all", "--out", str(out)])
+    report = LoadReport.model_validate_json((out / "load.json").read_bytes())
+    assert (status, report.conclusion, report.comparison) == (1, "incomplete", None)
+    assert "(candidate) were not answered well" in report.said
+    assert report.said in " ".join(capsys.readouterr().out.split())
+    assert next(arm for arm in report.arms if arm.name == "candidate").failed > 0
