@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from load.yardstick import Stored
 
 PROFILE = "single-call"
-TOGETHER = 20  # gateways on one machine, of which each rests while the others have their turns
+TOGETHER = (
+    10  # gateways on one machine: each rests while the others have their turns, and servers close what rests for 5 s
+)
 
 
 def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -90,6 +90,7 @@ def new_folder(out: Path | None, *names: str) -> Path:
     """A folder for the evidence that can be written to. Raises BenchError where there is none to be had."""
     import re  # noqa: PLC0415
     import secrets  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
     import time  # noqa: PLC0415
 
     words = [re.sub(r"[^A-Za-z0-9.]+", "-", Path(name).stem).strip("-") for name in names]
@@ -97,7 +98,8 @@ def new_folder(out: Path | None, *names: str) -> Path:
     folder = out or Path("gatebench-out") / made
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "load.json").touch()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise BenchError(f"cannot write to {folder}: {error.strerror}; name another folder with --out") from error
     return folder

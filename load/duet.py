@@ -47,7 +47,7 @@ class CpuLog:
         self._thread = threading.Thread(target=self._write, name="cpu", daemon=True)
 
     def __enter__(self) -> "CpuLog":
-        self._look()
+        self.look(time.monotonic_ns())
         self._thread.start()
         return self
 
@@ -56,20 +56,25 @@ class CpuLog:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        self._look()
+        self.look(time.monotonic_ns())
 
     def between(self, name: str, edges: NDArray[np.int64]) -> Floats:
         """Seconds of CPU used from each edge (CLOCK_MONOTONIC nanoseconds) to the next."""
-        return np.diff(np.interp(edges.astype(float), np.array(self._times, float), self._seconds[name]))
+        return np.diff(self.until(name, edges))
 
-    def _look(self) -> None:
+    def until(self, name: str, times: NDArray[np.int64]) -> Floats:
+        """Seconds of CPU used until each time (CLOCK_MONOTONIC nanoseconds); between two looks, in a straight line."""
+        return np.asarray(np.interp(times.astype(float), np.array(self._times, float), self._seconds[name]), np.float64)
+
+    def look(self, now: int) -> None:
+        """Write down what each has used by now (CLOCK_MONOTONIC nanoseconds)."""
         for name, tree in self._trees.items():
             self._seconds[name].append(tree.cpu_seconds())
-        self._times.append(time.monotonic_ns())
+        self._times.append(now)
 
     def _write(self) -> None:
         while not self._ended.wait(self.PERIOD):
-            self._look()
+            self.look(time.monotonic_ns())
 
 
 @dataclass

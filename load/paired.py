@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 from load import overhead
 from load.contest import Running, Tell
 from load.duet import CpuLog, UsesCpu
-from load.machine import Processors, Weather
+from load.machine import Processors
 from load.model import Estimate, Overhead, Resources, ResourceSample
-from load.overhead import SLOT, Samples, TooFewError
+from load.overhead import OK, SLOT, Samples, TooFewError
 from load.pinning import Pinning
 from load.plan import Arm, Plan, Stage
 from load.player import Player, play
 from load.resources import ProcessTree, Watch, settle
 from load.result import Cell, Result
-from load.statistics import Floats, spread_of_rounds
+from load.statistics import Floats, Ints, spread_of_rounds
 
 STARTS = (
     8  # of half a second: what rests for longer than the others' turns loses connections (servers often wait for 5 s)
@@ -68,12 +68,10 @@ class Pairing:
     settled: list[str] = field(default_factory=list)
     edges: list[ResourceSample] = field(default_factory=list)  # of the first start: before the load, after it
     rate: float = 0.0
-    weather: list[Weather] = field(default_factory=list)
 
     def run(self, stand: Stand, tell: Tell) -> None:
         """Bring every start up, then have them take turns. If one does not come up, the others are measured all the same."""
         self.rate = self.terms.rate or 0.0
-        self.weather.append(Weather.now())
         began, missing = time.monotonic(), None
         with ExitStack() as up:
             starts: list[Mapping[str, Running]] = []
@@ -84,7 +82,8 @@ class Pairing:
                 except BenchError as error:
                     if not starts:
                         raise
-                    missing = error
+                    some = f"only {len(starts)} of {self.terms.starts} starts could be there at the same time"
+                    missing = BenchError(f"{error}; {some}: say --starts {len(starts)}")
                     break
             if not self.rate:
                 tell("finding a rate")
@@ -92,7 +91,6 @@ class Pairing:
             left = self.terms.seconds - (time.monotonic() - began) - AROUND - WARMUP * len(starts)
             rounds = max(int(left / (SLOT * len(starts))), FEWEST_ROUNDS)
             self._take_turns(starts, rounds, tell)
-        self.weather.append(Weather.now())
         if missing is not None:
             raise missing
 
@@ -112,7 +110,7 @@ class Pairing:
         arms = [Arm(name=DIRECT, calls=starts[0][DIRECT].calls), *gateways]
         plan = self._plan(arms, "poisson", rounds * SLOT * len(starts), self.rate, starts)
         trees = [ProcessTree(one[GATEWAY].roots) for one in starts]
-        local, cores = all(tree.alive() for tree in trees), self.pinning.gateway
+        local, cores = all(tree.roots for tree in trees), self.pinning.gateway
         with ExitStack() as stack:
             first = ProcessTree(starts[0][GATEWAY].roots)  # for a look at everything, while the log reads CPU
             watch = stack.enter_context(Watch(first)) if local else None
@@ -125,17 +123,20 @@ class Pairing:
         self.samples = [_of_start(samples, number, len(starts)) for number in range(len(starts))]
         if local:
             edges = result.start_ns + (np.arange(rounds * len(starts) + 1) * SLOT * 1e9).astype(np.int64)
-            spent = np.array([log.between(name, edges) for name in names])
-            called = [_calls(samples, number) for number in range(len(starts))]
-            own = [float(spent[n, n :: len(starts)].sum()) for n in range(len(starts))]
+            called = [_answered(samples, number) for number in range(len(starts))]
+            own = [in_its_turns(log, name, edges, number, len(starts)) for number, name in enumerate(names)]
             self.cpu_us = [1e6 * used / count for used, count in zip(own, called, strict=True) if count]
             self.cores_used = sum(own) / max(result.seconds, SLOT)
             if cores:
-                self.foreign = [(log.between("all", edges) - spent.sum(axis=0)) / SLOT] * len(starts)
+                spent = sum((log.between(name, edges) for name in names), np.zeros(len(edges) - 1))
+                self.foreign = [(log.between("all", edges) - spent) / SLOT] * len(starts)
         if watch is not None:
             self.watched = watch.samples
-            after, self.settled = settle(first, watch.samples[0]) if interrupted is None else (watch.samples[-1], [])
-            self.edges = [watch.samples[0], after]
+            self.edges = [watch.samples[0], watch.samples[-1]]
+            if interrupted is None:
+                self.edges[1], self.settled = settle(first, watch.samples[0])
+                others = enumerate(trees[1:], 2)
+                self.settled += [f"start {number} is gone" for number, tree in others if not tree.alive()]
         if interrupted is not None:
             raise interrupted
 
@@ -150,7 +151,8 @@ class Pairing:
                 return *player.finish(), None
             except KeyboardInterrupt as interrupted:
                 player.stop()
-                with contextlib.suppress(BenchError):  # it may have been stopped before there was anything to tell
+                # It may have been stopped before there was anything to tell.
+                with contextlib.suppress(BenchError, HarnessError):
                     return *player.finish(), interrupted
                 raise
 
@@ -209,9 +211,19 @@ class Pairing:
         )
 
 
-def _calls(samples: Samples, number: int) -> int:
-    """How many calls one start got in its turns."""
-    return int(((samples["arm"] == number + 1) & (samples["intended"] >= 0)).sum())
+def _answered(samples: Samples, number: int) -> int:
+    """How many calls of its turns one start answered well."""
+    return int(((samples["arm"] == number + 1) & (samples["outcome"] == OK) & (samples["intended"] >= 0)).sum())
+
+
+def in_its_turns(log: CpuLog, name: str, edges: Ints, number: int, starts: int) -> float:
+    """Seconds of CPU that one start used in its turns.
+
+    Between two looks the log goes in a straight line, which puts a part of each turn into those beside it.
+    """
+    spread = 0 if starts == 1 else int(2 * log.PERIOD * 1e9)
+    begins, ends = edges[:-1][number::starts] - spread, edges[1:][number::starts] + spread
+    return float((log.until(name, ends) - log.until(name, begins)).sum())
 
 
 def _of_start(samples: Samples, number: int, starts: int) -> Samples:

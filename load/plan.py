@@ -152,6 +152,8 @@ class Plan(_Part):
         names = [arm.name for arm in self.arms]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two arms are called {min(twice)!r}")
+        if self.arrivals == "closed" and any(arm.in_turn for arm in self.arms):
+            raise ValueError("arms take turns on a schedule of arrivals, and a closed loop has none")
         if len({tuple(_asked(call) for call in arm.calls) for arm in self.arms if arm.in_turn}) > 1:
             raise ValueError("arms that take turns must be asked the same calls of the same callers")
         if len(self.operations) > 250:

@@ -3,7 +3,8 @@
 What one process start measures has a bias of its own (memory layout, hash seeds, which core: up to 3% here), so rounds of one
 start are not independent. Resampling is hierarchical (starts, then what was measured within each), and because starts are few,
 the spread that it finds is stretched to what Student's distribution asks for (Hesterberg 2015, What Teachers Should Know About
-the Bootstrap, section 4.3: the percentile bootstrap is too narrow for small samples).
+the Bootstrap, section 4.3: the percentile bootstrap is too narrow for small samples). Where all starts took turns, rounds of
+turns are common to them, and resampling is crossed.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RESAMPLES = 1000
+FEWEST_IN_SERIES = 4  # values, below which they do not say what neighbours have in common
+MOST_IN_COMMON = 0.9
 TRIM = 0.2  # of both ends: one bad round of five says nothing
 
 
@@ -90,17 +93,21 @@ def _corrected(resampled: Floats, clusters: int) -> float:
 
 @dataclass(frozen=True)
 class Draws:
-    """How often each slot is drawn in each resample (resample, slot), in one way or three; `clusters` are those of each way."""
+    """How often each slot is drawn in each resample (resample, slot), in one way or three; `clusters` are those of each way.
+
+    `rounds` picks the slots of each round, in their order in time.
+    """
 
     ways: tuple[Floats, ...]
     clusters: tuple[int, ...]
+    rounds: Floats | None = None
 
     def spread(self, value: float, estimate: Callable[[Floats], Floats]) -> Spread:
         """The spread of an estimate that is made again of each way's resamples.
 
         Where slots belong to a start and to a round, its variance is that over starts plus that over rounds, less that over
         slots, which both of them hold; and as free as the fewer of them are (Cameron, Gelbach and Miller 2011, Robust
-        Inference with Multiway Clustering).
+        Inference with Multiway Clustering). Rounds that are like the one before them tell less than independent ones would.
         """
         variances = []
         for weights, clusters in zip(self.ways, self.clusters, strict=True):
@@ -109,6 +116,8 @@ class Draws:
         variance = variances[0]
         if len(variances) > 1:
             starts, rounds, slots = variances
+            if self.rounds is not None:
+                rounds *= persistence(estimate(self.rounds))
             variance = max(starts + rounds - slots, starts, rounds)
         return Spread(value, float(np.sqrt(variance)), min(self.clusters))
 
@@ -130,7 +139,23 @@ def nested(starts: Ints, random: np.random.Generator) -> Draws:
 def crossed(starts: Ints, rounds: Ints, random: np.random.Generator) -> Draws:
     """Starts are drawn, or rounds of time that all starts had a turn in, or slots; both names are those of every slot."""
     ways = [_clusters(names, random) for names in (starts, rounds, np.arange(len(starts)))]
-    return Draws(tuple(weights for weights, _ in ways), tuple(count for _, count in ways))
+    each = (rounds == np.unique(rounds)[:, None]).astype(np.float64)
+    return Draws(tuple(weights for weights, _ in ways), tuple(count for _, count in ways), each)
+
+
+def persistence(values: Floats) -> float:
+    """By how much the variance of the mean of a series is above that of independent values, at least 1.
+
+    The series is taken to forget exponentially, by what its neighbours have in common (Wilks 2011, Statistical Methods in the
+    Atmospheric Sciences, section 5.2.4). NaN are left out.
+    """
+    known = values[np.isfinite(values)]
+    away = known - known.mean() if len(known) else known
+    if len(known) < FEWEST_IN_SERIES or not away.any():
+        return 1.0
+    common = float((away[1:] * away[:-1]).sum() / (away**2).sum())
+    common = min(max(common, 0.0), MOST_IN_COMMON)
+    return (1 + common) / (1 - common)
 
 
 def _clusters(names: Ints, random: np.random.Generator) -> tuple[Floats, int]:

@@ -20,7 +20,6 @@ from load.profiles import Profile
 from load.result import Result
 from load.validity import Measured
 
-
 NOTHING = "neither gateway gave enough right answers to measure anything"
 
 
@@ -65,10 +64,6 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
         report.notes.append(
             "the starts took turns: memory, descriptors and threads are those of the first, CPU is of all in their turns"
         )
-    if pairing.terms.starts == 1:
-        report.notes.append(
-            "one start only, as where a gateway runs already: its interval knows nothing of other starts"
-        )
     try:
         found = pairing.overhead()
     except TooFewError as error:
@@ -76,6 +71,10 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
         summary.conclude(report)
         return report
     report.overhead = [found]
+    if found.starts == 1:
+        report.notes.append(
+            "one start only, as where a gateway runs already: its interval knows nothing of other starts"
+        )
     p50 = found.quantiles[0].gateway_us
     p99 = next((quantile.gateway_us for quantile in found.quantiles if quantile.percentile == 99), None)
     assert report.generator is not None  # noqa: S101 - _common has put it there

@@ -116,7 +116,7 @@ class _Printer:
                 ways = f"; {duration(one['way_in_us'])} on the way in, {duration(one['way_back_us'])} on the way back"
                 self._say(f"the same at p50 by the upstream's own clock: {interval(one['stamps_us'])}{ways}")
             left_out = (
-                f", {one['slots_left_out']} left out because others used the machine" if one["slots_left_out"] else ""
+                f", {one['slots_left_out']} left out because the machine was disturbed" if one["slots_left_out"] else ""
             )
             self._say(
                 f"{counted(one['starts'], 'fresh start')}, {counted(one['slots'], 'half second')}{left_out}", "dim"

@@ -66,8 +66,9 @@ def conditions(rounds: int, seconds: float) -> str:
     """When, where, how."""
     here = machine.describe()
     today = datetime.now(UTC).strftime("%Y-%m-%d")
+    lasted = f"one round of {seconds:g} s" if rounds == 1 else f"{rounds} rounds of {seconds:g} s each"
     return (
-        f"{today}, {rounds} rounds of {seconds:g} s each, Python {here.python}, {here.system}, "
+        f"{today}, {lasted}, Python {here.python}, {here.system}, "
         f"{here.cpu}, {here.cores} cores, load average {BEFORE:.1f} before it began."
     )
 

@@ -32,7 +32,7 @@ def measure(rounds: int, seconds: float) -> Section:
 {pairing.rate:.0f} arrivals per second. {conditions(1, SECONDS)}
 
 At p50 {estimate.value / 1e3:.3f} ms (95%: {low / 1e3:.3f} to {high / 1e3:.3f} ms); by the upstream's own clock {stamps}.
-{found.slots_left_out} of {found.slots + found.slots_left_out} half seconds were left out: others used the machine.
+{found.slots_left_out} of {found.slots + found.slots_left_out} half seconds were left out: the machine was disturbed.
 
 Goal: {goal}.
 """

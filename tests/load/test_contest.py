@@ -1,9 +1,5 @@
 """Contests and pairings: whole ones between relays that hold requests back, and what they come to."""
 
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from load_examples import generator, machine, report, samples
-from load_plans import a_call
+from relays import relay, running
 from tiny_server import TinyServer
 
 from fixtures.errors import BenchError
@@ -35,21 +31,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duet, "FEWEST_PAIRED", 1)
 
 
-@contextmanager
-def relay(far: TinyServer, *delays: float) -> Iterator[tuple[list[int], int]]:
-    command = [sys.executable, "-m", "load.relay", "127.0.0.1", str(far.port), *map(str, delays)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ourselves
-        assert process.stdout
-        try:
-            yield json.loads(process.stdout.readline()), process.pid
-        finally:
-            process.communicate("")
-
-
-def running(port: int, *roots: int) -> Running:
-    return Running([a_call(f"http://127.0.0.1:{port}/right")], roots)
-
-
 @pytest.mark.usefixtures("short")
 def test_a_contest_finds_the_one_that_holds_requests_back() -> None:
     orders: list[Sequence[str]] = []
@@ -71,95 +52,6 @@ def test_a_contest_finds_the_one_that_holds_requests_back() -> None:
     assert (answer.starts, answer.looks) == (2, 1)
     assert orders == [ARMS, ARMS[::-1]], "who comes first gets the lower port"
     assert said[0] == "start 1: cannot tell so far"
-
-
-def test_a_pairing_finds_how_long_requests_are_held_back() -> None:
-    @contextmanager
-    def stand() -> Iterator[Mapping[str, Running]]:
-        with relay(far, 5) as (ports, pid):
-            yield {"direct": running(far.port), "gateway": running(ports[0], pid)}
-
-    with TinyServer() as far:
-        pairing = paired.Pairing(paired.Terms(seconds=1, starts=2, rate=80), Pinning())
-        pairing.run(stand, lambda _: None)
-    found = pairing.overhead().quantiles[0].overhead_us
-    assert 4_500 < found.value < 30_000, "five milliseconds, and what a busy machine adds"
-    resources = pairing.resources()
-    assert resources is not None
-    assert resources.cpu_us_per_call is not None
-    assert resources.cpu_us_per_call.value > 10
-    assert [sample.at for sample in resources.samples] == sorted(sample.at for sample in resources.samples)
-
-
-class Starts:
-    """Stands that hold requests back for so many ms each; after `most` of them no more comes up."""
-
-    def __init__(self, far: TinyServer, most: int = 100) -> None:
-        self.far, self.most, self.up, self.at_once = far, most, 0, 0
-
-    @contextmanager
-    def __call__(self) -> Iterator[Mapping[str, Running]]:
-        if self.up >= self.most:
-            raise BenchError("acme.toml: no more of them")
-        with relay(self.far, 5) as (ports, pid):
-            self.up += 1
-            self.at_once = max(self.at_once, self.up)
-            try:
-                yield {"direct": running(self.far.port), "gateway": running(ports[0], pid)}
-            finally:
-                self.up -= 1
-
-
-def test_starts_are_there_together_and_take_turns() -> None:
-    with TinyServer() as far:
-        starts = Starts(far)
-        pairing = paired.Pairing(paired.Terms(seconds=1, starts=3, rate=120), Pinning())
-        pairing.run(starts, lambda _: None)
-    assert (starts.at_once, starts.up) == (3, 0), "and all of them are ended"
-    assert pairing.results[0].arms == ["direct", "gateway"]
-    assert {cell.arm for cell in pairing.results[0].cells} == {"direct", "gateway"}
-    assert len(pairing.cpu_us) == 3
-    resources = pairing.resources()
-    assert resources is not None
-    assert 0 < resources.cpu_share < 1
-    for number, start in enumerate(pairing.samples):
-        assert set(start["arm"]) == {0, 1}
-        assert set((start["intended"] / paired.SLOT).astype(int) % 3) == {number}
-        assert (start["intended"] % paired.SLOT).min() >= paired.COLD, "those who have rested are cold"
-    assert pairing.overhead().starts == 3
-
-
-def test_a_start_that_does_not_come_up_leaves_the_others_to_be_measured() -> None:
-    with TinyServer() as far:
-        pairing = paired.Pairing(paired.Terms(seconds=1, starts=5, rate=120), Pinning())
-        with pytest.raises(BenchError, match="no more of them"):
-            pairing.run(Starts(far, most=2), lambda _: None)
-        assert pairing.overhead().starts == 2
-        with pytest.raises(BenchError, match="no more of them"):
-            paired.Pairing(paired.Terms(seconds=1, starts=5, rate=120), Pinning()).run(
-                Starts(far, most=0), lambda _: None
-            )
-
-
-def test_an_interruption_keeps_what_was_measured_until_then() -> None:
-    said: list[str] = []
-
-    def interrupt(what: str) -> None:
-        said.append(what)
-        if len(said) == 6:  # two starts, then a line a second
-            signal.raise_signal(signal.SIGINT)
-
-    with TinyServer() as far:
-        starts = Starts(far)
-        pairing = paired.Pairing(paired.Terms(seconds=30, starts=2, rate=160), Pinning())
-        with pytest.raises(KeyboardInterrupt):
-            pairing.run(starts, interrupt)
-    assert starts.up == 0
-    assert pairing.results[0].ended == "interrupted"
-    assert 2 <= pairing.results[0].seconds < 10
-    assert pairing.overhead().starts == 2
-    assert len(pairing.cpu_us) == 2
-    assert all(10 < one < 100_000 for one in pairing.cpu_us)
 
 
 # -- what it comes to

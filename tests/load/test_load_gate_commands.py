@@ -28,7 +28,7 @@ REPORT = Path(__file__).parents[1] / "reports" / "data" / "load.json"
         (["gate", "reference", "reference", "--starts", "0"], "'0' is no number from 1 to 100"),
         (["overhead", "nobody"], "unknown target 'nobody'"),
         (["overhead", "--profile", "single"], "did you mean single-call?"),
-        (["overhead", "--starts", "21"], "21 starts of a gateway would be there at the same time; 20 are the most"),
+        (["overhead", "--starts", "11"], "11 starts of a gateway would be there at the same time; 10 are the most"),
         (["overhead", "--budgets", "none.toml"], "cannot read the budgets none.toml"),
         (["overhead", "--out", "/proc/none"], "cannot write to /proc/none"),
         (["report", "{here}"], "cannot be read (No such file or directory)"),
