@@ -9,7 +9,7 @@ What is measured thereby is the overhead on this machine while nobody else uses 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def overhead(
     `foreign` what others used of the gateway's processors in each slot of each start (cores), where that is known.
 
     `turns`: the starts were all there at the same time and took turns, a slot each. What the machine did in a round of turns
-    is common to them, so rounds are drawn as well as starts.
+    is common to them, so rounds are drawn as well as starts; how fast it was in each, the direct calls show.
 
     Raises TooFewError.
     """
@@ -79,7 +79,7 @@ def overhead(
         )
     rounds = paired.times // len(starts)
     several = turns and min(len(np.unique(paired.starts)), len(np.unique(rounds))) > 1
-    draws = crossed(paired.starts, rounds, random) if several else nested(paired.starts, random)
+    draws = _crossed(paired, rounds, random) if several else nested(paired.starts, random)
     quantiles = [
         _quantile(paired, draws, percentile)
         for percentile in PERCENTILES
@@ -96,6 +96,13 @@ def overhead(
         slots_left_out=paired.left_out,
         arm=arm,
     )
+
+
+def _crossed(paired: _Paired, rounds: Ints, random: np.random.Generator) -> Draws:
+    draws = crossed(paired.starts, rounds, random)
+    assert draws.rounds is not None  # noqa: S101 - as crossed draws have them
+    machine = weighted_quantile(paired.direct["response"].astype(float), paired.direct_slots, draws.rounds, 0.5)
+    return replace(draws, machine=machine)
 
 
 def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequence[Floats]) -> _Paired:

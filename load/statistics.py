@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 RESAMPLES = 1000
 FEWEST_IN_SERIES = 4  # values, below which they do not say what neighbours have in common
 MOST_IN_COMMON = 0.9
+FEWEST_FOR_LINE = 6  # points, below which a line would explain them by chance
 TRIM = 0.2  # of both ends: one bad round of five says nothing
 
 
@@ -95,19 +96,21 @@ def _corrected(resampled: Floats, clusters: int) -> float:
 class Draws:
     """How often each slot is drawn in each resample (resample, slot), in one way or three; `clusters` are those of each way.
 
-    `rounds` picks the slots of each round, in their order in time.
+    `rounds` picks the slots of each round, in their order in time; `machine` says how fast the machine was in each.
     """
 
     ways: tuple[Floats, ...]
     clusters: tuple[int, ...]
     rounds: Floats | None = None
+    machine: Floats | None = None
 
     def spread(self, value: float, estimate: Callable[[Floats], Floats]) -> Spread:
         """The spread of an estimate that is made again of each way's resamples.
 
         Where slots belong to a start and to a round, its variance is that over starts plus that over rounds, less that over
         slots, which both of them hold; and as free as the fewer of them are (Cameron, Gelbach and Miller 2011, Robust
-        Inference with Multiway Clustering). Rounds that are like the one before them tell less than independent ones would.
+        Inference with Multiway Clustering). What the machine's own speed explains of how rounds differ is no doubt about the
+        estimate, which is of the machine as it was; rounds that are like the one before them tell less than independent ones.
         """
         variances = []
         for weights, clusters in zip(self.ways, self.clusters, strict=True):
@@ -117,7 +120,8 @@ class Draws:
         if len(variances) > 1:
             starts, rounds, slots = variances
             if self.rounds is not None:
-                rounds *= persistence(estimate(self.rounds))
+                left, rest = unexplained(estimate(self.rounds), self.machine)
+                rounds *= left * persistence(rest)
             variance = max(starts + rounds - slots, starts, rounds)
         return Spread(value, float(np.sqrt(variance)), min(self.clusters))
 
@@ -141,6 +145,26 @@ def crossed(starts: Ints, rounds: Ints, random: np.random.Generator) -> Draws:
     ways = [_clusters(names, random) for names in (starts, rounds, np.arange(len(starts)))]
     each = (rounds == np.unique(rounds)[:, None]).astype(np.float64)
     return Draws(tuple(weights for weights, _ in ways), tuple(count for _, count in ways), each)
+
+
+def unexplained(values: Floats, by: Floats | None) -> tuple[float, Floats]:
+    """The share of the variance of `values` that a straight line over `by` leaves, and the values without what it explains.
+
+    The share is one of unbiased variances, so it comes to 1 on average where there is nothing to explain. A line that falls
+    explains nothing: what takes the machine longer takes the gateway longer.
+    """
+    if by is None:
+        return 1.0, values
+    known = np.isfinite(values) & np.isfinite(by)
+    values, by = values[known], by[known]
+    count = len(values)
+    if count < FEWEST_FOR_LINE or np.ptp(by) == 0 or np.ptp(values) == 0:
+        return 1.0, values
+    slope, start = np.polyfit(by, values, 1)
+    if slope <= 0:
+        return 1.0, values
+    rest = np.asarray(values - start - slope * by, np.float64)
+    return float((rest**2).sum() / (count - 2) / np.var(values, ddof=1)), rest
 
 
 def persistence(values: Floats) -> float:

@@ -195,6 +195,76 @@ def test_rounds_that_are_like_their_neighbours_are_known_to_tell_less() -> None:
     assert persistence(4) > 2.5
 
 
+def on_a_machine_that_changes(seed: int, changes: float, *, shown: bool) -> tuple[list[NDArray[Any]], float]:
+    """Starts in turn while the machine is slower or faster for `changes` seconds at a time, and the overhead while it was so.
+
+    `shown`: direct calls take longer with it, as those of the gateway do.
+    """
+    noise = np.random.default_rng(seed)
+    slots, lasts = 96, int(changes / SLOT)
+    begun = int(noise.integers(lasts))
+    machine = 1 + np.repeat(noise.normal(0, 0.08, slots), lasts)[begun:][:slots]
+
+    def asked(seed: int, rate: float) -> NDArray[Any]:
+        made = samples(seed, gateway_us=1500.0, seconds=slots * SLOT, rate=rate)
+        made["response"] *= np.where((made["arm"] == 1) | shown, machine[(made["intended"] / SLOT).astype(int)], 1)
+        return made
+
+    made, endlessly = asked(seed, 100), asked(1000 + seed, 3000)
+    slot = (made["intended"] / SLOT).astype(int)
+    truth = np.diff([np.median(endlessly["response"][endlessly["arm"] == arm]) for arm in (0, 1)])
+    return [made[slot % 8 == number] for number in range(8)], float(truth[0])
+
+
+def widths(changes: float, *, shown: bool, trials: int = 40) -> tuple[float, int]:
+    """The median width of so many intervals, and how many of them hold the truth."""
+    estimates, truths = [], []
+    for trial in range(trials):
+        starts, truth = on_a_machine_that_changes(trial, changes, shown=shown)
+        estimates.append(overhead(starts, ARMS, random(), arm="gateway", turns=True).quantiles[0].overhead_us)
+        truths.append(truth)
+    held = sum((one.low or 0) <= truth <= (one.high or 0) for one, truth in zip(estimates, truths, strict=True))
+    return float(np.median([(one.high or 0) - (one.low or 0) for one in estimates])), held
+
+
+def test_a_change_of_the_machine_that_direct_calls_show_is_no_doubt_about_the_overhead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 150)
+    seen, held = widths(8, shown=True)
+    unseen, _ = widths(8, shown=False)
+    assert held >= 35, "of 40, at 95%"
+    assert seen < 0.6 * unseen
+
+
+def test_a_line_explains_what_it_explains_and_nothing_on_average_where_there_is_nothing() -> None:
+    made = np.random.default_rng(1)
+    by = made.normal(0, 1, 12)
+    share, rest = statistics.unexplained(5 * by + made.normal(0, 1, 12), by)
+    assert share < 0.1
+    assert np.std(rest) < 1.5
+    shares = [statistics.unexplained(made.normal(0, 1, 12), by)[0] for _ in range(400)]
+    assert np.mean(shares) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("values", "by"),
+    [
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]),
+        ([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]),
+        ([1, 2, 3, 4, 5, 6], [3] * 6),
+        ([3] * 6, [1, 2, 3, 4, 5, 6]),
+        ([np.nan, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]),
+        ([1, 2, 3, 4, 5, 6], None),
+    ],
+    ids=["too few", "the wrong way", "the same speed", "nothing to explain", "too few known", "speed unknown"],
+)
+def test_what_is_not_explained_is_left_as_it_is(values: list[float], by: list[float] | None) -> None:
+    share, rest = statistics.unexplained(np.array(values, float), None if by is None else np.array(by, float))
+    assert share == 1
+    assert len(rest) == np.isfinite(values).sum()
+
+
 @pytest.mark.parametrize(
     ("values", "times"),
     [
