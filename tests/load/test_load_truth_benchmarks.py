@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 from load import gate
-from load.benchmarks import delays, gates
+from load.benchmarks import delays, gates, reference
+from load.model import Estimate, Overhead, QuantileOverhead
 
 
 def test_a_delay_may_be_off_by_a_twentieth_and_a_fifth_of_a_millisecond() -> None:
@@ -15,6 +16,20 @@ def test_a_delay_may_be_off_by_a_twentieth_and_a_fifth_of_a_millisecond() -> Non
     wrong = right | {5: 5.6}
     assert delays._section(wrong, found, "").missed == ["a delay of 5 ms came out as 5.500 ms, more than 0.45 ms off"]
     assert delays._section(right | {0: 0.3}, found, "").missed[0].startswith("a delay of 0 ms came out as 0.300 ms")
+
+
+def known_within(width: float) -> Overhead:
+    around = Estimate(value=2000, low=2000 - 1000 * width, high=2000 + 1000 * width)
+    p50 = QuantileOverhead(percentile=50, direct_us=200, gateway_us=2200, overhead_us=around)
+    return Overhead(arm="gateway", quantiles=[p50], starts=8, slots=90, slots_left_out=6)
+
+
+def test_an_overhead_is_known_well_when_the_middle_of_its_intervals_is_narrow() -> None:
+    good = reference.section([known_within(width) for width in (0.05, 0.08, 0.3)], 190, "Today.")
+    assert good.missed == []
+    assert "| 2.000 ms | 1.950 to 2.050 ms | unknown | 6 of 96 | 5.0% |" in good.text
+    bad = reference.section([known_within(width) for width in (0.05, 0.12, 0.13)], 190, "Today.")
+    assert bad.missed == ["an interval narrower than 10% of the overhead (median): 12.0%"]
 
 
 def pool(cost: float, noise: float = 0.02) -> gates.Changes:
