@@ -35,7 +35,8 @@ class Judge:
         """True for what is certainly the right answer; False means: read it."""
         if status != 200 or (b'"id":' + number not in body and b'"id": ' + number not in body):
             return False
-        if self._nonce is not None and self._nonce + number not in body:
+        # Its nonce, and no other call's: an answer may come with somebody else's beside it.
+        if self._nonce is not None and not 0 < body.count(self._nonce + number) == body.count(self._nonce):
             return False
         for text in self._needed:
             if text not in body:
@@ -50,6 +51,8 @@ class Judge:
         answers = [one for one in messages if wire.is_answer(one)]
         mine = next((one for one in answers if one.get("id") == int(number)), None)
         if mine is None:
+            if any(str(one.get("id")) == number.decode() for one in answers):
+                return "malformed", "the id came back as another type"
             return self._not_mine(answers, content_type)
         if "error" in mine:
             return "rpc-error", _error_text(mine["error"])
@@ -71,6 +74,9 @@ class Judge:
         if self._call.nonce and nonce not in text:
             other = re.search(rf"{self._tag}\d{{10}}", text)
             return "wrong", f"the nonce of another call ({other[0]})" if other else "this call's nonce is missing"
+        beside = self._call.nonce and re.search(rf"{self._tag}(?!{number.decode()})\d{{10}}", text)
+        if beside:
+            return "wrong", f"the nonce of another call ({beside[0]}) beside this one's"
         for expected in self._texts:
             if expected not in text:
                 found = {self._owners[word] for word in _WORD.findall(text) if word in self._owners}

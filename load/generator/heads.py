@@ -23,9 +23,15 @@ class Head:
 class _Fields:
     def __init__(self) -> None:
         self.of: dict[bytes, bytes] = {}
+        self.keep_alive = False
+        self.parser: httptools.HttpResponseParser | None = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.of[name.lower()] = value
+        self.of[name.lower()] = value.strip()  # the parser keeps white space at the end
+
+    def on_headers_complete(self) -> None:
+        """The parser forgets it with the message's end, which is here where there is no body."""
+        self.keep_alive = self.parser is not None and self.parser.should_keep_alive()
 
 
 _known: dict[bytes, Head] = {}
@@ -45,7 +51,7 @@ def head_of(raw: bytes) -> Head | None:
 
 def _parse(raw: bytes) -> Head | None:
     fields = _Fields()
-    parser = httptools.HttpResponseParser(fields)
+    parser = fields.parser = httptools.HttpResponseParser(fields)
     try:
         parser.feed_data(raw + b"\r\n\r\n")
     except httptools.HttpParserError:
@@ -56,7 +62,7 @@ def _parse(raw: bytes) -> Head | None:
     return Head(
         status=status,
         length=_length(status, of),
-        keep_alive=parser.should_keep_alive(),
+        keep_alive=fields.keep_alive,
         content_type=of.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1"),
         session=of[b"mcp-session-id"].decode("latin-1") if b"mcp-session-id" in of else None,
     )

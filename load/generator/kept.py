@@ -1,6 +1,7 @@
 """What was measured so far, on disk once a second: a generator that is killed has not measured for nothing."""
 
 import marshal
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / KEPT
-        self._file = self._path.open("wb")
+        # What is kept of wrong answers holds credentials until the result is written.
+        self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
     def add(self, process: str, batch: Batch, start_ns: int) -> None:
         """One more batch of one process."""

@@ -63,6 +63,23 @@ def test_somebody_elses_answer_is_wrong_and_says_whose() -> None:
     assert read(an_answer(41)) == ("wrong", "an answer to request 41 instead of this one")
 
 
+def test_somebody_elses_answer_beside_ones_own_is_wrong_too() -> None:
+    said = ("wrong", "the nonce of another call (n-abcd-1000000041) beside this one's")
+    assert read(an_answer(also=TAG + "1000000041")) == said
+    both = "".join(
+        f"event: message\ndata: {json.dumps(one)}\n\n"
+        for one in (an_answer(1000000041, nonce=TAG + "1000000041", digest=BOBS), an_answer())
+    ).encode()
+    assert not a_judge().right(200, both, NUMBER)
+    assert a_judge().read(200, SSE_TYPE, both, NUMBER) == said
+    assert read(an_answer(also=TAG + NUMBER.decode())) == ("ok", ""), "one's own may come as often as it likes"
+
+
+def test_an_id_that_comes_back_as_text_is_nobody_elses() -> None:
+    answer = an_answer() | {"id": NUMBER.decode()}
+    assert read(answer) == ("malformed", "the id came back as another type")
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [

@@ -83,3 +83,26 @@ def test_what_may_be_used_anywhere_imports_neither_gevent_nor_locust() -> None:
     program = f"import sys, {imports}; print([one for one in ('gevent', 'locust') if one in sys.modules])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("raw", "stays"),
+    [
+        (b"HTTP/1.1 202 Accepted\r\nContent-Length: 0", True),
+        (b"HTTP/1.1 204 No Content", True),
+        (b"HTTP/1.1 204 No Content\r\nConnection: close", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive", True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0", False),
+    ],
+)
+def test_a_connection_stays_after_an_answer_without_a_body_as_its_head_says(raw: bytes, *, stays: bool) -> None:
+    head = head_of(raw)
+    assert head is not None
+    assert (head.keep_alive, head.length) == (stays, 0)
+
+
+def test_white_space_around_a_length_is_none_of_it() -> None:
+    head = head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 12 \r\nMcp-Session-Id: abc ")
+    assert head is not None
+    assert (head.length, head.session) == (12, "abc")
