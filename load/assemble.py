@@ -44,6 +44,7 @@ def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> Loa
         resources=_resources(measured),
         far_end=_far_end(measured),
         wrong_answers=summary.wrong_answers(results),
+        wrong_count=sum(result.wrong_count for result in results),
         events=[*summary.events(results), *_gone(measured)],
         notes=measured.notes,
     )

@@ -175,7 +175,7 @@ def _figure(name: str) -> Callable[[LoadReport], float | None]:
 
 MEASURES: dict[str, tuple[str, Callable[[LoadReport], float | None]]] = {
     "errors": ("% of the answers", _errors),
-    "wrong-answers": ("answers", lambda report: float(len(report.wrong_answers))),
+    "wrong-answers": ("answers", lambda report: float(report.wrong_count)),
     "throughput": ("right answers per second", _rate),
     "latency-p50": ("ms", _latency(50)),
     "latency-p90": ("ms", _latency(90)),

@@ -233,7 +233,7 @@ class BudgetResult(Model):
 class Event(Model):
     """Something that happened during the load."""
 
-    at: float
+    at: float = Field(description="seconds since its beginning; negative in a warm-up")
     what: str
     count: int = 1
 
@@ -280,7 +280,8 @@ class LoadReport(Model):
     generator: Generator | None = None
     validity: list[Judged] = Field(default_factory=list)
     budgets: list[BudgetResult] = Field(default_factory=list)
-    wrong_answers: list[WrongAnswer] = Field(default_factory=list)
+    wrong_answers: list[WrongAnswer] = Field(default_factory=list, description="the first ten of each part of the load")
+    wrong_count: int = Field(0, description="how many there were in all, warm-up included")
     events: list[Event] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list, description="what else a reader must know")
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fixtures.errors import BenchError
 from load.histogram import Histogram
+from load.plan import SESSION_PARTS
 
 RESULT, SAMPLES = "result.json", "samples.npy"
 VERSION = 1
@@ -162,6 +163,11 @@ class Result(_Part):
     samples: int = 0  # in samples.npy; fewer than done when the plan's limit was reached
     machine: Machine = Machine()
 
+    def whole_calls(self) -> "Result":
+        """The same without the parts of sessions, which are no calls of their own: cells, and those of its intervals."""
+        intervals = [one.model_copy(update={"cells": _whole(one.cells)}) for one in self.intervals]
+        return self.model_copy(update={"cells": _whole(self.cells), "intervals": intervals})
+
     def total(self, metric: Metric, **match: str) -> Histogram:
         """The histograms of all cells that match, as one: `total("response", arm="gateway", outcome="ok")`."""
         return Histogram.sum(
@@ -175,6 +181,10 @@ class Result(_Part):
         return sum(
             cell.count for cell in self.cells if all(getattr(cell, key) == value for key, value in match.items())
         )
+
+
+def _whole(cells: list[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell.operation not in SESSION_PARTS]
 
 
 def read(folder: Path) -> Result:

@@ -4,7 +4,7 @@ Several results are several fresh starts of the same measurement: their histogra
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from load import validity
 from load.histogram import Histogram
@@ -67,13 +67,20 @@ def _operation(arm: str, operation: str, outcome: Outcome, results: Sequence[Res
     )
 
 
+def _in_line(results: Iterable[Result]) -> Iterator[tuple[Result, float]]:
+    """Every result, and the second at which it begins when those before it are put in a line."""
+    offset = 0.0
+    for result in results:
+        yield result, offset
+        offset += max((interval.start + 1 for interval in result.intervals), default=0.0)
+
+
 def moments(results: Sequence[Result]) -> list[Moment]:
     """Every second of every arm; the seconds of later starts follow those of earlier ones."""
-    found, offset = [], 0.0
-    for result in results:
+    found: list[Moment] = []
+    for result, offset in _in_line(results):
         for interval in result.intervals:
             found += [_moment(interval, arm, offset) for arm in result.arms]
-        offset += max((interval.start + 1 for interval in result.intervals), default=0.0)
     return [moment for moment in found if moment.done or moment.failed]
 
 
@@ -94,7 +101,7 @@ def generator(
     results: Sequence[Result], *, before: Weather, after: Weather, cores: int, ceiling: float | None
 ) -> Generator:
     """The measuring side over all results; `before` and `after` are looks at the machine around them."""
-    lag = Histogram.sum(result.total("lag") for result in results)
+    lag = Histogram.sum(result.whole_calls().total("lag") for result in results)  # parts of sessions are never late
     processes = max((result.machine.processes for result in results), default=1)
     wall = sum(result.machine.wall_seconds for result in results) or math.inf
     _, steal, pressure = after.since(before, cores)
@@ -119,8 +126,10 @@ def generator(
 def events(results: Iterable[Result]) -> list[Event]:
     """What happened, in order."""
     return [
-        Event(at=event.t, what=": ".join(filter(None, (event.arm, event.kind, event.detail))), count=event.count)
-        for result in results
+        Event(
+            at=offset + event.t, what=": ".join(filter(None, (event.arm, event.kind, event.detail))), count=event.count
+        )
+        for result, offset in _in_line(results)
         for event in result.events
     ]
 
@@ -129,14 +138,14 @@ def wrong_answers(results: Iterable[Result]) -> list[WrongAnswer]:
     """Answers that belonged to somebody else; redacted already."""
     return [
         WrongAnswer(
-            at=wrong.t,
+            at=offset + wrong.t,
             arm=wrong.arm,
             operation=wrong.operation,
             said=f"{wrong.server}, called by {wrong.caller}: {wrong.detail}",
             request=wrong.request,
             answer=wrong.response,
         )
-        for result in results
+        for result, offset in _in_line(results)
         for wrong in result.wrong
     ]
 
@@ -147,7 +156,7 @@ def conclude(report: LoadReport) -> None:
 
 
 def _conclusion(report: LoadReport) -> tuple[Conclusion, str]:
-    wrong = len(report.wrong_answers)
+    wrong = report.wrong_count
     broken = [result for result in report.budgets if result.outcome in ("broken", "not measured")]
     reasons = validity.void(report.validity)
     if wrong:

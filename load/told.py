@@ -125,5 +125,6 @@ def _common(subject: Subject, results: Sequence[Result], stopped: str | None) ->
         arms=summary.arms(results),
         generator=summary.generator(results, before=subject.weather, after=now, cores=machine.cores, ceiling=None),
         wrong_answers=summary.wrong_answers(results),
+        wrong_count=sum(result.wrong_count for result in results),
         events=summary.events(results),
     )

@@ -15,7 +15,7 @@ def cell(arm: str, operation: str, outcome: Outcome, microseconds: list[float]) 
     histogram.record(microseconds)
     encoded = histogram.encode()
     lag = Histogram()
-    lag.record([50.0] * len(microseconds))
+    lag.record([1.0 if operation == "initialize" else 50.0] * len(microseconds))
     histograms = {"response": encoded, "service": encoded, "lag": lag.encode()}
     return Cell(arm=arm, operation=operation, outcome=outcome, count=len(microseconds), histograms=histograms)  # type: ignore[arg-type]
 
@@ -24,7 +24,7 @@ def result(shift: float = 0.0) -> Result:
     cells = [
         cell("gateway", "call", "timeout", [9e6]),
         cell("gateway", "call", "ok", [1000 + shift] * 90 + [5000] * 10),
-        cell("gateway", "initialize", "ok", [700] * 3),
+        cell("gateway", "initialize", "ok", [700] * 300),
         cell("direct", "call", "ok", [400] * 100),
     ]
     return Result(
@@ -46,7 +46,7 @@ def test_arms_with_good_answers_first_and_parts_of_sessions_last() -> None:
     assert [(o.operation, o.outcome, o.count) for o in gateway.operations] == [
         ("call", "ok", 200),
         ("call", "timeout", 2),
-        ("initialize", "ok", 6),
+        ("initialize", "ok", 600),
     ]
 
 
@@ -80,7 +80,8 @@ def test_the_measuring_side() -> None:
     side = summary.generator([result(), result()], before=before, after=after, cores=2, ceiling=9000)
     assert (side.cpu_share, side.steal, side.pressure, side.ceiling) == (0.2, 0.05, 0.2, 9000)
     assert (side.late, side.dropped, side.offered, side.connections) == (2, 2, 404, 14)
-    assert side.lag_p99_us == pytest.approx(50, rel=0.01)
+    assert side.lag_p50_us == pytest.approx(50, rel=0.02), "parts of sessions are never late, and are no calls"
+    assert side.lag_p99_us == pytest.approx(50, rel=0.02)
 
 
 def test_events_and_wrong_answers() -> None:
@@ -95,8 +96,10 @@ def test_events_and_wrong_answers() -> None:
         request="q",
         response="a",
     )
-    told = summary.wrong_answers([result().model_copy(update={"wrong": [wrong]})])
+    told = summary.wrong_answers([result().model_copy(update={"wrong": [wrong]})] * 2)
     assert told[0].said == "mail, called by alice: bob's digest"
+    assert [one.at for one in told] == [1, 3], "as the seconds do, those of later parts follow"
+    assert [one.at for one in summary.events([result(), result()])] == [3, 5]
 
 
 def test_nothing_measured_is_a_report_all_the_same() -> None:
@@ -135,7 +138,10 @@ def wrong_answer() -> model.WrongAnswer:
         ({"validity": [rule()]}, "void"),
         ({"validity": [rule()], "budgets": [broken()]}, "budget-broken"),
         ({"complete": False, "incomplete_reason": "interrupted", "budgets": [broken()]}, "incomplete"),
-        ({"wrong_answers": [wrong_answer()], "complete": False, "validity": [rule()]}, "wrong-answers"),
+        (
+            {"wrong_count": 21, "wrong_answers": [wrong_answer()], "complete": False, "validity": [rule()]},
+            "wrong-answers",
+        ),
     ],
 )
 def test_the_gravest_thing_is_what_it_comes_to(change: dict[str, object], conclusion: str) -> None:
@@ -143,3 +149,6 @@ def test_the_gravest_thing_is_what_it_comes_to(change: dict[str, object], conclu
     summary.conclude(whole)
     assert whole.conclusion == conclusion
     assert whole.said
+    assert whole.said.startswith("21 answers belonged") == (conclusion == "wrong-answers"), (
+        "all of them, not those kept"
+    )

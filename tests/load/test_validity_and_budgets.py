@@ -89,7 +89,7 @@ def test_the_direct_arm_is_no_gateway() -> None:
 
 def test_a_void_result_breaks_no_budget_of_speed_and_excuses_no_wrong_answer() -> None:
     wrong = loaded(p99_us=99_000)
-    wrong.wrong_answers = [model.WrongAnswer(at=1, arm="gateway", operation="call", said="bob's answer")]
+    wrong.wrong_count = 1
     assert outcome(one("latency-p99", max=10), wrong, void=True) == "void"
     assert outcome(one("wrong-answers", max=0), wrong, void=True) == "broken"
 
