@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import load_gate, load_report, status
-from commands.load_report import Progress, positive
+from commands.load_report import Progress, positive, seed
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +28,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes that make the load (default: 1)"
     )
-    run.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrivals (default: 1)")
+    run.add_argument("--seed", type=seed, default=1, metavar="N", help="of the arrivals (default: 1)")
     run.add_argument("--budgets", type=Path, metavar="FILE", help="limits of your own, instead of the shipped ones")
     run.add_argument("--sheet", type=Path, metavar="FILE", help="the setup sheet that a running target knows")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: a new one)")

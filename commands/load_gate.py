@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands import load_report, status
-from commands.load_report import Progress, positive
+from commands.load_report import Progress, positive, seed
 from fixtures.errors import BenchError
 
 if TYPE_CHECKING:
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from load.yardstick import Stored
 
 PROFILE = "single-call"
-TOGETHER = (
-    10  # gateways on one machine: each rests while the others have their turns, and servers close what rests for 5 s
-)
+# Gateways on one machine: each rests while the others have their turns, and servers close what rests for 5 s.
+TOGETHER = 10
 
 
 def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -68,7 +67,7 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default=PROFILE, metavar="NAME", help=f"whose calls are made ({PROFILE})")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of arrivals and resampling (1)")
+    parser.add_argument("--seed", type=seed, default=1, metavar="N", help="of arrivals and resampling (1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the evidence (default: a new one)")
     parser.add_argument("--quiet", action="store_true", help="no progress, and only the conclusion")
 

@@ -116,6 +116,13 @@ def positive(text: str) -> float:
     return value
 
 
+def seed(text: str) -> int:
+    """An option's value: what random numbers begin with. Raises ArgumentTypeError."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
 class Progress:
     """One line on a terminal that is written over; nothing anywhere else."""
 

@@ -33,19 +33,19 @@ def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> Loa
         profile=task.profile.name,
         purpose=task.profile.purpose,
         seed=task.terms.seed,
-        seconds=sum(result.seconds for result in results),
+        seconds=sum(result.seconds for result in measured.everything),
         machine=machine.describe(),
         complete=measured.stopped is None,
         incomplete_reason=measured.stopped,
         arms=summary.arms(results),
-        moments=summary.moments(results),
+        moments=summary.moments(measured.everything),
         knee=measured.knee,
         figures=_figures(measured),
         resources=_resources(measured),
         far_end=_far_end(measured),
-        wrong_answers=summary.wrong_answers(results),
-        wrong_count=sum(result.wrong_count for result in results),
-        events=[*summary.events(results), *_gone(measured)],
+        wrong_answers=summary.wrong_answers(measured.everything),
+        wrong_count=sum(result.wrong_count for result in measured.everything),
+        events=[*summary.events(measured.everything), *_gone(measured)],
         notes=measured.notes,
     )
     if measured.weather is not None and results:
@@ -62,7 +62,7 @@ def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> Loa
 
 
 def _gone(measured: Measured) -> list[Event]:
-    at = sum(result.seconds for result in measured.results)
+    at = sum(result.seconds for result in measured.everything)
     return [Event(at=at, what=f"the run ended here: {measured.stopped}")] if measured.stopped else []
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from load.histogram import Histogram
+from load.histogram import LOWS, Histogram
 from load.model import Knee
 from load.profiles import COMPARED, Profile
-from load.result import Result
+from load.result import Cell, Result
 
 RECOVERED = 2.0  # times the p50 from before, at most: then the spike is over
 GATEWAY = "gateway"  # the arm that is judged
@@ -74,7 +74,7 @@ def _median(result: Result, begin: float, end: float) -> float:
     """p50 of the right answers to arrivals of whole seconds within a stretch; NaN when there are too few."""
     found = Histogram.sum(
         cell.histogram("response")
-        for interval in result.intervals
+        for interval in result.whole_calls().intervals
         if begin <= interval.start and interval.start + 1 <= max(end, begin + 1)
         for cell in interval.cells
         if cell.outcome == "ok" and cell.arm == "gateway"
@@ -82,14 +82,43 @@ def _median(result: Result, begin: float, end: float) -> float:
     return found.quantile(0.5) if found.count >= FEWEST else math.nan
 
 
+def unanswered(result: Result) -> str | None:
+    """That a gateway answered no call well, in words; None where it did (or was not called). Handshakes are no calls."""
+    whole = result.whole_calls()
+    calls, right = whole.count(arm=GATEWAY), whole.count(arm=GATEWAY, outcome="ok")
+    if right or not calls:
+        return None
+    outcomes = sorted({cell.outcome for cell in whole.cells if cell.arm == GATEWAY})
+    return f"the gateway answered none of {calls} calls well: {', '.join(outcomes)}"
+
+
 def silent(result: Result) -> str | None:
     """Why a gateway that nothing was done to counts as not answering, in words; None where it answers."""
-    calls, right = result.count(arm=GATEWAY), result.count(arm=GATEWAY, outcome="ok")
-    if calls and not right:
-        outcomes = sorted({cell.outcome for cell in result.cells if cell.arm == GATEWAY})
-        return f"the gateway answered none of {calls} calls well: {', '.join(outcomes)}"
+    if none := unanswered(result):
+        return none
     turns = [one.kind for one in result.events if one.arm == GATEWAY and one.kind in ("target gone", "target back")]
     return "the gateway stopped answering during the load" if turns[-1:] == ["target gone"] else None
+
+
+def answered_in_time(result: Result) -> int:
+    """How many arrivals of a step were answered well while it lasted, or as soon after it as answers took at its beginning.
+
+    What comes later was in a queue that grew: the rate was more than what the gateway can do, however well it answers in the
+    end. `result` holds whole calls.
+    """
+    answers = [
+        (interval.start, Histogram.sum(cell.histogram("response") for cell in interval.cells if _right(cell)))
+        for interval in result.intervals
+    ]
+    usual = next((answer.quantile(0.5) for _, answer in answers if answer.count), 0.0)
+    seconds = max(result.seconds, 1.0)
+    # Arrivals of a second are half a second old on average when it ends; those of a last, short one less.
+    left = [(seconds - (start + min(start + 1, seconds)) / 2) * 1e6 + usual for start, _ in answers]
+    return sum(int(answer.counts[within >= LOWS].sum()) for (_, answer), within in zip(answers, left, strict=True))
+
+
+def _right(cell: Cell) -> bool:
+    return cell.outcome == "ok" and cell.arm == GATEWAY
 
 
 def knee_concurrency(knee: Knee | None) -> float | None:

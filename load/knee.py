@@ -60,8 +60,7 @@ class Search:
         return point.plateau
 
     def _on_plateau(self, point: RatePoint) -> bool:
-        all_of_it = point.done + point.failed
-        if point.failed > FAILED * max(all_of_it, 1) or point.done < ANSWERED * point.offered:
+        if point.failed > FAILED * max(point.calls, 1) or point.done < ANSWERED * point.offered:
             return False
         plateau = self.plateau_us
         return plateau is None or point.p99_us <= max(LEAVES * plateau, plateau + LEAVES_PLUS_US)

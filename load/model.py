@@ -87,9 +87,10 @@ class Moment(Model):
 class RatePoint(Model):
     """One step of a search for the knee."""
 
-    offered: float
-    done: float
-    failed: int = 0
+    offered: float = Field(description="arrivals per second")
+    done: float = Field(description="right answers per second that came while the step lasted")
+    calls: int = Field(0, description="answers, right or not")
+    failed: int = Field(0, description="of them, those that were not right")
     p50_us: float
     p99_us: float
     plateau: bool = Field(description="p99 is still what it is at low rates")

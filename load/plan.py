@@ -22,7 +22,8 @@ Arrivals = Literal["poisson", "constant", "closed"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What is refused is not shown: it holds credentials.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Stage(_Part):

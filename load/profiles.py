@@ -113,7 +113,23 @@ class Profile(_Part):
                     raise ValueError(f"call {call.operation!r}: nobody is called {caller!r}")
         if any(share <= 0 or low < 0 or high < 0 for share, low, high in self.shape):
             raise ValueError("shape: shares must be above zero, multiples of the rate not below it")
+        if not any(max(low, high) > 0 for _, low, high in self.shape):
+            raise ValueError("shape: nothing would be sent; one multiple of the rate at least must be above zero")
+        self._refuse_unknown_names()
         return self
+
+    def _refuse_unknown_names(self) -> None:
+        """Of upstreams and people in tables, as those of calls."""
+        for server, members in self.virtual.items():
+            if unknown := [member for member in members if member not in standard.UPSTREAMS] or [""] * (not members):
+                raise ValueError(
+                    f"virtual.{server}: no upstream {unknown[0]!r}; there are {', '.join(standard.UPSTREAMS)}"
+                )
+        for server, names in self.consents.items():
+            if server not in standard.UPSTREAMS:
+                raise ValueError(f"consents: no upstream {server!r}; there are {', '.join(standard.UPSTREAMS)}")
+            if strangers := [name for name in names if name not in standard.PRINCIPALS]:
+                raise ValueError(f"consents.{server}: nobody is called {strangers[0]!r}")
 
     def members(self, server: str) -> tuple[str, ...]:
         """The upstreams behind a server."""

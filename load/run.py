@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from fixtures.errors import BenchError
@@ -54,6 +55,7 @@ class Measured:
     began: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
     gateway: str = ""
     results: list[Result] = field(default_factory=list)
+    beyond: list[Result] = field(default_factory=list)  # steps of a search that were not on the plateau
     ceiling: float | None = None
     knee: Knee | None = None
     weather: tuple[Weather, Weather] | None = None
@@ -67,6 +69,11 @@ class Measured:
     stopped: str | None = None
     interrupted: bool = False
     gateway_gone: bool = False
+
+    @property
+    def everything(self) -> list[Result]:
+        """All that was played through the gateway, in its order: what happened there happened, plateau or not."""
+        return sorted([*self.results, *self.beyond], key=lambda result: result.start_ns)
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error of ours
@@ -222,21 +229,29 @@ class Run:
             self._measured.knee = search.run()
         finally:
             # What lies beyond the plateau is in the points; together with the rest it would be nobody's latency.
-            pairs = zip(self._measured.results, search.points, strict=False)
-            self._measured.results = [result for result, point in pairs if point.plateau]
+            pairs = list(zip_longest(self._measured.results, (point.plateau for point in search.points)))
+            if any(plateau for _, plateau in pairs) or not self._measured.stopped:
+                self._measured.results = [result for result, plateau in pairs if plateau]
+                self._measured.beyond = [result for result, plateau in pairs if not plateau]
             if self._measured.knee is None and search.points:
                 self._measured.knee = Knee(points=search.points, rate=None, said="the search did not come to its end")
 
     def _point(self, rate: float, seconds: float) -> RatePoint:
         result = self._checked(f"{rate:.0f} per second", self._workload.step(self._task.terms, rate, seconds))
+        first = not self._measured.results
         self._measured.results.append(result)
-        well = result.total("response", arm="gateway", outcome="ok")
+        if first and (none := figures.unanswered(result)):
+            self._measured.gateway_gone = True
+            self._stop(none)
+        whole = result.whole_calls()
+        well = whole.total("response", arm="gateway", outcome="ok")
         p99 = well.quantile(0.99) if well.count else 0.0
-        done = result.count(outcome="ok")
+        calls = whole.count() - whole.count(outcome="unfinished")
         return RatePoint(
             offered=result.counts.offered / max(result.seconds, 1e-9),
-            done=done / max(result.seconds, 1e-9),
-            failed=result.counts.done - done,
+            done=figures.answered_in_time(whole) / max(result.seconds, 1e-9),
+            calls=calls,
+            failed=calls - whole.count(outcome="ok"),
             p50_us=well.quantile(0.5) if well.count else 0.0,
             p99_us=p99,
             plateau=False,
@@ -245,7 +260,7 @@ class Run:
 
     def _void(self, rate: float, result: Result, p99_us: float) -> str | None:
         """Why a step says nothing of the gateway."""
-        lag = result.total("lag")
+        lag = result.whole_calls().total("lag")
         lag_us = lag.quantile(0.99) if lag.count else 0.0
         ceiling = self._measured.ceiling or 0.0
         cpu = result.machine.cpu_seconds / max(result.machine.wall_seconds, 1e-9) / max(result.machine.processes, 1)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from fixtures import standard
+from fixtures.errors import BenchError
 from load import workload as workloads
 from load.bench import Gateway, LoadBench
 from load.callers import Crowd
@@ -56,7 +57,9 @@ class Stands:
     def _specs(self, target: str, gateway: Gateway) -> list[CallSpec]:
         revisions = gateway.target.descriptor.claims.revisions
         chosen, _ = workloads.choose(self.profile, self.able[target], revisions)
-        return [spec for spec in chosen if spec.arm == "gateway"]
+        if not (found := [spec for spec in chosen if spec.arm == "gateway"]):
+            raise BenchError(f"profile {self.profile.name} calls nothing through {target}: take another one")
+        return found
 
     def _calls(self, specs: list[CallSpec], gateway: Gateway) -> list[Call]:
         crowd = Crowd(self.profile.crowd.users, self.profile.crowd.externals)

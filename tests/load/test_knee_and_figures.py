@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from load import figures, profiles
@@ -121,6 +122,38 @@ def test_who_answers_nothing_or_nothing_any_more_is_silent() -> None:
     )
     assert figures.silent(Result(cells=[failed])) == "the gateway answered none of 1 calls well: http-error"
     assert figures.silent(Result(cells=[cell("call", 1000, arm="direct")])) is None
+
+
+def queued(offered: float, capacity: float, *, takes_ms: float = 5, seconds: int = 5) -> Result:
+    """A step at a gateway that does so many calls a second, one after the other, and answers all of them in the end."""
+    responses: dict[int, list[float]] = {second: [] for second in range(seconds)}
+    free = 0.0
+    for arrival in np.arange(int(offered * seconds)) / offered:
+        free = max(free, arrival) + 1 / capacity
+        responses[int(arrival)].append((free - arrival) * 1e6 + takes_ms * 1000)
+    intervals = [
+        Interval(start=second, cells=[cell("call", *found), cell("initialize", *found)])
+        for second, found in responses.items()
+    ]
+    return Result(seconds=seconds, intervals=intervals)
+
+
+def in_time(step: Result) -> int:
+    return figures.answered_in_time(step.whole_calls())
+
+
+def test_what_is_answered_after_a_step_was_not_answered_at_its_rate() -> None:
+    assert in_time(queued(100, 1000)) == 500
+    assert in_time(queued(100, 1000, takes_ms=3000)) == 500, "slow answers are no queue"
+    assert 50 <= in_time(queued(20, 10)) <= 65, "half of the hundred, and what their beginning excuses"
+    assert in_time(queued(100, 80)) < 0.9 * 500
+    assert in_time(Result(seconds=5)) == 0
+
+
+def test_handshakes_are_no_answers() -> None:
+    opened = cell("initialize", 1000)
+    failed = cell("call", 1000).model_copy(update={"outcome": "server-error"})
+    assert figures.silent(Result(cells=[opened, failed])) == "the gateway answered none of 1 calls well: server-error"
 
 
 def test_growth_is_against_proportion() -> None:

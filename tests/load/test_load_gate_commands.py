@@ -24,6 +24,9 @@ REPORT = Path(__file__).parents[1] / "reports" / "data" / "load.json"
             ["gate", "{data}", "reference"],
             "load.json was measured on another machine (a CPU, 2 cores, Python 3.11.7, id abc",
         ),
+        (["run", "--seed", "-1"], "'-1' is no whole number from 0 up"),
+        (["gate", "reference", "reference", "--seed", "x"], "'x' is no whole number from 0 up"),
+        (["overhead", "--seed", "1.5"], "'1.5' is no whole number from 0 up"),
         (["gate", "reference", "reference", "--margin", "x"], "'x' is no number above zero"),
         (["gate", "reference", "reference", "--starts", "0"], "'0' is no number from 1 to 100"),
         (["overhead", "nobody"], "unknown target 'nobody'"),
@@ -111,3 +114,10 @@ def test_a_gate_of_a_gateway_that_answers_nothing_says_so_after_two_starts(
     assert "(candidate) were not answered well" in report.said
     assert report.said in " ".join(capsys.readouterr().out.split())
     assert next(arm for arm in report.arms if arm.name == "candidate").failed > 0
+
+
+def test_a_profile_that_goes_past_the_gateway_alone_has_no_overhead(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert gatebench.main(["load", "overhead", "--profile", "baseline", "--out", str(tmp_path / "out")]) == 2
+    assert "profile baseline calls nothing through reference: take another one" in capsys.readouterr().err

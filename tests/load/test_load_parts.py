@@ -1,12 +1,15 @@
 """The small parts of the generator: heads, streams, events; and which of them may be imported where."""
 
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from load.generator.events import EventLog
 from load.generator.heads import CHUNKED, REMEMBERED, UNTIL_CLOSE, head_of
+from load.generator.kept import KEPT, Kept
 from load.generator.streams import events_of, progress_of
 
 CASES = [
@@ -106,3 +109,10 @@ def test_white_space_around_a_length_is_none_of_it() -> None:
     head = head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 12 \r\nMcp-Session-Id: abc ")
     assert head is not None
     assert (head.length, head.session) == (12, "abc")
+
+
+def test_what_is_kept_while_a_run_goes_on_is_for_its_owner(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    assert stat.S_IMODE((tmp_path / KEPT).stat().st_mode) == 0o600, "wrong answers in it hold credentials"
+    kept.close()
+    assert list(tmp_path.iterdir()) == []

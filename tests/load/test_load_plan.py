@@ -78,3 +78,9 @@ def test_arms_have_names_of_their_own() -> None:
 def test_the_example_is_a_plan() -> None:
     example = plans.read(Path(__file__).parents[2] / "load/generator/examples/plan.json")
     assert [call.operation for call in example.arms[0].calls] == ["call", "list"]
+
+
+def test_what_is_refused_is_not_shown() -> None:
+    with pytest.raises(ValidationError) as refused:
+        a_plan(rate=0, secrets={"pat:alice": "very-secret-value"})
+    assert "very-secret" not in str(refused.value)

@@ -86,6 +86,49 @@ def test_callers_that_are_mixed_up_fail_the_run(play: Play) -> None:
     assert "Bearer «" in run.report["wrong_answers"][0]["request"]
 
 
+SEARCH = """
+[search]
+purpose = "callers at rates that rise"
+finds = "callers that are mixed up, whatever the rate"
+rate = 20
+seconds = 24
+search = true
+timeout = 2
+
+[search.crowd]
+externals = 40
+
+[[search.call]]
+operation = "call"
+server = "crm"
+callers = ["crowd-external"]
+"""
+
+
+def test_a_search_tells_what_happened_beyond_the_plateau_too(play: Play, tmp_path: Path) -> None:
+    profiles = tmp_path / "mine.toml"
+    profiles.write_text(SEARCH)
+    run = play("strained:callers-mixed", "search", "--profiles", str(profiles), seconds=24)
+    assert run.process.returncode == 1, run.said
+    assert run.report["conclusion"] == "wrong-answers"
+    assert run.report["wrong_count"] >= len(run.report["wrong_answers"]) > 0
+
+
+def test_a_search_at_a_gateway_that_dies_ends_there(play: Play) -> None:
+    run = play("strained:dies", "saturation", seconds=24)
+    assert run.process.returncode == 1, run.said
+    assert run.report["incomplete_reason"] == "the gateway's process ended during the load"
+    assert any("refused" in event["what"] or "reset" in event["what"] for event in run.report["events"])
+
+
+def test_a_search_at_a_gateway_that_answers_nothing_ends_at_once(play: Play) -> None:
+    run = play("null:deny-all", "saturation", seconds=60)
+    assert run.process.returncode == 1, run.said
+    assert "answered none of" in run.report["incomplete_reason"]
+    assert run.report["arms"][0]["failed"] == run.report["arms"][0]["done"] > 0
+    assert run.report["seconds"] < 10, "one step"
+
+
 def test_events_that_are_held_back(play: Play) -> None:
     run = play("strained:events-held-back", "streaming", seconds=5)
     assert run.report["figures"]["event-delay-p50"] > 100, run.said

@@ -64,6 +64,22 @@ def test_every_profile_that_finds_a_defect_is_shown_one() -> None:
         ('[x]\npurpose="p"\nfinds="f"\nrate=0\nseconds=1\n[[x.call]]\noperation="c"', "rate"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[0,1,1]]\n[[x.call]]\noperation="c"', "shape"),
         (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[]\n[[x.call]]\noperation="c"',
+            "nothing would be sent",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[1,0,0]]\n[[x.call]]\noperation="c"',
+            "nothing would be sent",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nconsents={mail=["eve"]}\n[[x.call]]\noperation="c"',
+            "consents.mail: nobody is called 'eve'",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nvirtual={all=["post"]}\n[[x.call]]\noperation="c"',
+            "virtual.all: no upstream 'post'",
+        ),
+        (
             '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nprepare=[{mock="m",method="PUT",path="p"}]\n[[x.call]]\noperation="c"',
             "no mock 'm'",
         ),
