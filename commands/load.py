@@ -60,6 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     from fixtures import sheet as sheets  # noqa: PLC0415
     from fixtures.gateways.target import named  # noqa: PLC0415
     from load import assemble, budgets, profiles, run  # noqa: PLC0415
+    from load.measured import Task  # noqa: PLC0415
     from load.workload import Terms  # noqa: PLC0415
 
     profile = profiles.named(options.profile, options.profiles or profiles.SHIPPED)
@@ -71,20 +72,14 @@ def _run(options: argparse.Namespace) -> int:
         options.out, options.target, profile.name
     )  # bad input ends before anything is started
     terms = Terms.of(profile, options.seconds, options.rate, options.workers, options.seed)
-    task = run.Task(options.target, profile, terms, claims.features | claims.world, stored)
+    task = Task(options.target, profile, terms, claims.features | claims.world, stored)
     status.end_in_order()
     progress = Progress(quiet=options.quiet)
-    redact: list[Any] = []
-
-    def know(bench: Any) -> None:
-        bench.learn_minted()
-        redact.append(bench.secrets.redact)
-
     try:
-        measured = run.measure(task, lambda what, facts: progress(_how_far(what, facts)), know)
+        measured = run.measure(task, lambda what, facts: progress(_how_far(what, facts)))
     finally:
         progress.end()
-    report = assemble.report(measured, limits, redact[0] if redact else str)
+    report = assemble.report(measured, limits)
     ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=measured.interrupted)
     return status.FINDINGS if ended == status.OUR_FAULT and measured.gateway_gone else ended
 

@@ -1,28 +1,27 @@
 """From what a run found to its report: `load.json` as one object, judged and concluded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 
 from load import budgets as budget_rules
 from load import figures, machine, summary, validity
 from load.budgets import Budget
 from load.histogram import Histogram
+from load.measured import Measured
 from load.model import Estimate, Event, FarEnd, LoadReport, Resources
 from load.plan import SESSION_PARTS
 from load.profiles import Profile
 from load.result import Result
-from load.run import Measured
 from load.validity import Measured as Published
 from load.workload import WARMUP
 
-Redact = Callable[[str], str]
 _PER_CALL = ("requests", "connections", "sessions", "idp_requests")
 SESSION_REQUESTS = 3  # initialize, notifications/initialized, DELETE
 _NOT_THROUGH = ("direct",)  # arms whose calls went past the gateway
 
 
-def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> LoadReport:
-    """The whole report."""
+def report(measured: Measured, budgets: Iterable[Budget]) -> LoadReport:
+    """The whole report, without any credential of the run."""
     task, results = measured.task, measured.results
     made = LoadReport(
         kind="run",
@@ -58,7 +57,7 @@ def report(measured: Measured, budgets: Iterable[Budget], redact: Redact) -> Loa
     summary.conclude(made)
     if made.knee is not None and made.knee.rate is None and made.conclusion == "ok":
         made.conclusion, made.said = "void", made.knee.said
-    return LoadReport.model_validate_json(redact(made.model_dump_json()))
+    return LoadReport.model_validate_json(measured.redact(made.model_dump_json()))
 
 
 def _gone(measured: Measured) -> list[Event]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from fixtures import standard
 from fixtures.bench import Bench
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 from fixtures.gateways import target as targets
 from fixtures.gateways.target import Target
 from fixtures.recorder import Recorder
@@ -29,6 +31,10 @@ from load.resources import ProcessTree
 
 UPSTREAM_SECONDS = 30.0
 """How long a gateway that lets us choose waits for an upstream: under load some are slow on purpose (the sheet's own is 2)."""
+
+
+LOST = (BenchError, HarnessError, httpx.HTTPError)
+"""What it comes to when a part of the bench is no longer there: its processes may be killed, as any."""
 
 
 @dataclass
@@ -123,14 +129,19 @@ class LoadBench:
         }
         return Counted(upstreams, self.world.control("idp", "GET", "stats")["issuers"])
 
-    def learn_minted(self) -> None:
-        """Make everything that the identity provider has minted known, so that it can be redacted."""
-        for minted in self.world.control("idp", "GET", "secrets")["secrets"]:
-            self.world.learn(minted)
+    def learn_minted(self) -> bool:
+        """Make everything that the identity provider has minted known, so that it can be redacted; False when it is gone."""
         for sheet in (self._unused, self.sheet):
             for name, who in sheet["principals"].items():
                 for token in who.get("tokens", []):
                     self.secrets.add("gateway-token", f"token:{name}", token, owner=name)
+        try:
+            minted = self.world.control("idp", "GET", "secrets")["secrets"]
+        except LOST:
+            return False
+        for one in minted:
+            self.world.learn(one)
+        return True
 
     def set(self, mock: str, method: str, path: str, body: Any = None) -> Any:
         """Use a mock's control API."""

@@ -122,6 +122,10 @@ def _errors(report: LoadReport) -> float | None:
     return 100 * failed / done if done else None
 
 
+def _wrong(report: LoadReport) -> float | None:
+    return float(report.wrong_count) if report.wrong_count or report.arms or report.moments else None
+
+
 def _rate(report: LoadReport) -> float | None:
     return sum(arm.rate for arm in _gateways(report)) if report.arms else None
 
@@ -175,7 +179,7 @@ def _figure(name: str) -> Callable[[LoadReport], float | None]:
 
 MEASURES: dict[str, tuple[str, Callable[[LoadReport], float | None]]] = {
     "errors": ("% of the answers", _errors),
-    "wrong-answers": ("answers", lambda report: float(report.wrong_count)),
+    "wrong-answers": ("answers", _wrong),
     "throughput": ("right answers per second", _rate),
     "latency-p50": ("ms", _latency(50)),
     "latency-p90": ("ms", _latency(90)),

@@ -163,6 +163,12 @@ class Result(_Part):
     samples: int = 0  # in samples.npy; fewer than done when the plan's limit was reached
     machine: Machine = Machine()
 
+    def without_exchanges(self) -> "Result":
+        """The same without what anybody sent or said, for when credentials in it can no longer be told from other text."""
+        wrong = [one.model_copy(update={"detail": "", "request": "", "response": ""}) for one in self.wrong]
+        events = [one.model_copy(update={"detail": ""}) for one in self.events]
+        return self.model_copy(update={"wrong": wrong, "events": events})
+
     def whole_calls(self) -> "Result":
         """The same without the parts of sessions, which are no calls of their own: cells, and those of its intervals."""
         intervals = [one.model_copy(update={"cells": _whole(one.cells)}) for one in self.intervals]

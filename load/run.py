@@ -1,91 +1,71 @@
 """One measured run of one profile: the bench measures itself, then the gateway, and what happened is told whole."""
 
 import contextlib
-import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+import httpx
+
 from fixtures.errors import BenchError
-from fixtures.sheet import Sheet
 from load import bench as benches
 from load import figures, validity
 from load import workload as workloads
-from load.bench import Gateway, LoadBench
+from load.bench import LOST, Gateway, LoadBench
 from load.callers import Crowd
 from load.counters import Counted
 from load.knee import Search
 from load.machine import Weather
-from load.model import Knee, RatePoint, ResourceSample
+from load.measured import Measured, Task
+from load.model import Knee, RatePoint
 from load.pinning import on
 from load.plan import Plan
 from load.player import Player
 from load.profiles import Condition, Phase, Profile
 from load.resources import Watch, settle
 from load.result import Result
-from load.workload import Terms, Workload
+from load.workload import Workload
 
 SETTLES = 5.0  # seconds that sessions and connections at the upstreams get to go away after the load
+INTERRUPTED = "interrupted"
 STEPS = 12  # a search takes about so many
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Told once a second: what is being played, and the generator's own word on it (see `load.generator.run`)."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What to measure. `able` is what the gateway claims (features, and `server.` and `principal.` names); `stored` is the
-    setup sheet that a gateway which runs already was configured from."""
-
-    target: str
-    profile: Profile
-    terms: Terms
-    able: frozenset[str]
-    stored: Sheet | None = None
-
-
-@dataclass
-class Measured:
-    """Everything that was found, however far the run came. `stopped` says why it did not come to its end."""
-
-    task: Task
-    began: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
-    gateway: str = ""
-    results: list[Result] = field(default_factory=list)
-    beyond: list[Result] = field(default_factory=list)  # steps of a search that were not on the plateau
-    ceiling: float | None = None
-    knee: Knee | None = None
-    weather: tuple[Weather, Weather] | None = None
-    counted: dict[str, float] = field(default_factory=dict)
-    left_open: dict[str, int] = field(default_factory=dict)
-    samples: list[ResourceSample] = field(default_factory=list)
-    before: ResourceSample | None = None
-    after: ResourceSample | None = None
-    settled: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    stopped: str | None = None
-    interrupted: bool = False
-    gateway_gone: bool = False
-
-    @property
-    def everything(self) -> list[Result]:
-        """All that was played through the gateway, in its order: what happened there happened, plateau or not."""
-        return sorted([*self.results, *self.beyond], key=lambda result: result.start_ns)
-
-
 class Stopped(Exception):  # noqa: N818 - it is no error of ours
     """The run ends here; what was measured is kept."""
 
 
-def measure(task: Task, tell: Tell, redact: Callable[[LoadBench], None] | None = None) -> Measured:
+def measure(task: Task, tell: Tell) -> Measured:
     """Run a profile against a target. Raises BenchError when it cannot begin; whatever happens later is in the answer."""
     measured = Measured(task)
-    profile = task.profile
+    try:
+        _measure(measured, tell)
+    except KeyboardInterrupt:  # while everything is being ended
+        if not measured.results:
+            raise
+        measured.interrupted = True
+    except LOST as error:
+        _lost(measured, error)
+    return measured
+
+
+def _lost(measured: Measured, error: Exception) -> None:
+    """A part of the bench is gone: with nothing measured, that is all there is to tell."""
+    if not measured.results:
+        raise error
+    measured.stopped = measured.stopped or f"a part of the bench was lost: {error}"
+
+
+def _measure(measured: Measured, tell: Tell) -> None:
+    task, profile = measured.task, measured.task.profile
     crowd = Crowd(profile.crowd.users, profile.crowd.externals)
     with benches.standing(profile, stored=task.stored) as bench, ExitStack() as conditions:
+        measured.redact = bench.secrets.redact
         for condition in profile.prepare:
             conditions.enter_context(held(bench, condition))
         gateway = bench.start(task.target)
@@ -95,11 +75,19 @@ def measure(task: Task, tell: Tell, redact: Callable[[LoadBench], None] | None =
         _consent(profile, gateway, {call.server for call in calls})
         workload = Workload(profile, calls, gateway, crowd)
         run = Run(bench, gateway, workload, measured, tell)
-        with contextlib.suppress(Stopped):
+        try:
             run.everything()
-        if redact is not None:
-            redact(bench)
-    return measured
+        except Stopped:
+            pass
+        except LOST as error:
+            _lost(measured, error)
+        except KeyboardInterrupt:  # between two plays
+            if not measured.results:
+                raise
+            measured.interrupted, measured.stopped = True, measured.stopped or INTERRUPTED
+        finally:
+            if not bench.learn_minted():
+                measured.forget_exchanges()
 
 
 def _consent(profile: Profile, gateway: Gateway, servers: set[str]) -> None:
@@ -117,7 +105,8 @@ def held(bench: LoadBench, condition: Condition) -> Iterator[None]:
         yield
     finally:
         if condition.undo is not None:
-            bench.set(condition.mock, condition.undo.method, condition.undo.path, condition.undo.body)
+            with contextlib.suppress(httpx.TransportError):  # a mock that is gone has nothing to take back
+                bench.set(condition.mock, condition.undo.method, condition.undo.path, condition.undo.body)
 
 
 class Run:
@@ -146,7 +135,7 @@ class Run:
             self._look_back(before)
 
     def _calibrate(self) -> None:
-        result = self._play("the bench itself", self._workload.calibration(self._task.terms))
+        result = self._play("the bench itself", self._workload.calibration(self._task.terms), keep=False)
         right = result.count(outcome="ok")
         if not right:
             said = ", ".join(sorted({cell.outcome for cell in result.cells})) or "no answer"
@@ -166,7 +155,7 @@ class Run:
                 yield
             finally:
                 # From the start of the load, as everything else that is shown over time.
-                begin = tree.second(self._measured.results[0].start_ns) if self._measured.results else 0.0
+                begin = tree.second(self._measured.everything[0].start_ns) if self._measured.results else 0.0
                 self._measured.samples = [one.model_copy(update={"at": one.at - begin}) for one in watch.samples]
 
     def _phases(self) -> None:
@@ -202,18 +191,22 @@ class Run:
             self._stop(stopped)
         return result
 
-    def _play(self, what: str, plan: Plan) -> Result:
+    def _play(self, what: str, plan: Plan, *, keep: bool = True) -> Result:
+        """Play; of what is interrupted, `keep` what there is."""
         with on(self._bench.pinning.generator):
             player = Player(plan, lambda facts: self._tell(what, facts))
         with player:
             try:
                 return player.finish()[0]
             except KeyboardInterrupt:
-                player.stop()
                 self._measured.interrupted = True
-                with contextlib.suppress(Exception):  # it may have been stopped before there was anything to tell
-                    self._measured.results.append(player.finish()[0])
-                self._stop("interrupted")
+                with contextlib.suppress(KeyboardInterrupt):  # people press it twice; the generator is ending by then
+                    player.stop()
+                with contextlib.suppress(*LOST):  # it may have been stopped before there was anything to tell
+                    result = player.finish()[0]
+                    if keep:
+                        self._measured.results.append(result)
+                self._stop(INTERRUPTED)
         raise AssertionError("a player that does not finish raises")
 
     def _stop(self, why: str) -> None:

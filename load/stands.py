@@ -17,7 +17,7 @@ from load.workload import Workload
 
 @dataclass(frozen=True)
 class Stands:
-    """Starts gateways and says what to ask of them. `able`: what each target claims (see `load.run.Task`)."""
+    """Starts gateways and says what to ask of them. `able`: what each target claims (see `load.measured.Task`)."""
 
     bench: LoadBench
     profile: Profile

@@ -240,6 +240,61 @@ def test_a_generator_that_is_killed_has_measured_all_the_same(tmp_path: Path) ->
     assert (run.folder / "load.html").exists()
 
 
+def loading(run: LoadRun, kept: int = 4) -> None:
+    """Wait until the load, not the calibration, has been played for some seconds."""
+    deadline = time.monotonic() + PATIENCE
+    seen: set[int] = set()
+    folder = None
+    while folder is None or len(list(batches(folder / KEPT))) < kept:
+        for one in children_of(run.process.pid):
+            if _command(one)[1:3] == ["-m", "load.generator"]:
+                seen.add(one.pid)
+                folder = Path(_command(one)[4]) if len(seen) == 2 else None
+        assert time.monotonic() < deadline
+        assert run.process.poll() is None
+        time.sleep(0.05)
+
+
+def test_a_far_end_that_is_killed_has_not_been_measured_for_nothing(tmp_path: Path) -> None:
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "8")
+    loading(run)
+    lean = [one for one in children_of(run.process.pid) if "mock_upstreams" in " ".join(_command(one))]
+    assert lean
+    for one in lean:
+        one.kill()
+    assert run.finish() == 3, run.said
+    assert "Traceback" not in run.said
+    report = run.report
+    assert (report["complete"], report["conclusion"]) == (False, "incomplete")
+    assert report["incomplete_reason"].startswith("a part of the bench was lost: ")
+    assert report["arms"][0]["done"] > 10
+    assert (run.folder / "load.html").exists()
+
+
+def test_ctrl_c_pressed_twice_keeps_it_too(tmp_path: Path) -> None:
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
+    loading(run)
+    for _ in range(2):
+        os.kill(run.process.pid, signal.SIGINT)
+        time.sleep(0.2)  # as people do
+    assert run.finish() == 130, run.said
+    assert (run.report["complete"], run.report["incomplete_reason"]) == (False, "interrupted")
+    assert run.report["arms"][0]["done"] > 10
+
+
+def test_ctrl_c_while_the_bench_measures_itself_says_nothing_of_the_gateway(tmp_path: Path) -> None:
+    run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
+    deadline = time.monotonic() + PATIENCE
+    while not any("load.generator" in _command(one) for one in children_of(run.process.pid)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(1.2)  # some of the two and a half seconds that it takes
+    os.kill(run.process.pid, signal.SIGINT)
+    assert run.finish() == 130, run.said
+    assert run.report["arms"] == []
+    assert {one["outcome"] for one in run.report["budgets"]} <= {"not measured", "not applicable"}
+
+
 def children_of(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
