@@ -1,6 +1,8 @@
 """`gatebench load gate` and `gatebench load overhead`: what a change costs, and what a gateway does."""
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +11,10 @@ from commands.load_report import Progress, positive, seed
 from fixtures.errors import BenchError
 
 if TYPE_CHECKING:
+    from load.bench import LoadBench
     from load.model import LoadReport
     from load.profiles import Profile
+    from load.result import Result
     from load.yardstick import Stored
 
 PROFILE = "single-call"
@@ -96,6 +100,7 @@ def _gate(options: argparse.Namespace) -> int:
     from load import told  # noqa: PLC0415
     from load.bench import standing  # noqa: PLC0415
     from load.contest import ARMS, Contest, Terms  # noqa: PLC0415
+    from load.pinning import Pinning  # noqa: PLC0415
     from load.stands import Stands  # noqa: PLC0415
 
     profile = _profile(options.profile)
@@ -110,25 +115,21 @@ def _gate(options: argparse.Namespace) -> int:
             )
     folder = load_report.new_folder(options.out, "gate", options.candidate)
     terms = Terms(seconds=options.seconds, starts=options.starts, margin=options.margin, seed=options.seed)
-    tell, stopped = Progress(quiet=options.quiet), None
-    status.end_in_order()
+    pinning = Pinning.here()
+    contest = Contest(names, terms, pinning, stored)
     subject = told.Subject(
         " against ".join((options.candidate, names[0])), _called(options.candidate), profile, options.seed
     )
-    with standing(profile) as bench:
-        contest = Contest(names, terms, bench.pinning, stored)
+
+    def play(bench: "LoadBench", tell: Progress) -> None:
         stands = Stands(bench, profile, able)
-        try:
-            contest.run(lambda order: stands.duet(dict(zip(ARMS, names, strict=True)), order), tell)
-        except (KeyboardInterrupt, BenchError) as error:
-            stopped = _stopped(error, measured=contest.starts > 0)
-        finally:
-            tell.end()
-        bench.learn_minted()
-        redact = bench.secrets.redact
-    report = told.of_contest(contest, subject, stopped)
-    report = type(report).model_validate_json(redact(report.model_dump_json()))
-    return _finish(report, folder, options, stopped)
+        contest.run(lambda order: stands.duet(dict(zip(ARMS, names, strict=True)), order), tell)
+
+    end = _End(contest.results)
+    with end.whatever_happens(), standing(profile, pinning=pinning) as bench:
+        end.play(bench, options, play)
+    report = told.of_contest(contest, subject, end.stopped)
+    return end.finish(report, folder, options)
 
 
 def _overhead(options: argparse.Namespace) -> int:
@@ -136,47 +137,75 @@ def _overhead(options: argparse.Namespace) -> int:
     from load import budgets, told  # noqa: PLC0415
     from load.bench import standing  # noqa: PLC0415
     from load.paired import Pairing, Terms  # noqa: PLC0415
+    from load.pinning import Pinning  # noqa: PLC0415
     from load.stands import Stands  # noqa: PLC0415
 
     profile = _profile(options.profile)
     limits = budgets.load(options.budgets) if options.budgets else []
     able = {options.target: _able(options.target)}
+    stored = sheets.load(options.sheet) if options.sheet else None
     folder = load_report.new_folder(options.out, "overhead", options.target)
-    tell, stopped = Progress(quiet=options.quiet), None
-    status.end_in_order()
     subject = told.Subject(options.target, _called(options.target), profile, options.seed)
     starts = options.starts if _is_started(options.target) else 1  # one that runs already has no fresh starts
-    with standing(profile, stored=sheets.load(options.sheet) if options.sheet else None) as bench:
-        pairing = Pairing(Terms(options.seconds, starts, options.rate, options.seed), bench.pinning)
+    pinning = Pinning.here()
+    pairing = Pairing(Terms(options.seconds, starts, options.rate, options.seed), pinning)
+
+    def play(bench: "LoadBench", tell: Progress) -> None:
         stands = Stands(bench, profile, able)
+        pairing.run(lambda: stands.pair(options.target), tell)
+
+    end = _End(pairing.results)
+    with end.whatever_happens(), standing(profile, stored=stored, pinning=pinning) as bench:
+        end.play(bench, options, play)
+    report = told.of_pairing(pairing, subject, limits, end.stopped)
+    return end.finish(report, folder, options)
+
+
+class _End:
+    """How a measurement ended, and why. With nothing in `results` by then, there is only the error to tell."""
+
+    def __init__(self, results: "list[Result]") -> None:
+        self._results = results
+        self._redact: Callable[[str], str] = str
+        self._interrupted = self._ours = False
+        self.stopped: str | None = None  # why it did not come to its end
+        status.end_in_order()
+
+    def play(
+        self, bench: "LoadBench", options: argparse.Namespace, course: "Callable[[LoadBench, Progress], None]"
+    ) -> None:
+        """Play on a standing bench, and learn what must be redacted."""
+        self._redact = bench.secrets.redact
+        tell = Progress(quiet=options.quiet)
         try:
-            pairing.run(lambda: stands.pair(options.target), tell)
-        except (KeyboardInterrupt, BenchError) as error:
-            stopped = _stopped(error, measured=bool(pairing.results))
+            with self.whatever_happens():
+                course(bench, tell)
         finally:
             tell.end()
-        bench.learn_minted()
-        redact = bench.secrets.redact
-    report = told.of_pairing(pairing, subject, limits, stopped)
-    report = type(report).model_validate_json(redact(report.model_dump_json()))
-    return _finish(report, folder, options, stopped)
+            if not bench.learn_minted():
+                self._results[:] = [result.without_exchanges() for result in self._results]
 
+    @contextmanager
+    def whatever_happens(self) -> Iterator[None]:
+        """What was measured stays. A gateway that cannot be started even once is bad input; one that once could is a finding."""
+        from load.bench import LOST  # noqa: PLC0415
 
-INTERRUPTED = "interrupted"
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._interrupted, self.stopped = True, self.stopped or "interrupted"
+        except LOST as error:
+            if not self._results:
+                raise
+            self._ours = not isinstance(error, BenchError)
+            self.stopped = self.stopped or str(error)
 
-
-def _stopped(error: BaseException, *, measured: bool) -> str:
-    """Why it ended early. A gateway that cannot be started even once is bad input; one that once could is a finding."""
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    if not measured:
-        raise error
-    return str(error)
-
-
-def _finish(report: "LoadReport", folder: Path, options: argparse.Namespace, stopped: str | None) -> int:
-    ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=stopped == INTERRUPTED)
-    return status.FINDINGS if ended == status.OUR_FAULT else ended  # it ended early because of the gateway
+    def finish(self, report: "LoadReport", folder: Path, options: argparse.Namespace) -> int:
+        """Write the report and show it; the exit status."""
+        report = type(report).model_validate_json(self._redact(report.model_dump_json()))
+        ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=self._interrupted)
+        # It ended early because of the gateway, or of a part of the bench that was lost.
+        return status.FINDINGS if ended == status.OUR_FAULT and not self._ours else ended
 
 
 def _stored(baseline: str, profile: str) -> "Stored | None":

@@ -150,7 +150,8 @@ class Pairing:
             try:
                 return *player.finish(), None
             except KeyboardInterrupt as interrupted:
-                player.stop()
+                with contextlib.suppress(KeyboardInterrupt):  # people press it twice; the generator is ending by then
+                    player.stop()
                 # It may have been stopped before there was anything to tell.
                 with contextlib.suppress(BenchError, HarnessError):
                     return *player.finish(), interrupted

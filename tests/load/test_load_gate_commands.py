@@ -2,12 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gatebench
-from load import contest
+from fixtures.errors import HarnessError
+from load import bench, contest
 from load.model import LoadReport
 
 REPORT = Path(__file__).parents[1] / "reports" / "data" / "load.json"
@@ -121,3 +125,47 @@ def test_a_profile_that_goes_past_the_gateway_alone_has_no_overhead(
 ) -> None:
     assert gatebench.main(["load", "overhead", "--profile", "baseline", "--out", str(tmp_path / "out")]) == 2
     assert "profile baseline calls nothing through reference: take another one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "reason"),
+    [(HarnessError("a generator is gone"), 3, "a generator is gone"), (KeyboardInterrupt(), 130, "interrupted")],
+)
+def test_a_gate_that_ends_early_keeps_the_starts_before(
+    error: BaseException, expected: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contest, "ROUNDS", 2)
+    monkeypatch.setattr(contest, "FIXED_SECONDS", 1.0)
+    once = contest.Contest._start
+
+    def twice(self: contest.Contest, stand: contest.Stand, tell: contest.Tell) -> None:
+        if self.starts:
+            raise error
+        once(self, stand, tell)
+
+    monkeypatch.setattr(contest.Contest, "_start", twice)
+    out = tmp_path / "out"
+    assert gatebench.main(["load", "gate", "reference", "reference", "--out", str(out), "--quiet"]) == expected
+    report = LoadReport.model_validate_json((out / "load.json").read_bytes())
+    assert (report.complete, report.incomplete_reason) == (False, reason)
+    assert report.comparison is not None
+    assert report.comparison.starts == 1
+
+
+def test_ctrl_c_while_everything_is_being_ended_keeps_the_overhead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = bench.standing
+
+    @contextmanager
+    def interrupted(*arguments: Any, **more: Any) -> Iterator[bench.LoadBench]:
+        with standing(*arguments, **more) as stood:
+            yield stood
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "standing", interrupted)
+    out = tmp_path / "out"
+    arguments = ["--starts", "1", "--seconds", "5", "--rate", "60", "--out", str(out), "--quiet"]
+    assert gatebench.main(["load", "overhead", *arguments]) == 130
+    report = LoadReport.model_validate_json((out / "load.json").read_bytes())
+    assert {arm.name for arm in report.arms} == {"direct", "gateway"}
