@@ -16,7 +16,6 @@ from load.validity import Measured as Published
 from load.workload import WARMUP
 
 _PER_CALL = ("requests", "connections", "sessions", "idp_requests")
-SESSION_REQUESTS = 3  # initialize, notifications/initialized, DELETE
 _NOT_THROUGH = ("direct",)  # arms whose calls went past the gateway
 
 
@@ -99,10 +98,20 @@ def _far_end(measured: Measured) -> FarEnd | None:
     past = any(call.arm == "direct" for call in measured.task.profile.call)
     if past or not calls or measured.knee:
         return FarEnd(counters=measured.counted, per_call={})
-    # The handshakes and farewells of our own sessions are no cost of their calls.
     sessions = sum(result.counts.sessions for result in measured.results)
-    caused = measured.counted | {"requests": max(measured.counted["requests"] - SESSION_REQUESTS * sessions, 0.0)}
+    caused = measured.counted | {"requests": measured.counted["requests"] - _of_sessions(measured.counted, sessions)}
     return FarEnd(counters=measured.counted, per_call={key: caused[key] / calls for key in _PER_CALL})
+
+
+def _of_sessions(counted: dict[str, float], sessions: int) -> float:
+    """Requests upstream for the handshakes and farewells of our own sessions, which are no cost of their calls.
+
+    As many as there were, and one of each kind for a session at most: a gateway need not pass them on.
+    """
+    spoken = sum(count for name, count in counted.items() if name.startswith("method "))
+    farewells = counted["requests"] - spoken  # what brings no JSON-RPC message: DELETE
+    handshakes = (counted.get(f"method {name}", 0.0) for name in ("initialize", "notifications/initialized"))
+    return sum(min(count, float(sessions)) for count in (*handshakes, farewells))
 
 
 def _resources(measured: Measured) -> Resources | None:
@@ -123,7 +132,7 @@ def _resources(measured: Measured) -> Resources | None:
 def _figures(measured: Measured) -> dict[str, float]:
     results, profile = measured.results, measured.task.profile
     found: dict[str, float | None] = {
-        "slowdown": figures.slowdown(results),
+        "slowdown": None if _spared(measured) else figures.slowdown(results),
         "recovery": figures.recovery(results[0], profile) if results and len(profile.shape) > 2 else None,
         "growth": figures.growth(results, profile),
         "event-delay-p50": figures.event_delay(results, 0.5),
@@ -133,6 +142,11 @@ def _figures(measured: Measured) -> dict[str, float]:
         "sessions-left": measured.left_open.get("sessions") if measured.left_open else None,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _spared(measured: Measured) -> bool:
+    """Was a call left out that a phase would have held up? Then nothing was there for the others to wait for."""
+    return any(call.waits and call not in measured.called for call in measured.task.profile.call)
 
 
 def _refreshes(measured: Measured) -> float | None:

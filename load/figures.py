@@ -50,8 +50,10 @@ def growth(results: Sequence[Result], profile: Profile) -> float | None:
 def recovery(result: Result, profile: Profile) -> float | None:
     """Seconds from the end of the highest stage until p50 is at most twice what it was before; all of the rest when never.
 
-    None where no stage is higher than those around it.
+    None where no stage is higher than those around it, or the load was not played to its end.
     """
+    if result.ended != "complete":
+        return None
     peak = max(low for _, low, _ in profile.shape)
     place = next(number for number, (_, low, _) in enumerate(profile.shape) if low == peak)
     if place in (0, len(profile.shape) - 1):
@@ -97,7 +99,16 @@ def silent(result: Result) -> str | None:
     if none := unanswered(result):
         return none
     turns = [one.kind for one in result.events if one.arm == GATEWAY and one.kind in ("target gone", "target back")]
-    return "the gateway stopped answering during the load" if turns[-1:] == ["target gone"] else None
+    if turns[-1:] != ["target gone"] or _answered_to_the_end(result):
+        return None
+    return "the gateway stopped answering during the load"
+
+
+def _answered_to_the_end(result: Result) -> bool:
+    """Were calls of the last second answered well? A few that never are come to an end last, and look like silence."""
+    seconds = [[cell for cell in one.cells if cell.arm == GATEWAY] for one in result.whole_calls().intervals]
+    last = next((cells for cells in reversed(seconds) if cells), [])
+    return any(cell.outcome == "ok" for cell in last)
 
 
 def answered_in_time(result: Result) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fixtures.sheet import Sheet
 from load.machine import Weather
 from load.model import Knee, ResourceSample
-from load.profiles import Profile
+from load.profiles import CallSpec, Profile
 from load.result import Result
 from load.workload import Terms
 
@@ -31,6 +31,7 @@ class Measured:
     task: Task
     began: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
     gateway: str = ""
+    called: list[CallSpec] = field(default_factory=list)  # what of the profile the gateway can be asked
     results: list[Result] = field(default_factory=list)
     beyond: list[Result] = field(default_factory=list)  # steps of a search that were not on the plateau
     ceiling: float | None = None

@@ -70,10 +70,10 @@ def _measure(measured: Measured, tell: Tell) -> None:
             conditions.enter_context(held(bench, condition))
         gateway = bench.start(task.target)
         measured.gateway = f"{gateway.target.name} {gateway.target.descriptor.gateway.version}".strip()
-        calls, left_out = workloads.choose(profile, task.able, gateway.target.descriptor.claims.revisions)
+        measured.called, left_out = workloads.choose(profile, task.able, gateway.target.descriptor.claims.revisions)
         measured.notes += [bench.pinning.said, *left_out]
-        _consent(profile, gateway, {call.server for call in calls})
-        workload = Workload(profile, calls, gateway, crowd)
+        _consent(profile, gateway, {call.server for call in measured.called})
+        workload = Workload(profile, measured.called, gateway, crowd)
         run = Run(bench, gateway, workload, measured, tell)
         try:
             run.everything()

@@ -156,6 +156,22 @@ def test_handshakes_are_no_answers() -> None:
     assert figures.silent(Result(cells=[opened, failed])) == "the gateway answered none of 1 calls well: server-error"
 
 
+def test_a_few_calls_that_are_never_answered_are_no_silence() -> None:
+    """They come to their end when all others have, so that nothing but failures comes last."""
+    gone = Event(t=12, kind="target gone", arm="gateway")
+    lost = cell("call", 10e6).model_copy(update={"outcome": "timeout"})
+    seconds = [Interval(start=0, cells=[cell("call", 1000), lost]), Interval(start=1, cells=[cell("call", 1000), lost])]
+    result = Result(cells=[cell("call", 1000), lost], events=[gone], intervals=seconds)
+    assert figures.silent(result) is None
+    seconds[1].cells = [lost]
+    assert figures.silent(result) == "the gateway stopped answering during the load"
+
+
+def test_the_recovery_of_a_load_that_was_not_played_to_its_end_is_unknown() -> None:
+    whole = spiked(*[10] * 3, 900, *[10] * 6)
+    assert figures.recovery(whole.model_copy(update={"ended": "interrupted"}), SPIKE) is None
+
+
 def test_growth_is_against_proportion() -> None:
     profile = Profile(
         name="p",
