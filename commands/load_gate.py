@@ -12,12 +12,13 @@ from fixtures.errors import BenchError
 
 if TYPE_CHECKING:
     from load.bench import LoadBench
-    from load.model import LoadReport
+    from load.model import EndedBy, LoadReport
     from load.profiles import Profile
     from load.result import Result
     from load.yardstick import Stored
 
 PROFILE = "single-call"
+FEWEST_STARTS = 2  # of a gate (load.gate, which takes long to import)
 # Gateways on one machine: each rests while the others have their turns, and servers close what rests for 5 s.
 TOGETHER = 10
 
@@ -37,7 +38,7 @@ def add(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     gate.add_argument("candidate", metavar="CANDIDATE", help="a target")
     gate.add_argument("--seconds", type=positive, default=180.0, metavar="S", help="stop after so long (180)")
     gate.add_argument(
-        "--starts", type=_count, metavar="N", help="exactly so many fresh starts, however clear it is before"
+        "--starts", type=_starts, metavar="N", help="exactly so many fresh starts, however clear it is before"
     )
     gate.add_argument(
         "--margin", type=_percent, default=0.02, metavar="PERCENT", help="what does not count as slower (2)"
@@ -79,6 +80,12 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100")
+    return int(text)
+
+
+def _starts(text: str) -> int:
+    if _count(text) < FEWEST_STARTS:
+        raise argparse.ArgumentTypeError(f"{text} start tells nothing of others; {FEWEST_STARTS} are the fewest")
     return int(text)
 
 
@@ -167,8 +174,8 @@ class _End:
     def __init__(self, results: "list[Result]") -> None:
         self._results = results
         self._redact: Callable[[str], str] = str
-        self._interrupted = self._ours = False
         self.stopped: str | None = None  # why it did not come to its end
+        self._by: EndedBy | None = None
         status.end_in_order()
 
     def play(
@@ -193,41 +200,31 @@ class _End:
         try:
             yield
         except KeyboardInterrupt:
-            self._interrupted, self.stopped = True, self.stopped or "interrupted"
+            self.stopped, self._by = self.stopped or "interrupted", "interruption"
         except LOST as error:
             if not self._results:
                 raise
-            self._ours = not isinstance(error, BenchError)
-            self.stopped = self.stopped or str(error)
+            if self.stopped is None:
+                self.stopped, self._by = str(error), "gateway" if isinstance(error, BenchError) else "bench"
 
     def finish(self, report: "LoadReport", folder: Path, options: argparse.Namespace) -> int:
         """Write the report and show it; the exit status."""
         report = type(report).model_validate_json(self._redact(report.model_dump_json()))
-        ended = load_report.finish(report, folder, quiet=options.quiet, interrupted=self._interrupted)
-        # It ended early because of the gateway, or of a part of the bench that was lost.
-        return status.FINDINGS if ended == status.OUR_FAULT and not self._ours else ended
+        report.ended_by = self._by or report.ended_by
+        return load_report.finish(report, folder, quiet=options.quiet)
 
 
 def _stored(baseline: str, profile: str) -> "Stored | None":
     """The baseline of an earlier day, if that is what was named."""
-    from pydantic import ValidationError  # noqa: PLC0415
-
     from load import yardstick  # noqa: PLC0415
-    from load.model import LoadReport  # noqa: PLC0415
 
     path = Path(baseline)
     path = path / "load.json" if path.is_dir() else path
     if path.suffix != ".json":
         return None
-    try:
-        report = LoadReport.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BenchError(f"cannot read the stored baseline {path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise BenchError(
-            f"{path} is no load.json of this gatebench: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        ) from error
+    if not path.exists():
+        raise BenchError(f"cannot read the stored baseline {path}: No such file or directory")
+    report = load_report.read(path)
     return yardstick.stored(report, str(path), profile)
 
 

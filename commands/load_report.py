@@ -19,9 +19,15 @@ OF_CONCLUSION = {
     "wrong-answers": status.FINDINGS,
     "cannot tell": status.BAD_INPUT,  # nothing was judged: never green
     "void": status.BAD_INPUT,
-    "incomplete": status.OUR_FAULT,
     "slower": status.BUDGET_BROKEN,
     "budget-broken": status.BUDGET_BROKEN,
+}
+
+
+OF_END = {
+    "gateway": status.FINDINGS,
+    "machine": status.BAD_INPUT,  # nothing was judged: never green
+    "bench": status.OUR_FAULT,
 }
 
 
@@ -47,12 +53,40 @@ def _report(options: argparse.Namespace) -> int:
     except NoRunError as error:
         raise BenchError(str(error)) from error
     folder = options.folder if options.folder.is_dir() else options.folder.parent
+    whole = read(options.folder)
     _project(report, folder)
     _show(report, folder, quiet=False)
-    return OF_CONCLUSION[report["conclusion"]]
+    return _status(whole)
 
 
-def finish(report: "LoadReport", folder: Path, *, quiet: bool, interrupted: bool = False) -> int:
+def read(path: Path) -> "LoadReport":
+    """The report in a folder, or in a file. Raises BenchError with one sentence."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from load.model import LoadReport  # noqa: PLC0415
+
+    path = path / "load.json" if path.is_dir() else path
+    try:
+        return LoadReport.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise BenchError(
+            f"{path} is no load.json of this gatebench: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from error
+
+
+def _status(report: "LoadReport") -> int:
+    """What it comes to; where it was kept from its end, by whom."""
+    if report.ended_by == "interruption":
+        return status.INTERRUPTED
+    if report.conclusion == "incomplete":
+        return OF_END.get(report.ended_by or "", status.OUR_FAULT)
+    return OF_CONCLUSION[report.conclusion]
+
+
+def finish(report: "LoadReport", folder: Path, *, quiet: bool) -> int:
     """Write load.json, load.html and load-junit.xml, show the report; returns the exit status."""
     from load import model  # noqa: PLC0415
 
@@ -63,9 +97,10 @@ def finish(report: "LoadReport", folder: Path, *, quiet: bool, interrupted: bool
     plain = report.model_dump(mode="json")
     _project(plain, folder)
     _show(plain, folder, quiet=quiet)
-    if interrupted:
-        return status.complain("interrupted; what was measured until then is kept", status.INTERRUPTED)
-    return OF_CONCLUSION[report.conclusion]
+    ended = _status(report)
+    if ended == status.INTERRUPTED:
+        status.complain("interrupted; what was measured until then is kept", ended)
+    return ended
 
 
 def _project(report: dict[str, Any], folder: Path) -> None:

@@ -35,6 +35,7 @@ def report(measured: Measured, budgets: Iterable[Budget]) -> LoadReport:
         machine=machine.describe(),
         complete=measured.stopped is None,
         incomplete_reason=measured.stopped,
+        ended_by=measured.ended_by,
         arms=summary.arms(results),
         moments=summary.moments(measured.everything),
         knee=measured.knee,

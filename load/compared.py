@@ -17,6 +17,7 @@ def comparison(contest: Contest) -> Comparison:
     verdict, said = _verdict(contest)
     return Comparison(
         baseline=_baseline(contest),
+        yardstick=contest.names[0],
         candidate=contest.names[1],
         verdict=verdict,
         said=said,

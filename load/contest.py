@@ -24,7 +24,6 @@ CALLERS = 8  # for each gateway, under full load
 WARMUP = 0.5
 FIXED_SECONDS = 4 * ROUND
 FIXED_SHARE = 0.4  # of what both answered under full load
-FEWEST_STARTS = 2  # of which nothing could be measured, before the others are not tried
 ARMS = NAMES
 
 Tell = Callable[[str], None]
@@ -79,7 +78,7 @@ class Contest:
             tell(f"start {self.starts + 1}: {self.decision.verdict} so far")
             self._start(stand, tell)
             longest = max(longest, time.monotonic() - started)
-            if self.starts >= FEWEST_STARTS and not self.seen.rounds:
+            if self.starts >= gate.FEWEST_STARTS and not self.seen.rounds:
                 return  # somebody does not answer, and will not at the next start
             self.seconds = time.monotonic() - began
             out_of_time = self.seconds + longest > self.terms.seconds

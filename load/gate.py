@@ -21,6 +21,7 @@ Moved = Literal["slower", "faster", "not slower", "cannot tell"]
 ALPHA = 0.05
 MARGIN = 0.02  # what nobody needs to hear of, and what two builds of the same source differ by
 FIRST_LOOK, LAST_LOOK, EVERY = 4, 14, 2  # fresh starts
+FEWEST_STARTS = 2  # one tells nothing of others
 LOOKS = range(FIRST_LOOK, LAST_LOOK + 1, EVERY)
 
 
@@ -83,7 +84,7 @@ def decide(
     With `stored`, both are changes against the same yardstick, at different times, and what is judged is their difference.
     """
     told = [observed] if stored is None else [observed, stored]
-    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) > 1 for changes in told)]
+    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= FEWEST_STARTS for changes in told)]
     if not usable:
         return Decision("cannot tell", [], final=last)
     others = max(len(usable) - 1, 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from fixtures.sheet import Sheet
 from load.machine import Weather
-from load.model import Knee, ResourceSample
+from load.model import EndedBy, Knee, ResourceSample
 from load.profiles import CallSpec, Profile
 from load.result import Result
 from load.workload import Terms
@@ -45,8 +45,7 @@ class Measured:
     settled: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stopped: str | None = None
-    interrupted: bool = False
-    gateway_gone: bool = False
+    ended_by: EndedBy | None = None
     redact: Callable[[str], str] = str  # knows the credentials of the world, once there is one
 
     def forget_exchanges(self) -> None:

@@ -144,6 +144,9 @@ class Comparison(Model):
     """The regression gate's answer, and what it rests on."""
 
     baseline: str
+    yardstick: str = Field(
+        default="", description="the target that the candidate was loaded beside; empty: the baseline"
+    )
     candidate: str
     verdict: Literal["slower", "not slower", "faster", "cannot tell"]
     said: str
@@ -250,6 +253,14 @@ class WrongAnswer(Model):
     answer: str = ""
 
 
+EndedBy = Literal[
+    "gateway",  # it died, fell silent, or did not answer well
+    "bench",  # a part of ours was lost
+    "machine",  # it was too busy for anything to be said
+    "interruption",
+]
+
+
 class LoadReport(Model):
     """The whole file."""
 
@@ -266,6 +277,9 @@ class LoadReport(Model):
     machine: Machine
     complete: bool = True
     incomplete_reason: str | None = None
+    ended_by: EndedBy | None = Field(
+        default=None, description="what kept it from its end: the exit status follows from it"
+    )
     conclusion: Conclusion = "ok"
     said: str = Field(default="", description="the conclusion in one sentence")
     arms: list[Arm] = Field(default_factory=list)

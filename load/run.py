@@ -19,7 +19,7 @@ from load.counters import Counted
 from load.knee import Search
 from load.machine import Weather
 from load.measured import Measured, Task
-from load.model import Knee, RatePoint
+from load.model import EndedBy, Knee, RatePoint
 from load.pinning import on
 from load.plan import Plan
 from load.player import Player
@@ -48,7 +48,7 @@ def measure(task: Task, tell: Tell) -> Measured:
     except KeyboardInterrupt:  # while everything is being ended
         if not measured.results:
             raise
-        measured.interrupted = True
+        measured.ended_by = "interruption"
     except LOST as error:
         _lost(measured, error)
     return measured
@@ -58,7 +58,8 @@ def _lost(measured: Measured, error: Exception) -> None:
     """A part of the bench is gone: with nothing measured, that is all there is to tell."""
     if not measured.results:
         raise error
-    measured.stopped = measured.stopped or f"a part of the bench was lost: {error}"
+    if measured.stopped is None:
+        measured.stopped, measured.ended_by = f"a part of the bench was lost: {error}", "bench"
 
 
 def _measure(measured: Measured, tell: Tell) -> None:
@@ -84,7 +85,7 @@ def _measure(measured: Measured, tell: Tell) -> None:
         except KeyboardInterrupt:  # between two plays
             if not measured.results:
                 raise
-            measured.interrupted, measured.stopped = True, measured.stopped or INTERRUPTED
+            measured.stopped, measured.ended_by = measured.stopped or INTERRUPTED, "interruption"
         finally:
             if not bench.learn_minted():
                 measured.forget_exchanges()
@@ -164,8 +165,7 @@ class Run:
                 result = self._checked(phase.name or "load", plan())
             self._measured.results.append(result)
             if not phase.condition and (silent := figures.silent(result)):
-                self._measured.gateway_gone = True
-                self._stop(silent)
+                self._stop(silent, "gateway")
 
     @contextmanager
     def _conditions(self, phase: Phase) -> Iterator[None]:
@@ -177,18 +177,15 @@ class Run:
     def _checked(self, what: str, plan: Plan) -> Result:
         """Play; when somebody is gone afterwards, keep the result and stop."""
         result = self._play(what, plan)
-        stopped = None
         if not self._gateway.alive():
-            self._measured.gateway_gone = True
-            stopped = "the gateway's process ended during the load"
-        elif result.ended == "gave up":
-            self._measured.gateway_gone = True
-            stopped = "the gateway stopped answering during the load"
-        elif result.ended != "complete":
-            stopped = f"the load was not played to its end: {result.ended}"
-        if stopped:
             self._measured.results.append(result)
-            self._stop(stopped)
+            self._stop("the gateway's process ended during the load", "gateway")
+        if result.ended == "gave up":
+            self._measured.results.append(result)
+            self._stop("the gateway stopped answering during the load", "gateway")
+        if result.ended != "complete":
+            self._measured.results.append(result)
+            self._stop(f"the load was not played to its end: {result.ended}", "bench")
         return result
 
     def _play(self, what: str, plan: Plan, *, keep: bool = True) -> Result:
@@ -199,18 +196,17 @@ class Run:
             try:
                 return player.finish()[0]
             except KeyboardInterrupt:
-                self._measured.interrupted = True
                 with contextlib.suppress(KeyboardInterrupt):  # people press it twice; the generator is ending by then
                     player.stop()
                 with contextlib.suppress(*LOST):  # it may have been stopped before there was anything to tell
                     result = player.finish()[0]
                     if keep:
                         self._measured.results.append(result)
-                self._stop(INTERRUPTED)
+                self._stop(INTERRUPTED, "interruption")
         raise AssertionError("a player that does not finish raises")
 
-    def _stop(self, why: str) -> None:
-        self._measured.stopped = why
+    def _stop(self, why: str, by: EndedBy) -> None:
+        self._measured.stopped, self._measured.ended_by = why, by
         raise Stopped(why)
 
     # -- the search for the knee
@@ -234,8 +230,7 @@ class Run:
         first = not self._measured.results
         self._measured.results.append(result)
         if first and (none := figures.unanswered(result)):
-            self._measured.gateway_gone = True
-            self._stop(none)
+            self._stop(none, "gateway")
         whole = result.whole_calls()
         well = whole.total("response", arm="gateway", outcome="ok")
         p99 = well.quantile(0.99) if well.count else 0.0
@@ -279,7 +274,7 @@ class Run:
 
     def _open_after(self, before: Counted) -> dict[str, int]:
         """What is still open at the upstreams; waits a while for it to go away."""
-        ends = time.monotonic() + (0.0 if self._measured.interrupted else SETTLES)
+        ends = time.monotonic() + (0.0 if self._measured.ended_by == "interruption" else SETTLES)
         while True:
             left = self._bench.counted().open_since(before)
             if left["sessions"] <= 0 or time.monotonic() >= ends:

@@ -48,6 +48,7 @@ def of_contest(contest: Contest, subject: Subject, stopped: str | None) -> LoadR
         report.comparison = comparison(contest)
     elif report.complete:
         report.complete, report.incomplete_reason = False, _failing(report.arms) or NOTHING
+        report.ended_by = "gateway"
     summary.conclude(report)
     return report
 
@@ -57,7 +58,7 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
     report = _common(subject, pairing.results, stopped)
     report.moments = summary.moments(pairing.results)
     if report.complete and (failing := _failing(report.arms)):
-        report.complete, report.incomplete_reason = False, failing
+        report.complete, report.incomplete_reason, report.ended_by = False, failing, "gateway"
     report.resources = pairing.resources()
     report.notes.append(f"{pairing.rate:.0f} arrivals per second, drawn at random to the gateway and past it")
     if len(pairing.samples) > 1:
@@ -68,6 +69,7 @@ def of_pairing(pairing: Pairing, subject: Subject, budgets: Sequence[Budget], st
         found = pairing.overhead()
     except TooFewError as error:
         report.complete, report.incomplete_reason = False, report.incomplete_reason or str(error)
+        report.ended_by = report.ended_by or "machine"
         summary.conclude(report)
         return report
     report.overhead = [found]

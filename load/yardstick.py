@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fixtures.errors import BenchError
-from load.gate import IN_ORDER, Kind
+from load.gate import FEWEST_STARTS, IN_ORDER, Kind
 from load.machine import describe, same
 from load.model import LoadReport
 from load.statistics import Floats
@@ -40,10 +40,14 @@ def stored(report: LoadReport, path: str, profile: str) -> Stored:
         )
     if report.profile != profile:
         raise BenchError(f"{path} was measured with profile {report.profile!r}; name the same one with --profile")
+    if compared.starts < FEWEST_STARTS:
+        raise BenchError(
+            f"{path} holds one start only, which tells nothing of others: make a baseline without --starts 1"
+        )
     kinds = {kind.name: kind for kind in IN_ORDER}
     changes = {
         kinds[measure.name]: [np.log1p(start) for start in measure.rounds]
         for measure in compared.measures
         if measure.name in kinds
     }
-    return Stored(compared.candidate, compared.baseline, report.time, changes)
+    return Stored(compared.candidate, compared.yardstick or compared.baseline, report.time, changes)

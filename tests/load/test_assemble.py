@@ -22,7 +22,7 @@ def measured(profile: Profile, *operations: str, sessions: int = 0, **counted: f
             seconds=10,
             arms=["gateway"],
             cells=cells,
-            intervals=[Interval(start=0, cells=cells)],
+            intervals=seconds,
             counts=Counts(sessions=sessions),
         )
     ]

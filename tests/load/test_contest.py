@@ -137,6 +137,21 @@ def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
     assert slower.measures[0].baseline == pytest.approx(3000, rel=0.02)
 
 
+def test_a_baseline_that_was_held_against_a_stored_one_names_the_same_yardstick() -> None:
+    before = yardstick.stored(stored(cpu=0.5), "stored/load.json", "")
+    comparison = compared.comparison(of_changes(against=before, cpu=0.5))
+    again = report().model_copy(update={"comparison": comparison, "machine": describe()})
+    assert yardstick.stored(again, "again/load.json", "").yardstick == "acme 1"
+
+
+def test_a_baseline_of_one_start_is_refused() -> None:
+    once = stored()
+    assert once.comparison is not None
+    once.comparison.starts = 1
+    with pytest.raises(BenchError, match="holds one start only"):
+        yardstick.stored(once, "stored/load.json", "")
+
+
 def test_a_baseline_of_another_machine_is_refused_and_both_are_named() -> None:
     with pytest.raises(BenchError) as caught:
         yardstick.stored(stored().model_copy(update={"machine": machine()}), "stored/load.json", "")

@@ -29,7 +29,7 @@ def test_a_part_of_the_bench_that_is_lost_is_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(run, "_measure", ended_by(error, Result()))
     found = run.measure(TASK, lambda *_: None)
     assert found.stopped == f"a part of the bench was lost: {error}"
-    assert not found.gateway_gone
+    assert found.ended_by == "bench"
     monkeypatch.setattr(run, "_measure", ended_by(error))
     with pytest.raises(type(error)):
         run.measure(TASK, lambda *_: None)
@@ -38,7 +38,7 @@ def test_a_part_of_the_bench_that_is_lost_is_said(monkeypatch: pytest.MonkeyPatc
 def test_ctrl_c_while_everything_is_being_ended_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_measure", ended_by(KeyboardInterrupt(), Result()))
     found = run.measure(TASK, lambda *_: None)
-    assert (found.interrupted, found.stopped) == (True, None), "it was whole by then"
+    assert (found.ended_by, found.stopped) == ("interruption", None), "it was whole by then"
     monkeypatch.setattr(run, "_measure", ended_by(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run.measure(TASK, lambda *_: None)
