@@ -141,18 +141,19 @@ class Totals:
 
     def intervals(self) -> list[Interval]:
         """The seconds of the measured part, those in which nothing happened included."""
-        cells: dict[int, dict[int, dict[Metric, Histogram]]] = defaultdict(dict)
-        for group, histogram in _histograms(*self._merged(BY_SECOND)):
-            cells[(group >> KEY_BITS) - 1][group & KEY_MASK] = {BY_SECOND: histogram}
+        cells: dict[int, list[Cell]] = defaultdict(list)
+        for group, histogram in _histograms(
+            *self._merged(BY_SECOND)
+        ):  # encoded at once: hours of them would fill the memory
+            cells[(group >> KEY_BITS) - 1].append(self._cell(group & KEY_MASK, {BY_SECOND: histogram}))
         last = max([*cells, *self._happened["done"], *(second for second in self._gauges if second >= 0)], default=-1)
-        return [self._interval(second, cells.get(second, {})) for second in range(last + 1)]
+        return [self._interval(second, cells.get(second, [])) for second in range(last + 1)]
 
-    def _interval(self, second: int, cells: dict[int, dict[Metric, Histogram]]) -> Interval:
+    def _interval(self, second: int, cells: list[Cell]) -> Interval:
         in_flight, waiting, cpu = self._gauges.get(second, (0, 0, 0.0))
-        whole = [self._cell(key, cells[key]) for key in sorted(cells)]
         return Interval(
             start=float(second),
-            offered=sum(cell.count for cell in whole if cell.operation not in SESSION_PARTS)
+            offered=sum(cell.count for cell in cells if cell.operation not in SESSION_PARTS)
             + self.dropped.get(second, 0),
             sent=self._happened["sent"].get(second, 0),
             done=self._happened["done"].get(second, 0),
@@ -160,7 +161,7 @@ class Totals:
             in_flight=int(in_flight),
             waiting=int(waiting),
             cpu=cpu,
-            cells=whole,
+            cells=cells,
         )
 
     def _merged(self, metric: Metric) -> Counted:
@@ -183,7 +184,7 @@ class Totals:
 
 
 def _histograms(codes: Integers, counts: Integers) -> Iterator[tuple[int, Histogram]]:
-    """A histogram for each group of codes: whatever stands above the bucket."""
+    """A histogram for each group of codes (whatever stands above the bucket), in order."""
     order = np.argsort(codes, kind="stable")
     codes, counts = codes[order], counts[order]
     groups, firsts = np.unique(codes >> BUCKET_BITS, return_index=True)

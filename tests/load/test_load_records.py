@@ -1,5 +1,7 @@
 """Rows become cells, intervals and samples; what several processes counted adds up exactly."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from load_plans import a_call, a_plan
@@ -163,3 +165,18 @@ def test_many_seconds_of_few_requests_each_are_kept_apart() -> None:
         totals.add("a", recorder.batch(shifted, START))
     assert len(totals.intervals()) >= 300
     assert sum(cell.count for cell in totals.cells()) == 300 * 400
+
+
+def test_an_hour_of_seconds_takes_no_more_memory_than_one_of_them() -> None:
+    seconds = 600
+    rows = np.zeros((seconds * 4, 7), np.int64)
+    rows[:, :3] = (START + np.arange(len(rows)) * 250_000_000)[:, None]
+    rows[:, 3] = rows[:, 2] + 1_000_000
+    rows[:, 4] = key_of(0, 0, "ok")
+    totals = totals_of(rows)
+    tracemalloc.start()
+    intervals = totals.intervals()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(intervals) == seconds
+    assert peak < 20e6, "each second's histogram alone is 150 KB"
