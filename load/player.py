@@ -22,6 +22,7 @@ from load.plan import Plan
 from load.result import Result
 
 GRACE = 30.0  # seconds beyond the plan that a generator gets to start, to wait for late answers and to write
+SECONDS_PER_SECOND = 200  # of a load, that a generator which is stopped writes down in one, on a busy machine
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -34,6 +35,7 @@ class Player:
 
     def __init__(self, plan: Plan, tell: Tell | None = None, cores: tuple[int, ...] | None = None) -> None:
         self._plan = plan
+        self._grace = supervise.GRACE + plan.seconds / SECONDS_PER_SECOND
         self._folder = tempfile.TemporaryDirectory(prefix="gatebench-load-")
         self.folder = Path(self._folder.name)
         plans.write(plan, self.folder / "plan.json")
@@ -48,7 +50,7 @@ class Player:
         self._log = (self.folder / "log").open("w+", encoding="utf-8", errors="replace")
         with on(cores):
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-I", supervise.__file__, "--", *command],
+                [sys.executable, "-I", supervise.__file__, "--grace", str(self._grace), "--", *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
@@ -77,7 +79,7 @@ class Player:
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
         try:
-            self._process.wait(supervise.GRACE + 5)
+            self._process.wait(self._grace + 5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
