@@ -16,6 +16,8 @@ from load.result import RESULT, SAMPLES, Ended, Event, Machine, Result, WrongAns
 
 _TELLING = re.compile("authorization|cookie|key|token|secret", re.IGNORECASE)  # names of headers that carry credentials
 
+_SCHEME = re.compile("bearer|basic|token|apikey|dpop|negotiate", re.IGNORECASE)
+
 
 def secrets_of(plan: Plan) -> SecretRegistry:
     """All credentials that the plan knows: those that it names, and whatever says who a caller is."""
@@ -27,10 +29,18 @@ def secrets_of(plan: Plan) -> SecretRegistry:
             telling = {name: value for name, value in call.headers.items() if _TELLING.search(name)}
             for owner, headers in ((call.operation, telling), *((one.name, one.headers) for one in call.callers)):
                 for name, value in headers.items():
-                    credential = value.partition(" ")[2] or value  # `Bearer ...`
-                    if len(credential) >= SHORTEST and credential not in registry:
-                        registry.add("gateway-token", f"{name.lower()}:{owner}", credential)
+                    for credential in _credentials(name, value):
+                        if len(credential) >= SHORTEST and credential not in registry:
+                            registry.add("gateway-token", f"{name.lower()}:{owner}", credential)
     return registry
+
+
+def _credentials(name: str, value: str) -> list[str]:
+    """What of a header gives somebody away: `Bearer ...`, each cookie's value (RFC 6265, section 4.2), or all of it."""
+    if name.lower() == "cookie":
+        return [pair.partition("=")[2].strip() for pair in value.split(";")]
+    scheme, _, rest = value.partition(" ")
+    return [rest.strip()] if rest and _SCHEME.fullmatch(scheme) else [value, rest.strip()]
 
 
 def result_of(

@@ -11,7 +11,7 @@ from load.generator.connection import Connection
 from load.generator.dispatcher import Arrival
 from load.generator.prepared import FIRST_NUMBER, Pieces
 from load.generator.records import OUTCOME_NUMBER, key_of
-from load.generator.streams import progress_of
+from load.generator.streams import foreign_progress, progress_of
 from load.plan import Call, Caller
 from load.result import Outcome
 
@@ -61,7 +61,7 @@ class Route:
         else:
             verdict = self._verdict(connection, judge, digits)
         if self._timed:
-            verdict = self._events(arrival, connection, verdict)
+            verdict = self._events(arrival, connection, verdict, digits)
         self._record(arrival, connection, verdict, sent)
         return verdict[0]
 
@@ -80,8 +80,10 @@ class Route:
         head = connection.head
         return judge.read(head.status, head.content_type, connection.body, digits)
 
-    def _events(self, arrival: Arrival, connection: Connection, verdict: Verdict) -> Verdict:
+    def _events(self, arrival: Arrival, connection: Connection, verdict: Verdict, digits: bytes) -> Verdict:
         progress = progress_of(connection.arrivals) if connection.trouble is None else []
+        if progress and (token := foreign_progress(connection.arrivals, digits)):
+            verdict = ("wrong", f"a progress event of request {token}, not of this one")
         if verdict[0] == "ok" and len(progress) < self.call.events:
             verdict = ("incomplete", f"{len(progress)} progress events where {self.call.events} were due")
         second, also = self._engine.second_of(arrival[1]), self._engine.recorder.also

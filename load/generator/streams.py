@@ -7,6 +7,7 @@ _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")  # ends an event (WHATWG HTML, 
 _PROGRESS = b"notifications/progress"
 # The message of our tools' progress is the far end's monotonic clock in seconds.
 _STAMP = re.compile(rb'"message": ?"(\d+\.\d{3,9})"')
+_TOKEN = re.compile(rb'"progressToken": ?"?(\d{10})\b')  # ours; a gateway with tokens of its own maps them back
 
 Arrivals = Iterable[tuple[int, bytes]]  # CLOCK_MONOTONIC nanoseconds, and what came then
 
@@ -18,6 +19,15 @@ def events_of(arrivals: Arrivals) -> list[tuple[int, bytes]]:
         *whole, rest = _BLANK_LINE.split(rest + piece)
         events += [(time, event) for event in whole if event]
     return events
+
+
+def foreign_progress(arrivals: Arrivals, number: bytes) -> str | None:
+    """The token of a progress event that belongs to another request of ours than this one; None where there is none."""
+    for _, event in events_of(arrivals):
+        token = _TOKEN.search(event) if _PROGRESS in event else None
+        if token is not None and token[1] != number:
+            return token[1].decode()
+    return None
 
 
 def progress_of(arrivals: Arrivals) -> list[tuple[int, int | None]]:

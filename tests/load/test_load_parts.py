@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from load_plans import a_call, a_plan
 
 from load.generator.events import EventLog
+from load.generator.finish import secrets_of
 from load.generator.heads import CHUNKED, REMEMBERED, UNTIL_CLOSE, head_of
 from load.generator.kept import KEPT, Kept
-from load.generator.streams import events_of, progress_of
+from load.generator.streams import events_of, foreign_progress, progress_of
+from load.plan import Arm
 
 CASES = [
     (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nContent-Type: Application/JSON; charset=utf-8", (200, 12, True)),
@@ -109,6 +112,34 @@ def test_white_space_around_a_length_is_none_of_it() -> None:
     head = head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 12 \r\nMcp-Session-Id: abc ")
     assert head is not None
     assert (head.length, head.session) == (12, "abc")
+
+
+def test_a_progress_event_of_another_request_is_told_from_ones_own() -> None:
+    def event(token: bytes) -> tuple[int, bytes]:
+        message = b'{"method":"notifications/progress","params":{"progressToken":%s,"message":"5.000000000"}}' % token
+        return 6, b"data: " + message + b"\n\n"
+
+    own, other, theirs = event(b"1000000001"), event(b"1000000002"), event(b'"gateway-7"')
+    assert foreign_progress([own, own], b"1000000001") is None
+    assert foreign_progress([own, other], b"1000000001") == "1000000002"
+    assert foreign_progress([theirs], b"1000000001") is None, "none of ours: not somebody else's"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        ("Authorization", "Bearer abcdefgh1", ["abcdefgh1"]),
+        ("Cookie", "session=abcdefgh1; theme=abcdefgh2", ["abcdefgh1", "abcdefgh2"]),
+        ("X-Api-Key", "abcdefgh1", ["abcdefgh1"]),
+        ("X-Token", "Acme abcdefgh1", ["abcdefgh1"]),
+    ],
+)
+def test_whatever_in_a_header_gives_somebody_away_is_known(name: str, value: str, secrets: list[str]) -> None:
+    known = secrets_of(a_plan(Arm(name="a", calls=[a_call(headers={name: value})])))
+    said = known.redact(f"{name}: {value}")
+    assert not any(secret in said for secret in secrets)
+    assert "abcdefgh1" not in known.redact("it said abcdefgh1")
+    assert "session=" in said or name != "Cookie"
 
 
 def test_what_is_kept_while_a_run_goes_on_is_for_its_owner(tmp_path: Path) -> None:
