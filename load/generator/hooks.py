@@ -54,15 +54,17 @@ class Hooks:
         events.quitting.add_listener(
             self._quitting
         )  # the last to be added is the first to be told: nobody has quit yet
-        gevent.signal_handler(signal.SIGINT, self._interrupted)
+        gevent.signal_handler(signal.SIGINT, self._interrupted, signal.SIGINT, signal.default_int_handler)
+        # Locust sets its own handler only after the last stage of a shape, until which SIGTERM would just kill it.
+        gevent.signal_handler(signal.SIGTERM, self._interrupted, signal.SIGTERM, signal.SIG_DFL)
 
-    def _interrupted(self) -> None:
-        """Ctrl-C: the run ends in order, and locust with it. Before it has begun, locust knows best."""
+    def _interrupted(self, number: signal.Signals, before: Any) -> None:
+        """Ctrl-C, or SIGTERM: the run ends in order, and locust with it. Before it has begun, it is as it always was."""
         if self._controller is not None and self._controller.begun:
             self._controller.stop("interrupted", "by a signal")
         else:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.raise_signal(signal.SIGINT)
+            signal.signal(number, before)
+            signal.raise_signal(number)
 
     def _quitting(self, environment: Environment, **_: Any) -> None:
         if self._controller is None or self._written:

@@ -136,7 +136,10 @@ def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: lis
     assert (result.total("service").counts == expected.counts).all()
 
 
-def test_ctrl_c_at_the_master_ends_all_machines_in_order(machines: list[Machine], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_master_ends_all_machines_in_order(
+    machines: list[Machine], tmp_path: Path, number: signal.Signals
+) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
     with TinyServer(host=machines[0].here) as server:
         arm = Arm(name="direct", calls=[a_call(server.url())])
@@ -145,7 +148,7 @@ def test_ctrl_c_at_the_master_ends_all_machines_in_order(machines: list[Machine]
             deadline = time.monotonic() + 30
             while len(server.requests) < 100 and time.monotonic() < deadline:
                 time.sleep(0.02)
-            cluster.master.send_signal(signal.SIGINT)
+            cluster.master.send_signal(number)
             status, log = cluster.end()
         asked = len(server.requests)
     result = results.read(out)
@@ -153,6 +156,27 @@ def test_ctrl_c_at_the_master_ends_all_machines_in_order(machines: list[Machine]
     assert result.ended == "interrupted"
     assert result.counts.done == result.counts.offered == asked
     assert asked >= 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_locust_alone_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
+    with TinyServer() as server:
+        plans.write(
+            a_plan(Arm(name="a", calls=[a_call(server.url())]), rate=50.0, seconds=60.0), tmp_path / "plan.json"
+        )
+        command = [LOCUST, "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        process = subprocess.Popen(  # noqa: S603
+            [*command, "--plan", str(tmp_path / "plan.json"), "--results", str(tmp_path / "out")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 30
+        while len(server.requests) < 50 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(30) == 130
+    result = results.read(tmp_path / "out")
+    assert (result.ended, result.counts.done >= 49) == ("interrupted", True)
 
 
 def test_a_user_written_like_any_http_user_plays_the_plan_too(tmp_path: Path) -> None:
