@@ -194,6 +194,12 @@ class Engine:
         enders = [gevent.spawn(one.end) for one in self.routes]
         gevent.joinall(enders, timeout=LEAVE if self._cut_off_at is None else PATIENCE)
         gevent.killall(enders)
+        if left := sum(route.left for route in self.routes):
+            self.note(
+                "sessions left",
+                None,
+                f"{left} sessions of ours were not ended in time: they are no fault of the target",
+            )
         self._flush(max(self.second_of(now()), 0), dropped=[[s, n] for s, n in dropped.items() if n], last=True)
         for endpoint in self._endpoints.values():
             endpoint.close()

@@ -5,6 +5,8 @@ A route is one call of one arm. `perform` runs in a user's greenlet, from the ar
 
 from typing import TYPE_CHECKING
 
+import gevent
+
 from load.generator import prepared
 from load.generator.answers import Judge, Verdict, of_status, owners_of, stamps
 from load.generator.connection import Connection
@@ -18,6 +20,7 @@ from load.result import Outcome
 if TYPE_CHECKING:
     from load.generator.engine import Engine
 
+ENDERS = 16  # of each route, who end sessions at the same time
 OK: Verdict = ("ok", "")
 _REFUSED = OUTCOME_NUMBER["refused"]
 
@@ -99,6 +102,11 @@ class Route:
         """The request of an arrival, but for the session that it was sent in: evidence."""
         return (b"%d" % (FIRST_NUMBER + arrival[0])).join(self._pieces[arrival[4]])
 
+    @property
+    def left(self) -> int:
+        """How much of what outlives requests (sessions) has not been undone."""
+        return 0
+
     def end(self) -> None:
         """Undo what outlives requests (sessions)."""
 
@@ -136,7 +144,7 @@ class SessionRoute(Route):
         digits = b"%d" % (FIRST_NUMBER + arrival[0])
         connection = self._exchange(digits.join(session.pieces))
         self._judge_and_record(arrival, connection, digits, sent or connection.sent)
-        if connection.trouble is None and connection.head is not None and connection.head.status == 404:
+        if _session_gone(connection):
             # MCP 2025-11-25, session management: the session has ended, and the client must start a new one.
             self._engine.note("session lost", self.arm_name, "404 within a session")
         else:
@@ -157,8 +165,13 @@ class SessionRoute(Route):
             (notification,) = prepared.pieces(self.call, caller, prepared.INITIALIZED, identifier)
             connection = self._exchange(notification)
             verdict = _accepted(connection)
+            session = Session(identifier, prepared.pieces(self.call, caller, self._message, identifier))
             if verdict[0] == "ok":
-                return Session(identifier, prepared.pieces(self.call, caller, self._message, identifier)), sent
+                return session, sent
+            self._record(arrival, connection, verdict, sent)
+            if connection.trouble is None:
+                self._delete(caller, session)
+            return None
         self._record(arrival, connection, verdict, sent)
         return None
 
@@ -173,11 +186,28 @@ class SessionRoute(Route):
         self._part("delete", connection, _accepted(connection)[0])
         return connection
 
+    @property
+    def left(self) -> int:
+        """How many sessions are open."""
+        return sum(map(len, self._free))
+
     def end(self) -> None:
-        """End the sessions that are open."""
+        """End the sessions that are open, several at a time."""
+        enders = [gevent.spawn(self._end_some) for _ in range(min(self.left, ENDERS))]
+        try:
+            gevent.joinall(enders)
+        finally:
+            gevent.killall(enders)
+
+    def _end_some(self) -> None:
         for caller, free in zip(self.call.callers, self._free, strict=True):
             while free:
-                self._delete(caller, free.pop())
+                session = free.pop()
+                try:
+                    self._delete(caller, session)
+                except BaseException:  # there was no time
+                    free.append(session)
+                    raise
 
 
 class SessionChurn(SessionRoute):
@@ -192,10 +222,16 @@ class SessionChurn(SessionRoute):
         digits = b"%d" % (FIRST_NUMBER + arrival[0])
         connection = self._exchange(digits.join(session.pieces))
         verdict = self._verdict(connection, self._judges[arrival[4]], digits)
-        last = self._delete(self.call.callers[arrival[4]], session) if verdict[0] == "ok" else None
-        if last is not None:
-            verdict, connection = _accepted(last), last
+        caller = self.call.callers[arrival[4]]
+        if verdict[0] == "ok":
+            last = self._delete(caller, session)
+            if last is not None:
+                verdict, connection = _accepted(last), last
+            self._record(arrival, connection, verdict, sent)
+            return
         self._record(arrival, connection, verdict, sent)
+        if connection.trouble is None and not _session_gone(connection):
+            self._delete(caller, session)  # a client that was told of an error still says goodbye
 
 
 class DiscoverChurn(Route):
@@ -220,6 +256,10 @@ class DiscoverChurn(Route):
         digits = b"%d" % (FIRST_NUMBER + arrival[0])
         connection = self._exchange(digits.join(self._pieces[arrival[4]]))
         self._judge_and_record(arrival, connection, digits, sent)
+
+
+def _session_gone(connection: Connection) -> bool:
+    return connection.trouble is None and connection.head is not None and connection.head.status == 404
 
 
 def _accepted(connection: Connection) -> Verdict:

@@ -249,3 +249,22 @@ def test_what_is_sent_can_be_repeated(tmp_path: Path) -> None:
             seen.append(sorted((message["id"], path) for _, path, message in server.requests))
     assert seen[0] == seen[1]
     assert len({json.dumps(one) for one in seen[0]}) == len(seen[0]) > 50
+
+
+@pytest.mark.parametrize("kind", ["session", "request"])
+def test_sessions_are_ended_whatever_their_calls_came_to(tmp_path: Path, kind: str) -> None:
+    with TinyServer() as server:
+        call = a_call(server.url("session/failing"), revision=LEGACY, kind=kind)
+        played = play(a_plan(Arm(name="a", calls=[call]), seconds=1.0, rate=50.0), tmp_path)
+        assert (server.sessions, server.counts["initialize"] > 0) == (set(), True)
+    assert played.result.count(operation="call", outcome="tool-error") == played.result.counts.done > 0
+    assert not any(event.kind == "sessions left" for event in played.result.events)
+
+
+def test_many_sessions_are_ended_several_at_a_time(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        call = a_call(server.url("session/lingering"), revision=LEGACY, callers=callers(100))
+        played = play(a_plan(Arm(name="a", calls=[call]), seconds=1.0, rate=150.0), tmp_path)
+        assert server.counts["initialize"] > 50, "which one after the other would take eight seconds and more"
+        assert server.sessions == set()
+    assert not any(event.kind == "sessions left" for event in played.result.events)

@@ -228,7 +228,11 @@ class TinyServer:
         self.loop.call_later(int(count) * int(gap) / 1000, end)
 
     def do_session(self, on: _Connection, message: Any) -> None:
-        """/session[/forgetful]: sessions as in 2025-11-25; a forgetful server loses each after ten calls."""
+        """/session[/manner]: sessions as in 2025-11-25.
+
+        A forgetful server loses each after ten calls, a failing one answers every call with isError, a lingering one takes its
+        time to end a session.
+        """
         session = on.headers.get("mcp-session-id", "")
         match message.get("method"):
             case "initialize":
@@ -241,14 +245,17 @@ class TinyServer:
                 on.send(None, "202 Accepted")
             case None:
                 self.sessions.discard(session)
-                on.send(None, "200 OK")
+                later = 0.15 if on.path.endswith("lingering") else 0.0
+                self.loop.call_later(later, on.send, None, "200 OK")
             case _ if session not in self.sessions:
                 on.send({"error": "no such session"}, "404 Not Found")
             case _:
                 self.counts[session] += 1
                 if on.path.endswith("forgetful") and self.counts[session] >= 10:
                     self.sessions.discard(session)
-                on.send(self.answer(on, message))
+                answer = self.answer(on, message)
+                answer["result"]["isError"] = on.path.endswith("failing")
+                on.send(answer)
 
     def do_discover(self, on: _Connection, message: Any) -> None:
         on.send(self.answer(on, message))
