@@ -37,10 +37,10 @@ class Endpoint:
         self._connecting: set[Any] = set()  # greenlets
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         try:
-            found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise BenchError(f"cannot resolve {self.host!r} of {url}: {error.strerror}") from error
-        self._family, self._address = found[0], found[4]
+        self._addresses: list[tuple[Any, Any]] = [(one[0], one[4]) for one in found]
 
     @staticmethod
     def key(url: str) -> tuple[str, str | None, int | None]:
@@ -82,13 +82,25 @@ class Endpoint:
             connection.close()
 
     def _connect(self) -> Connection:
+        """A connection to the first address that takes it; `localhost` has two, of which servers often take one."""
+        *others, last = self._addresses
+        for one in others:
+            connection = self._connect_to(*one)
+            if connection.trouble != "refused":
+                return connection
+        connection = self._connect_to(*last)
+        if connection.trouble is None:
+            self._addresses = [last]  # the others have just refused
+        return connection
+
+    def _connect_to(self, family: Any, address: Any) -> Connection:
         begun = now()
         sock: Any = None
         try:
-            sock = _Socket(self._family, socket.SOCK_STREAM)
+            sock = _Socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            error = sock.connect_ex(self._address)
+            error = sock.connect_ex(address)
             if error == errno.EINPROGRESS:
                 self._connecting.add(getcurrent())
                 wait_write(sock.fileno(), self.timeout)

@@ -1,5 +1,6 @@
 """The small parts of the generator: heads, streams, events; and which of them may be imported where."""
 
+import socket
 import stat
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from load_plans import a_call, a_plan
+from tiny_server import TinyServer
 
 from load.generator.events import EventLog
 from load.generator.finish import secrets_of
@@ -147,3 +149,28 @@ def test_what_is_kept_while_a_run_goes_on_is_for_its_owner(tmp_path: Path) -> No
     assert stat.S_IMODE((tmp_path / KEPT).stat().st_mode) == 0o600, "wrong answers in it hold credentials"
     kept.close()
     assert list(tmp_path.iterdir()) == []
+
+
+TWO_ADDRESSES = """
+import socket, sys
+resolve = socket.getaddrinfo
+def two(host, port, **more):
+    nobody = resolve("127.0.0.1", int(sys.argv[2]), **more)
+    return nobody + resolve("127.0.0.1", port, **more)
+from load.generator.endpoint import Endpoint
+socket.getaddrinfo = two
+endpoint = Endpoint(f"http://localhost:{sys.argv[1]}/", 5.0)
+for _ in range(2):
+    print(endpoint.take().trouble, len(endpoint._addresses))
+"""
+
+
+def test_a_host_with_two_addresses_is_reached_at_the_one_that_takes_connections() -> None:
+    """`localhost` is ::1 first on most machines, and many a server listens on 127.0.0.1 alone."""
+    with socket.socket() as nobody, TinyServer() as server:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        ports = [str(server.port), str(nobody.getsockname()[1])]
+        run = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", TWO_ADDRESSES, *ports], capture_output=True, text=True, check=True
+        )
+    assert run.stdout.split() == ["None", "1"] * 2
