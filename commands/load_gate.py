@@ -222,10 +222,7 @@ def _stored(baseline: str, profile: str) -> "Stored | None":
     path = path / "load.json" if path.is_dir() else path
     if path.suffix != ".json":
         return None
-    if not path.exists():
-        raise BenchError(f"cannot read the stored baseline {path}: No such file or directory")
-    report = load_report.read(path)
-    return yardstick.stored(report, str(path), profile)
+    return yardstick.stored(load_report.read(path), str(path), profile)
 
 
 def _profile(name: str) -> "Profile":

@@ -22,9 +22,7 @@ OF_CONCLUSION = {
     "slower": status.BUDGET_BROKEN,
     "budget-broken": status.BUDGET_BROKEN,
 }
-
-
-OF_END = {
+OF_END = {  # what is incomplete, by what kept it from its end
     "gateway": status.FINDINGS,
     "machine": status.BAD_INPUT,  # nothing was judged: never green
     "bench": status.OUR_FAULT,

@@ -22,7 +22,7 @@ REPORT = Path(__file__).parents[1] / "reports" / "data" / "load.json"
     [
         (["gate", "reference", "nobody"], "unknown target 'nobody'"),
         (["gate", "nobody", "reference"], "unknown target 'nobody'"),
-        (["gate", "none/load.json", "reference"], "cannot read the stored baseline none/load.json: No such file"),
+        (["gate", "none/load.json", "reference"], "cannot read none/load.json: No such file"),
         (["gate", "{here}/mistyped.json", "reference"], "mistyped.json is no load.json of this gatebench: kind: "),
         (
             ["gate", "{data}", "reference"],
