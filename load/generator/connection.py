@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 from gevent import get_hub, getcurrent
-from gevent.socket import timeout as gevent_timeout
-from gevent.socket import wait_write
 
 from load.generator.heads import CHUNKED, LARGEST_HEAD, UNTIL_CLOSE, Head, head_of
 from load.result import Outcome
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 now = time.monotonic_ns
 RECV = 64 * 1024
 LARGEST_BODY = 256 * 2**20
-_READ = 1
+_READ, _WRITE = 1, 2
 _END = b"\r\n\r\n"
 
 
@@ -36,7 +34,7 @@ class Connection:
 
     __slots__ = (
         "_buffer", "_endpoint", "_missing", "_parsed", "_parser", "_recv", "_resume", "_send", "_sleep", "_sock", "_timed",
-        "_watcher", "arrivals", "body", "detail", "done", "head", "sent", "trouble",
+        "_unsent", "_watcher", "_writer", "arrivals", "body", "detail", "done", "head", "sent", "trouble",
     )  # fmt: skip
 
     def __init__(self, endpoint: "Endpoint", sock: Any) -> None:
@@ -50,6 +48,8 @@ class Connection:
         self._parser: Any = None  # of a chunked body
         self._parsed = self._timed = False
         self._watcher: Any = None
+        self._unsent: memoryview | None = None  # of a request that the socket's buffer did not take at once
+        self._writer: Any = None  # while there is such a rest
         self.head: Head | None = None
         self.body = b""
         self.arrivals: list[tuple[int, bytes]] = []
@@ -86,8 +86,8 @@ class Connection:
         except OSError as error:
             self._over("reset", text_of(error))
             return
-        if count < len(data) and not self._send_rest(memoryview(data)[count:]):
-            return
+        if count < len(data):
+            self._send_rest(memoryview(data)[count:])
         self._resume = getcurrent().switch
         try:
             self._sleep()
@@ -96,22 +96,33 @@ class Connection:
             self.close()
             raise
 
-    def _send_rest(self, data: memoryview) -> bool:
-        """Send what the socket's buffer did not take at once; an answer that comes before is read when all is sent."""
-        self._watcher.stop()
-        deadline = self.sent + int(self._endpoint.timeout * 1e9)
+    def _send_rest(self, data: memoryview) -> None:
+        """Have the hub send what the socket's buffer did not take at once, as it takes more."""
+        self._unsent = data
+        self._writer = get_hub().loop.io(self._sock.fileno(), _WRITE)
+        self._writer.start(self._writable)
+
+    def _writable(self) -> None:
         try:
-            while data:
-                wait_write(self._sock.fileno(), max(deadline - now(), 0) / 1e9)
-                data = data[self._send(data) :]
-        except gevent_timeout:
-            self._over("timeout", "the request was not taken")
-        except OSError as error:
-            self._over("reset", text_of(error))
-        if self._sock is None:
-            return False
-        self._watcher.start(self._readable)
-        return True
+            self._unsent = self._unsent[self._send(self._unsent) :] if self._unsent else None
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # a server may have answered, and closed, without reading on (RFC 9112, section 9.6): read says
+            self._stop_sending()
+            return
+        if not self._unsent:
+            self._unsent = None
+            self._stop_sending()
+
+    def _stop_sending(self) -> None:
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer.close()
+            self._writer = None
+
+    def look(self) -> None:
+        """Of one that is idle: close it if the other side has done so."""
+        self._readable()
 
     def _readable(self) -> None:
         try:
@@ -205,8 +216,8 @@ class Connection:
     def _whole(self, body: bytes) -> None:
         self.done, self.body = now(), body
         self._buffer, self._missing = b"", 0
-        if self.head is not None and not self.head.keep_alive:
-            self.close()
+        if self._unsent is not None or (self.head is not None and not self.head.keep_alive):
+            self.close()  # (an answer that did not wait for the request: the rest of that is of no use)
         self._wake()
 
     def _ended(self) -> None:
@@ -223,7 +234,8 @@ class Connection:
     def fail(self, sent: int, trouble: Outcome, detail: str) -> None:
         """End the exchange that began at this time, if it still goes on. To be called in the hub, as all that wakes users."""
         if self.waiting and self.sent == sent:
-            self._over(trouble, detail)
+            late = trouble == "timeout" and self._unsent is not None
+            self._over(trouble, "the request was not taken" if late else detail)
 
     def _over(self, trouble: Outcome, detail: str) -> None:
         self.trouble, self.detail, self.done = trouble, detail, now()
@@ -244,6 +256,7 @@ class Connection:
         """Close it, if it is not closed yet."""
         if self._sock is None:
             return
+        self._stop_sending()
         self._watcher.stop()
         self._watcher.close()
         self._sock.close()

@@ -17,6 +17,7 @@ from load.result import Outcome
 
 _Socket: Any = monkey.get_original("socket", "socket")  # blocking is none of its business: the hub tells when to read
 _OVER = "the run was over"
+RESTED = 100_000_000  # nanoseconds without a request after which it is looked whether a connection is still there
 
 
 class _Cut(Exception):  # noqa: N818 - no error: the run is over
@@ -50,7 +51,14 @@ class Endpoint:
 
     def take(self) -> Connection:
         """A connection to use alone: an idle one, or a new one. One that could not be opened says so itself."""
-        return self.idle.pop() if self.idle else self._connect()
+        while self.idle:
+            connection = self.idle.pop()
+            if now() - connection.done < RESTED:
+                return connection
+            connection.look()  # servers close those that rest, and the hub may not have come to tell us
+            if connection.open:
+                return connection
+        return self._connect()
 
     def give(self, connection: Connection) -> None:
         """Give back what was taken."""
@@ -148,10 +156,17 @@ class _Tls:
                 if not self._feed():
                     raise ConnectionResetError(errno.ECONNRESET, "closed during the TLS handshake") from None
         self.fileno, self.close = sock.fileno, sock.close
+        self._written = 0  # bytes of the caller's data that are in `_unsent`
+        self._unsent = memoryview(b"")  # encrypted
 
     def send(self, data: bytes | memoryview) -> int:
-        count = self._object.write(data)
-        self._flush()
+        """As a socket's; after a BlockingIOError it wants the same data again."""
+        if not self._written:
+            self._written = self._object.write(data)
+            self._unsent = memoryview(self._outgoing.read())
+        while self._unsent:
+            self._unsent = self._unsent[self._sock.send(self._unsent) :]
+        count, self._written = self._written, 0
         return count
 
     def recv(self, size: int) -> bytes:
@@ -173,6 +188,7 @@ class _Tls:
         return bool(data)
 
     def _flush(self) -> None:
+        """For the handshake: wait until all has been sent."""
         rest = memoryview(self._outgoing.read())
         while rest:
             try:

@@ -133,6 +133,31 @@ def test_a_target_that_takes_no_connection_leaves_nothing_unaccounted(tmp_path: 
     assert played.result.count(outcome="timeout") > 20
 
 
+def large_to_the_deaf(server: TinyServer, **changes: Any) -> Plan:
+    """More than the buffers of both sides take, to somebody who does not read it."""
+    call = a_call(server.url("deaf"), arguments={"value": "x" * (12 << 20)})
+    return a_plan(Arm(name="direct", calls=[call]), rate=4.0, **changes)
+
+
+def test_a_request_that_is_not_taken_is_a_timeout(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        played = play(large_to_the_deaf(server, seconds=1.5, timeout=1.0), tmp_path)
+    consistent(played)
+    assert {cell.outcome for cell in played.result.cells} == {"timeout"}
+    assert {event.detail for event in played.result.events if event.kind == "timeout"} == {"the request was not taken"}
+
+
+def test_an_interrupt_counts_what_is_being_sent(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        process = start(large_to_the_deaf(server, seconds=60.0, timeout=30.0), tmp_path)
+        wait_for(lambda: server.counts["deaf"] >= 3)
+        process.send_signal(signal.SIGINT)
+        played = finish(process, tmp_path)
+    consistent(played)
+    assert {cell.outcome for cell in played.result.cells} == {"unfinished"}
+    assert played.result.count(outcome="unfinished") >= 3
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
     with TinyServer() as server:

@@ -240,6 +240,20 @@ def test_a_large_body_goes_both_ways(tmp_path: Path) -> None:
     assert result.count(outcome="ok") == 4
 
 
+@pytest.mark.parametrize("manner", ["early", "early-close"])
+def test_an_answer_that_does_not_wait_for_the_request_is_read(tmp_path: Path, manner: str) -> None:
+    with TinyServer() as server:
+        large = {"value": "x" * (12 << 20)}  # more than the buffers of both sides take
+        calls = [
+            a_call(server.url(manner), operation="large", arguments=large),
+            a_call(server.url(), operation="small"),
+        ]
+        plan = a_plan(Arm(name="direct", calls=calls), rate=20.0, seconds=1.5, timeout=3.0)
+        result = play(plan, tmp_path).result
+    assert {(cell.operation, cell.outcome) for cell in result.cells} == {("large", "http-error"), ("small", "ok")}
+    assert {event.detail for event in result.events if event.kind == "http-error"} == {"status 413"}
+
+
 def test_what_is_sent_can_be_repeated(tmp_path: Path) -> None:
     seen: list[list[Any]] = []
     for turn in range(2):

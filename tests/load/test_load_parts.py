@@ -174,3 +174,30 @@ def test_a_host_with_two_addresses_is_reached_at_the_one_that_takes_connections(
             [sys.executable, "-c", TWO_ADDRESSES, *ports], capture_output=True, text=True, check=True
         )
     assert run.stdout.split() == ["None", "1"] * 2
+
+
+RESTING = """
+import select, time
+from load.generator.endpoint import Endpoint, _Socket, RESTED
+listening = _Socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen()
+endpoint = Endpoint(f"http://127.0.0.1:{listening.getsockname()[1]}/", 5.0)
+first = endpoint.take()
+first.done = time.monotonic_ns() - {rest} * RESTED
+endpoint.give(first)
+at_the_server, _ = listening.accept()
+at_the_server.close()
+select.select([first._sock], [], [], 5.0)  # and the hub gets no turn
+second = endpoint.take()
+print(second is first, second.trouble, endpoint.opened)
+"""
+
+
+@pytest.mark.parametrize(("rest", "found"), [(2, "False None 2"), (0, "True None 1")])
+def test_a_connection_that_has_rested_is_looked_at_before_it_is_used_again(rest: int, found: str) -> None:
+    """Servers close connections that rest; between requests that follow one another a look would only cost."""
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", RESTING.replace("{rest}", str(rest))], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == found

@@ -59,3 +59,16 @@ def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Pat
     assert {(cell.operation, cell.outcome) for cell in trusting.cells} == {(call.operation, "ok") for call in calls}
     assert {cell.outcome for cell in strict.cells} == {"refused"}
     assert "certificate verify failed" in next(event.detail for event in strict.events if event.kind == "refused")
+
+
+def test_a_request_that_is_not_taken_through_tls_is_a_timeout(certificate: Path, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    large = {"value": "x" * (12 << 20)}  # more than the buffers of both sides take
+    with TinyServer(tls=context) as server:
+        calls = [a_call(server.url(manner), operation=manner, arguments=large) for manner in ("deaf", "early")]
+        plan = a_plan(Arm(name="direct", calls=calls), rate=8.0, seconds=1.5, timeout=2.0)
+        result = play(plan, tmp_path, SSL_CERT_FILE=str(certificate)).result
+    found = {(cell.operation, cell.outcome) for cell in result.cells if cell.outcome != "unfinished"}
+    assert found == {("deaf", "timeout"), ("early", "http-error")}
+    assert {event.detail for event in result.events if event.kind == "timeout"} == {"the request was not taken"}

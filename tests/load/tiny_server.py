@@ -48,6 +48,10 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.lower().decode()] = value.decode()
 
+    def on_headers_complete(self) -> None:
+        if begin := getattr(self.server, "begin_" + self.path.strip("/").replace("-", "_"), None):
+            begin(self)
+
     def on_body(self, body: bytes) -> None:
         self.body += body
 
@@ -158,6 +162,21 @@ class TinyServer:
 
     def do_status(self, on: _Connection, _: Any) -> None:
         on.send({"error": "no"}, on.path.split("/")[2] + " No")
+
+    def begin_deaf(self, on: _Connection) -> None:
+        """Reads no more than the head."""
+        self.counts["deaf"] += 1
+        on.transport.pause_reading()
+
+    def begin_early(self, on: _Connection) -> None:
+        """Has heard enough, and waits for the client to close."""
+        on.send({"error": "too large"}, "413 Content Too Large")
+        on.transport.pause_reading()
+
+    def begin_early_close(self, on: _Connection) -> None:
+        """Has heard enough, and leaves: what has not been read becomes a reset."""
+        on.send({"error": "too large"}, "413 Content Too Large")
+        on.transport.close()
 
     def do_reset(self, on: _Connection, _: Any) -> None:
         on.transport.abort()
