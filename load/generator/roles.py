@@ -124,14 +124,23 @@ class Master:
         self._runner = runner
         self._working: set[str] = set()
         self._shares: dict[str, int] = {}
+        self._sent_away: set[str] = set()
         self._pids: dict[str, int] = {}  # on their machines, which may be ours
         runner.register_message("gatebench_batch", self._batch)
         environment.events.spawning_complete.add_listener(self._begin)
+        environment.events.heartbeat_sent.add_listener(self._late)  # on connecting, a worker does not listen yet
 
     @property
     def begun(self) -> bool:
         """Has the schedule started?"""
         return bool(self._shares)
+
+    def _late(self, client_id: str, **_: Any) -> None:
+        """All shares are dealt out: a worker who comes now has nothing to do, and would take users from the others."""
+        if self.begun and client_id not in self._shares and client_id not in self._sent_away:
+            self._sent_away.add(client_id)
+            self._runner.send_message("quit", None, client_id)
+            self._note("worker late", "a worker came when all shares were dealt out, and was sent away")
 
     def _begin(self, **_: Any) -> None:
         if self.begun:
@@ -175,9 +184,11 @@ class Master:
         self._working.discard(client)
         self.ended = "incomplete"
         share = f"worker {self._shares[client] + 1} of {len(self._shares)}"
-        detail = f"{share} is gone, and with it its arrivals from here on"
+        self._note("worker lost", f"{share} is gone, and with it its arrivals from here on")
+
+    def _note(self, kind: str, detail: str) -> None:
         at = (time.monotonic_ns() - self.start_ns) / 1e9
-        self.totals.events.append(Happening(t=at, kind="worker lost", detail=detail))
+        self.totals.events.append(Happening(t=at, kind=kind, detail=detail))
 
     def stop(self, ended: Ended, detail: str = "") -> None:
         """End the run before its time."""

@@ -11,6 +11,7 @@ from gevent import get_hub, getcurrent, sleep
 from locust import User, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import STATE_CLEANUP
 
 from load.generator.connection import now
 from load.generator.dispatcher import Arrival, Dispatcher
@@ -25,7 +26,26 @@ DRAWN_AT_ONCE = 256
 REST = 0.01  # seconds of a user of a closed loop who has found nobody
 
 
-class McpUser(User):
+class _Leaves(User):
+    """A user who brings to an end what it has begun before it leaves."""
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.at_work = self.leaving = False
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust wants fewer users, or deals them out anew: an arrival that has been sent counts, so its answer is awaited."""
+        runner = self.environment.runner
+        self.leaving = True
+        if not self.at_work or self.greenlet is None or (runner is not None and runner.state == STATE_CLEANUP):
+            return bool(super().stop(force=True))
+        self.greenlet.join()
+        return force
+
+
+class McpUser(_Leaves):
     """Plays every call of the plan, in both eras: a place for one request under way."""
 
     wait_time = constant(0)
@@ -36,32 +56,47 @@ class McpUser(User):
         engine = engine_of(self.environment)
         engine.begun.wait()
         if engine.dispatcher is None:
-            _call_in_a_closed_loop(engine)
+            self._call_in_a_closed_loop(engine)
         else:
-            _take_arrivals(engine)
+            self._take_arrivals(engine, engine.dispatcher)
+        raise StopUser
 
+    def _take_arrivals(self, engine: Engine, dispatcher: Dispatcher) -> None:
+        routes, idle, waiting, sleep = engine.routes, dispatcher.idle, dispatcher.waiting, get_hub().switch
+        wake = getcurrent().switch
+        try:
+            while not self.leaving:
+                if waiting:
+                    arrival = waiting.popleft()
+                else:
+                    idle.append(wake)
+                    arrival = sleep()
+                self.at_work = True
+                engine.enter()
+                try:
+                    routes[arrival[3]].perform(arrival)
+                finally:
+                    engine.in_flight -= 1
+                self.at_work = False
+        finally:
+            if wake in idle:
+                idle.remove(wake)
 
-def _take_arrivals(engine: Engine) -> None:
-    dispatcher = engine.dispatcher
-    if dispatcher is None:
-        return
-    routes, idle, waiting, sleep = engine.routes, dispatcher.idle, dispatcher.waiting, get_hub().switch
-    wake = getcurrent().switch
-    try:
-        while True:
-            if waiting:
-                arrival = waiting.popleft()
-            else:
-                idle.append(wake)
-                arrival = sleep()
+    def _call_in_a_closed_loop(self, engine: Engine) -> None:
+        draws, routes = closed_arrivals(engine), engine.routes
+        while engine.calling and not self.leaving:
+            arrival = next(draws)
+            self.at_work = True
             engine.enter()
             try:
                 routes[arrival[3]].perform(arrival)
             finally:
                 engine.in_flight -= 1
-    finally:
-        if wake in idle:
-            idle.remove(wake)
+            self.at_work = False
+            if routes[arrival[3]].refused:  # which costs no time: without a rest nobody else would get any
+                sleep(REST)
+        if not self.leaving:
+            engine.over.wait()
 
 
 def _next_arrival(dispatcher: Dispatcher) -> Arrival:
@@ -78,20 +113,6 @@ def _next_arrival(dispatcher: Dispatcher) -> Arrival:
     return arrival
 
 
-def _call_in_a_closed_loop(engine: Engine) -> None:
-    draws, routes = closed_arrivals(engine), engine.routes
-    while engine.calling:
-        arrival = next(draws)
-        engine.enter()
-        try:
-            routes[arrival[3]].perform(arrival)
-        finally:
-            engine.in_flight -= 1
-        if routes[arrival[3]].refused:  # which costs no time: without a rest nobody else would get any
-            sleep(REST)
-    engine.over.wait()
-
-
 def closed_arrivals(engine: Engine) -> Iterator[Arrival]:
     """A user's own calls, each due when it is asked for."""
     draws = closed_draws(engine.plan, engine.share, next(engine.closed_users))
@@ -104,7 +125,7 @@ def closed_arrivals(engine: Engine) -> Iterator[Arrival]:
             yield next(engine.closed_numbers), time, time, routes[place], callers[place]
 
 
-class TakesArrivals(User):
+class TakesArrivals(_Leaves):
     """For users written by the habits of `HttpUser`: a task runs when an arrival of the plan is due.
 
         class Mine(TakesArrivals, HttpUser):
@@ -142,6 +163,8 @@ class TakesArrivals(User):
     def wait_time(self) -> float:
         """The task is done: record it, and sleep until the next arrival."""
         self._record("failed" if self._failure else "ok")
+        if self.leaving:
+            raise StopUser
         self._next()
         return 0.0
 
@@ -157,6 +180,7 @@ class TakesArrivals(User):
         self.call = engine.routes[self._arrival[3]].call
         self.caller = self.call.callers[self._arrival[4]]
         self._failure, self._began = "", now()
+        self.at_work = True
         engine.guests.add(self)
         engine.enter()
 
@@ -175,10 +199,11 @@ class TakesArrivals(User):
         self._record("unfinished")
 
     def _record(self, outcome: Outcome) -> None:
-        engine, arrival = engine_of(self.environment), self._arrival
-        if arrival is None:
+        arrival = self._arrival
+        if arrival is None:  # nor need there be an engine
             return
-        self._arrival = None
+        engine = engine_of(self.environment)
+        self._arrival, self.at_work = None, False
         engine.guests.discard(self)
         engine.in_flight -= 1
         route = engine.routes[arrival[3]]

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,3 +57,11 @@ def finish(process: "subprocess.Popen[str]", folder: Path) -> Played:
 
 def play(plan: Plan, folder: Path, **environment: str) -> Played:
     return finish(start(plan, folder, **environment), folder)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return value

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from load_plans import a_call, a_plan
-from playing import Played, finish, play, start
+from playing import Played, finish, play, start, wait_for
 from tiny_server import TinyServer
 
 from load.plan import Arm, Plan
@@ -32,14 +31,6 @@ def consistent(played: Played) -> None:
 
 def direct(server: TinyServer, manner: str = "right", **changes: Any) -> Plan:
     return a_plan(Arm(name="direct", calls=[a_call(server.url(manner))]), **changes)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
 
 
 def test_a_freeze_of_one_second_shows_in_p99(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from playing import Played, play
 from tiny_server import TinyServer
 
 from load.histogram import Histogram
-from load.plan import Arm, Call, Plan
+from load.plan import Arm, Call, Plan, Stage
 from load.result import OUTCOMES, SAMPLE
 from load.schedule import arrivals
 
@@ -229,6 +229,20 @@ def test_a_closed_loop_keeps_its_users_busy(tmp_path: Path) -> None:
     assert 8 <= result.counts.done <= 8 * 2.0 / 0.020 + 8
     assert result.total("lag").quantile(1.0) <= 1
     assert result.warmup[0].count > 0
+
+
+def test_users_of_a_closed_loop_who_leave_bring_their_call_to_an_end(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        plan = a_plan(
+            Arm(name="direct", calls=[a_call(server.url("slow/200"))]),
+            arrivals="closed",
+            stages=[Stage(seconds=3.0, rate_from=12.0, rate_to=2.0)],
+        )
+        result = play(plan, tmp_path).result
+        asked = len(server.requests)
+    assert {cell.outcome for cell in result.cells} == {"ok"}
+    assert asked == result.counts.done + sum(cell.count for cell in result.warmup)
+    assert result.counts.offered == result.counts.done
 
 
 def test_a_large_body_goes_both_ways(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from load_plans import a_call, a_plan
+from playing import wait_for
 from tiny_server import TinyServer
 
 from load import plan as plans
@@ -145,9 +146,7 @@ def test_a_signal_to_the_master_ends_all_machines_in_order(
         arm = Arm(name="direct", calls=[a_call(server.url())])
         plans.write(a_plan(arm, rate=100.0, seconds=60.0, max_in_flight=50), path)
         with Cluster(machines, path, out) as cluster:
-            deadline = time.monotonic() + 30
-            while len(server.requests) < 100 and time.monotonic() < deadline:
-                time.sleep(0.02)
+            wait_for(lambda: len(server.requests) >= 100)
             cluster.master.send_signal(number)
             status, log = cluster.end()
         asked = len(server.requests)
@@ -170,13 +169,40 @@ def test_a_signal_to_locust_alone_keeps_what_was_measured(tmp_path: Path, number
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
-        while len(server.requests) < 50 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: len(server.requests) >= 50)
         process.send_signal(number)
         assert process.wait(30) == 130
     result = results.read(tmp_path / "out")
     assert (result.ended, result.counts.done >= 49) == ("interrupted", True)
+
+
+@pytest.mark.parametrize("user", [LOCUSTFILE, EXAMPLE])
+def test_a_worker_who_comes_late_is_sent_away_and_takes_nothing_from_the_others(tmp_path: Path, user: Path) -> None:
+    path, out = tmp_path / "plan.json", tmp_path / "out"
+    with TinyServer() as server:
+        call = a_call(server.url("slow/200"))
+        plans.write(a_plan(Arm(name="direct", calls=[call]), rate=100.0, seconds=6.0, max_in_flight=30), path)
+        common = [LOCUST, "-f", str(user), "--headless", "--only-summary"]
+        bind = ["--master", "--expect-workers", "1", "--master-bind-host", "127.0.0.1", "--master-bind-port", "0"]
+        with contextlib.ExitStack() as stack:
+
+            def start(*command: str) -> "subprocess.Popen[bytes]":
+                process = subprocess.Popen(  # noqa: S603
+                    [*common, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                stack.callback(process.kill)
+                return process
+
+            master = start(*bind, "--plan", str(path), "--results", str(out))
+            port = str(wait_for(lambda: psutil.Process(master.pid).net_connections())[0].laddr.port)
+            worker = start("--worker", "--master-port", port)
+            wait_for(lambda: len(server.requests) > 50)
+            late = start("--worker", "--master-port", port)
+            assert [one.wait(60) for one in (late, master, worker)] == [0, 0, 0]
+    result = results.read(out)
+    assert (result.ended, result.machine.processes) == ("complete", 1)
+    assert "worker late" in {event.kind for event in result.events}
+    assert result.counts.offered == result.counts.done == result.count(operation="call", outcome="ok")
 
 
 def test_a_user_written_like_any_http_user_plays_the_plan_too(tmp_path: Path) -> None:
