@@ -34,6 +34,7 @@ def head(status: int, kind: bytes | None, extra: tuple[Header, ...]) -> bytes:
     return known
 
 
+CLOSES = b"connection: close\r\n"
 _PLAIN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"  # what most answers begin with
 
 
@@ -45,11 +46,12 @@ def lines(headers: list[Header]) -> bytes:
 class Exchange:
     """The answer to a request that went the short way; it writes into the journal what the recorder would have written."""
 
-    __slots__ = ("_common", "_connection", "_ended", "name", "request")
+    __slots__ = ("_chunked", "_common", "_connection", "_ended", "name", "request")
 
     def __init__(self, connection: "Connection", request: Request) -> None:
         self._connection = connection
         self.request = request
+        self._chunked = request.head.http != "1.0"  # whose clients know no chunks (RFC 9112, section 6.1)
         self._ended = False
         self.name: str | None = None
         site = connection.site
@@ -83,7 +85,9 @@ class Exchange:
         start = _PLAIN if plain else head(reply.status, reply.kind, reply.extra)
         if reply.session is not None:
             start += b"mcp-session-id: " + reply.session.encode("latin-1") + b"\r\n"
-        if reply.kind is SSE_TYPE:
+        if not self.request.head.keep_alive:
+            start += CLOSES
+        if reply.kind is SSE_TYPE and self._chunked:
             text = start + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
             connection.transport.write(text)
         elif len(body) > _ONE_WRITE:
@@ -99,33 +103,37 @@ class Exchange:
         self._ended = True
 
     def _told(self, reply: Reply) -> list[list[str]]:
-        framing = (
-            (b"transfer-encoding", b"chunked")
-            if reply.kind is SSE_TYPE
-            else (b"content-length", b"%d" % len(reply.body))
-        )
-        return header_pairs([*reply.headers(), framing])
+        return header_pairs([*reply.headers(), *self._closing(), *self._framing(reply)])
+
+    def _closing(self) -> list[Header]:
+        return [] if self.request.head.keep_alive else [(b"connection", b"close")]
+
+    def _framing(self, reply: Reply, *, begun: bool = False) -> list[Header]:
+        if reply.kind is SSE_TYPE and self._chunked:
+            return [(b"transfer-encoding", b"chunked")]
+        return [] if begun else [(b"content-length", b"%d" % len(reply.body))]
 
     def begin(self, reply: Reply) -> None:
         """The head of an event stream."""
         counts = self._connection.site.counters.statuses
         counts[reply.status] = counts.get(reply.status, 0) + 1
-        start = status_line(reply.status) + lines(reply.headers()) + b"transfer-encoding: chunked\r\n\r\n"
-        self._connection.transport.write(start)
-        self._write("response", {"status": reply.status, "headers": self._told(reply)})
+        headers = [*reply.headers(), *self._closing(), *self._framing(reply, begun=True)]
+        self._connection.transport.write(status_line(reply.status) + lines(headers) + b"\r\n")
+        self._write("response", {"status": reply.status, "headers": header_pairs(headers)})
 
     async def emit(self, event: bytes) -> None:
         """One event of it; nothing when the client has left."""
         if not self._ended:
             self._connection.site.counters.events += 1
-            self._connection.transport.write(b"%x\r\n" % len(event) + event + b"\r\n")
+            self._connection.transport.write(b"%x\r\n" % len(event) + event + b"\r\n" if self._chunked else event)
             self._write("chunk", body_fields(event))
 
     def finish(self) -> None:
         """The end of the stream."""
         if not self._ended:
             self._ended = True
-            self._connection.transport.write(b"0\r\n\r\n")
+            if self._chunked:
+                self._connection.transport.write(b"0\r\n\r\n")
             self._write("end", {"how": "complete"})
 
     def gone(self) -> None:

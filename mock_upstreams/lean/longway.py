@@ -100,6 +100,12 @@ class LongWay:
         self._bodiless = self._request.head.method == "HEAD" or status in _BODILESS
         named = {name.lower() for name, _ in headers}
         self._chunked = not self._bodiless and not named & {b"content-length", b"transfer-encoding"}
-        if self._chunked:
+        if self._chunked and self._request.head.http == "1.0":
+            self._chunked = (
+                False  # its clients know no chunks (RFC 9112, section 6.1): the body ends with the connection
+            )
+        elif self._chunked:
             headers.append((b"transfer-encoding", b"chunked"))
+        if not self._request.head.keep_alive and b"connection" not in named:
+            headers.append((b"connection", b"close"))
         return status_line(status) + lines(headers) + b"\r\n"

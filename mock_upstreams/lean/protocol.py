@@ -9,7 +9,7 @@ import httptools
 from uvicorn.server import ServerState
 
 from mock_upstreams.lean.call import Answer, Call, Later, Reply, Stream
-from mock_upstreams.lean.exchange import Exchange
+from mock_upstreams.lean.exchange import Exchange, lines
 from mock_upstreams.lean.longway import LongWay
 from mock_upstreams.lean.site import Head, Request, Site
 from mock_upstreams.server import connection_numbers
@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
         self._busy: Exchange | LongWay | None = None
         self._task: asyncio.Task[None] | None = None
         self._outlives = False
+        self._declined: Head | None = None  # of the request that asks for another protocol
         self.transport: asyncio.Transport
 
     # -- asyncio
@@ -65,9 +66,25 @@ class Connection(asyncio.Protocol):
     def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:  # and what wants to be another protocol
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-            self.transport.close()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse()
+
+    def _decline(self, rest: bytes) -> None:
+        """A server may ignore that a request asks for another protocol (RFC 9110, section 7.8): read it once more, without."""
+        head = self._declined = self._head
+        plain = [(name, value) for name, value in head.headers if name.lower() != b"upgrade"]
+        if len(plain) == len(head.headers):  # CONNECT
+            self._refuse()
+            return
+        self._parser = cast("Any", httptools).HttpRequestParser(self)
+        first = b"%s %s HTTP/%s\r\n" % (head.method.encode(), head.target, head.http.encode())
+        self._parse(first + lines(plain) + b"\r\n" + rest)
+
+    def _refuse(self) -> None:
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
 
     # -- httptools
 
@@ -89,7 +106,11 @@ class Connection(asyncio.Protocol):
         head, parser = self._head, self._parser
         head.method = parser.get_method().decode("latin-1")
         head.http = parser.get_http_version()
-        head.keep_alive = parser.should_keep_alive()
+        if parser.should_upgrade():
+            return  # what follows the head is not read as its body
+        if self._declined is not None:
+            head.headers, self._declined = self._declined.headers, None
+        head.keep_alive = parser.should_keep_alive() and head.http != "1.0"
         self.site.understand(head)
         if any(name.lower() == b"expect" for name, _ in head.headers):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -100,6 +121,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """All of it is there."""
+        if self._parser.should_upgrade():
+            return
         self._between = True
         pieces = self._pieces
         request = Request(self._head, pieces[0] if len(pieces) == 1 else b"".join(pieces), self._received_ns)
