@@ -163,7 +163,8 @@ class Comparison(Model):
 class ResourceSample(Model):
     """The gateway's process tree at one moment; `cpu_seconds` counts from the first sample."""
 
-    at: float
+    at: float = Field(description="seconds by the clock on the wall; of samples, since the start of the load")
+    second: float | None = Field(default=None, description="where it lies among the moments; null between two phases")
     cpu_seconds: float
     rss_mib: float
     descriptors: int | None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fixtures.errors import BenchError, HarnessError
-from load import overhead
+from load import overhead, summary
 from load.contest import Running, Tell
 from load.duet import CpuLog, UsesCpu
 from load.machine import Processors
@@ -131,7 +131,7 @@ class Pairing:
                 spent = sum((log.between(name, edges) for name in names), np.zeros(len(edges) - 1))
                 self.foreign = [(log.between("all", edges) - spent) / SLOT] * len(starts)
         if watch is not None:
-            self.watched = watch.samples
+            self.watched = summary.placed(watch.samples, self.results, first.second)
             self.edges = [watch.samples[0], watch.samples[-1]]
             if interrupted is None:
                 self.edges[1], self.settled = settle(first, watch.samples[0])

@@ -11,7 +11,7 @@ import httpx
 
 from fixtures.errors import BenchError
 from load import bench as benches
-from load import figures, validity
+from load import figures, summary, validity
 from load import workload as workloads
 from load.bench import LOST, Gateway, LoadBench
 from load.callers import Crowd
@@ -155,9 +155,7 @@ class Run:
             try:
                 yield
             finally:
-                # From the start of the load, as everything else that is shown over time.
-                begin = tree.second(self._measured.everything[0].start_ns) if self._measured.results else 0.0
-                self._measured.samples = [one.model_copy(update={"at": one.at - begin}) for one in watch.samples]
+                self._measured.samples = summary.placed(watch.samples, self._measured.everything, tree.second)
 
     def _phases(self) -> None:
         for phase, plan in workloads.phases(self._task.profile, self._task.terms, self._workload):

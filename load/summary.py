@@ -4,12 +4,23 @@ Several results are several fresh starts of the same measurement: their histogra
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from load import validity
 from load.histogram import Histogram
 from load.machine import Weather
-from load.model import Arm, Conclusion, Event, Generator, Latency, LoadReport, Moment, Operation, WrongAnswer
+from load.model import (
+    Arm,
+    Conclusion,
+    Event,
+    Generator,
+    Latency,
+    LoadReport,
+    Moment,
+    Operation,
+    ResourceSample,
+    WrongAnswer,
+)
 from load.plan import SESSION_PARTS
 from load.result import Interval, Outcome, Result
 
@@ -72,7 +83,11 @@ def _in_line(results: Iterable[Result]) -> Iterator[tuple[Result, float]]:
     offset = 0.0
     for result in results:
         yield result, offset
-        offset += max((interval.start + 1 for interval in result.intervals), default=0.0)
+        offset += _length(result)
+
+
+def _length(result: Result) -> float:
+    return max((interval.start + 1 for interval in result.intervals), default=0.0)
 
 
 def moments(results: Sequence[Result]) -> list[Moment]:
@@ -82,6 +97,30 @@ def moments(results: Sequence[Result]) -> list[Moment]:
         for interval in result.intervals:
             found += [_moment(interval, arm, offset) for arm in result.arms]
     return [moment for moment in found if moment.done or moment.failed]
+
+
+def placed(
+    samples: Sequence[ResourceSample], results: Sequence[Result], clock: Callable[[int], float]
+) -> list[ResourceSample]:
+    """Looks at a gateway, told where they lie among the moments; `clock` turns CLOCK_MONOTONIC nanoseconds into their seconds.
+
+    Before the first result and after the last one the line goes on; between two of them is their warm-up, and no place in it.
+    """
+    parts = [(clock(result.start_ns), offset, _length(result)) for result, offset in _in_line(results)]
+    if not parts:
+        return list(samples)
+    first = parts[0][0]
+    return [
+        sample.model_copy(update={"at": sample.at - first, "second": _place(sample.at, parts)}) for sample in samples
+    ]
+
+
+def _place(at: float, parts: Sequence[tuple[float, float, float]]) -> float | None:
+    for number, (begin, offset, length) in enumerate(parts):
+        inside = at - begin
+        if (inside >= 0 or number == 0) and (inside < length or number == len(parts) - 1):
+            return offset + inside
+    return None
 
 
 def _moment(interval: Interval, arm: str, offset: float) -> Moment:

@@ -122,13 +122,18 @@ def changes(report: Report) -> str:
     return whiskers("What moved", axis, rows, [Mark(0.0, "the same")], (-margin, margin))
 
 
+def _looks(report: Report) -> list[tuple[float | None, Report]]:
+    """Looks at the gateway's processes, and where each lies among the moments."""
+    samples = report["resources"]["samples"] if report["resources"] else []
+    return [(sample.get("second", sample["at"]), sample) for sample in samples]  # earlier files knew one clock
+
+
 def cpu(report: Report) -> str:
     """Cores in use between two looks at the gateway's processes."""
-    samples = report["resources"]["samples"] if report["resources"] else []
     points = [
-        (after["at"], (after["cpu_seconds"] - before["cpu_seconds"]) / (after["at"] - before["at"]))
-        for before, after in pairwise(samples)
-        if after["at"] > before["at"]
+        (second, (after["cpu_seconds"] - before["cpu_seconds"]) / (after["at"] - before["at"]))
+        for (begin, before), (second, after) in pairwise(_looks(report))
+        if begin is not None and second is not None and after["at"] > before["at"]
     ]
     return lines(
         "CPU of the gateway",
@@ -140,17 +145,17 @@ def cpu(report: Report) -> str:
 
 def memory(report: Report) -> str:
     """Memory of the gateway's processes."""
-    samples = report["resources"]["samples"] if report["resources"] else []
-    series = [Series("resident memory", [(sample["at"], sample["rss_mib"]) for sample in samples])] if samples else []
+    points = [(second, sample["rss_mib"]) for second, sample in _looks(report) if second is not None]
+    series = [Series("resident memory", points)] if points else []
     return lines("Memory of the gateway", _AROUND, Axis("MiB", text=digits, low=0.0), series)
 
 
 def descriptors(report: Report) -> str:
     """Descriptors and threads of the gateway's processes."""
-    samples = report["resources"]["samples"] if report["resources"] else []
+    looks = [(second, sample) for second, sample in _looks(report) if second is not None]
     series = [
-        Series("descriptors", [(s["at"], s["descriptors"]) for s in samples if s["descriptors"] is not None], 0),
-        Series("threads", [(s["at"], s["threads"]) for s in samples], 1),
+        Series("descriptors", [(at, s["descriptors"]) for at, s in looks if s["descriptors"] is not None], 0),
+        Series("threads", [(at, s["threads"]) for at, s in looks], 1),
     ]
     return lines(
         "Descriptors and threads of the gateway",

@@ -6,7 +6,7 @@ from load_examples import generator, report
 from load import model, summary
 from load.histogram import Histogram
 from load.machine import Weather
-from load.model import BudgetResult, Judged
+from load.model import BudgetResult, Judged, ResourceSample
 from load.result import Cell, Counts, Event, Interval, Machine, Outcome, Result, WrongAnswer
 
 
@@ -73,6 +73,19 @@ def test_seconds_of_starts_follow_each_other() -> None:
         (2.0, "direct", 100, 0),
         (2.0, "gateway", 101, 1),
     ]
+
+
+def test_looks_at_the_gateway_lie_where_their_moments_do() -> None:
+    looks = [
+        ResourceSample(at=at, cpu_seconds=at, rss_mib=1, descriptors=1, threads=1, processes=1)
+        for at in (9.0, 10.5, 12.5, 15.0, 15.5, 18.0)
+    ]
+    phases = [result().model_copy(update={"start_ns": begin * 10**9}) for begin in (110, 115)]  # of two seconds each
+    found = summary.placed(looks, phases, lambda nanoseconds: nanoseconds / 1e9 - 100)
+    assert [one.second for one in found] == [-1.0, 0.5, None, 2.0, 2.5, 5.0]
+    assert [one.at for one in found] == [-1.0, 0.5, 2.5, 5.0, 5.5, 8.0]
+    assert [one.cpu_seconds for one in found] == [one.at for one in looks]
+    assert summary.placed(looks, [], float) == looks
 
 
 def test_the_measuring_side() -> None:

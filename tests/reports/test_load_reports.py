@@ -11,7 +11,7 @@ from typing import Any
 import chromium
 import pytest
 
-from reports import load_html, load_junit, load_read, load_terminal
+from reports import load_html, load_junit, load_pictures, load_read, load_terminal
 from reports.build import NoRunError
 
 PATH = Path(__file__).parent / "data" / "load.json"
@@ -122,6 +122,27 @@ def test_page_of_nothing_is_whole() -> None:
     page = load_html.render(BARE)
     assert "<svg" not in page
     assert page.rstrip().endswith("</html>")
+
+
+def test_between_two_phases_nothing_is_drawn() -> None:
+    """A second of warm-up there would move everything that follows away from its latencies."""
+    report = copy.deepcopy(REPORT)
+    look = report["resources"]["samples"][0]
+    clocks = [(0.0, 0.0, 0.0), (1.0, 1.0, 0.5), (2.0, None, 9.0), (3.0, 1.5, 9.5), (4.0, 2.5, 10.5)]
+    report["resources"]["samples"] = [
+        {**look, "at": at, "second": second, "cpu_seconds": used} for at, second, used in clocks
+    ]
+    drawn = [points_of(getattr(load_pictures, picture)(report)) for picture in ("cpu", "memory")]
+    assert [len(points) for points in drawn] == [2, 4]
+    report["resources"]["samples"] = [{**look, "at": at, "cpu_seconds": used} for at, _, used in clocks]
+    assert len(points_of(load_pictures.cpu(report))) == 4
+
+
+def points_of(picture: str) -> list[str]:
+    """Of the one line in a picture."""
+    found = re.search(r'<polyline[^>]* points="([^"]*)"', picture) or re.search(r'<path[^>]* d="(M[^"]*)"', picture)
+    assert found, picture
+    return re.findall(r"[-0-9.]+[, ][-0-9.]+", found[1])
 
 
 def test_charts_of_odd_numbers_are_drawn() -> None:
