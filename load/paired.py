@@ -132,7 +132,7 @@ class Pairing:
                 self.foreign = [(log.between("all", edges) - spent) / SLOT] * len(starts)
         if watch is not None:
             self.watched = summary.placed(watch.samples, self.results, first.second)
-            self.edges = [watch.samples[0], watch.samples[-1]]
+            self.edges = [self.watched[0], self.watched[-1]]
             if interrupted is None:
                 self.edges[1], self.settled = settle(first, watch.samples[0])
                 others = enumerate(trees[1:], 2)

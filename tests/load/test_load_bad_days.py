@@ -134,7 +134,7 @@ def test_a_request_that_is_not_taken_is_a_timeout(tmp_path: Path) -> None:
     with TinyServer() as server:
         played = play(large_to_the_deaf(server, seconds=1.5, timeout=1.0), tmp_path)
     consistent(played)
-    assert {cell.outcome for cell in played.result.cells} == {"timeout"}
+    assert {cell.outcome for cell in played.result.cells} <= {"timeout", "unfinished"}
     assert {event.detail for event in played.result.events if event.kind == "timeout"} == {"the request was not taken"}
 
 
