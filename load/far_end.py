@@ -1,13 +1,14 @@
 """The far end under load: lean upstreams in a process of their own, the identity provider beside the bench."""
 
 import json
+import signal
 import subprocess
 import sys
 from typing import Any
 
 from fixtures import sheet as sheets
 from fixtures.embedded import reserved
-from fixtures.errors import BenchError
+from fixtures.errors import BenchError, HarnessError
 from fixtures.far_end import MOCKS, FarEnd, Listener, idp_spec, upstream_settings
 from fixtures.sheet import Addresses, Sheet
 from mock_upstreams.idp import build_idp
@@ -97,6 +98,12 @@ class LeanFarEnd(FarEnd):
         if self._process is None:
             raise MockError("the upstreams have not been started")
         return self._process.pid
+
+    def require(self) -> None:
+        """Raise HarnessError where the upstreams' process has ended: what fails without them is no fault of a gateway."""
+        if self._process is not None and (status := self._process.poll()) is not None:
+            how = f"were killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            raise HarnessError(f"the upstreams of the load bench {how}")
 
     def close(self) -> None:
         """See FarEnd."""

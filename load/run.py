@@ -131,6 +131,9 @@ class Run:
                     self._search()
                 else:
                     self._phases()
+        except LOST as error:
+            _lost(self._measured, error)  # now, as it is the reason of whatever fails when we look back
+            raise
         finally:
             self._measured.weather = (weather, Weather.now())
             self._look_back(before)
@@ -173,8 +176,13 @@ class Run:
             yield
 
     def _checked(self, what: str, plan: Plan) -> Result:
-        """Play; when somebody is gone afterwards, keep the result and stop."""
+        """Play; when somebody is gone afterwards, keep the result and stop. Our own part is looked at first."""
         result = self._play(what, plan)
+        try:
+            self._bench.far_end.require()
+        except LOST:
+            self._measured.results.append(result)
+            raise
         if not self._gateway.alive():
             self._measured.results.append(result)
             self._stop("the gateway's process ended during the load", "gateway")

@@ -17,7 +17,10 @@ from load.workload import Workload
 
 @dataclass(frozen=True)
 class Stands:
-    """Starts gateways and says what to ask of them. `able`: what each target claims (see `load.measured.Task`)."""
+    """Starts gateways and says what to ask of them. `able`: what each target claims (see `load.measured.Task`).
+
+    Where upstreams are gone on leaving, HarnessError is raised: what was measured without them is nobody's.
+    """
 
     bench: LoadBench
     profile: Profile
@@ -31,6 +34,7 @@ class Stands:
             for arm in order:
                 up.gateways[arm] = self._started(targets[arm], cores[:1] if cores else None)
             yield {arm: self._running(targets[arm], gateway) for arm, gateway in up.gateways.items()}
+            self.bench.far_end.require()
 
     @contextmanager
     def pair(self, target: str) -> Iterator[Mapping[str, Running]]:
@@ -40,6 +44,7 @@ class Stands:
             calls = [_past(spec, gateway) for spec in self._specs(target, gateway)]
             running = self._running(target, gateway)
             yield {"direct": Running(self._calls(calls, gateway), secrets=running.secrets), "gateway": running}
+            self.bench.far_end.require()
 
     def _started(self, target: str, cores: tuple[int, ...] | None) -> Gateway:
         gateway = self.bench.start(target, cores)

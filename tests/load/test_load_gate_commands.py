@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import gatebench
@@ -164,6 +165,24 @@ def test_a_gate_that_ends_early_keeps_the_starts_before(
     assert (report.complete, report.incomplete_reason) == (False, reason)
     assert report.comparison is not None
     assert report.comparison.starts == 1
+
+
+def test_a_far_end_that_is_killed_is_no_fault_of_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contest, "ROUNDS", 1)
+    full_load = contest.Contest._full_load
+
+    def killed(self: contest.Contest, running: Any) -> Any:
+        for one in psutil.Process().children(recursive=True):
+            if "mock_upstreams" in one.cmdline():
+                one.kill()
+        return full_load(self, running)
+
+    monkeypatch.setattr(contest.Contest, "_full_load", killed)
+    out = tmp_path / "out"
+    assert gatebench.main(["load", "gate", "reference", "reference", "--out", str(out), "--quiet"]) == 3
+    report = LoadReport.model_validate_json((out / "load.json").read_bytes())
+    assert report.incomplete_reason == "the upstreams of the load bench were killed by SIGKILL"
+    assert report.ended_by == "bench"
 
 
 def test_ctrl_c_while_everything_is_being_ended_keeps_the_overhead(

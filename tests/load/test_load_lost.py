@@ -1,13 +1,17 @@
 """What was measured is told, also when the bench ends otherwise than it should."""
 
+import subprocess
+import sys
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from fixtures.errors import BenchError, HarnessError
 from load import profiles, run
+from load.far_end import LeanFarEnd
 from load.measured import Measured, Task
 from load.result import Event, Result, WrongAnswer
 from load.workload import Terms
@@ -33,6 +37,24 @@ def test_a_part_of_the_bench_that_is_lost_is_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(run, "_measure", ended_by(error))
     with pytest.raises(type(error)):
         run.measure(TASK, lambda *_: None)
+
+
+def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where it answers nothing any more: it has nobody to ask."""
+    far_end = LeanFarEnd()
+    bench: Any = SimpleNamespace(far_end=far_end)
+    gateway: Any = SimpleNamespace(alive=lambda: True)
+    measured = Measured(TASK)
+    course = run.Run(bench, gateway, cast("Any", None), measured, lambda *_: None)
+    monkeypatch.setattr(course, "_play", lambda *_: Result(ended="gave up"))
+    with pytest.raises(run.Stopped, match="the gateway stopped answering"):
+        course._checked("load", cast("Any", None))
+    far_end._process = subprocess.Popen([sys.executable, "-c", "exit(4)"], stdin=subprocess.DEVNULL, text=True)
+    far_end._process.wait()
+    with pytest.raises(HarnessError, match="the upstreams of the load bench ended with status 4"):
+        course._checked("load", cast("Any", None))
+    assert len(measured.results) == 2
+    far_end.close()
 
 
 def test_ctrl_c_while_everything_is_being_ended_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
