@@ -3,8 +3,8 @@
 Overhead is the difference of quantiles of latency from the intended start. It is cross-checked by the upstream's own clock
 stamps: what remains of a request's time when the time from its arrival at the upstream to the answer's departure is taken off.
 Slots (half seconds) in which something disturbed us are left out, by signs that do not depend on what the gateway does: our own
-generator was late before it sent anything, the calls past the gateway took much longer than in the calm quarter of all slots, or
-somebody else used the gateway's processors.
+generator was late before it sent anything, the calls past the gateway took much longer than in the calm quarter of all slots,
+somebody else used the gateway's processors, or these were slow (`load.pace`); of other slots, the tenths in which they were.
 What is measured thereby is the overhead on this machine while nobody else uses it.
 """
 
@@ -25,6 +25,9 @@ DISTURBED = (
 )
 FEWEST_DIRECT = 8  # direct requests of a slot, below which they say nothing of it
 FOREIGN = 0.10  # of a core: so much of the gateway's processors used by others is no measurement of it
+LOOK = 0.1  # seconds for which it is known how slow the gateway's processors were
+MOST_UNKNOWN = 0.5  # of the looks, above which nobody knows how slow they were
+SLOWED = 1.15  # times the calm quarter: they do the same work with neighbours in up to twice the time, and in 3% more without
 SMALLEST = 30  # requests of an arm, below which nothing is said
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 TAIL = 20  # requests that must lie above a percentile before it is reported
@@ -47,6 +50,7 @@ class _Paired:
     gateway_slots: Ints
     starts: Ints  # of each slot
     times: Ints  # of each slot, counted in slots since its start's load began
+    slow: Floats | None  # how slow the gateway's processors were in each slot, in times of their calm quarter
     left_out: int
 
 
@@ -58,19 +62,23 @@ def overhead(
     arm: str,
     direct: str = "direct",
     foreign: Sequence[Floats] = (),
+    slow: Floats | None = None,
     turns: bool = False,
 ) -> Overhead:
     """Overhead of one arm; `starts` holds the samples (load.result.SAMPLE) of each fresh start, `arms` the names in their order,
-    `foreign` what others used of the gateway's processors in each slot of each start (cores), where that is known.
+    `foreign` what others used of the gateway's processors in each slot of each start (cores), where that is known, and `slow`
+    how slow these were in each LOOK of the load, which all starts have in common (`load.pace`; NaN: unknown).
 
     `turns`: the starts were all there at the same time and took turns, a slot each. What the machine did in a round of turns
-    is common to them, so rounds are drawn as well as starts; how fast it was in each, the direct calls show.
+    is common to them, so rounds are drawn as well as starts; how fast it was in each, direct calls and its processors show.
 
     Raises TooFewError.
     """
     if not starts:
         raise TooFewError("nothing was measured")
-    paired = _pair(starts, list(arms).index(direct), list(arms).index(arm), foreign)
+    if slow is not None and (not len(slow) or np.isnan(slow).mean() > MOST_UNKNOWN):
+        slow = None
+    paired = _pair(starts, list(arms).index(direct), list(arms).index(arm), foreign, slow)
     fewest = min(len(paired.direct), len(paired.gateway))
     if fewest < SMALLEST:
         raise TooFewError(
@@ -101,11 +109,15 @@ def overhead(
 def _crossed(paired: _Paired, rounds: Ints, random: np.random.Generator) -> Draws:
     draws = crossed(paired.starts, rounds, random)
     assert draws.rounds is not None  # noqa: S101 - as crossed draws have them
-    machine = weighted_quantile(paired.direct["response"].astype(float), paired.direct_slots, draws.rounds, 0.5)
-    return replace(draws, machine=machine)
+    machine = [weighted_quantile(paired.direct["response"].astype(float), paired.direct_slots, draws.rounds, 0.5)]
+    if paired.slow is not None:
+        machine.append(draws.rounds @ paired.slow / draws.rounds.sum(axis=1))
+    return replace(draws, machine=tuple(machine))
 
 
-def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequence[Floats]) -> _Paired:
+def _pair(
+    starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequence[Floats], slow: Floats | None
+) -> _Paired:
     pieces: dict[int, list[Samples]] = {direct: [], gateway: []}
     places: dict[int, list[Ints]] = {direct: [], gateway: []}
     origin: list[int] = []
@@ -118,8 +130,13 @@ def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequenc
         if foreign:
             others[: len(foreign[number])] = foreign[number][: len(lags)]
         calm = np.flatnonzero((lags <= LATE_US) & ~(medians > slowest) & ~(others > FOREIGN))
+        if slow is not None:
+            calm = calm[np.median(_tenths(slow, calm), axis=0) <= SLOWED]
+        right = (samples["outcome"] == OK) & np.isin(slots, calm)
+        if slow is not None:
+            right &= _at(slow, samples["intended"]) <= SLOWED
         for arm in (direct, gateway):
-            mine = (samples["arm"] == arm) & (samples["outcome"] == OK) & np.isin(slots, calm)
+            mine = right & (samples["arm"] == arm)
             pieces[arm].append(samples[mine])
             places[arm].append(np.searchsorted(calm, slots[mine]) + len(origin))
         origin += [number] * len(calm)
@@ -131,8 +148,28 @@ def _pair(starts: Sequence[Samples], direct: int, gateway: int, foreign: Sequenc
         gateway_slots=np.concatenate(places[gateway]),
         starts=np.array(origin, np.int64),
         times=np.array(times, np.int64),
+        slow=_pace(slow, np.array(times, np.int64)) if slow is not None else None,
         left_out=sum(int(np.isfinite(lags).sum()) for _, lags, _ in looks) - len(origin),
     )
+
+
+def _at(slow: Floats, seconds: NDArray[Any]) -> Floats:
+    """How slow the gateway's processors were at these seconds; as in a calm moment where nobody knows."""
+    places = (seconds / LOOK).astype(np.int64)
+    return np.nan_to_num(slow[np.clip(places, 0, len(slow) - 1)], nan=1.0)
+
+
+def _tenths(slow: Floats, slots: Ints) -> Floats:
+    """The same of each tenth of a second of these slots (tenth, slot)."""
+    tenths = round(SLOT / LOOK)
+    return np.array([_at(slow, (slots * tenths + number + 0.5) * LOOK) for number in range(tenths)])
+
+
+def _pace(slow: Floats, slots: Ints) -> Floats:
+    """The same of these slots, but for the tenths that are left out."""
+    each = _tenths(slow, slots)
+    counts = each <= SLOWED
+    return np.asarray((each * counts).sum(axis=0) / counts.sum(axis=0), np.float64)
 
 
 def _look(samples: Samples, direct: int) -> tuple[Ints, Floats, Floats]:
@@ -184,7 +221,7 @@ def _by_stamps(paired: _Paired, draws: Draws) -> tuple[Estimate | None, float | 
     (direct, direct_slots), (gateway, gateway_slots) = arms
     if min(len(direct), len(gateway)) < SMALLEST:
         return None, None, None
-    stamped = _Paired(direct, gateway, direct_slots, gateway_slots, paired.starts, paired.times, paired.left_out)
+    stamped = replace(paired, direct=direct, gateway=gateway, direct_slots=direct_slots, gateway_slots=gateway_slots)
     before = [(arm["upstream_recv"] - arm["sent"]) / 1e3 for arm in (direct, gateway)]
     behind = [(arm["done"] - arm["upstream_send"]) / 1e3 for arm in (direct, gateway)]
     around = [one + other for one, other in zip(before, behind, strict=True)]

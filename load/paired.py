@@ -18,7 +18,8 @@ from load.contest import Running, Tell
 from load.duet import CpuLog, UsesCpu
 from load.machine import Processors
 from load.model import Estimate, Overhead, Resources, ResourceSample
-from load.overhead import OK, SLOT, Samples, TooFewError
+from load.overhead import LOOK, OK, SLOT, Samples, TooFewError
+from load.pace import Pace
 from load.pinning import Pinning
 from load.plan import Arm, Plan, Stage
 from load.player import Player, play
@@ -62,6 +63,7 @@ class Pairing:
     foreign: list[Floats] = field(
         default_factory=list
     )  # what others used of the gateway's processors, slot by slot (cores)
+    slow: Floats | None = None  # how slow these were, look by look (`load.pace`)
     watched: list[ResourceSample] = field(default_factory=list)  # the first start
     cpu_us: list[float] = field(default_factory=list)  # per call through the gateway, of each start in its turns
     cores_used: float = 0.0  # by whoever had its turn
@@ -117,6 +119,7 @@ class Pairing:
             used: dict[str, UsesCpu] = dict(zip(names, trees, strict=True)) if local else {}
             if local and cores:
                 used["all"] = Processors(cores)
+            pace = stack.enter_context(Pace(cores)) if local and cores else None
             log = stack.enter_context(CpuLog(used))
             result, samples, interrupted = self._play(plan, tell)
         self.results.append(_as_one_arm(result, names))
@@ -130,6 +133,9 @@ class Pairing:
             if cores:
                 spent = sum((log.between(name, edges) for name in names), np.zeros(len(edges) - 1))
                 self.foreign = [(log.between("all", edges) - spent) / SLOT] * len(starts)
+        if pace is not None:
+            looks = np.arange(round(rounds * len(starts) * SLOT / LOOK) + 1)
+            self.slow = pace.between(result.start_ns + (looks * LOOK * 1e9).astype(np.int64))
         if watch is not None:
             self.watched = summary.placed(watch.samples, self.results, first.second)
             self.edges = [self.watched[0], self.watched[-1]]
@@ -186,6 +192,7 @@ class Pairing:
             arm=GATEWAY,
             direct=DIRECT,
             foreign=self.foreign if len(self.foreign) == len(self.samples) else (),
+            slow=self.slow,
             turns=True,
         )
 

@@ -96,13 +96,14 @@ def _corrected(resampled: Floats, clusters: int) -> float:
 class Draws:
     """How often each slot is drawn in each resample (resample, slot), in one way or three; `clusters` are those of each way.
 
-    `rounds` picks the slots of each round, in their order in time; `machine` says how fast the machine was in each.
+    `rounds` picks the slots of each round, in their order in time; each `machine` says in its way how slow the machine was in
+    each.
     """
 
     ways: tuple[Floats, ...]
     clusters: tuple[int, ...]
     rounds: Floats | None = None
-    machine: Floats | None = None
+    machine: tuple[Floats, ...] = ()
 
     def spread(self, value: float, estimate: Callable[[Floats], Floats]) -> Spread:
         """The spread of an estimate that is made again of each way's resamples.
@@ -147,24 +148,25 @@ def crossed(starts: Ints, rounds: Ints, random: np.random.Generator) -> Draws:
     return Draws(tuple(weights for weights, _ in ways), tuple(count for _, count in ways), each)
 
 
-def unexplained(values: Floats, by: Floats | None) -> tuple[float, Floats]:
-    """The share of the variance of `values` that a straight line over `by` leaves, and the values without what it explains.
+def unexplained(values: Floats, by: Sequence[Floats]) -> tuple[float, Floats]:
+    """The share of the variance of `values` that straight lines over each `by` leave, and the values without what these explain.
 
     The share is one of unbiased variances, so it comes to 1 on average where there is nothing to explain. A line that falls
-    explains nothing: what takes the machine longer takes the gateway longer.
+    explains nothing: what takes the machine longer takes the gateway longer. The first of `by` count most: where there are few
+    values, the others are left out.
     """
-    if by is None:
-        return 1.0, values
-    known = np.isfinite(values) & np.isfinite(by)
-    values, by = values[known], by[known]
+    known = np.isfinite(values) & np.all([np.isfinite(one) for one in by], axis=0)
+    values = values[known]
     count = len(values)
-    if count < FEWEST_FOR_LINE or np.ptp(by) == 0 or np.ptp(values) == 0:
-        return 1.0, values
-    slope, start = np.polyfit(by, values, 1)
-    if slope <= 0:
-        return 1.0, values
-    rest = np.asarray(values - start - slope * by, np.float64)
-    return float((rest**2).sum() / (count - 2) / np.var(values, ddof=1)), rest
+    lines = [one[known] - one[known].mean() for one in by[: max(count - FEWEST_FOR_LINE + 1, 0)] if np.ptp(one[known])]
+    while lines and np.ptp(values):
+        design = np.column_stack([np.ones(count), *lines])
+        heights = np.linalg.lstsq(design, values, rcond=None)[0]
+        if (heights[1:] > 0).all():
+            rest = np.asarray(values - design @ heights, np.float64)
+            return float((rest**2).sum() / (count - 1 - len(lines)) / np.var(values, ddof=1)), rest
+        lines = [line for line, slope in zip(lines, heights[1:], strict=True) if slope > 0]
+    return 1.0, values
 
 
 def persistence(values: Floats) -> float:

@@ -8,7 +8,7 @@ from load_examples import samples
 from numpy.typing import NDArray
 
 from load import paired, statistics
-from load.overhead import SLOT, TooFewError, overhead
+from load.overhead import LOOK, SLOT, TooFewError, overhead
 
 ARMS = ["direct", "gateway"]
 
@@ -120,6 +120,23 @@ def test_a_neighbour_on_the_gateways_processor_shows_in_its_own_use_of_it() -> N
     blind = overhead(starts, ARMS, random(), arm="gateway")
     assert blind.slots_left_out == 0
     assert blind.quantiles[0].overhead_us.value > 1530
+
+
+def test_tenths_and_half_seconds_in_which_its_processor_is_slow_are_left_out() -> None:
+    """Neither CPU time nor the calls past the gateway show it."""
+    one = samples(1, gateway_us=1500.0)
+    slow = np.ones(int(one["intended"].max() / LOOK) + 1)
+    slow[20:60], slow[61::10] = 1.6, 1.6  # eight half seconds, and a tenth of every other one
+    slow[0] = np.nan
+    hit = (slow[(one["intended"] / LOOK).astype(int)] == 1.6) & (one["arm"] == 1)
+    one["response"][hit] *= 1.8
+    found = overhead([one], ARMS, random(), arm="gateway", slow=slow)
+    assert found.slots_left_out == 8
+    assert found.quantiles[0].overhead_us.value == pytest.approx(1500, rel=0.02)
+    unknown = np.full(len(slow), np.nan)
+    for blind in (overhead([one], ARMS, random(), arm="gateway", slow=those) for those in (None, unknown, slow[:0])):
+        assert blind.slots_left_out == 0
+        assert blind.quantiles[0].overhead_us.value > 1530
 
 
 def test_a_slow_gateway_is_no_disturbance() -> None:
@@ -240,11 +257,24 @@ def test_a_change_of_the_machine_that_direct_calls_show_is_no_doubt_about_the_ov
 def test_a_line_explains_what_it_explains_and_nothing_on_average_where_there_is_nothing() -> None:
     made = np.random.default_rng(1)
     by = made.normal(0, 1, 12)
-    share, rest = statistics.unexplained(5 * by + made.normal(0, 1, 12), by)
+    share, rest = statistics.unexplained(5 * by + made.normal(0, 1, 12), [by])
     assert share < 0.1
     assert np.std(rest) < 1.5
-    shares = [statistics.unexplained(made.normal(0, 1, 12), by)[0] for _ in range(400)]
+    shares = [statistics.unexplained(made.normal(0, 1, 12), [by])[0] for _ in range(400)]
     assert np.mean(shares) == pytest.approx(1, abs=0.05)
+
+
+def test_two_lines_explain_what_neither_does_and_one_that_falls_explains_nothing() -> None:
+    made = np.random.default_rng(1)
+    one, other = made.normal(0, 1, (2, 12))
+    values = 5 * one + 5 * other + made.normal(0, 1, 12)
+    alone, both = (statistics.unexplained(values, by)[0] for by in ([one], [one, other]))
+    assert both < 0.15 < alone
+    assert statistics.unexplained(values, [one, -other])[0] == statistics.unexplained(values, [one])[0]
+    shares = [statistics.unexplained(made.normal(0, 1, 12), [one, other])[0] for _ in range(400)]
+    assert np.mean(shares) == pytest.approx(1, abs=0.05)
+    few = statistics.unexplained(values[:6], [one[:6], other[:6]])[0]
+    assert few == statistics.unexplained(values[:6], [one[:6]])[0], "two lines through six points are no finding"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +290,7 @@ def test_a_line_explains_what_it_explains_and_nothing_on_average_where_there_is_
     ids=["too few", "the wrong way", "the same speed", "nothing to explain", "too few known", "speed unknown"],
 )
 def test_what_is_not_explained_is_left_as_it_is(values: list[float], by: list[float] | None) -> None:
-    share, rest = statistics.unexplained(np.array(values, float), None if by is None else np.array(by, float))
+    share, rest = statistics.unexplained(np.array(values, float), [] if by is None else [np.array(by, float)])
     assert share == 1
     assert len(rest) == np.isfinite(values).sum()
 
