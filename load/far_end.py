@@ -102,7 +102,8 @@ class LeanFarEnd(FarEnd):
     def require(self) -> None:
         """Raise HarnessError where the upstreams' process has ended: what fails without them is no fault of a gateway."""
         if self._process is not None and (status := self._process.poll()) is not None:
-            how = f"were killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            known = {one.value: one.name for one in signal.Signals}
+            how = f"ended with status {status}" if status >= 0 else f"were killed by {known.get(-status, -status)}"
             raise HarnessError(f"the upstreams of the load bench {how}")
 
     def close(self) -> None:

@@ -140,7 +140,8 @@ class Pairing:
             self.watched = summary.placed(watch.samples, self.results, first.second)
             self.edges = [self.watched[0], self.watched[-1]]
             if interrupted is None:
-                self.edges[1], self.settled = settle(first, watch.samples[0])
+                last, self.settled = settle(first, watch.samples[0])
+                self.edges[1:] = summary.placed([last], self.results, first.second)
                 others = enumerate(trees[1:], 2)
                 self.settled += [f"start {number} is gone" for number, tree in others if not tree.alive()]
         if interrupted is not None:

@@ -180,8 +180,9 @@ class Run:
         result = self._play(what, plan)
         try:
             self._bench.far_end.require()
-        except LOST:
+        except LOST as error:
             self._measured.results.append(result)
+            _lost(self._measured, error)
             raise
         if not self._gateway.alive():
             self._measured.results.append(result)

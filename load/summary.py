@@ -106,7 +106,8 @@ def placed(
 
     Before the first result and after the last one the line goes on; between two of them is their warm-up, and no place in it.
     """
-    parts = [(clock(result.start_ns), offset, _length(result)) for result, offset in _in_line(results)]
+    line = list(_in_line(results))
+    parts = [(clock(result.start_ns), offset, _length(result)) for result, offset in line if result.start_ns]
     if not parts:
         return list(samples)
     first = parts[0][0]

@@ -148,6 +148,9 @@ class Master:
         clients = sorted(client.id for client in self._runner.clients.all if client.state != "missing")
         self._shares = {client: share for share, client in enumerate(clients)}
         self._working = set(clients)
+        if (dispatcher := self._runner._users_dispatcher) is not None:  # noqa: SLF001 - there is no other way to say it
+            # Locust would give a late worker half of the users, and never give them back (2.47, `UsersDispatcher`).
+            dispatcher.add_worker = lambda worker_node: None  # type: ignore[method-assign] # noqa: ARG005
         self.start_ns = time.monotonic_ns() + int((DELAY + self.plan.warmup) * 1e9)
         for client, share in self._shares.items():
             order = {"plan": self.plan.model_dump_json(), "share": share, "shares": len(clients)}

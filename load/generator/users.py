@@ -4,7 +4,7 @@ Where they get their work from is theirs to know: `McpUser` is woken by the disp
 closed one. Users of somebody else, written like any `HttpUser`, take part with `TakesArrivals`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gevent import get_hub, getcurrent, sleep
@@ -34,14 +34,18 @@ class _Leaves(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.at_work = self.leaving = False
+        self.wake: Callable[[Arrival], object] | None = None  # who hands out arrivals finds us by this, in `idle`
+        self.idle: list[Callable[[Arrival], object]] = []
 
     def stop(self, force: bool = False) -> bool:
         """Locust wants fewer users, or deals them out anew: an arrival that has been sent counts, so its answer is awaited."""
         runner = self.environment.runner
         self.leaving = True
         if not self.at_work or self.greenlet is None or (runner is not None and runner.state == STATE_CLEANUP):
+            if self.wake in self.idle:  # nobody gets an arrival any more who is about to be killed
+                self.idle.remove(self.wake)
             return bool(super().stop(force=True))
-        self.greenlet.join()
+        self.group.discard(self.greenlet)  # it counts no more: who is wanted again meanwhile is somebody new
         return force
 
 
@@ -63,7 +67,8 @@ class McpUser(_Leaves):
 
     def _take_arrivals(self, engine: Engine, dispatcher: Dispatcher) -> None:
         routes, idle, waiting, sleep = engine.routes, dispatcher.idle, dispatcher.waiting, get_hub().switch
-        wake = getcurrent().switch
+        wake = self.wake = getcurrent().switch
+        self.idle = idle
         try:
             while not self.leaving:
                 if waiting:
@@ -77,7 +82,7 @@ class McpUser(_Leaves):
                     routes[arrival[3]].perform(arrival)
                 finally:
                     engine.in_flight -= 1
-                self.at_work = False
+                    self.at_work = False
         finally:
             if wake in idle:
                 idle.remove(wake)
@@ -92,25 +97,11 @@ class McpUser(_Leaves):
                 routes[arrival[3]].perform(arrival)
             finally:
                 engine.in_flight -= 1
-            self.at_work = False
+                self.at_work = False
             if routes[arrival[3]].refused:  # which costs no time: without a rest nobody else would get any
                 sleep(REST)
         if not self.leaving:
             engine.over.wait()
-
-
-def _next_arrival(dispatcher: Dispatcher) -> Arrival:
-    """Sleep until there is one."""
-    if dispatcher.waiting:
-        return dispatcher.waiting.popleft()
-    wake = getcurrent().switch
-    dispatcher.idle.append(wake)
-    try:
-        arrival: Arrival = get_hub().switch()
-    finally:
-        if wake in dispatcher.idle:
-            dispatcher.idle.remove(wake)
-    return arrival
 
 
 def closed_arrivals(engine: Engine) -> Iterator[Arrival]:
@@ -186,13 +177,26 @@ class TakesArrivals(_Leaves):
 
     def _arrival_of(self, engine: Engine) -> Arrival:
         if engine.dispatcher is not None:
-            return _next_arrival(engine.dispatcher)
+            return self._next_of(engine.dispatcher)
         if self._draws is None:
             self._draws = closed_arrivals(engine)
         if not engine.calling:
             engine.over.wait()
             raise StopUser
         return next(self._draws)
+
+    def _next_of(self, dispatcher: Dispatcher) -> Arrival:
+        """Sleep until there is one."""
+        if dispatcher.waiting:
+            return dispatcher.waiting.popleft()
+        self.wake, self.idle = getcurrent().switch, dispatcher.idle
+        self.idle.append(self.wake)
+        try:
+            arrival: Arrival = get_hub().switch()
+        finally:
+            if self.wake in self.idle:
+                self.idle.remove(self.wake)
+        return arrival
 
     def abandon(self) -> None:
         """The run is over: what is under way is unfinished."""

@@ -245,6 +245,17 @@ def test_users_of_a_closed_loop_who_leave_bring_their_call_to_an_end(tmp_path: P
     assert result.counts.offered == result.counts.done
 
 
+def test_users_who_are_wanted_again_while_others_finish_are_there(tmp_path: Path) -> None:
+    with TinyServer() as server:
+        stages = [Stage(seconds=s, rate_from=rate, rate_to=rate) for s, rate in ((1.0, 12.0), (1.0, 2.0), (5.0, 12.0))]
+        plan = a_plan(
+            Arm(name="direct", calls=[a_call(server.url("slow/1800"))]), arrivals="closed", stages=stages, warmup=0.0
+        )
+        result = play(plan, tmp_path).result
+    assert {cell.outcome for cell in result.cells} == {"ok"}
+    assert max(interval.in_flight for interval in result.intervals[3:]) == 12
+
+
 def test_a_large_body_goes_both_ways(tmp_path: Path) -> None:
     with TinyServer() as server:
         call = a_call(server.url("right"), arguments={"value": "x" * 3_000_000})

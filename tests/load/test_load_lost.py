@@ -45,7 +45,8 @@ def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.Mo
     bench: Any = SimpleNamespace(far_end=far_end)
     gateway: Any = SimpleNamespace(alive=lambda: True)
     measured = Measured(TASK)
-    course = run.Run(bench, gateway, cast("Any", None), measured, lambda *_: None)
+    workload: Any = SimpleNamespace(step=lambda *_: None)
+    course = run.Run(bench, gateway, workload, measured, lambda *_: None)
     monkeypatch.setattr(course, "_play", lambda *_: Result(ended="gave up"))
     with pytest.raises(run.Stopped, match="the gateway stopped answering"):
         course._checked("load", cast("Any", None))
@@ -54,6 +55,15 @@ def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.Mo
     with pytest.raises(HarnessError, match="the upstreams of the load bench ended with status 4"):
         course._checked("load", cast("Any", None))
     assert len(measured.results) == 2
+    measured.stopped = None
+    measured.results.clear()
+    measured.knee = None
+    with pytest.raises(HarnessError):  # at the first step of a search: none is on the plateau yet
+        course._point(10.0, 1.0)
+    assert (len(measured.results), measured.stopped) == (
+        1,
+        "a part of the bench was lost: the upstreams of the load bench ended with status 4",
+    )
     far_end.close()
 
 

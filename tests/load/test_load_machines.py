@@ -176,12 +176,14 @@ def test_a_signal_to_locust_alone_keeps_what_was_measured(tmp_path: Path, number
     assert (result.ended, result.counts.done >= 49) == ("interrupted", True)
 
 
-@pytest.mark.parametrize("user", [LOCUSTFILE, EXAMPLE])
-def test_a_worker_who_comes_late_is_sent_away_and_takes_nothing_from_the_others(tmp_path: Path, user: Path) -> None:
+@pytest.mark.parametrize(("user", "places"), [(LOCUSTFILE, 30), (EXAMPLE, 60)])  # who calls twice needs twice as many
+def test_a_worker_who_comes_late_is_sent_away_and_takes_nothing_from_the_others(
+    tmp_path: Path, user: Path, places: int
+) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
     with TinyServer() as server:
         call = a_call(server.url("slow/200"))
-        plans.write(a_plan(Arm(name="direct", calls=[call]), rate=100.0, seconds=6.0, max_in_flight=30), path)
+        plans.write(a_plan(Arm(name="direct", calls=[call]), rate=100.0, seconds=6.0, max_in_flight=places), path)
         common = [LOCUST, "-f", str(user), "--headless", "--only-summary"]
         bind = ["--master", "--expect-workers", "1", "--master-bind-host", "127.0.0.1", "--master-bind-port", "0"]
         with contextlib.ExitStack() as stack:
@@ -202,6 +204,7 @@ def test_a_worker_who_comes_late_is_sent_away_and_takes_nothing_from_the_others(
     result = results.read(out)
     assert (result.ended, result.machine.processes) == ("complete", 1)
     assert "worker late" in {event.kind for event in result.events}
+    assert result.total("response").quantile(0.5) < 600_000, "half of the users would not be enough"
     assert result.counts.offered == result.counts.done == result.count(operation="call", outcome="ok")
 
 

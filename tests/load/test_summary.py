@@ -85,6 +85,8 @@ def test_looks_at_the_gateway_lie_where_their_moments_do() -> None:
     assert [one.second for one in found] == [-1.0, 0.5, None, 2.0, 2.5, 5.0]
     assert [one.at for one in found] == [-1.0, 0.5, 2.5, 5.0, 5.5, 8.0]
     assert [one.cpu_seconds for one in found] == [one.at for one in looks]
+    never_began = result().model_copy(update={"intervals": []})
+    assert summary.placed(looks, [never_began, *phases], lambda nanoseconds: nanoseconds / 1e9 - 100) == found
     assert summary.placed(looks, [], float) == looks
 
 
