@@ -17,15 +17,15 @@ COPY requirements.lock ./
 RUN python3 -m venv /build/tools \
  && /build/tools/bin/python -m pip wheel --no-cache-dir --disable-pip-version-check --quiet --no-deps --require-hashes \
       --wheel-dir /build/wheels -r requirements.lock
-# Dependencies first: they change seldom.
+# Dependencies first: they change seldom. The image has every extra.
 COPY pyproject.toml ./
 RUN python3 -m venv /opt/gatebench \
- && /build/tools/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-      > /build/running.txt \
+ && /build/tools/bin/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+print(*project['dependencies'], *sum(project['optional-dependencies'].values(), []), sep='\n')" > /build/running.txt \
  && /opt/gatebench/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet --no-index \
       --find-links /build/wheels -r /build/running.txt
-COPY README.md gatebench.py ./
-COPY commands commands
+COPY README.md ./
+COPY gatebench gatebench
 COPY conformance conformance
 COPY fixtures fixtures
 COPY load load

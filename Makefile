@@ -3,15 +3,19 @@ PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
 CONTAINERS ?= test
-# Many a trial waits for somebody who does not answer, so there are more at a time than processors.
-TRIALS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
+# Many tests wait, for load or for somebody who does not answer, so there are more at a time than processors.
+WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
+SHARE  ?= 8
 REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run run-lean test trial kill-matrix real real-quick transcripts bench package-test images containers lint types lock clean help
+# A run starts many processes of Python. Where this is set, as in container images, each of them would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run run-lean guide-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,20 +41,36 @@ run-lean: $(READY)   ## the same against the far end that load uses, so that it 
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@+$(MAKE) --no-print-directory -j2 types unit
+
+# Beside each other: mypy and lint-imports are one process each, and many tests wait.
+types: $(READY)
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist worksteal -q -m "not real"
+	$(BIN)/lint-imports --no-logo
 
-trial: $(READY)   ## the whole harness on trial: every fault of the kill matrix, played again
-	$(BIN)/pytest -n $(TRIALS) --dist worksteal -q conformance/selftest/trial_*.py
+unit: $(READY)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m "not real and not slow"
 
-kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 plays every scenario, and only compares
-	$(BIN)/python -m conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
+coverage: $(READY)   ## measure which lines the unit tests run, child processes included; not a part of CI
+	rm -rf .coverage-data
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal -q -m "not real and not slow" $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort cover
+
+trial: $(READY)   ## the whole harness on trial, with a share of the faults that the commit decides; FAULTS=all plays every one
+	GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow gatebench/conformance/selftest tests/slow/test_hostile_gateways.py
+
+kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 gives each fault a whole run, which is what counts
+	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
+
+kill-matrix-share: $(READY)   ## whole runs for SHARE faults or more, chosen from the commit: the new and changed ones first (CI)
+	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix --share $(SHARE)
 
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
-	$(BIN)/python -m load.benchmarks $(PARTS)
+	$(BIN)/python -m gatebench.load.benchmarks $(PARTS)
 
 readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
-	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/readme
+	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/docs
 
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist
@@ -61,28 +81,31 @@ images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
 	$(BIN)/gatebench images build
 
 containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
-	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/containers -q -k "$(CONTAINERS)"
+	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/slow/containers -q -k "$(CONTAINERS)"
 
 real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
-	$(BIN)/pytest -q -m real tests/real
+	$(BIN)/pytest -q -m real tests/slow/real_gateways
 
 real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
-	@$(BIN)/python tests/real/judge_all.py $(WORLDS) $(REAL)
+	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(WORLDS) $(REAL)
+
+guide-clients: $(READY)   ## the guide's client code under fastmcp 2, 3 and 4, each in an environment of its own, against the reference
+	$(BIN)/python tests/slow/guide_clients/run.py
 
 transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
-	$(BIN)/python -m conformance.selftest.shown
+	$(BIN)/python -m gatebench.conformance.selftest.support.example_transcripts
 
 lint: $(READY)   ## style and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@+$(MAKE) --no-print-directory types
 
 lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock
 	sed -E 's/ *\\?$$//; /^[^a-z]/d; s/ ;.*//' requirements.lock | $(BIN)/uv pip compile mock_upstreams/requirements.in --constraint - \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
 	  --output-file mock_upstreams/requirements.lock
 
 clean:   ## remove the environment and what runs left behind
-	rm -rf $(VENV) gatebench-out .gatebench-cache dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) gatebench-out .gatebench-cache dist .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .coverage-data

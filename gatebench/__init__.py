@@ -1,0 +1,1 @@
+"""Conformance and load bench for MCP gateways."""

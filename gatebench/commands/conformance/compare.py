@@ -1,0 +1,38 @@
+"""`gatebench compare`: what changed between two runs."""
+
+from pathlib import Path
+
+import click
+
+from gatebench import exit_codes
+from gatebench.commands.options import PATH
+from gatebench.conformance.text import json_text
+from gatebench.fixtures.errors import BenchError
+from gatebench.reports.conformance import compare as comparison
+from gatebench.reports.conformance import model
+from gatebench.reports.errors import NoRunError
+
+EXAMPLES = """\b
+examples:
+  gatebench compare before/report.json after/report.json
+  gatebench compare gatebench-out/acme-1.4 gatebench-out/acme-1.5 --json"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("before", type=PATH)
+@click.argument("after", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="print the changes as JSON")
+def compare(before: Path, after: Path, *, as_json: bool) -> int:
+    """Compare the reports of two runs: report.json or folder of the run BEFORE and of the run AFTER.
+
+    Exit status 1 if something got worse.
+    """
+    try:
+        changes = comparison.compare(model.read(before), model.read(after))
+    except NoRunError as error:
+        raise BenchError(str(error)) from error
+    if as_json:
+        print(json_text(changes, indent=1))
+    else:
+        print("\n".join(comparison.lines(changes)))
+    return exit_codes.FINDINGS if changes["regressed"] else exit_codes.CONFORMANT

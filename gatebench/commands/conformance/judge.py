@@ -1,0 +1,137 @@
+"""`gatebench judge`: evaluate recorded traffic again, without any server."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gatebench import exit_codes
+from gatebench.commands.options import PATH
+from gatebench.commands.requirements.lookup import complete_requirement, requirement_named
+from gatebench.conformance.evaluation import replay
+from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.text import json_text, visible
+from gatebench.fixtures.errors import BenchError
+from gatebench.reports.conformance import outcomes, upgrade
+from gatebench.reports.conformance.traffic.evidence import json_lines
+
+EXPLAINED = 10  # results that are shown in full; the rest are counted
+QUIET = {"pass", "not-applicable", "not-played", "skipped"}
+Told = Mapping[str, Any]
+
+
+@click.command()
+@click.argument("path", type=PATH)
+@click.option(
+    "--requirement",
+    "requirements",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_requirement,
+    help="only this requirement; may be repeated",
+)
+@click.option("--json", "as_json", is_flag=True, help="print each result as a line of JSON")
+def judge(path: Path, requirements: tuple[str, ...], *, as_json: bool) -> int:
+    """Evaluate recorded traffic again, without any server. PATH is a transcript, or the folder of a run."""
+    registry = Registry()
+    wanted = [requirement_named(registry, name).id for name in requirements]
+    _refuse_excluded(registry, wanted)
+    judgements = [told for transcript in _transcripts(path) for told in _judged(transcript, registry, wanted)]
+    if not judgements:
+        raise BenchError(f"{path} names no requirements; select them with --requirement")
+    if as_json:
+        for told in judgements:
+            print(json_text(told))
+    else:
+        _show(judgements, path, registry.digest)
+    return exit_codes.OF_CONCLUSION[_conclusion(judgements)]
+
+
+def _refuse_excluded(registry: Registry, wanted: Iterable[str]) -> None:
+    for identifier in wanted:
+        if registry[identifier].exclusion:
+            raise BenchError(f"{identifier} has no check: {registry[identifier].exclusion}")
+
+
+def _transcripts(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("transcript*.jsonl"))
+    if not found:
+        raise BenchError(f"the folder {path} contains no transcript*.jsonl; use the folder of a run, or a transcript")
+    return found
+
+
+def _judged(path: Path, registry: Registry, wanted: list[str]) -> Iterator[dict[str, Any]]:
+    for judgement in replay.judge(replay.Recording.load(path), registry, wanted or None):
+        yield {**judgement.to_json(), "transcript": path.name}
+
+
+def _conclusion(judgements: list[dict[str, Any]]) -> str:
+    by_requirement: dict[str, list[str]] = {}
+    for told in judgements:
+        by_requirement.setdefault(told["requirement"], []).append(told["outcome"])
+    selected = [{"selected": True, "outcome": outcomes.worst(said)} for said in by_requirement.values()]
+    return outcomes.conclusion(selected, [told["outcome"] for told in judgements], complete=True)
+
+
+# -- output
+
+
+def _show(judgements: list[dict[str, Any]], path: Path, digest: str) -> None:
+    loud = [told for told in judgements if told["outcome"] not in QUIET]
+    for told in loud[:EXPLAINED] if len(judgements) > 1 else judgements:
+        _explain(told)
+    if len(loud) > EXPLAINED:
+        print(f"... and {len(loud) - EXPLAINED} more that did not pass; --json shows all")
+    counts = Counter(told["outcome"] for told in judgements)
+    print(f"{len(judgements)} results: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
+    for line in _compared(judgements, path, digest):
+        print(line)
+
+
+def _explain(told: Told) -> None:
+    steady = f" {told['failed']} of {told['played']} runs" if told["played"] > 1 else ""
+    seen = f" ({told['subjects']} seen)" if told["subjects"] else ""
+    reason = f": {told['reason']}" if told["reason"] else ""
+    print(visible(f"{told['outcome']}{steady}  {told['requirement']}  {told['scenario']}{seen}{reason}"))
+    for violation in told["violations"]:
+        where = "" if violation["seq"] is None else f"  (line {violation['seq']} of {told['transcript']})"
+        print(visible(f"    {violation['what']}{where}"))
+        print(visible(f"      expected: {violation['expected']}"))
+        print(visible(f"      actual:   {violation['actual']}"))
+
+
+def _compared(judgements: list[dict[str, Any]], path: Path, digest: str) -> Iterator[str]:
+    """Yield the differences to the results of the run itself, if verdicts.jsonl is in the folder."""
+    recorded, header = _recorded(path)
+    if not recorded:
+        return
+    ours = {_key(told): told for told in judgements}
+    theirs = {key: told for key, told in recorded.items() if key in ours}
+    differing = [key for key, told in theirs.items() if told["outcome"] != ours[key]["outcome"]]
+    if header.get("registry") != digest:
+        yield "the run used another version of the requirements"
+    for key in differing[:EXPLAINED]:
+        yield f"differs  {key[0]}  {key[1]}: {theirs[key]['outcome']} in the run, {ours[key]['outcome']} now"
+    same = len(theirs) - len(differing)
+    if same == len(judgements):
+        yield "all results agree with verdicts.jsonl"
+    else:
+        yield f"compared with verdicts.jsonl: {same} agree, {len(differing)} differ, {len(ours) - len(theirs)} are new"
+
+
+def _recorded(path: Path) -> tuple[dict[tuple[str, ...], Told], Told]:
+    verdicts = (path if path.is_dir() else path.parent) / "verdicts.jsonl"
+    lines = list(json_lines(verdicts)) if verdicts.is_file() else []
+    header = next((line for line in lines if line.get("kind") == "header"), {})
+    recorded = [line for line in lines if line.get("kind") == "judgement"]
+    if header.get("format") == 1:
+        recorded = list(map(upgrade.judgement, recorded))
+    return {_key(line): line for line in recorded}, header
+
+
+def _key(told: Told) -> tuple[str, str, str]:
+    return told["requirement"], told["scenario"], told.get("transcript", "transcript.jsonl")

@@ -1,0 +1,37 @@
+"""`gatebench publish`: a published report from two runs of a gateway."""
+
+import os
+from pathlib import Path
+
+import click
+
+from gatebench import exit_codes
+from gatebench.commands.conformance.matrix import PUBLISHED
+from gatebench.commands.options import PATH
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways import target
+from gatebench.reports.conformance import model
+from gatebench.reports.errors import NoRunError
+from gatebench.reports.published_matrix import publish as publication
+from gatebench.reports.published_matrix.index import NotPublishableError
+
+
+@click.command()
+@click.argument("first", type=PATH)
+@click.argument("second", type=PATH)
+@click.option("--to", type=PATH, default=PUBLISHED, metavar="DIR", help="folder of the published reports")
+def publish(first: Path, second: Path, to: Path) -> int:
+    """Create a published report from two runs of a gateway.
+
+    FIRST and SECOND are the evidence folders of the runs; both must agree.
+    """
+    try:
+        name = model.read(first)["target"]
+        described = target.Target(target.resolve(name.partition(":")[0])).descriptor.provisioning
+        folder = publication.publish(first, second, to, described.model_dump() if described else None)
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchError(f"{first} is not the folder of a run with a report: {error}") from error
+    except (NotPublishableError, NoRunError) as error:
+        raise BenchError(str(error)) from error
+    print(f"published: {os.path.relpath(folder)}; run `gatebench matrix` to update the page")
+    return exit_codes.CONFORMANT

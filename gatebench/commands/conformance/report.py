@@ -1,0 +1,33 @@
+"""`gatebench report`: rebuild and show the report of a run."""
+
+from pathlib import Path
+
+import click
+
+from gatebench import exit_codes
+from gatebench.commands.conformance import report_files
+from gatebench.commands.options import PATH
+from gatebench.conformance.text import json_text
+from gatebench.fixtures.errors import BenchError
+from gatebench.reports.errors import NoRunError
+
+EXAMPLES = """\b
+examples:
+  gatebench report gatebench-out/acme-20260728-120000-1a2b
+  gatebench report evidence --json | jq .totals"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="print report.json instead of text")
+def report(folder: Path, *, as_json: bool) -> int:
+    """Rebuild and show the report of a run; DIR is its evidence folder."""
+    try:
+        built = report_files.build(folder, foreign=True)
+    except NoRunError as error:
+        raise BenchError(str(error)) from error
+    if as_json:
+        print(json_text(built, indent=1))
+    else:
+        report_files.show(built, folder, quiet=False)
+    return exit_codes.OF_CONCLUSION[built["conclusion"]]

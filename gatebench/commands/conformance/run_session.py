@@ -1,0 +1,128 @@
+"""The work of `gatebench run`: target, pytest session, report and exit status."""
+
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatebench import exit_codes, progress
+from gatebench.commands.conformance import report_files
+from gatebench.commands.setup import descriptor_file
+from gatebench.conformance.pytest_plugin import invoke
+from gatebench.conformance.text import json_text
+from gatebench.fixtures import extras
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways.target import by_name
+from gatebench.fixtures.world.variants import own
+from gatebench.reports.errors import NoRunError
+
+DEFAULT_TOKEN = "GATEBENCH_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of `gatebench run`; see `run.py`."""
+
+    target: str
+    keyword: str | None
+    mark: str | None
+    first: bool
+    again: bool
+    workers: int | None
+    sheet: Path | None
+    world: str | None
+    expectations: Path | None
+    variants: Path | None
+    token_env: str | None
+    budget: float | None
+    direct: bool
+    out: Path | None
+    junitxml: Path | None
+    allure: Path | None
+    as_json: bool
+    quiet: bool
+
+
+def run(options: RunOptions) -> int:
+    """Test a gateway, show the report, and return the exit status."""
+    folder = options.out or invoke.new_folder(options.target)
+    task = invoke.RunRequest(
+        target=_known(options, folder),
+        folder=folder,
+        sheet=options.sheet,
+        world=options.world,
+        expectations=options.expectations,
+        variants=options.variants,
+        direct=options.direct,
+        keyword=options.keyword,
+        mark=options.mark,
+        first=options.first,
+        again=options.again,
+        allure=options.allure,
+        workers=options.workers,
+        budget=options.budget,
+    )
+    if options.allure:
+        extras.require("allure", "--alluredir")
+    if options.variants:
+        own.load(options.variants)
+    task.arguments()
+    by_name(task.target)  # raises for an unknown target before anything is started
+    invoke.prepare(task.folder)
+    watch = invoke.SessionMonitor(progress.on(sys.stderr, quiet=options.quiet))
+    exit_codes.end_in_order()
+    report = None
+    try:
+        invoke.run_pytest(task, watch)
+    finally:
+        with suppress(NoRunError), exit_codes.finish_first() as pressed:  # the run may have ended before any result
+            report = report_files.build(task.folder)
+        if pressed():
+            watch.interrupted = True
+    if report:
+        _show(report, task.folder, options)
+    if watch.interrupted or report is None:
+        return exit_codes.complain("interrupted; evidence so far is kept", exit_codes.INTERRUPTED)
+    return exit_codes.OF_CONCLUSION[report["conclusion"]]
+
+
+def _known(options: RunOptions, folder: Path) -> str:
+    """Return the target; for a URL, write a descriptor beside the evidence folder."""
+    if not options.target.startswith(("http://", "https://")):
+        if options.token_env:
+            raise BenchError("--token-env requires a URL as target; a descriptor has [tokens]")
+        return options.target
+    path = folder.with_name(f"{folder.name}.toml")
+    facts = descriptor_file.DescriptorFacts(
+        kind="outside", url=options.target, token_env=options.token_env or DEFAULT_TOKEN
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(
+            f"cannot write to {path.parent}: {error.strerror}; choose another folder with --out"
+        ) from error
+    descriptor_file.write(descriptor_file.render(facts, path.name), path)
+    return str(path)
+
+
+def _show(report: dict[str, Any], folder: Path, options: RunOptions) -> None:
+    if options.junitxml:
+        try:
+            options.junitxml.parent.mkdir(parents=True, exist_ok=True)
+            if options.junitxml.resolve() != (folder / "junit.xml").resolve():
+                shutil.copyfile(folder / "junit.xml", options.junitxml)
+        except OSError as error:
+            raise BenchError(f"cannot write {options.junitxml}: {error.strerror}; use another --junitxml") from error
+    if not options.as_json:
+        report_files.show(report, folder, quiet=options.quiet)
+        return
+    keys = ("id", "requirement", "outcome", "what", "expected", "actual", "consequence_of", "reproduce")
+    facts = {key: report[key] for key in ("target", "conclusion", "complete", "totals", "judged", "stale")}
+    findings = [{key: finding[key] for key in keys} for finding in report["findings"]]
+    facts["causes"] = [
+        {key: cause[key] for key in ("id", "headline", "findings", "requirements")} for cause in report["causes"]
+    ]
+    print(json_text({**facts, "findings": findings, "evidence": str(folder.resolve())}, indent=1))

@@ -1,0 +1,1 @@
+"""`gatebench load`: load tests."""

@@ -1,0 +1,54 @@
+"""`gatebench explain`: one requirement with its sources, its check, and what exercises it."""
+
+import click
+
+from gatebench import exit_codes
+from gatebench.commands.requirements.lookup import complete_requirement, requirement_named
+from gatebench.conformance.pytest_plugin.collection import scenarios_for
+from gatebench.conformance.requirements.features import FEATURES
+from gatebench.conformance.requirements.guide_index import ROWS
+from gatebench.conformance.requirements.registry import Registry, Requirement
+from gatebench.fixtures.reference_gateway.faults import all_faults
+
+
+@click.command()
+@click.argument("identifier", metavar="ID", shell_complete=complete_requirement)
+def explain(identifier: str) -> int:
+    """Describe one requirement; ID is its id, such as CRED-001."""
+    requirement = requirement_named(Registry(), identifier)
+    feature = requirement.feature
+    print(
+        f"{requirement.id}  {requirement.level}  ({requirement.group}, {requirement.verdict})\n\n  {requirement.text}\n"
+    )
+    print(f"sources:   {'; '.join(map(str, requirement.sources))}")
+    print("guide:     " + ("\n           ".join(map(_guide_row, requirement.guide)) or "not in the guide"))
+    print(f"feature:   {f'{feature} ({FEATURES[feature]})' if feature else 'none: checked on every gateway'}")
+    print(f"revisions: {_revisions(requirement)}")
+    if requirement.prerequisites:
+        needed = requirement.prerequisites
+        print(f"needs:     {', '.join(needed.features)} also: {needed.reason}")
+    if requirement.exclusion:
+        print(f"excluded:  {requirement.exclusion}")
+        return exit_codes.CONFORMANT
+    description = " ".join((requirement.load_check().__doc__ or "").split())
+    path = requirement.check_module.removeprefix("gatebench.").replace(".", "/")
+    print(f"check:     {path}.py, {requirement.check}: {description}")
+    if requirement.sweep:
+        print("           also checked over the whole run at its end")
+    print("scenarios:")
+    for name, purpose in scenarios_for(requirement.id):
+        print(f"  {name}: {purpose}")
+    caught = [fault.name for fault in all_faults().values() if requirement.id in fault.caught_by]
+    print(f"faults:    {', '.join(caught) or f'none: {requirement.no_fault}'}")
+    print(f'run it:    gatebench run TARGET -k "{requirement.id}"')
+    return exit_codes.CONFORMANT
+
+
+def _revisions(requirement: Requirement) -> str:
+    if requirement.revisions is None:
+        return "all that the gateway claims"
+    return f"{', '.join(requirement.about)}, if the gateway claims them: {requirement.revisions.reason}"
+
+
+def _guide_row(row: str) -> str:
+    return f"{row}: {ROWS[row]} (docs/guide.md#{row.lower()})"

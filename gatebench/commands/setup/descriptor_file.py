@@ -1,0 +1,80 @@
+"""A gateway's descriptor, rendered from a few facts, validated and written."""
+
+import json
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import jinja2
+
+from gatebench.conformance.requirements.features import OUTSIDE, PROFILES, claims_of
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways import descriptor
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
+
+Kind = Literal["outside", "configured", "command", "image"]
+READY = "{base_url}/healthz"
+SINGLE = "{base_url}/mcp/{server}"
+
+
+@dataclass(kw_only=True)
+class DescriptorFacts:
+    """What a user tells about a gateway: the options of `gatebench init`."""
+
+    kind: Kind
+    name: str | None = None
+    version: str = ""
+    url: str | None = None
+    command: str | None = None
+    image: str | None = None
+    ready: str = READY
+    single: str = SINGLE
+    token_env: str | None = None
+    profiles: tuple[str, ...] = ()
+
+
+def render(facts: DescriptorFacts, file: str) -> str:
+    """Return the text of a descriptor; `file` is its file name."""
+    url = (facts.url or "").rstrip("/")
+    # With a token that the gateway issued, only requirements about that one caller can be checked.
+    least = facts.kind == "configured" and bool(facts.token_env) and not facts.profiles
+    environment = jinja2.Environment(  # noqa: S701 - TOML, not HTML
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
+    # A basic string of TOML is one of JSON.
+    environment.filters["toml"] = lambda value: json.dumps(value, ensure_ascii=False)
+    template = environment.from_string((Path(__file__).parent / "descriptor.toml.j2").read_text(encoding="utf-8"))
+    return template.render(
+        kind=facts.kind,
+        file=file,
+        name=facts.name or urlsplit(url).netloc or Path(file).stem,
+        version=facts.version,
+        url=url,
+        command=shlex.split(facts.command or ""),
+        image=facts.image,
+        ready=facts.ready,
+        single="{base_url}" if facts.kind == "outside" else facts.single,
+        token_env=facts.token_env,
+        profiles=[] if least else [*facts.profiles] or ["core"],
+        all_profiles=[name for name in PROFILES if name != OUTSIDE],
+        revisions=LEGACY_REVISIONS,
+        modern=MODERN_REVISION,
+    )
+
+
+def write(text: str, path: Path) -> None:
+    """Validate a descriptor and write it. Raises BenchError with one sentence if it is invalid."""
+    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+        trial = Path(folder) / path.name
+        trial.write_text(text, encoding="utf-8")
+        try:
+            claims_of(descriptor.load(trial), trial)
+        except BenchError as error:
+            raise BenchError(str(error).replace(f"{trial}", "the descriptor would be invalid")) from error
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}; use another file name") from error

@@ -1,0 +1,17 @@
+"""`gatebench gateway`: the reference gateway alone."""
+
+from pathlib import Path
+
+import click
+
+from gatebench.commands.options import PATH
+from gatebench.fixtures.reference_gateway.cli import serve
+
+
+@click.command()
+@click.option("--world", "sheet", type=PATH, required=True, metavar="FILE", help="the world.json")
+@click.option("--host", help="address to listen on (default: from world.json)")
+@click.option("--port", type=int, help="port to listen on (default: from world.json; 0: any free port)")
+def gateway(sheet: Path, host: str | None, port: int | None) -> int:
+    """Start the reference gateway alone; serves until Ctrl-C."""
+    return serve(sheet, host, port)

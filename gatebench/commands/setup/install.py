@@ -1,0 +1,78 @@
+"""`gatebench install`: install third-party gateways, each into its own environment."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from gatebench import exit_codes
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways import installer
+from gatebench.fixtures.gateways.installer import Recipe
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="install all")
+def install(names: tuple[str, ...], *, everything: bool) -> int:
+    """Install third-party gateways; without a name: list them.
+
+    NAME is the name of a gateway, such as contextforge.
+    """
+    if not names and not everything:
+        for name in installer.names():
+            _list(installer.recipe(name))
+        return exit_codes.CONFORMANT
+    wanted = installer.names() if everything else list(dict.fromkeys(names))
+    for name in wanted:
+        installer.recipe(name)  # raises for an unknown name before anything is installed
+    failed = [name for name in wanted if not _one(name)]
+    return exit_codes.BAD_INPUT if failed else exit_codes.CONFORMANT
+
+
+def _one(name: str) -> bool:
+    known = installer.recipe(name)
+    if installer.installed(known):
+        print(f"{name}{_version(known)} is installed: {installer.find(known)}")
+        return True
+    exit_codes.end_in_order()
+    try:
+        with _progress(f"{name}{_version(known)}") as tell:
+            where = installer.install(name, tell)
+    except BenchError as error:
+        exit_codes.complain(str(error), exit_codes.BAD_INPUT)
+        return False
+    print(f"{name}{_version(known)} is installed: {where}")
+    return True
+
+
+def _list(known: Recipe) -> None:
+    found = installer.find(known)
+    if found is None:
+        state = "not installed" + (f" ({known.size})" if known.size else "")
+    elif installer.installed(known):
+        state = f"installed: {found}"
+    else:
+        state = "not installed; gatebench's own environment has the same version and is used"
+    print(f"{known.name:15} {known.version or 'any':20} {state}")
+
+
+def _version(known: Recipe) -> str:
+    return f" {known.version}" if known.version else ""
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show a status line on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _line: None
+        return
+    with Console(stderr=True).status(f"installing {what}") as shown:
+
+        def tell(line: str) -> None:
+            shown.update(f"installing {what}: [dim]{escape(line[:90])}[/]")
+
+        yield tell

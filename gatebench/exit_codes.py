@@ -1,0 +1,54 @@
+"""Exit status of commands, and orderly shutdown on signals."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+from gatebench.conformance.text import visible
+
+CONFORMANT, FINDINGS, BAD_INPUT, OUR_FAULT, BUDGET_BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OF_CONCLUSION = {
+    "conformant": CONFORMANT,
+    "findings": FINDINGS,
+    "nothing-judged": BAD_INPUT,
+    "harness-error": OUR_FAULT,
+    "incomplete": OUR_FAULT,
+}
+
+
+def complain(sentence: str, status: int) -> int:
+    """Print one sentence to stderr and return `status`."""
+    print(visible(f"gatebench: {sentence}"), file=sys.stderr)
+    return status
+
+
+@contextlib.contextmanager
+def finish_first() -> Iterator[Callable[[], bool]]:
+    """Defer the first Ctrl-C until the block ends; a second one interrupts.
+
+    Yield a function that returns whether it was pressed.
+    """
+    pressed: list[int] = []
+
+    def wait(number: int, _frame: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        complain("writing the report; press Ctrl-C again to exit without it", INTERRUPTED)
+
+    try:
+        before = signal.signal(signal.SIGINT, wait)
+    except ValueError:  # not the main thread, which handles signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def end_in_order() -> None:
+    """Handle SIGTERM like Ctrl-C, and enable SIGINT, which a shell ignores for background jobs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
