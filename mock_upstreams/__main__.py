@@ -1,39 +1,31 @@
-"""`python -m mock_upstreams PERSONALITY`: one upstream, or the identity provider, as a program of its own."""
+"""`python -m mock_upstreams PERSONALITY`: run one upstream, or the identity provider, as its own process."""
 
 import argparse
-import json
 import secrets
-import signal
 import sys
-import threading
 from collections.abc import Sequence
-from typing import NoReturn
 
-from mock_upstreams.server import Farm, MockError
-from mock_upstreams.upstream import APPLICATIONS, PERSONALITIES, UpstreamSpec, build_upstream
-from mock_upstreams.wire import ALL_REVISIONS
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise MockError(f"{message} (python -m mock_upstreams --help tells more)")
+from .cli.program import OptionParser, announce, stop_signal
+from .http import ALL_REVISIONS
+from .server import MockError, ServerThread
+from .upstream import APPLICATIONS, PERSONALITIES, UpstreamSpec, build_upstream
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status: 0, or 2 for options that make no sense."""
+    """Serve until SIGINT or SIGTERM; return the exit status (0, or 2 for invalid options)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["idp"]:
-        from mock_upstreams.idp.cli import run  # noqa: PLC0415 - an upstream has no need of the identity provider
+        from .cli.idp import run  # noqa: PLC0415 - upstreams do not need it
 
         return run(given[1:])
     if given[:1] == ["--spec"]:
-        from mock_upstreams.specified import run as run_specified  # noqa: PLC0415
+        from .cli.from_config import run as run_specified  # noqa: PLC0415
 
         return run_specified(given)
     if given[:1] == ["lean"]:
-        from mock_upstreams.lean import program  # noqa: PLC0415
+        from .cli import lean as lean_program  # noqa: PLC0415
 
-        return program.run(given[1:], stop_signal())
+        return lean_program.run(given[1:], stop_signal())
     try:
         return _serve(_parser().parse_args(given))
     except MockError as error:
@@ -55,9 +47,10 @@ def _serve(options: argparse.Namespace) -> int:
         issuer=options.issuer,
         back_channel=options.back_channel,
         audience=options.audience,
+        hosts=tuple(options.allowed_host),
         control_token=token,
     )
-    with Farm(options.host) as farm:
+    with ServerThread(options.host) as farm:
         port = farm.reserve(options.port)
         upstream = build_upstream(spec)
         url = farm.serve(upstream.app, port=port, protocol=upstream.protocol)
@@ -66,21 +59,8 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def stop_signal() -> threading.Event:
-    """An event that SIGINT and SIGTERM set from now on."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
-def announce(facts: dict[str, str]) -> None:
-    """Print where the mock is, as one line of JSON, for the program that started it."""
-    print(json.dumps(facts), flush=True)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OptionParser(
         prog="python -m mock_upstreams",
         description="Serve one mock upstream MCP server (idp: the identity provider; lean: several, for load; --spec FILE "
         "instead of everything: the mock that a file describes); prints its address as one JSON line.",
@@ -103,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         "--back-channel", help="base URL under which the issuer is reached from here (default: the issuer)"
     )
     parser.add_argument("--audience", help="audience that tokens must have (default: the MCP URL)")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which clients address it (Host), beside its own; IP addresses and localhost always are",
+    )
     parser.add_argument("--control-token", help="token of the control API (default: random, and printed)")
     return parser
 
@@ -117,7 +104,7 @@ def _revisions(text: str) -> tuple[str, ...]:
     named = [one.strip() for one in text.split(",") if one.strip()]
     for one in named:
         if one not in ALL_REVISIONS:
-            raise argparse.ArgumentTypeError(f"there is no revision {one!r}; there are {', '.join(ALL_REVISIONS)}")
+            raise argparse.ArgumentTypeError(f"there is no revision {one!r}; available: {', '.join(ALL_REVISIONS)}")
     if not named:
         raise argparse.ArgumentTypeError(f"name at least one revision of {', '.join(ALL_REVISIONS)}")
     return tuple(one for one in ALL_REVISIONS if one in named)

@@ -1,4 +1,4 @@
-"""Serving ASGI apps on real sockets: one thread, one event loop, any number of servers, nothing of a request lost."""
+"""ASGI servers on real sockets: one thread, one event loop, any number of servers; requests are recorded unmodified."""
 
 import asyncio
 import contextlib
@@ -21,21 +21,21 @@ from uvicorn.server import ServerState
 
 T = TypeVar("T")
 
-GRACE = 0.1
-"""Seconds that answers under way get to finish by themselves when a farm stops."""
+STOP_TIMEOUT = 0.1
+"""Seconds that responses in progress get to finish when a server thread stops."""
 FORCED = 0.3
-"""Seconds that applications then get to notice that their clients are gone, and again to end after cancellation."""
+"""Seconds that applications then get to handle the disconnection, and again to end after cancellation."""
 MAX_HEAD_BYTES = 1 << 20
-"""A far end must outlast what it observes: request heads up to this size are read and recorded."""
+"""A mock must handle more than a gateway sends: request heads up to this size are read and recorded."""
 
 _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 connection_numbers = itertools.count(1)
-"""Connections of this process are told apart by these."""
+"""Numbers of the connections of this process."""
 
 
 class MockError(Exception):
-    """A mock could not do what it was asked to; the text is one sentence for a human."""
+    """A mock could not do what was requested; the text is one sentence for a human."""
 
 
 class _RememberingConnection(h11.Connection):
@@ -43,6 +43,12 @@ class _RememberingConnection(h11.Connection):
 
     request: h11.Request | None = None
     request_at = 0.0
+    trailers: "list[tuple[bytes, bytes]]" = []  # noqa: RUF012 - replaced, never changed
+
+    def send(self, event: Any) -> Any:
+        if isinstance(event, h11.EndOfMessage) and self.trailers:
+            event, self.trailers = h11.EndOfMessage(headers=self.trailers), []
+        return super().send(event)
 
     def next_event(self) -> Any:
         event = super().next_event()
@@ -52,11 +58,12 @@ class _RememberingConnection(h11.Connection):
 
 
 class RawH11Protocol(H11Protocol):
-    """uvicorn's h11 protocol, which also tells what was on the wire.
+    """uvicorn's h11 protocol, with the request as it was on the wire.
 
     `scope["gatebench"]` holds `headers` (list of (name, value) bytes: wire order, original case, duplicates),
     `connection` (unique per TCP connection of this process), `target` (path and query exactly as sent, bytes),
-    `received` (monotonic seconds at which the head was complete), `reset()` (ends the connection with RST) and `close()`.
+    `received` (monotonic seconds at which the head was complete), `reset()` (ends the connection with RST), `close()`,
+    `interim(status)` (sends an interim response) and `trailers(fields)` (sends them after a chunked body).
     """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -68,7 +75,7 @@ class RawH11Protocol(H11Protocol):
         self.app = cast("Any", self._serve)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # h11 does not parse a pipelined request before this one is answered, so this is the request of this scope.
+        # h11 parses a pipelined request only after this one is answered, so this is the request of this scope.
         request = self._remembering.request
         if request is not None:
             scope["gatebench"] = {
@@ -78,6 +85,8 @@ class RawH11Protocol(H11Protocol):
                 "received": self._remembering.request_at,
                 "reset": self.reset,
                 "close": self.close,
+                "interim": self.interim,
+                "trailers": self.trailers,
             }
         await self._application(scope, receive, send)
 
@@ -88,22 +97,32 @@ class RawH11Protocol(H11Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
+    def interim(self, status: int) -> None:
+        """Send an interim response (RFC 9110 section 15.2)."""
+        link = [(b"link", b"</early>; rel=preload")] if status == 103 else []
+        data = self.conn.send(h11.InformationalResponse(status_code=status, headers=link))
+        self.transport.write(data or b"")
+
+    def trailers(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Send these fields after the body of the response in progress, which must be chunked."""
+        self._remembering.trailers = fields
+
     def close(self) -> None:
-        """Close the connection in good order after what has been sent, whether or not that is a whole answer."""
+        """Close the connection in an orderly way after what has been sent, whether or not the response is complete."""
         self.transport.close()
 
     def hang_up(self) -> None:
-        """Tell the application of an answer under way that its client has left."""
+        """Notify the application of a response in progress that its client has disconnected."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
 
 ProtocolFactory = Callable[[ServerState], asyncio.Protocol]
-"""Makes the protocol of a new connection. It notes itself and its tasks in the state, and has shutdown() and hang_up()."""
+"""Creates a connection's protocol, which registers itself and its tasks in the state, and has shutdown() and hang_up()."""
 
 
-class _Site:
+class _Server:
     """One application on one listening socket."""
 
     def __init__(self, app: ASGIApp, protocol: "ProtocolFactory | None" = None) -> None:
@@ -143,14 +162,14 @@ class _Site:
             self.listener.close()
         for connection in list(self.state.connections):
             cast("RawH11Protocol", connection).transport.abort()
-        await asyncio.sleep(0)  # the loop closes what was aborted in its next round
+        await asyncio.sleep(0)  # the loop closes aborted transports in its next iteration
 
     async def stop(self) -> None:
         if self.listener is not None:
             self.listener.close()
         for connection in list(self.state.connections):
             connection.shutdown()
-        await self._tasks_end(GRACE)
+        await self._tasks_end(STOP_TIMEOUT)
         for connection in list(self.state.connections):
             cast("RawH11Protocol", connection).hang_up()
         await self._tasks_end(FORCED)
@@ -169,20 +188,29 @@ class _Site:
             await asyncio.wait(tasks, timeout=seconds)
 
 
-class Farm:
-    """Any number of ASGI applications in one thread and one event loop. A context manager; `stop()` takes a second at most.
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop: uvloop's if it is installed, else asyncio's."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional dependency
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
-    `loop`: a new one of another kind, which then is the farm's.
 
-    >>> with Farm() as farm:
-    ...     port = farm.reserve()
-    ...     url = farm.serve(app, port=port)
+class ServerThread:
+    """Serves ASGI applications in one thread and one event loop. A context manager; `stop()` takes at most a second.
+
+    `loop`: a new event loop of another kind, which the thread then owns.
+
+    >>> with ServerThread() as servers:
+    ...     port = servers.reserve()
+    ...     url = servers.serve(app, port=port)
     """
 
     def __init__(self, host: str = "127.0.0.1", loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.host = host
         self._reserved: dict[int, socket.socket] = {}
-        self._sites: dict[int, _Site] = {}
+        self._sites: dict[int, _Server] = {}
         self._loop = loop or asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gatebench-farm", daemon=True)
         self._stopped = False
@@ -197,19 +225,19 @@ class Farm:
         self.stop()
 
     def reserve(self, port: int = 0) -> int:
-        """Bind a port (0: let the system choose) without listening yet; returns its number.
+        """Bind a port (0: let the system choose) without listening yet; return its number.
 
-        Addresses are thereby known before the applications that name them are built. The port is held, but a server that
-        is told the number may still listen on it, as long as it sets SO_REUSEADDR. Raises MockError when it is taken.
+        Addresses are thereby known before the applications that use them are built. The port is reserved, but another
+        server may listen on it if it sets SO_REUSEADDR. Raises MockError if it is taken.
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        # The protocol must be named: asyncio turns Nagle's delay off only where it is, and with it a call takes 40 ms.
+        # Name the protocol: asyncio disables Nagle's algorithm only then, and with it a call takes 40 ms.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             if port:
                 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind((self.host, port))
-            # Set after the system has chosen, so that it chooses a port that nobody else holds.
+            # Set it after the bind, so that the system chooses a port that is not in use.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         except (OSError, OverflowError) as error:
             bound.close()
@@ -222,27 +250,27 @@ class Farm:
         return number
 
     def release(self, port: int) -> None:
-        """Let go of a reserved port without serving on it; nothing happens where it is not reserved."""
+        """Release a reserved port without serving on it; do nothing if it is not reserved."""
         if port in self._reserved:
             self._reserved.pop(port).close()
 
     def url(self, port: int) -> str:
-        """The base URL of a port of this farm, without a slash at the end; on all interfaces: by the loopback one."""
+        """Return the base URL of a port, without a trailing slash; a server on all interfaces gets the loopback address."""
         host = _REACHED_AT.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def serve(self, app: ASGIApp, *, port: int | None = None, protocol: ProtocolFactory | None = None) -> str:
-        """Serve `app` on a port (reserved before, or bound now; none given: any); returns the base URL once it accepts.
+        """Serve `app` on a port (reserved or bound now; default: any); return the base URL once it accepts connections.
 
-        `protocol` speaks HTTP instead of ours, and need not hand everything to `app`.
+        `protocol` replaces the HTTP protocol, and need not pass every request to `app`.
 
-        Raises MockError with one sentence when it cannot.
+        Raises MockError (one sentence) on failure.
         """
         if self._stopped:
             raise MockError("cannot serve: this farm has been stopped")
         if port is None or port not in self._reserved:
             port = self.reserve(port or 0)
-        site, listening = _Site(app, protocol), self._reserved.pop(port)
+        site, listening = _Server(app, protocol), self._reserved.pop(port)
         try:
             self.run(site.start(listening))
         except MockError:
@@ -252,18 +280,18 @@ class Farm:
         return self.url(port)
 
     def stop_listening(self, port: int) -> None:
-        """Be as unreachable on this port as a server that has died: connections are cut and new ones refused.
+        """Make the port unreachable, as if the server had died: cut connections and refuse new ones.
 
-        The application lives on, and the port stays ours. Nothing happens where nobody listens.
+        The application keeps running, and the port stays reserved. Nothing happens if no server listens on it.
         """
         self.run(self.set_listening(port, False))
 
     def listen_again(self, port: int) -> None:
-        """Take that back."""
+        """Undo `stop_listening`."""
         self.run(self.set_listening(port, True))
 
     async def set_listening(self, port: int, wanted: bool) -> None:
-        """The same two from within the farm's event loop, where a mock's own control API runs."""
+        """Run either of the two from within the event loop, which serves a mock's own control API."""
         if port not in self._sites or wanted != (port in self._reserved):
             return
         if wanted:
@@ -273,11 +301,11 @@ class Farm:
             self.reserve(port)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the farm's event loop and return its result. Not from that loop: it would wait for itself."""
+        """Run a coroutine in the event loop and return its result. Called from that loop it would deadlock."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def stop(self) -> None:
-        """Stop all servers and the thread; answers under way are cut after a moment. Safe to call twice."""
+        """Stop all servers and the thread; responses in progress are cut after `STOP_TIMEOUT`. Safe to call twice."""
         if self._stopped:
             return
         self._stopped = True
@@ -290,7 +318,7 @@ class Farm:
 
     async def _stop_sites(self) -> None:
         await asyncio.gather(*(site.stop() for site in self._sites.values()))
-        # What an application left running ends here, so that closing the loop has nothing to complain about.
+        # Cancel what an application left running, so that closing the loop gives no warning.
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:
             task.cancel()

@@ -1,38 +1,43 @@
-"""An upstream MCP server with one authentication personality, and everything that observes and disturbs it."""
+"""An upstream MCP server with one auth mode, and the layers that record and disturb it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
-from mock_upstreams.control import Control, ControlRequest, Handler
-from mock_upstreams.delivery import Delivery
-from mock_upstreams.eras import Eras
-from mock_upstreams.faults import Faults
-from mock_upstreams.journal import Journal
-from mock_upstreams.ledger import Ledger
-from mock_upstreams.personalities import BearerTokens, StaticHeader
-from mock_upstreams.recorder import Recorder
-from mock_upstreams.server import MockError, ProtocolFactory
-from mock_upstreams.sessions import Sessions
-from mock_upstreams.tokens import TokenVerifier
-from mock_upstreams.wire import ALL_REVISIONS
+from .auth.jwt_verifier import TokenVerifier
+from .auth.modes import BearerTokens, StaticHeader
+from .control.api import ControlApi, ControlRequest, Handler
+from .control.event_feed import EventFeed
+from .control.faults import Faults
+from .control.habits import Habits
+from .control.rebinding import RebindingGuard
+from .http import ALL_REVISIONS
+from .mcp.executions import ExecutionLog
+from .mcp.protocol_versions import ProtocolVersions
+from .mcp.sessions import UpstreamSessions
+from .recording.event_log import EventLog
+from .recording.middleware import RecordingMiddleware
+from .server import MockError, ProtocolFactory
 
 Personality = Literal["none", "static", "oauth", "jwt"]
 ApplicationKind = Literal["tools", "lean", "scripted"]
 APPLICATIONS: tuple[ApplicationKind, ...] = ("tools", "lean", "scripted")
-"""Tools on FastMCP, the same tools on the lean server (for load), and what does exactly as it is told."""
+"""Tools on FastMCP, the same tools on the lean server (for load), and a server that follows a script."""
 PERSONALITIES: tuple[Personality, ...] = ("none", "static", "oauth", "jwt")
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamSpec:
-    """What an upstream is. Raises MockError (one sentence) where that makes no sense.
+    """Specification of an upstream. Raises MockError (one sentence) if it is inconsistent.
 
-    `header` (name, value) is what the static personality expects. `issuer` is the one whose tokens oauth and jwt accept,
+    `header` (name, value) is what the static mode expects. `issuer` is the one whose tokens oauth and jwt accept,
     `back_channel` the base URL under which this process reaches it (default: the issuer itself), `audience` the
-    identifier that tokens must name (default: the URL of the MCP endpoint). Without `record` nothing is kept of what
-    went by, and only counted (lean).
+    identifier that tokens must name (default: the URL of the MCP endpoint). `hosts` are additional names of the
+    upstream, beside its own, that of its audience and IP addresses. `resource_metadata` replaces members of its protected
+    resource metadata. Without `record` events are not stored, only counted (lean).
     """
 
     name: str
@@ -44,6 +49,8 @@ class UpstreamSpec:
     issuer: str | None = None
     back_channel: str | None = None
     audience: str | None = None
+    hosts: tuple[str, ...] = ()
+    resource_metadata: Mapping[str, Any] | None = None
     record: bool = True
 
     def __post_init__(self) -> None:
@@ -64,39 +71,43 @@ class UpstreamSpec:
 
 
 @dataclass(frozen=True)
-class Upstream:
-    """A built upstream: an ASGI application (/mcp, /healthz, /_bench/*, /.well-known/*) and its journal.
+class MockUpstream:
+    """A built upstream: an ASGI application (/mcp, /healthz, /_bench/*, /.well-known/*) and its event log.
 
     A lean one is served by its own `protocol`.
     """
 
-    app: Control
-    journal: Journal
+    app: ControlApi
+    journal: EventLog
     protocol: ProtocolFactory | None = None
 
 
 class Application(Protocol):
-    """What serves /mcp behind the personality: an ASGI application, its own controls, and a word about ended sessions."""
+    """The application that serves /mcp behind authentication, with its control routes and a callback for ended sessions."""
 
     app: ASGIApp
     controls: dict[tuple[str, str], Handler]
 
     def session_ended(self, session: str) -> None:
-        """A session is over, by DELETE or by force."""
+        """Handle the end of a session, by DELETE or by control request."""
 
 
-def build_upstream(spec: UpstreamSpec) -> Upstream:
-    """Put the stack together: control, then recorder, faults, personality, eras, sessions, application."""
-    journal = Journal(keep=spec.record)
-    ledger = Ledger(journal, spec.name)
+def build_upstream(spec: UpstreamSpec) -> MockUpstream:
+    """Assemble the stack: control, recorder, rebinding guard, habits, faults, auth, protocol versions, sessions, application."""
+    journal = EventLog(keep=spec.record)
+    ledger = ExecutionLog(journal, spec.name)
     application = _application(spec, ledger)
-    sessions = Sessions(application.app, ended=application.session_ended, keep=spec.record)
-    eras = Eras(sessions, revisions=spec.revisions)
-    guarded = _personality(spec, eras)
+    sessions = UpstreamSessions(application.app, ended=application.session_ended, keep=spec.record)
+    eras = ProtocolVersions(sessions, revisions=spec.revisions, is_open=sessions.knows)
+    guarded = auth_mode(spec, eras)
     faults = Faults(guarded, forget=sessions.forget)
-    delivery = Delivery(journal)
-    recorder = Recorder(faults, journal=journal, leg="upstream", node=spec.name, told=delivery.told)
-    control = Control(recorder, journal=journal, token=spec.control_token, told=delivery.told)
+    habits = Habits(faults)
+    delivery = EventFeed(journal)
+    rebinding = RebindingGuard(habits, names=(spec.name, urlsplit(spec.audience or "").hostname or "", *spec.hosts))
+    recorder = RecordingMiddleware(
+        rebinding, journal=journal, leg="upstream", node=spec.name, delivered=delivery.delivered
+    )
+    control = ControlApi(recorder, journal=journal, token=spec.control_token, delivered=delivery.delivered)
     delivery.install(control)
 
     async def ledgers(_request: ControlRequest) -> Any:
@@ -104,40 +115,50 @@ def build_upstream(spec: UpstreamSpec) -> Upstream:
 
     control.add("PUT", "faults", faults.replace)
     control.add("DELETE", "faults", faults.clear)
+    control.add("PUT", "habits", habits.replace)
+    control.add("DELETE", "habits", habits.clear)
+    control.add("PUT", "revisions", eras.change)
+    control.add("PUT", "rebinding", rebinding.switch)
     control.add("POST", "sessions/forget", sessions.forget_all)
     control.add("GET", "ledger", ledgers)
     for (method, path), handler in application.controls.items():
         control.add(method, path, handler)
     if isinstance(guarded, BearerTokens):
         control.add("PUT", "scopes", guarded.require)
+        control.add("PUT", "resource-metadata", guarded.change)
+    if isinstance(guarded, StaticHeader):
+        control.add("PUT", "keys", guarded.accept)
     if spec.application == "lean":
-        from mock_upstreams.lean.stack import Observed, lean_protocol  # noqa: PLC0415 - needed by nobody else
+        from .lean.build import StackHooks, lean_protocol  # noqa: PLC0415 - lean upstreams only
 
-        observed = Observed(journal, recorder, faults, sessions, guarded)
-        return Upstream(control, journal, lean_protocol(spec.name, spec.revisions, control, application, observed))
-    return Upstream(control, journal)
+        observed = StackHooks(journal, recorder, rebinding, faults, habits, eras, sessions, guarded)
+        return MockUpstream(control, journal, lean_protocol(spec.name, spec.revisions, control, application, observed))
+    return MockUpstream(control, journal)
 
 
-def _application(spec: UpstreamSpec, ledger: Ledger) -> Application:
-    # Importing FastMCP takes seconds, and the scripted server has no need of it.
+def _application(spec: UpstreamSpec, ledger: ExecutionLog) -> Application:
+    # Import late: FastMCP takes seconds to import, and the scripted server does not need it.
     if spec.application == "scripted":
-        from mock_upstreams.scripted import ScriptedApplication  # noqa: PLC0415
+        from .scripted import ScriptedApplication  # noqa: PLC0415
 
         return ScriptedApplication(ledger)
     if spec.application == "lean":
-        from mock_upstreams.lean.application import LeanApplication  # noqa: PLC0415
+        from .lean.bottom import lean_application  # noqa: PLC0415
 
-        return LeanApplication(ledger)
-    from mock_upstreams.tools import ToolApplication  # noqa: PLC0415
+        return lean_application(ledger)
+    from .mcp.fastmcp_tools import ToolApplication  # noqa: PLC0415
 
     return ToolApplication(ledger)
 
 
-def _personality(spec: UpstreamSpec, app: ASGIApp) -> ASGIApp:
+def auth_mode(spec: UpstreamSpec, app: ASGIApp) -> ASGIApp:
+    """Return the application behind the authentication that the specification demands."""
     if spec.personality == "static":
         return StaticHeader(app, header=cast("tuple[str, str]", spec.header))
     if spec.personality in {"oauth", "jwt"}:
         issuer = cast("str", spec.issuer)
         verifier = TokenVerifier(issuer, f"{spec.back_channel or issuer}/jwks", f"gatebench-upstream/{spec.name}")
-        return BearerTokens(app, verifier=verifier, audience=spec.audience, metadata=spec.personality == "oauth")
+        guard = BearerTokens(app, verifier=verifier, audience=spec.audience, metadata=spec.personality == "oauth")
+        guard.replace_metadata(dict(spec.resource_metadata or {}))
+        return guard
     return app

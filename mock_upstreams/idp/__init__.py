@@ -1,7 +1,7 @@
-"""A mock identity provider: OAuth 2.1 and OpenID Connect issuers that follow the rules until a bench says otherwise."""
+"""A mock identity provider: OAuth 2.1 and OpenID Connect issuers, correct unless a bench scripts a fault."""
 
-from mock_upstreams.idp.app import Idp, build_idp
-from mock_upstreams.idp.secret_feed import SecretFeed
-from mock_upstreams.idp.spec import ClientSpec, IdpSpec, IssuerSpec
+from .app import Idp, build_idp
+from .config import ClientSpec, IdpSpec, IssuerSpec
+from .minted_secrets import SecretFeed
 
 __all__ = ["ClientSpec", "Idp", "IdpSpec", "IssuerSpec", "SecretFeed", "build_idp"]

@@ -1,27 +1,27 @@
-"""The IdP's part of the control API: mint, keys, settings, faults, revoke, stats, secrets."""
+"""Control routes of the IdP: mint, keys, settings, faults, revoke, stats, secrets."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mock_upstreams.control import Control, ControlError, ControlRequest
-from mock_upstreams.idp.faults import FaultError, Faults
-from mock_upstreams.idp.issuer import Issuer
-from mock_upstreams.idp.keys import KeyChangeError
-from mock_upstreams.idp.secret_feed import SecretFeed
-from mock_upstreams.idp.settings import SettingError
+from ..control.api import ControlApi, ControlError, ControlRequest
+from .faults import FaultError, IdpFaults
+from .minted_secrets import SecretFeed
+from .state.issuer import Issuer
+from .state.keys import KeyChangeError
+from .state.settings import SettingError
 
-KEY_ACTIONS = ("rotate", "withdraw", "restore", "outage", "recover", "add-junk")
+KEY_ACTIONS = ("rotate", "replace", "withdraw", "restore", "outage", "recover", "add-junk")
 
 
 class IdpControl:
-    """Handlers over the issuers of one IdP. Each takes and gives JSON; a senseless request raises ControlError."""
+    """Control handlers for the issuers of one IdP. Input and output are JSON; an invalid request raises ControlError."""
 
-    def __init__(self, issuers: dict[str, Issuer], faults: Faults, feed: SecretFeed) -> None:
+    def __init__(self, issuers: dict[str, Issuer], faults: IdpFaults, feed: SecretFeed) -> None:
         self._issuers = issuers
         self._faults = faults
         self._feed = feed
 
-    def install(self, control: Control) -> None:
+    def install(self, control: ControlApi) -> None:
         """Add every route."""
         routes: dict[tuple[str, str], Callable[[ControlRequest], Awaitable[Any]]] = {
             ("POST", "mint"): self.mint,
@@ -37,7 +37,7 @@ class IdpControl:
             control.add(method, path, handler)
 
     async def mint(self, request: ControlRequest) -> dict[str, Any]:
-        """`issuer`, `claims` (the whole set), `alg`, `headers` (extra JOSE header parameters, or null), `label`."""
+        """Mint a token from `issuer`, `claims` (complete), `alg`, `headers` (extra JOSE parameters, or null), `label`."""
         issuer, given = self._addressed(request, {"claims", "alg", "headers", "label"})
         claims, headers, label = given.get("claims"), given.get("headers"), given.get("label")
         algorithm = given.get("alg") or issuer.keys.default
@@ -53,7 +53,7 @@ class IdpControl:
         return {"token": issuer.mint(claims, algorithm=algorithm, headers=headers, label=label)}
 
     async def keys(self, request: ControlRequest) -> dict[str, Any]:
-        """`issuer`, `action`, for "withdraw" an optional `kid`; answers with the state of the key ring."""
+        """Change the keys: `issuer`, `action`, for "withdraw" an optional `kid`; returns the state of the key ring."""
         issuer, given = self._addressed(request, {"action", "kid"})
         action, ring = given.get("action"), issuer.keys
         if action not in KEY_ACTIONS:
@@ -62,6 +62,8 @@ class IdpControl:
             match action:
                 case "rotate":
                     ring.rotate()
+                case "replace":
+                    ring.replace()
                 case "withdraw":
                     ring.withdraw(given.get("kid"))
                 case "restore":
@@ -76,7 +78,7 @@ class IdpControl:
         return ring.state()
 
     async def settings(self, request: ControlRequest) -> dict[str, Any]:
-        """`issuer` and any settings; answers with all of them."""
+        """Change settings: `issuer` and any settings; returns all settings."""
         given = request.mapping()
         issuer = self._issuer(given)
         try:
@@ -86,18 +88,18 @@ class IdpControl:
         return issuer.settings.state()
 
     async def set_faults(self, request: ControlRequest) -> dict[str, Any]:
-        """The rules in the body replace all rules."""
+        """Replace all rules by those in the body."""
         try:
             return {"rules": self._faults.replace(request.body)}
         except FaultError as error:
             raise ControlError(str(error)) from error
 
     async def clear_faults(self, _request: ControlRequest) -> dict[str, Any]:
-        """No faults any more."""
+        """Remove all rules."""
         return {"rules": self._faults.replace([])}
 
     async def revoke(self, request: ControlRequest) -> dict[str, Any]:
-        """`issuer` and `token` or `subject`; answers how many live tokens it killed."""
+        """Revoke by `issuer` and `token` or `subject`; returns the number of live tokens that were revoked."""
         issuer, given = self._addressed(request, {"token", "subject"})
         value, subject = given.get("token"), given.get("subject")
         if isinstance(value, str) == isinstance(subject, str):
@@ -112,22 +114,22 @@ class IdpControl:
         return {"revoked": sum(token.dead for token in alive)}
 
     async def stats(self, _request: ControlRequest) -> dict[str, Any]:
-        """Requests per issuer: `token` by grant type, everything else by endpoint."""
+        """Return the requests per issuer: `token` by grant type, everything else by endpoint."""
         return {"issuers": {name: issuer.stats.state() for name, issuer in self._issuers.items()}}
 
     async def secrets(self, request: ControlRequest) -> dict[str, Any]:
-        """What was minted beyond number `since`."""
+        """Return the secrets minted after number `since`."""
         since = int(request.number("since", 0))
         return {"secrets": self._feed.since(since), "head": self._feed.head}
 
     def _addressed(self, request: ControlRequest, members: set[str]) -> tuple[Issuer, dict[str, Any]]:
         given = request.mapping()
         if unknown := sorted(set(given) - members - {"issuer"}):
-            raise ControlError(f"unknown member {unknown[0]!r}; there are issuer, {', '.join(sorted(members))}")
+            raise ControlError(f"unknown member {unknown[0]!r}; available: issuer, {', '.join(sorted(members))}")
         return self._issuer(given), given
 
     def _issuer(self, given: dict[str, Any]) -> Issuer:
         issuer = self._issuers.get(str(given.get("issuer")))
         if issuer is None:
-            raise ControlError(f"no issuer {given.get('issuer')!r}; there are {', '.join(self._issuers)}", 404)
+            raise ControlError(f"no issuer {given.get('issuer')!r}; available: {', '.join(self._issuers)}", 404)
         return issuer

@@ -1,10 +1,12 @@
-"""Refusals of OAuth endpoints, with the words of the specifications."""
+"""Error responses of OAuth endpoints, with the error codes of the specifications."""
 
 from collections.abc import Mapping
 
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="clients"'}
+
 
 class OAuthError(Exception):
-    """A refusal: `error` code, human `description` (no quotes or backslashes: RFC 6749 section 5.2), HTTP status, headers."""
+    """An OAuth error: `error` code, `description` (no quotes or backslashes: RFC 6749 section 5.2), HTTP status, headers."""
 
     def __init__(
         self, error: str, description: str, *, status: int = 400, headers: Mapping[str, str] | None = None
@@ -17,15 +19,17 @@ class OAuthError(Exception):
 
 
 def scripted(error: str) -> OAuthError:
-    """The error that a fault rule asks for."""
-    return OAuthError(error, "the bench wants it so", status=401 if error == "invalid_client" else 400)
+    """Return the error that a fault rule asks for."""
+    if error == "invalid_client":
+        return OAuthError(error, "the bench wants it so", status=401, headers=CHALLENGE)
+    return OAuthError(error, "the bench wants it so")
 
 
 def invalid_request(description: str) -> OAuthError:
-    """A parameter is missing, repeated or malformed."""
+    """Return the error for a parameter that is missing, repeated or malformed."""
     return OAuthError("invalid_request", description)
 
 
 def invalid_grant(description: str) -> OAuthError:
-    """The code or refresh token is unknown, spent, expired, revoked or somebody else's."""
+    """Return the error for a code or refresh token that is unknown, spent, expired, revoked or belongs to another client."""
     return OAuthError("invalid_grant", description)

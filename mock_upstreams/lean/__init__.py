@@ -1,1 +1,1 @@
-"""The lean far end: the tools of `mock_upstreams.tools` on a server that costs microseconds, for load (issue 5)."""
+"""A fast MCP upstream for load tests, with the tools of `mcp.fastmcp_tools`: some microseconds per request."""

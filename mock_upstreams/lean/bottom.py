@@ -1,4 +1,4 @@
-"""The lean application as ASGI: for whatever does not go the short way (faults, first sight of a token, other revisions)."""
+"""The lean application as ASGI, for requests off the fast path (faults, unverified tokens, other revisions)."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,12 +6,13 @@ from typing import cast
 
 from starlette.types import Receive, Scope, Send
 
-from mock_upstreams.control import not_found, read_body, respond
-from mock_upstreams.lean.call import Answer, Call, Later, Stream
-from mock_upstreams.wire import wire
+from ..http import not_found, read_body, respond, wire
+from ..mcp.executions import ExecutionLog
+from .mcp.app import LeanApplication
+from .messages import Answer, Call, DeferredReply, SseStream
 
 
-class Bottom:
+class McpAsgiApp:
     """ASGI application at /mcp."""
 
     def __init__(self, answer: Callable[[Call], Answer]) -> None:
@@ -28,7 +29,7 @@ class Bottom:
             return
         answer = self._answer(Call.of(scope))
         work = asyncio.ensure_future(self._give(answer, send))
-        if isinstance(answer, Stream) and answer.outlives:
+        if isinstance(answer, SseStream) and answer.outlives:
             await work
             return
         leaving = asyncio.ensure_future(wire(scope)["gone"].wait() if "gone" in wire(scope) else asyncio.Event().wait())
@@ -42,7 +43,7 @@ class Bottom:
             await asyncio.gather(work, leaving, return_exceptions=True)
 
     async def _give(self, answer: Answer, send: Send) -> None:
-        if isinstance(answer, Stream):
+        if isinstance(answer, SseStream):
             await send({"type": "http.response.start", "status": 200, "headers": answer.head().headers()})
 
             async def emit(event: bytes) -> None:
@@ -51,7 +52,7 @@ class Bottom:
             await answer.run(emit)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        reply = await answer.make() if isinstance(answer, Later) else answer
+        reply = await answer.make() if isinstance(answer, DeferredReply) else answer
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers()]
         await respond(send, reply.status, headers, reply.body)
 
@@ -60,3 +61,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while (event := cast("dict[str, str]", await receive()))["type"] != "lifespan.shutdown":
         await send({"type": f"{event['type']}.complete"})
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def lean_application(ledger: ExecutionLog) -> LeanApplication:
+    """Return the application that serves /mcp behind authentication."""
+    return LeanApplication(ledger, McpAsgiApp)

@@ -1,0 +1,1 @@
+"""Authentication modes of an upstream."""

@@ -1,0 +1,1 @@
+"""Command lines of `python -m mock_upstreams`, one module for each program."""

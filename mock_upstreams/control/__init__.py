@@ -1,0 +1,1 @@
+"""Control API, scripted faults, event feed."""

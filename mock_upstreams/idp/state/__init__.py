@@ -1,0 +1,1 @@
+"""State of an issuer: its clients, grants, tokens, keys and settings."""

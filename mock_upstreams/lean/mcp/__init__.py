@@ -1,0 +1,1 @@
+"""MCP of a lean upstream, independent of sockets."""
