@@ -1,1 +1,1 @@
-"""Load profiles for the proxying hot path (locust). Not built yet."""
+"""Load testing of MCP gateways: profiles, generator, experiments, analysis."""

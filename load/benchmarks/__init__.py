@@ -1,1 +1,1 @@
-"""The bench's own benchmarks: ratios of CPU per request, measured interleaved in one run (`make bench`)."""
+"""Benchmarks of gatebench itself: ratios of CPU per request, measured interleaved in one run (`make bench`)."""

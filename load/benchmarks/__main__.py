@@ -1,37 +1,46 @@
-"""`python -m load.benchmarks [PART...]`: measure, compare with what must be reached, and write load/BENCHMARKS.md.
+"""`python -m gatebench.load.benchmarks [PART...]`: run benchmarks, compare them with their goals, and write load/BENCHMARKS.md.
 
-A part that takes long has parts of its own: `profiles:payload` is one row of `profiles`.
+A long part has subparts: `profiles:payload` is one row of `profiles`.
 
-Exit status: 0 all goals reached; 2 an unknown part; 4 a goal was missed.
+Exit status: 0 all goals met; 2 unknown part; 4 a goal was missed.
 """
 
 import argparse
 import sys
 
-from load.benchmarks import defects, delays, gates, mocks, reference, users
-from load.benchmarks.page import Part, write
+from gatebench.load.benchmarks.markdown import Part, write
+from gatebench.load.benchmarks.parts import (
+    client_cost,
+    gate_error_rates,
+    mock_cost,
+    overhead_accuracy,
+    profile_detection,
+    reference_precision,
+)
 
 PARTS: dict[str, Part] = {
-    "users": users.measure,
-    "mocks": mocks.measure,
-    "delays": delays.measure,
-    "overhead": reference.measure,
-    "gate": gates.measure,
-    "profiles": defects.measure,
+    "users": client_cost.measure,
+    "mocks": mock_cost.measure,
+    "delays": overhead_accuracy.measure,
+    "overhead": reference_precision.measure,
+    "gate": gate_error_rates.measure,
+    "profiles": profile_detection.measure,
 }
-ALONE: dict[str, Part] = defects.parts()
+ALONE: dict[str, Part] = profile_detection.parts()
 MISSED = 4
 
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m load.benchmarks", description="Measure the bench itself.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them when left out")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each competitor has its turn (5)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long a turn lasts (3)")
+    parser = argparse.ArgumentParser(
+        prog="python -m gatebench.load.benchmarks", description="Benchmarks of gatebench itself."
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each competitor (default: 5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of a turn (default: 3)")
     options = parser.parse_args()
     if unknown := sorted(set(options.parts) - set(PARTS) - set(ALONE)):
-        parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)} and {', '.join(ALONE)}")
+        parser.error(f"unknown part {unknown[0]!r}; expected one of {', '.join(PARTS)} and {', '.join(ALONE)}")
     missed = []
     for name in options.parts or PARTS:
         section = (PARTS | ALONE)[name](options.rounds, options.seconds)

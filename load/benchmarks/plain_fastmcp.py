@@ -1,4 +1,4 @@
-"""A server as everybody writes it with FastMCP: eight tools, no tricks. `python -m load.benchmarks.plain_fastmcp`."""
+"""A plain FastMCP server with eight tools. `python -m gatebench.load.benchmarks.plain_fastmcp`."""
 
 import json
 import socket
@@ -9,18 +9,18 @@ from fastmcp import FastMCP
 
 
 def application() -> FastMCP[Any]:
-    """As many tools as our mocks have; the one that is called says who it is and returns the nonce."""
+    """Return a server with as many tools as the mocks; `whoami` names the upstream and returns the nonce."""
     server: FastMCP[Any] = FastMCP("calculator")
 
     def whoami(nonce: str | None = None) -> dict[str, Any]:
-        """Tell who answers."""
+        """Return the name of the upstream."""
         return {"tool": "whoami", "upstream": "calculator", "nonce": nonce}
 
     server.tool(whoami)
     for number in range(7):
 
         def other(value: str = "", nonce: str | None = None) -> dict[str, Any]:
-            """Return what came."""
+            """Return the arguments."""
             return {"value": value, "nonce": nonce}
 
         server.tool(other, name=f"other-{number}")
@@ -28,7 +28,7 @@ def application() -> FastMCP[Any]:
 
 
 def main() -> None:
-    """Serve until we are ended; prints the address as one JSON line."""
+    """Serve until stopped; print the address as one JSON line."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(1024)

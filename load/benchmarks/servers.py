@@ -1,7 +1,6 @@
-"""Servers to measure against: our mocks, and FastMCP as it comes; each in a process of its own that ends with us."""
+"""Servers for benchmarks: the mocks, and plain FastMCP, each in a child process."""
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -9,18 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fixtures import supervise
-from fixtures.errors import HarnessError
-from fixtures.secrets import random_token
-from load.pinning import on
-from load.resources import ProcessTree
+from gatebench.fixtures.errors import HarnessError
+from gatebench.fixtures.processes import child, leftovers, supervisor
+from gatebench.fixtures.recording.secrets import random_token
+from gatebench.load.testbed.process_stats import ProcessTree
 
-PATIENCE = supervise.GRACE + 5  # seconds that a server gets to stop
+STOP_TIMEOUT = supervisor.STOP_TIMEOUT + 5  # seconds within which a server must stop
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running MCP server: where it is, and what its processes use."""
+    """A running MCP server: its URL and its processes."""
 
     url: str
     processes: ProcessTree
@@ -28,48 +26,40 @@ class Server:
 
 @contextmanager
 def lean(cores: tuple[int, ...] | None) -> Iterator[Server]:
-    """The lean far end, with one upstream that wants no credential."""
+    """Run the lean mock, with one upstream without authentication."""
     upstream = {"name": "calculator", "personality": "none", "control_token": random_token("ctl")}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
         spec.write(json.dumps([upstream]))
         spec.flush()
-        with _running(["mock_upstreams", "lean", "--spec", spec.name], cores) as (said, processes):
-            yield Server(said["upstreams"]["calculator"]["mcp_url"], processes)
+        with _running(["gatebench.mock_upstreams", "lean", "--spec", spec.name], cores) as (addresses, processes):
+            yield Server(addresses["upstreams"]["calculator"]["mcp_url"], processes)
 
 
 @contextmanager
 def recording(cores: tuple[int, ...] | None) -> Iterator[Server]:
-    """The same tools on FastMCP and uvicorn: the mock of the conformance suites, which writes everything down."""
-    with _running(["mock_upstreams", "none", "--name", "calculator", "--port", "0"], cores) as (said, processes):
-        yield Server(said["mcp_url"], processes)
+    """Run the recording mock of the conformance scenarios: the same tools on FastMCP and uvicorn."""
+    with _running(["gatebench.mock_upstreams", "none", "--name", "calculator", "--port", "0"], cores) as (
+        addresses,
+        processes,
+    ):
+        yield Server(addresses["mcp_url"], processes)
 
 
 @contextmanager
 def fastmcp(cores: tuple[int, ...] | None) -> Iterator[Server]:
-    """FastMCP as it comes."""
-    with _running(["load.benchmarks.plain_fastmcp"], cores) as (said, processes):
-        yield Server(said["mcp_url"], processes)
+    """Run plain FastMCP."""
+    with _running(["gatebench.load.benchmarks.plain_fastmcp"], cores) as (addresses, processes):
+        yield Server(addresses["mcp_url"], processes)
 
 
 @contextmanager
 def _running(arguments: list[str], cores: tuple[int, ...] | None) -> Iterator[tuple[Any, ProcessTree]]:
     command = [sys.executable, "-m", *arguments]
-    with on(cores):
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-I", supervise.__file__, "--", *command],
-            stdin=subprocess.PIPE,  # whose end is the server's end, whatever becomes of us
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-    assert process.stdin is not None  # noqa: S101 - asked for above
-    assert process.stdout is not None  # noqa: S101 - as well
-    try:
-        line = process.stdout.readline()
-        if not line:
-            raise HarnessError(f"the server did not start: python -m {' '.join(arguments)}")
-        yield json.loads(line), ProcessTree([process.pid])
-    finally:
-        process.stdin.close()
-        process.wait(PATIENCE)
-        process.stdout.close()
+    with child.start(command, mark=leftovers.ProcessMark.new(), cores=cores) as process:
+        try:
+            line = child.line(process)
+            if not line:
+                raise HarnessError(f"the server did not start: python -m {' '.join(arguments)}")
+            yield json.loads(line), ProcessTree([process.pid])
+        finally:
+            child.stop(process, STOP_TIMEOUT)

@@ -1,6 +1,6 @@
-"""The load generator: locust as a library, in a process of its own (`python -m load.generator PLAN OUT`).
+"""The load generator: locust as a library, in its own process (`python -m gatebench.load.generator PLAN OUT`).
 
-Locust patches the standard library for gevent, so nothing outside of that process may import what imports locust. Some modules
-here are free of both and may be used anywhere: prepared, answers, records, totals, heads, streams, events, health,
-finish, kept.
+Locust patches the standard library for gevent, so no other process may import modules that import locust. These modules import
+neither locust nor gevent and may be used anywhere: process, all of recording, execution.response_check,
+client.request_templates, client.response_head, client.sse.
 """

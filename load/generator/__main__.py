@@ -1,7 +1,8 @@
-"""`python -m load.generator PLAN OUT`: play a plan, write `result.json`, `samples.npy` and locust's CSV and HTML into OUT.
+"""`python -m gatebench.load.generator PLAN OUT`: run a plan and write `result.json`, `samples.npy` and locust's CSV and HTML into
+OUT.
 
-Exit status: 0 when the result is written and the plan was played, whatever the target answered; 2 bad plan; 3 our own fault, or
-a worker was lost; 130 interrupted (the result is written all the same). With `--progress`, a JSON line a second on stdout.
+Exit status: 0 if the plan was run and the result is written, whatever the target responded; 2 invalid plan; 3 generator error, or
+a lost worker; 130 interrupted (the result is written). With `--progress`, a JSON line a second on stdout.
 """
 
 import argparse
@@ -11,26 +12,26 @@ from pathlib import Path
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m load.generator", description="Play a load plan.")
+    parser = argparse.ArgumentParser(prog="python -m gatebench.load.generator", description="Run a load plan.")
     parser.add_argument("plan", nargs="?", type=Path, help="plan.json")
     parser.add_argument("out", nargs="?", type=Path, help="folder for the results")
-    parser.add_argument("--progress", action="store_true", help="tell once a second what happens, as JSON lines")
-    parser.add_argument("--worker", metavar="HOST:PORT", help=argparse.SUPPRESS)  # how workers of this machine start
+    parser.add_argument("--progress", action="store_true", help="print progress once a second, as JSON lines")
+    parser.add_argument("--worker", metavar="HOST:PORT", help=argparse.SUPPRESS)  # starts workers on this machine
     options = parser.parse_args()
     if options.worker is None and (options.plan is None or options.out is None):
-        parser.error("PLAN and OUT are needed")
+        parser.error("PLAN and OUT are required")
 
-    import locust  # noqa: F401, PLC0415 - patches the standard library, before anything else is imported
+    import locust  # noqa: F401, PLC0415 - must patch the standard library before other imports
 
-    from load.generator import run  # noqa: PLC0415
+    from gatebench.load.generator import main as generator_main  # noqa: PLC0415
 
     if options.worker is not None:
-        return run.work(options.worker)
-    return run.play(options.plan, options.out, progress=options.progress)
+        return generator_main.work(options.worker)
+    return generator_main.run_plan(options.plan, options.out, progress=options.progress)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:  # before there was anything to end in order
+    except KeyboardInterrupt:  # before signal handlers are installed
         sys.exit(130)

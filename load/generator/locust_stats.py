@@ -1,6 +1,6 @@
-"""Locust's own statistics, fed once a second instead of once a request, and its CSV and HTML written from them.
+"""Statistics, CSV and HTML of locust, updated once a second instead of per request.
 
-They are for people who know locust: rounded to three digits here, and never the source of a number of ours.
+They are for users of locust, rounded to three digits, and not a source of other results.
 """
 
 import csv
@@ -15,14 +15,14 @@ from locust.env import Environment
 from locust.html import get_html_report
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV, StatsError
 
-from fixtures.secrets import SecretRegistry
-from load.generator.records import BUCKET_BITS, BUCKET_MASK, BY_SECOND, KEY_MASK, Batch, parts_of
-from load.histogram import HIGHS
-from load.plan import Plan
+from gatebench.fixtures.recording.secrets import SecretRegistry
+from gatebench.load.generator.recording.recorder import BUCKET_BITS, BUCKET_MASK, BY_SECOND, KEY_MASK, Batch, parts_of
+from gatebench.load.plan.plan import Plan
+from gatebench.load.results.histogram import HIGHS
 
 
 def three_digits(milliseconds: float) -> float:
-    """A response time as locust shall keep it: three significant digits, where locust itself knows only whole milliseconds."""
+    """Round a response time for locust to three significant digits (locust rounds to whole milliseconds)."""
     return float(f"{milliseconds:.3g}")
 
 
@@ -30,12 +30,12 @@ _MILLISECONDS = np.array([three_digits(high / 1000) for high in HIGHS.tolist()])
 
 
 def round_gently() -> None:
-    """Have locust keep three digits of what other users report to it as well."""
+    """Make locust keep three digits of response times of custom users as well."""
     locust.stats.bucket_response_time = three_digits  # type: ignore[assignment] # meant to be replaced (locust: configuration)
 
 
 def feed(environment: Environment, batch: Batch, plan: Plan) -> None:
-    """Add what a process has counted to locust's statistics: response times from the intended start."""
+    """Add a batch to the statistics of locust: response times from the intended start."""
     if BY_SECOND not in batch.counted:
         return
     codes, counts = batch.counted[BY_SECOND]
@@ -55,8 +55,8 @@ def feed(environment: Environment, batch: Batch, plan: Plan) -> None:
 
 
 def _add(entry: Any, milliseconds: list[float], times: list[int], *, failed: bool) -> None:
-    """What `StatsEntry.log` and `log_error` do for a request, for many."""
-    entry.log(milliseconds[0], 0)  # does what has to be done once a second
+    """Add many requests at once, like `StatsEntry.log` and `log_error` for one."""
+    entry.log(milliseconds[0], 0)  # performs the per-second updates
     count, second = sum(times), int(time.time())
     if failed:
         entry.num_failures += count
@@ -82,6 +82,4 @@ def write(environment: Environment, folder: Path, secrets: SecretRegistry) -> No
         if (clean := secrets.redact(text)) != text:
             path.write_text(clean)
     page = get_html_report(environment, show_download_link=False)
-    if any(secret.value in page for secret in secrets):
-        page = secrets.redact(page)
-    (folder / "locust.html").write_text(page)
+    (folder / "locust.html").write_text(secrets.redact(page))

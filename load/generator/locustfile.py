@@ -1,15 +1,15 @@
-"""Load from several machines, with nothing but locust:
+"""Load from several machines with plain locust:
 
 locust -f load/generator/locustfile.py --headless --master --expect-workers 2 --plan plan.json --results out
 locust -f load/generator/locustfile.py --worker --master-host MASTER          (on each of the two)
 
-The plan goes from the master to its workers unencrypted, as all that locust sends; its credentials are made for one run. Leave
-`--users` and `--run-time` out: the plan says both. Clocks need not agree; each machine's times start with the master's word.
+The master sends the plan to workers unencrypted, like all locust messages; its credentials are valid for one run only. Omit
+`--users` and `--run-time`, which the plan determines. Clocks need not agree; times start with the start message of the master.
 """
 
-from load.generator.hooks import Hooks
-from load.generator.shape import PlanShape
-from load.generator.users import McpUser
+from gatebench.load.generator.locust_hooks import Hooks
+from gatebench.load.generator.shape import PlanShape
+from gatebench.load.generator.users import McpUser
 
 Hooks()
 

@@ -1,4 +1,4 @@
-"""How many users locust keeps: places for requests in an open loop, callers in a closed one."""
+"""Load shape for locust: the number of users (in an open loop: the maximum of requests in flight)."""
 
 import time
 from collections.abc import Callable
@@ -6,19 +6,19 @@ from typing import Any
 
 from locust import LoadTestShape
 
-from load.generator.roles import Controller
-from load.schedule import users_at
+from gatebench.load.generator.runners import Controller
+from gatebench.load.plan.schedule import users_at
 
-AT_ONCE = 1_000_000  # users a second: all of them
+AT_ONCE = 1_000_000  # spawn rate: start all users at once
 
 
 class PlanShape(LoadTestShape):
-    """Follows a plan until it is over. `controller` gives the role that this process has, once it has one."""
+    """Follows a plan until it is over. `controller` returns the role of this process, once known."""
 
     controller: Callable[[], Controller | None] = staticmethod(lambda: None)
 
     def tick(self) -> Any:
-        """Users and how many of them to start in a second; None ends the run."""
+        """Return number of users and spawn rate; None ends the run."""
         controller = self.controller()
         if controller is None or controller.over.is_set():
             return None

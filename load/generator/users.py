@@ -1,7 +1,7 @@
-"""The locust users that play a plan.
+"""The locust users that run a plan.
 
-Where they get their work from is theirs to know: `McpUser` is woken by the dispatcher in an open loop and draws for itself in a
-closed one. Users of somebody else, written like any `HttpUser`, take part with `TakesArrivals`.
+In an open loop, the dispatcher wakes `McpUser`; in a closed loop, it draws its own calls. Custom users, written like an
+`HttpUser`, use `TakesArrivals`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,50 +13,53 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import STATE_CLEANUP
 
-from load.generator.connection import now
-from load.generator.dispatcher import Arrival, Dispatcher
-from load.generator.engine import Engine
-from load.generator.records import OUTCOME_NUMBER, key_of
-from load.generator.registry import engine_of
-from load.plan import Call, Caller
-from load.result import Outcome
-from load.schedule import closed_draws
+from gatebench.load.generator.client.connection import now
+from gatebench.load.generator.execution.dispatcher import Arrival, Dispatcher
+from gatebench.load.generator.execution.engine import Engine
+from gatebench.load.generator.execution.registry import engine_of
+from gatebench.load.generator.execution.state import GeneratorState
+from gatebench.load.generator.recording.recorder import OUTCOME_NUMBER, key_of
+from gatebench.load.plan.plan import PlannedCall, PlannedCaller
+from gatebench.load.plan.schedule import closed_draws
+from gatebench.load.results.generator_result import Outcome
 
 DRAWN_AT_ONCE = 256
-REST = 0.01  # seconds of a user of a closed loop who has found nobody
+REST = 0.01  # back-off in seconds after a refused connection in closed-loop mode
 
 
-class _Leaves(User):
-    """A user who brings to an end what it has begun before it leaves."""
+class _FinishOnStop(User):
+    """A user that completes its current request before it stops."""
 
     abstract = True
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.at_work = self.leaving = False
-        self.wake: Callable[[Arrival], object] | None = None  # who hands out arrivals finds us by this, in `idle`
+        self.wake: Callable[[Arrival], object] | None = (
+            None  # the entry in `idle` by which a dispatcher wakes this user
+        )
         self.idle: list[Callable[[Arrival], object]] = []
 
     def stop(self, force: bool = False) -> bool:
-        """Locust wants fewer users, or deals them out anew: an arrival that has been sent counts, so its answer is awaited."""
+        """Stop the user after its current request: locust reduces or redistributes users, but requests in flight count."""
         runner = self.environment.runner
         self.leaving = True
         if not self.at_work or self.greenlet is None or (runner is not None and runner.state == STATE_CLEANUP):
-            if self.wake in self.idle:  # nobody gets an arrival any more who is about to be killed
+            if self.wake in self.idle:  # a user that is about to be killed must not get a request
                 self.idle.remove(self.wake)
             return bool(super().stop(force=True))
-        self.group.discard(self.greenlet)  # it counts no more: who is wanted again meanwhile is somebody new
+        self.group.discard(self.greenlet)  # no longer counted; if locust needs more users, it starts new ones
         return force
 
 
-class McpUser(_Leaves):
-    """Plays every call of the plan, in both eras: a place for one request under way."""
+class McpUser(_FinishOnStop):
+    """Sends all calls of the plan, in both protocol eras; one request at a time."""
 
     wait_time = constant(0)
 
     @task
     def serve(self) -> None:
-        """Perform arrivals until the user is stopped."""
+        """Send requests until the user is stopped."""
         engine = engine_of(self.environment)
         engine.begun.wait()
         if engine.dispatcher is None:
@@ -67,6 +70,7 @@ class McpUser(_Leaves):
 
     def _take_arrivals(self, engine: Engine, dispatcher: Dispatcher) -> None:
         routes, idle, waiting, sleep = engine.routes, dispatcher.idle, dispatcher.waiting, get_hub().switch
+        in_flight = engine.state.in_flight
         wake = self.wake = getcurrent().switch
         self.idle = idle
         try:
@@ -77,60 +81,61 @@ class McpUser(_Leaves):
                     idle.append(wake)
                     arrival = sleep()
                 self.at_work = True
-                engine.enter()
+                in_flight.enter()
                 try:
                     routes[arrival[3]].perform(arrival)
                 finally:
-                    engine.in_flight -= 1
+                    in_flight.leave()
                     self.at_work = False
         finally:
             if wake in idle:
                 idle.remove(wake)
 
     def _call_in_a_closed_loop(self, engine: Engine) -> None:
-        draws, routes = closed_arrivals(engine), engine.routes
+        draws, routes, in_flight = closed_arrivals(engine.state), engine.routes, engine.state.in_flight
         while engine.calling and not self.leaving:
             arrival = next(draws)
             self.at_work = True
-            engine.enter()
+            in_flight.enter()
             try:
                 routes[arrival[3]].perform(arrival)
             finally:
-                engine.in_flight -= 1
+                in_flight.leave()
                 self.at_work = False
-            if routes[arrival[3]].refused:  # which costs no time: without a rest nobody else would get any
+            if routes[arrival[3]].refused:  # returns at once; without a pause, other users would get no CPU time
                 sleep(REST)
         if not self.leaving:
             engine.over.wait()
 
 
-def closed_arrivals(engine: Engine) -> Iterator[Arrival]:
-    """A user's own calls, each due when it is asked for."""
-    draws = closed_draws(engine.plan, engine.share, next(engine.closed_users))
+def closed_arrivals(state: GeneratorState) -> Iterator[Arrival]:
+    """Yield the calls of a closed-loop user, each due immediately."""
+    counters = state.closed_loop
+    draws = closed_draws(state.plan, state.share, next(counters.users))
     while True:
         routes, callers = (one.tolist() for one in draws.draw(DRAWN_AT_ONCE))
         for place in range(DRAWN_AT_ONCE):
             time = now()
-            if time >= engine.start_ns:
-                engine.closed_offered += 1
-            yield next(engine.closed_numbers), time, time, routes[place], callers[place]
+            if time >= state.clock.start_ns:
+                counters.offered += 1
+            yield next(counters.numbers), time, time, routes[place], callers[place]
 
 
-class TakesArrivals(_Leaves):
-    """For users written by the habits of `HttpUser`: a task runs when an arrival of the plan is due.
+class TakesArrivals(_FinishOnStop):
+    """Mixin for custom `HttpUser` classes: a task runs when a request of the plan is due.
 
         class Mine(TakesArrivals, HttpUser):
             @task
             def call(self):
                 self.client.post(self.call.url, json=..., headers=self.caller.headers)
 
-    What counts is the whole task, from the intended start to its end; it has failed when one of its requests has. `call` and
-    `caller` are what the plan drew. Give `wait_time` no other value.
+    The whole task is measured, from the intended start to its end; it fails if one of its requests fails. `call` and `caller` are
+    those drawn from the plan. Do not override `wait_time`.
     """
 
     abstract = True
-    call: Call
-    caller: Caller
+    call: PlannedCall
+    caller: PlannedCaller
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -140,19 +145,19 @@ class TakesArrivals(_Leaves):
         self._failure = ""
 
     def on_start(self) -> None:
-        """Wait for the first arrival; call it first in an `on_start` of your own."""
+        """Wait for the first request; an override must call it first."""
         self._next()
 
     def on_stop(self) -> None:
-        """Somebody ends us: what is under way is unfinished."""
+        """Record the current task as unfinished when the user is stopped."""
         self.abandon()
 
     def context(self) -> dict[str, Any]:
-        """Locust shows this to whoever listens to requests: how we learn what became of ours."""
+        """Return the context that locust passes to request listeners, by which results are assigned to this user."""
         return {"gatebench": self}
 
     def wait_time(self) -> float:
-        """The task is done: record it, and sleep until the next arrival."""
+        """Record the completed task, and sleep until the next request."""
         self._record("failed" if self._failure else "ok")
         if self.leaving:
             raise StopUser
@@ -160,7 +165,7 @@ class TakesArrivals(_Leaves):
         return 0.0
 
     def requested(self, exception: BaseException | None) -> None:
-        """One of our requests is done."""
+        """Record the result of a request of the task."""
         if exception is not None:
             self._failure = self._failure or str(exception)
 
@@ -173,20 +178,20 @@ class TakesArrivals(_Leaves):
         self._failure, self._began = "", now()
         self.at_work = True
         engine.guests.add(self)
-        engine.enter()
+        engine.state.in_flight.enter()
 
     def _arrival_of(self, engine: Engine) -> Arrival:
         if engine.dispatcher is not None:
             return self._next_of(engine.dispatcher)
         if self._draws is None:
-            self._draws = closed_arrivals(engine)
+            self._draws = closed_arrivals(engine.state)
         if not engine.calling:
             engine.over.wait()
             raise StopUser
         return next(self._draws)
 
     def _next_of(self, dispatcher: Dispatcher) -> Arrival:
-        """Sleep until there is one."""
+        """Return the next request; sleep until it is due."""
         if dispatcher.waiting:
             return dispatcher.waiting.popleft()
         self.wake, self.idle = getcurrent().switch, dispatcher.idle
@@ -199,19 +204,20 @@ class TakesArrivals(_Leaves):
         return arrival
 
     def abandon(self) -> None:
-        """The run is over: what is under way is unfinished."""
+        """Record the current task as unfinished."""
         self._record("unfinished")
 
     def _record(self, outcome: Outcome) -> None:
         arrival = self._arrival
-        if arrival is None:  # nor need there be an engine
+        if arrival is None:  # there may be no engine yet
             return
         engine = engine_of(self.environment)
         self._arrival, self.at_work = None, False
         engine.guests.discard(self)
-        engine.in_flight -= 1
+        state = engine.state
+        state.in_flight.leave()
         route = engine.routes[arrival[3]]
-        key = key_of(route.arm, engine.operations.index(route.call.operation)) + OUTCOME_NUMBER[outcome]
-        engine.recorder.row((arrival[1], arrival[2], self._began, now(), key, 0, 0))
+        key = key_of(route.arm, state.operations.index(route.call.operation)) + OUTCOME_NUMBER[outcome]
+        state.recorder.row((arrival[1], arrival[2], self._began, now(), key, 0, 0))
         if outcome != "ok":
-            engine.note(outcome, route.arm_name, self._failure)
+            state.note(outcome, route.arm_name, self._failure)

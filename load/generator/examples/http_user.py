@@ -1,17 +1,17 @@
-"""A load of your own, written as any locust user is, on the schedule of a plan:
+"""A custom locust user on the schedule of a plan:
 
 locust -f load/generator/examples/http_user.py --headless --plan plan.json --results out
 
-It costs an order of magnitude more CPU than `McpUser`; use it where the plan's own calls cannot say what you need.
+It needs an order of magnitude more CPU than `McpUser`; use it for traffic that the calls of a plan cannot express.
 """
 
 import json
 
 from locust import HttpUser, task
 
-from load.generator.hooks import Hooks
-from load.generator.shape import PlanShape
-from load.generator.users import TakesArrivals
+from gatebench.load.generator.locust_hooks import Hooks
+from gatebench.load.generator.shape import PlanShape
+from gatebench.load.generator.users import TakesArrivals
 
 Hooks()
 
@@ -19,17 +19,17 @@ __all__ = ["ListAndCall", "PlanShape"]
 
 
 class ListAndCall(TakesArrivals, HttpUser):
-    """Asks for the tools and then calls the plan's; one arrival is both requests, and either can fail it."""
+    """Lists tools, then calls the tool of the plan; both requests are one operation, which fails if either fails."""
 
-    host = "http://127.0.0.1"  # locust wants one; the plan's URLs are absolute
+    host = "http://127.0.0.1"  # required by locust; the URLs of the plan are absolute
 
     @task
     def list_and_call(self) -> None:
-        """What happens at each arrival: `self.call` and `self.caller` are the plan's."""
+        """Run once per scheduled request; `self.call` and `self.caller` are set from the plan."""
         self._post("tools/list", {})
         answer = self._post("tools/call", {"name": self.call.tool, "arguments": self.call.arguments})
         if self.caller.expect and not all(text in answer for text in self.caller.expect):
-            raise ValueError("somebody else's answer")
+            raise ValueError("the response of another caller")
 
     def _post(self, method: str, params: dict[str, object]) -> str:
         meta = {"io.modelcontextprotocol/protocolVersion": self.call.revision}

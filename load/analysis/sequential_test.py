@@ -1,0 +1,126 @@
+"""Group-sequential test of the regression gate: a pure function of the measurements and the number of interim analyses.
+
+Both gateways are loaded at the same time, so disturbances affect both (a duet: Bulej et al. 2020, Duet Benchmarking). Each
+round gives a ratio; its noise comes from rounds and, more, from process starts. The gate analyses after every few fresh starts
+and stops at the first decision. ALPHA is divided over the planned analyses and over the measures, half of it for the primary
+one (Bonferroni, valid under any dependence). tests/load/analysis/test_gate_error_rates.py simulates the resulting error rates;
+`make bench` measures them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gatebench.load.analysis.bootstrap import Floats, Spread, spread_of_rounds
+
+Moved = Literal["slower", "faster", "not slower", "cannot tell"]
+
+ALPHA = 0.05
+MARGIN = 0.02  # smallest relative slowdown that counts; below it, two builds of the same source already differ
+FIRST_LOOK, LAST_LOOK, EVERY = 4, 14, 2  # fresh starts
+MIN_STARTS = 2  # one start does not show the variation between starts
+LOOKS = range(FIRST_LOOK, LAST_LOOK + 1, EVERY)
+
+
+@dataclass(frozen=True)
+class MeasureKind:
+    """A measure. Changes are logarithms of cost ratios, candidate over baseline; positive is slower."""
+
+    name: str
+    unit: str
+    tolerance: float  # `not slower` means that the upper bound is below it
+    more_is_better: bool = False
+
+    def change(self, baseline: Floats, candidate: Floats) -> Floats:
+        """Return the change for each pair of measured values."""
+        ratio = np.log(candidate / baseline)
+        return -ratio if self.more_is_better else ratio
+
+
+CPU = MeasureKind("CPU per request", "µs", 0.05)
+THROUGHPUT = MeasureKind("throughput under full load", "requests/s", 0.10, more_is_better=True)
+LATENCY = MeasureKind("p50 at a fixed rate", "µs", 0.10)
+IN_ORDER = (CPU, THROUGHPUT, LATENCY)  # the first that was measured is the primary one
+
+Observations = Mapping[MeasureKind, Sequence[Floats]]  # the changes of the rounds of each fresh start
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """The result of one measure. `low` and `high` are logarithms, each with an error of at most `alpha`."""
+
+    kind: MeasureKind
+    primary: bool
+    spread: Spread
+    low: float
+    high: float
+    alpha: float
+    moved: Moved
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The decision over all measures. `final`: no further start is needed."""
+
+    verdict: Moved
+    judgements: list[MeasureResult]
+    final: bool
+
+
+def decide(
+    observed: Observations,
+    random: np.random.Generator,
+    *,
+    last: bool,
+    stored: Observations | None = None,
+    margin: float = MARGIN,
+    looks: int = len(LOOKS),
+) -> Decision:
+    """Decide from the observations; `last`: no more starts will follow (none planned, or no time).
+
+    With `stored`, both are changes relative to the same reference target at different times, and their difference is tested.
+    """
+    told = [observed] if stored is None else [observed, stored]
+    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in told)]
+    if not usable:
+        return Decision("cannot tell", [], final=last)
+    others = max(len(usable) - 1, 1)
+    judgements = []
+    for place, kind in enumerate(usable):
+        share = 1.0 if len(usable) == 1 else 0.5 if place == 0 else 0.5 / others
+        spread = spread_of_rounds(observed[kind], random)
+        if stored is not None:
+            spread = spread.minus(spread_of_rounds(stored[kind], random))
+        judgements.append(_judge(kind, spread, ALPHA * share / looks, ALPHA / looks, margin, primary=place == 0))
+    return _together(judgements, last=last)
+
+
+def _judge(
+    kind: MeasureKind, spread: Spread, alpha: float, alpha_not: float, margin: float, *, primary: bool
+) -> MeasureResult:
+    """Test one measure. `not slower` must hold for all measures at once, so each uses the full error of an analysis."""
+    low, high = spread.bound(alpha)
+    _, ceiling = spread.bound(alpha_not)
+    moved: Moved = "cannot tell"
+    if low > math.log1p(margin):
+        moved = "slower"
+    elif high < -math.log1p(margin):
+        moved = "faster"
+    elif ceiling < math.log1p(kind.tolerance):
+        moved = "not slower"
+    return MeasureResult(kind, primary, spread, low, high, alpha, moved)
+
+
+def _together(judgements: list[MeasureResult], *, last: bool) -> Decision:
+    said = [judgement.moved for judgement in judgements]
+    if "slower" in said:
+        return Decision("slower", judgements, final=True)
+    primary = judgements[0]
+    may_be_faster = primary.moved == "not slower" and primary.spread.value < -math.log1p(MARGIN)
+    settled = "cannot tell" not in said and not may_be_faster
+    if settled or last:  # at the end the primary measure decides; the noisier ones are reported with their results
+        return Decision(said[0], judgements, final=True)
+    return Decision("cannot tell", judgements, final=False)

@@ -1,0 +1,1 @@
+"""The benchmarks, each a part of load/BENCHMARKS.md."""

@@ -1,0 +1,1 @@
+"""The measurements of `gatebench load run`, `gate` and `overhead`, and their reports."""

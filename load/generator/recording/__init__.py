@@ -1,0 +1,1 @@
+"""Recording of requests: samples, aggregates, events, checkpoints, result files. Imports neither locust nor gevent."""

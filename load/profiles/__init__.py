@@ -1,0 +1,1 @@
+"""Load profiles and budgets (TOML), and their readers."""

@@ -1,0 +1,193 @@
+"""Load profiles: models and reader of `profiles.toml` and of custom profile files."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.recording import files
+from gatebench.fixtures.world import definition
+
+SHIPPED = Path(__file__).parent / "profiles.toml"
+COMPARED = ", "  # separates operation and phase in names of operations that are compared between phases
+
+
+class _ProfileModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ControlCall(_ProfileModel):
+    """A call to the control API of a mock."""
+
+    method: Literal["PUT", "POST", "DELETE"]
+    path: str
+    body: Any = None
+
+
+class Condition(ControlCall):
+    """A condition set through the control API of a mock, and the call that undoes it."""
+
+    mock: str
+    undo: ControlCall | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> "Condition":
+        known = definition.MOCKS
+        if self.mock not in known:
+            raise ValueError(f"unknown mock {self.mock!r}; expected one of {', '.join(known)}")
+        return self
+
+
+class CallSpec(_ProfileModel):
+    """One kind of call (see the head of profiles.toml)."""
+
+    operation: str = Field(min_length=1)
+    server: str = "calculator"
+    member: str | None = None
+    method: str = "tools/call"
+    tool: str = "whoami"
+    arguments: dict[str, Any] = {}
+    pad: int = Field(default=0, ge=0, le=64 << 20)
+    kind: Literal["request", "session", "stream"] = "request"
+    era: Literal["modern", "legacy", "any"] = "any"
+    callers: list[str] = Field(default=["alice"], min_length=1)
+    weight: float = Field(default=1.0, gt=0)
+    arm: Literal["gateway", "direct", "hung"] = "gateway"
+    events: int = Field(default=0, ge=0)
+    waits: bool = False
+
+    def operation_in(self, phase: "Phase") -> str:
+        """Return its name in the results of a phase."""
+        if not phase.name:
+            return self.operation
+        return f"{self.operation} ({phase.name})" if self.waits else f"{self.operation}{COMPARED}{phase.name}"
+
+
+class Phase(_ProfileModel):
+    """A part of the load with its own conditions; other phases are compared with the one without a name."""
+
+    name: str = ""
+    condition: list[Condition] = []
+
+
+class CallerCounts(_ProfileModel):
+    """Numbers of callers in addition to those of the standard world."""
+
+    users: int = Field(default=0, ge=0, le=20_000)
+    externals: int = Field(default=0, ge=0, le=20_000)
+
+
+class LoadProfile(_ProfileModel):
+    """One named workload."""
+
+    name: str
+    purpose: str = Field(min_length=1)
+    finds: str = Field(min_length=1)
+    rate: float = Field(gt=0)
+    seconds: float = Field(gt=0)
+    call: list[CallSpec] = Field(min_length=1)
+    shape: list[tuple[float, float, float]] = [(1.0, 1.0, 1.0)]
+    search: bool = False
+    repeat: int = Field(default=1, ge=1, le=20)
+    phase: list[Phase] = Field(default=[Phase()], min_length=1)
+    crowd: CallerCounts = CallerCounts()
+    consents: dict[str, list[str]] = {}
+    virtual: dict[str, list[str]] = {}
+    growth: tuple[str, str, float] | None = None
+    timeout: float = Field(default=10.0, gt=0, le=120)
+    prepare: list[Condition] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "LoadProfile":
+        servers = (*definition.EVERYTHING, *self.virtual)
+        for call in self.call:
+            if call.server not in servers:
+                raise ValueError(
+                    f"call {call.operation!r}: unknown server {call.server!r}; expected one of {', '.join(servers)}"
+                )
+            members = self.members(call.server)
+            if call.server not in definition.UPSTREAMS and call.method == "tools/call" and call.member not in members:
+                raise ValueError(f"call {call.operation!r}: `member` must be one of {', '.join(members)}")
+            for caller in call.callers:
+                if caller not in (*definition.PRINCIPALS, "crowd", "crowd-external"):
+                    raise ValueError(f"call {call.operation!r}: unknown caller {caller!r}")
+        if any(share <= 0 or low < 0 or high < 0 for share, low, high in self.shape):
+            raise ValueError("shape: shares must be positive, and multiples of the rate must not be negative")
+        if not any(max(low, high) > 0 for _, low, high in self.shape):
+            raise ValueError("shape: nothing would be sent; at least one multiple of the rate must be positive")
+        self._refuse_unknown_names()
+        return self
+
+    def _refuse_unknown_names(self) -> None:
+        """Raise ValueError for unknown upstreams and users in `virtual` and `consents`."""
+        for server, members in self.virtual.items():
+            if unknown := [member for member in members if member not in definition.UPSTREAMS] or [""] * (not members):
+                raise ValueError(
+                    f"virtual.{server}: unknown upstream {unknown[0]!r}; expected one of {', '.join(definition.UPSTREAMS)}"
+                )
+        for server, names in self.consents.items():
+            if server not in definition.UPSTREAMS:
+                raise ValueError(
+                    f"consents: unknown upstream {server!r}; expected one of {', '.join(definition.UPSTREAMS)}"
+                )
+            if strangers := [name for name in names if name not in definition.PRINCIPALS]:
+                raise ValueError(f"consents.{server}: unknown user {strangers[0]!r}")
+
+    def members(self, server: str) -> tuple[str, ...]:
+        """Return the upstreams behind a server."""
+        return tuple(self.virtual.get(server, definition.VIRTUAL_SERVERS.get(server, (server,))))
+
+    def needs(self, call: CallSpec) -> set[str]:
+        """Return the claims that this call needs, without revisions."""
+        needed = {f"upstream.{definition.UPSTREAMS[member].model}" for member in self.members(call.server)}
+        if call.server not in definition.UPSTREAMS:
+            needed.add("virtual-servers")
+        else:
+            needed.add(f"server.{call.server}")
+        for caller in call.callers:
+            kind = {"crowd": "user", "crowd-external": "external"}.get(caller)
+            needed |= (
+                {f"caller.{kind}"} if kind else {f"caller.{definition.PRINCIPALS[caller].kind}", f"principal.{caller}"}
+            )
+        return needed
+
+
+def load(path: Path = SHIPPED) -> dict[str, LoadProfile]:
+    """Return the profiles of a file by name. Raises BenchError with one sentence that names file and key."""
+    try:
+        given = tomllib.loads(files.read_text(path))
+    except OSError as error:
+        raise BenchError(f"cannot read the profiles {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BenchError(f"{path} is not valid TOML: {error}") from error
+    found = {}
+    for name, content in given.items():
+        if not isinstance(content, dict):
+            raise BenchError(f"{path}: {name} must be a table, [{name}]")
+        try:
+            found[name] = LoadProfile(name=name, **content)
+        except (ValidationError, TypeError) as error:
+            raise BenchError(f"{path}: profile {name}: {_message(error)}") from error
+    return found
+
+
+def _message(error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {text}" if key else text
+
+
+def by_name(name: str, path: Path = SHIPPED) -> LoadProfile:
+    """Return a profile. Raises BenchError that names the others."""
+    profiles = load(path)
+    if name not in profiles:
+        close = difflib.get_close_matches(name, profiles, 1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(profiles)}"
+        raise BenchError(f"unknown profile {name!r} in {path.name}; {hint}")
+    return profiles[name]

@@ -1,0 +1,1 @@
+"""Result files of the load generator, and `load.json`."""

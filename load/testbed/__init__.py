@@ -1,0 +1,1 @@
+"""The machine, the processes and the mocks that a load runs on."""

@@ -1,0 +1,98 @@
+"""Description of the host machine, and its CPU usage including steal and pressure."""
+
+import hashlib
+import os
+import platform
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from gatebench.load.results.report_model import Machine
+
+
+def describe() -> Machine:
+    """Describe this machine; `id` distinguishes machines without revealing their names."""
+    cpu = _cpu()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    memory = psutil.virtual_memory().total // 2**20
+    # A virtual machine that moves to a host with another CPU counts as another machine.
+    named = "\n".join([_name(), cpu, str(cores), str(memory // 256), platform.system()])
+    return Machine(
+        id=hashlib.sha256(named.encode()).hexdigest()[:12],
+        cpu=cpu,
+        cores=cores,
+        memory_mib=memory,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+    )
+
+
+def same(one: Machine, other: Machine) -> bool:
+    """Return True if results are comparable: same machine, same Python version."""
+    return one.id == other.id and one.python.split(".")[:2] == other.python.split(".")[:2]
+
+
+def _name() -> str:
+    identity = Path("/etc/machine-id")
+    try:
+        return identity.read_text(encoding="ascii").strip() or socket.gethostname()
+    except OSError:
+        return socket.gethostname()
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+@dataclass(frozen=True)
+class HostCpuSample:
+    """CPU seconds of the machine since boot, and seconds stalled for a CPU (None if not available)."""
+
+    wall: float
+    busy: float
+    steal: float
+    stalled: float | None
+
+    @classmethod
+    def now(cls) -> "HostCpuSample":
+        """Take a sample."""
+        times = psutil.cpu_times()
+        busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+        return cls(time.monotonic(), busy, getattr(times, "steal", 0.0), _stalled())
+
+    def since(self, before: "HostCpuSample", cores: int) -> tuple[float, float, float | None]:
+        """Return shares of the time between two samples: busy and stolen (of all cores), and stalled (PSI, `some`)."""
+        wall = max(self.wall - before.wall, 1e-9)
+        stalled = None if self.stalled is None or before.stalled is None else (self.stalled - before.stalled) / wall
+        return (self.busy - before.busy) / wall / cores, (self.steal - before.steal) / wall / cores, stalled
+
+
+@dataclass(frozen=True)
+class Processors:
+    """A set of CPUs of this machine."""
+
+    numbers: Sequence[int]
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds used on them since boot, steal included."""
+        each = psutil.cpu_times(percpu=True)
+        return float(sum(sum(each[n]) - each[n].idle - getattr(each[n], "iowait", 0.0) for n in self.numbers))
+
+
+def _stalled() -> float | None:
+    """Return the seconds in which at least one task waited for a CPU (Linux, Documentation/accounting/psi.rst)."""
+    try:
+        some = Path("/proc/pressure/cpu").read_text(encoding="ascii").splitlines()[0]
+        return int(some.rpartition("total=")[2]) / 1e6
+    except (OSError, ValueError, IndexError):
+        return None
