@@ -1,1 +1,1 @@
-"""What a run gives its readers: report.json and its projections. Reads the files of a run and nothing else."""
+"""Reports of conformance runs and load measurements."""

@@ -1,10 +1,10 @@
 "use strict";
-/* Filter, search, keyboard, deep links. The page is whole without it. The state of the filter stands in the address, behind #?. */
+/* Filter, search, keyboard, deep links. The page is complete without it. The state of the filter is in the URL, after #?. */
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const form = document.querySelector(".tools form");
   const search = form.elements.text, group = form.elements.group, level = form.elements.level;
-  const chips = all(".chip"), cards = all("details.card");
+  const chips = all(".chip"), cards = all("details.card[data-kind]");
   const texts = new Map();
 
   const text = (card) => {

@@ -1,0 +1,1 @@
+"""Reports of conformance runs: model, terminal, HTML, Markdown, JUnit, SARIF, badge."""

@@ -1,0 +1,1 @@
+"""Findings of a run, their causes, and the commands that reproduce them."""

@@ -1,0 +1,1 @@
+"""Output formats of a report: terminal, HTML, Markdown, JUnit, SARIF, badge."""

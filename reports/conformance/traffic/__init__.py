@@ -1,0 +1,1 @@
+"""Recorded traffic in a report: transcripts, exchanges, messages."""

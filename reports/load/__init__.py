@@ -1,0 +1,1 @@
+"""Reports of `gatebench load`: terminal, HTML, JUnit."""

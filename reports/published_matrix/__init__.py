@@ -1,0 +1,1 @@
+"""Published reports, and the matrix made of them."""

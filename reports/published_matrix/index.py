@@ -1,0 +1,134 @@
+"""Published reports of real gateways: a folder for each gateway and version.
+
+<gateway>-<version>/
+  report.json.gz      the report of the first run, unchanged
+  evidence.jsonl.gz   the transcript lines that findings refer to, with the world and the target
+  publication.json    both runs: command, time, counts; how the gateway is provisioned
+  readings.toml       a comment on every finding, from manual review
+  README.md           a summary, generated from the other files
+"""
+
+import gzip
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from gatebench.reports.conformance import upgrade
+from gatebench.reports.conformance.traffic.evidence import Evidence, TranscriptIndex
+
+FORMAT = 1
+REPORT, EVIDENCE, ABOUT, READINGS, README = (
+    "report.json.gz",
+    "evidence.jsonl.gz",
+    "publication.json",
+    "readings.toml",
+    "README.md",
+)
+KINDS = {
+    "defect": "violates the source that the requirement cites, in the gateway itself",
+    "default": "behaviour of a documented default, which another setting avoids",
+    "design": "documented design, which the requirement does not allow",
+    "consequence": "follows from another finding",
+    "advice": "a SHOULD that is not met, or declared behaviour",
+    "unobserved": "not a fault: the traffic of the requirement did not occur",
+}
+
+Report = dict[str, Any]
+Finding = Mapping[str, Any]
+
+
+class NotPublishableError(Exception):
+    """Raised if a report cannot be published or read; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A reviewer's comment on findings: all of a requirement, or those whose sentence matches the glob `what`."""
+
+    requirement: str
+    kind: str
+    text: str
+    what: str = "*"
+
+    def covers(self, finding: Finding) -> bool:
+        """Return True if it applies to this finding."""
+        return self.requirement == finding["requirement"] and fnmatchcase(finding["what"], self.what)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The content of one folder."""
+
+    slug: str
+    report: Report
+    about: dict[str, Any]
+    readings: list[Annotation]
+
+    @property
+    def who(self) -> str:
+        """Name and version of the gateway."""
+        gateway = self.report["gateway"]
+        return f"{gateway['name']} {gateway.get('version', '')}".strip()
+
+    def reading(self, finding: Finding) -> Annotation | None:
+        """Return the first comment that applies to a finding."""
+        return next((reading for reading in self.readings if reading.covers(finding)), None)
+
+
+def read(folder: Path) -> Publication:
+    """Read a published folder. Raises NotPublishableError if it is not one."""
+    try:
+        report = upgrade.report(json.loads(gzip.decompress((folder / REPORT).read_bytes())))
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, EOFError) as error:
+        raise NotPublishableError(f"{folder} is not a published report: {error}") from error
+    return Publication(folder.name, report, about, readings(folder / READINGS))
+
+
+def everything(folder: Path) -> list[Publication]:
+    """Return all published reports by name. Raises NotPublishableError if there are none, or one cannot be read."""
+    found = [read(path.parent) for path in sorted(folder.glob(f"*/{REPORT}"))]
+    if not found:
+        raise NotPublishableError(f"{folder} contains no published report; create one with `gatebench publish`")
+    return found
+
+
+def readings(path: Path) -> list[Annotation]:
+    """Return the comments of reviewers. Raises NotPublishableError with one sentence if the file cannot be read."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("reading", [])
+        found = [Annotation(**{key: str(value).strip() for key, value in entry.items()}) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise NotPublishableError(f"{path} cannot be read: {error}") from error
+    for reading in found:
+        if reading.kind not in KINDS:
+            raise NotPublishableError(
+                f"{path}: {reading.requirement}: unknown kind {reading.kind!r}; expected one of {', '.join(KINDS)}"
+            )
+    return found
+
+
+# -- evidence
+
+
+def evidence(report: Report, folder: Path) -> Iterator[str]:
+    """Yield, as JSON, the transcript lines of every exchange that a finding shows, and those that describe world and target."""
+    found = Evidence(folder)
+    for transcript in found.transcripts:
+        lines = _cited(report, transcript)
+        exchanges = {transcript.events[line].get("exchange") for line in lines if line in transcript.events} - {None}
+        for event in transcript.events.values():
+            is_head = event["leg"] == "harness" and event["kind"] in ("transcript", "world", "target")
+            if is_head or event["seq"] in lines or event.get("exchange") in exchanges:
+                yield json.dumps({"transcript": transcript.name, **event}, ensure_ascii=False)
+
+
+def _cited(report: Report, transcript: TranscriptIndex) -> set[int]:
+    shown = [part for finding in report["findings"] for part in (finding["exchange"], finding["control"]) if part]
+    return {message["line"] for part in shown if part["transcript"] == transcript.name for message in part["messages"]}

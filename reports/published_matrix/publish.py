@@ -1,0 +1,165 @@
+"""Create the published folder of a gateway from two runs; every finding must be reproduced and reviewed."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from gatebench.fixtures.recording import files
+from gatebench.reports.conformance import upgrade
+from gatebench.reports.conformance.formats import sequence_text
+from gatebench.reports.published_matrix import index as published_index
+from gatebench.reports.published_matrix.index import KINDS, NotPublishableError, Publication, Report
+from gatebench.reports.rendering.text import counted
+
+
+def publish(first: Path, second: Path, to: Path, provisioning: dict[str, str] | None) -> Path:
+    """Write the folder `<target>-<version>` under `to` and return it.
+
+    Raises NotPublishableError with one sentence if the two runs disagree, or if a finding has no comment. In the second case,
+    the folder is written, and the message names the missing comments.
+    """
+    reports = [_report(folder) for folder in (first, second)]
+    report = reports[0]
+    left_out = sum(requirement["outcome"] == "not-selected" for requirement in report["requirements"])
+    if left_out:
+        raise NotPublishableError(
+            f"{first} does not include {counted(left_out, 'requirement')}; publish only whole runs"
+        )
+    once = _seen_once(*reports)
+    slug = f"{report['target'].replace(':', '-')}-{report['gateway'].get('version') or 'unversioned'}"
+    folder = to / slug
+    folder.mkdir(parents=True, exist_ok=True)
+    _pack(folder / published_index.REPORT, (first / "report.json").read_bytes())
+    _pack(
+        folder / published_index.EVIDENCE,
+        "".join(f"{line}\n" for line in published_index.evidence(report, first)).encode(),
+    )
+    about = {
+        "format": published_index.FORMAT,
+        "command": f"gatebench run {report['target']}",
+        "runs": [{key: one[key] for key in ("time", "gatebench", "registry", "totals")} for one in reports],
+        "provisioning": provisioning,
+        "seen_once": once,
+    }
+    (folder / published_index.ABOUT).write_text(
+        json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    publication = published_index.read(folder)
+    _all_read(publication, folder)
+    (folder / published_index.README).write_text(write_readme(publication), encoding="utf-8")
+    return folder
+
+
+def _report(folder: Path) -> Report:
+    try:
+        report = upgrade.report(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise NotPublishableError(f"{folder} is not the folder of a run with a report: {error}") from error
+    if not report["complete"] or report["conclusion"] in ("harness-error", "nothing-judged"):
+        raise NotPublishableError(f"{folder} is a run without a usable result ({report['conclusion']}); run it again")
+    return report
+
+
+def _seen_once(one: Report, other: Report) -> list[str]:
+    """Return the causes that only one of the two runs shows. The second run must include all requirements with findings.
+
+    Raises NotPublishableError if the outcome of a requirement differs.
+    """
+    for key in ("target", "gateway", "claims", "registry"):
+        if one[key] != other[key]:
+            raise NotPublishableError(f"the two runs differ: {key} is {one[key]} in one, {other[key]} in the other")
+    first_run, second_run = ({r["id"]: r for r in report["requirements"]} for report in (one, other))
+    found = {finding["requirement"] for finding in one["findings"]}
+    compared = [name for name, r in second_run.items() if r["selected"] or name in found]
+    apart = [
+        f"{name} ({first_run[name]['outcome']}, {second_run[name]['outcome']})"
+        for name in compared
+        if first_run[name]["outcome"] != second_run[name]["outcome"]
+    ]
+    if apart:
+        raise NotPublishableError(f"not reproduced: {', '.join(apart)}; both runs must agree")
+    causes = [{(f["requirement"], f["cause"]) for f in report["findings"]} for report in (one, other)]
+    return sorted(f"{requirement}: {cause}" for requirement, cause in causes[0] ^ causes[1])
+
+
+def _all_read(publication: Publication, folder: Path) -> None:
+    missing = [f for f in publication.report["findings"] if publication.reading(f) is None]
+    if missing:
+        raise NotPublishableError(
+            f"{counted(len(missing), 'finding')} of {publication.who} without a comment; add comments for "
+            f"{', '.join(sorted({f['requirement'] for f in missing}))} to {folder / published_index.READINGS}"
+        )
+    findings = publication.report["findings"]
+    idle = [reading for reading in publication.readings if not any(reading.covers(f) for f in findings)]
+    if idle:
+        raise NotPublishableError(
+            f"{folder / published_index.READINGS} has a comment on {idle[0].requirement} ({idle[0].what}), "
+            "which is no longer a finding"
+        )
+
+
+def _pack(path: Path, data: bytes) -> None:
+    files.write_bytes(path, gzip.compress(data, 9, mtime=0))
+
+
+def write_readme(publication: Publication) -> str:
+    """Return the README of the folder."""
+    report, about = publication.report, publication.about
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in report["totals"].items() if number)
+    lines = [
+        f"# {publication.who}",
+        "",
+        f"Tested twice with gatebench {report['gatebench']}: {' and '.join(run['time'] for run in about['runs'])}.",
+        f"{counted(report['registry']['size'], 'requirement')}: {counts}.",
+        "",
+        "Claims: " + ", ".join([*report["claims"]["features"], *report["claims"]["revisions"]]) + ".",
+        "",
+        "```sh",
+        about["command"],
+        "```",
+        "",
+        f"`{published_index.REPORT}` is the unchanged report, `{published_index.EVIDENCE}` the transcript lines of findings.",
+        "Credentials are replaced by labels; gatebench mints every secret of a run.",
+        "",
+    ]
+    if about["provisioning"]:
+        lines += ["| operator action | how |", "| --- | --- |"]
+        lines += [f"| {verb.replace('_', ' ')} | {how} |" for verb, how in about["provisioning"].items()] + [""]
+    lines += ["## Findings", ""] + (["None.", ""] if not report["findings"] else [])
+    for reading in publication.readings:
+        lines += _comment(publication, reading)
+    if about["seen_once"]:
+        lines += ["## Observed in only one of the two runs", "", *(f"- {entry}" for entry in about["seen_once"]), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _comment(publication: Publication, reading: published_index.Annotation) -> list[str]:
+    own = [f for f in publication.report["findings"] if publication.reading(f) is reading]
+    if not own:
+        return []
+    requirement = next(r for r in publication.report["requirements"] if r["id"] == reading.requirement)
+    sources = "; ".join(f"{source['document']}, {source['section']}" for source in requirement["sources"])
+    lines = [
+        f"### {reading.requirement} {requirement['level']}: {own[0]['outcome']} ({reading.kind})",
+        "",
+        f"> {requirement['text']}",
+        f"> ({sources})",
+        "",
+        reading.text,
+        "",
+        f"*{reading.kind}: {KINDS[reading.kind]}.*",
+        "",
+        *(f"- {_plain(finding['what'])} ({counted(finding['occurrences'], 'time')})" for finding in own),
+        "",
+    ]
+    shown = next((finding for finding in own if finding["exchange"]), own[0])
+    if shown["exchange"]:
+        lines += ["```text", *(row.text for row in sequence_text.draw(shown["exchange"], 110)), "```", ""]
+    if shown["reproduce"]:
+        lines += ["```sh", shown["reproduce"], "```", ""]
+    return lines
+
+
+def _plain(text: Any) -> str:
+    return str(text).replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,1 @@
+"""Charts, numbers and text, shared by all reports."""
