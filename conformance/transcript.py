@@ -1,9 +1,11 @@
-"""What a run recorded, read back: events become exchanges, and a few questions that many checks ask.
+"""Reading recorded runs: events become exchanges, with queries that many checks use.
 
-A transcript is a list of events as the recorder wrote them (see `fixtures.recorder`). Secrets stand in it as labels.
+A transcript is a list of events as the recorder wrote them (see `gatebench.fixtures.recording.transcript_writer`).
+Labels replace secrets.
 """
 
 import base64
+import codecs
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
@@ -11,18 +13,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fixtures import wire
-from fixtures.dialects import Reply
-from fixtures.gateways.descriptor import Dialect
-from fixtures.secrets import labels_in
+from gatebench.conformance.events import flaw
+from gatebench.fixtures.gateways import dialects
+from gatebench.fixtures.gateways.descriptor import Dialect
+from gatebench.fixtures.gateways.dialects import GatewayReply
+from gatebench.fixtures.protocol import messages as protocol_messages
+from gatebench.fixtures.protocol.decompression import decompressed_variants
+from gatebench.fixtures.recording import files
+from gatebench.fixtures.recording.labels import labels_in
 
 Event = dict[str, Any]
 Headers = list[tuple[str, str]]
+UNKNOWN = "unknown-token"
 
 
 @dataclass
 class Exchange:
-    """One HTTP request and whatever came back, on one leg. `tags` are our own remarks (principal, server, ...)."""
+    """One HTTP request and its response, on one leg. `tags` are notes of the bench (principal, server, ...)."""
 
     leg: str
     node: str
@@ -38,60 +45,101 @@ class Exchange:
     status: int | None = None
     response_headers: Headers = field(default_factory=list)
     chunks: list[tuple[float, str]] = field(default_factory=list)
-    readable: bool = True  # what came back is text in UTF-8
+    readable: bool = True  # whether the response is UTF-8 text
     how: str | None = None
     detail: str | None = None
+    answered: int | None = None  # line of the response's head
+    ended: int | None = None  # line of the response's end
+    _encoded: bytearray = field(default_factory=bytearray, repr=False, compare=False)
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"), repr=False, compare=False
+    )
+
+    def add_chunk(self, event: Event) -> None:
+        """Add a piece of the response; a character that is split between two pieces belongs to the second."""
+        if "body_base64" in event:
+            text = self._decoder.decode(_binary(event))
+        else:
+            text = str(event.get("body", ""))
+            if self._decoder.getstate()[0]:  # the rest of a character
+                text = self._decoder.decode(text.encode("utf-8", "surrogatepass"))
+        self.chunks.append((event["t"], text))
+        if self.coding:
+            self._encoded += _binary(event) if "body_base64" in event else str(event.get("body", "")).encode()
+
+    def end_chunks(self) -> None:
+        """Add the replacement for a character whose rest did not arrive."""
+        if rest := self._decoder.decode(b"", final=True):
+            t, text = self.chunks[-1]
+            self.chunks[-1] = (t, text + rest)
+        if self._encoded:
+            self._decode()
+
+    @property
+    def coding(self) -> str:
+        """Return the content coding of the response; empty if there is none."""
+        named = ",".join(self.response_header("content-encoding")).strip().lower()
+        return "" if named == "identity" else named
+
+    def _decode(self) -> None:
+        """Replace the chunks of a response with a content coding by its content (RFC 9110 section 8.4)."""
+        self.readable = False
+        for coding, content in decompressed_variants(bytes(self._encoded), unmarked=True):
+            if coding == self.coding.removeprefix("x-"):
+                self.chunks = [(self.chunks[-1][0], content.decode(errors="replace"))]
+                self.readable = True
+                return
 
     @cached_property
     def rpc(self) -> dict[str, Any]:
-        """The JSON-RPC message that was sent; empty when the body is none."""
-        message = wire.parse_json(self.request_body) if self.request_body else None
+        """Return the JSON-RPC message that was sent; empty if the body is not one."""
+        message = protocol_messages.parse_json(self.request_body) if self.request_body else None
         return message if isinstance(message, dict) else {}
 
     @property
     def rpc_method(self) -> str:
-        """The JSON-RPC method, or the HTTP method of a request without a message."""
+        """Return the JSON-RPC method, or the HTTP method of a request without a message."""
         return str(self.rpc.get("method") or self.method)
 
     @property
     def tool(self) -> str | None:
-        """The tool that a tools/call names."""
+        """Return the tool of a tools/call."""
         params = self.rpc.get("params")
         return params.get("name") if self.rpc_method == "tools/call" and isinstance(params, dict) else None
 
     @property
     def nonce(self) -> str | None:
-        """Ours, wherever it can be found."""
-        return self.tags.get("nonce") or wire.request_nonce(self.rpc)
+        """Return the bench's nonce, wherever the request carries it."""
+        return self.tags.get("nonce") or protocol_messages.request_nonce(self.rpc)
 
     def header(self, name: str) -> list[str]:
-        """All values of a request header."""
+        """Return all values of a request header."""
         return [value for key, value in self.request_headers if key.lower() == name.lower()]
 
     def response_header(self, name: str) -> list[str]:
-        """All values of a response header."""
+        """Return all values of a response header."""
         return [value for key, value in self.response_headers if key.lower() == name.lower()]
 
     @property
     def body(self) -> str:
-        """The answer's body."""
+        """Return the body of the response."""
         return "".join(text for _, text in self.chunks)
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
-        """JSON-RPC objects of the answer; JSON between programs is UTF-8, or it is none (RFC 8259, section 8.1)."""
+        """Return the JSON-RPC objects of the response; JSON in a protocol must be UTF-8 (RFC 8259, section 8.1)."""
         if not self.readable:
             return []
-        return wire.rpc_messages(wire.media_type(self.response_headers), self.body)
+        return protocol_messages.rpc_messages(protocol_messages.media_type(self.response_headers), self.body)
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The JSON-RPC response in the answer; empty when there is none."""
-        return next((message for message in reversed(self.messages) if wire.is_answer(message)), {})
+        """Return the JSON-RPC response in the HTTP response; empty if there is none."""
+        return next((message for message in reversed(self.messages) if protocol_messages.is_answer(message)), {})
 
     @property
     def succeeded(self) -> bool:
-        """HTTP 2xx with a JSON-RPC result that is no tool error."""
+        """Return whether it is HTTP 2xx with a JSON-RPC result that is no tool error."""
         result = self.answer.get("result")
         return (
             self.status is not None
@@ -102,46 +150,46 @@ class Exchange:
 
     @property
     def result(self) -> dict[str, Any]:
-        """The result in the answer; empty when there is none, or none that is an object."""
+        """Return the result of the response; empty if there is none, or it is not an object."""
         result = self.answer.get("result")
         return result if isinstance(result, dict) else {}
 
     @property
     def structured(self) -> dict[str, Any]:
-        """A tool's structured content; empty when the answer holds none."""
+        """Return a tool's structured content; empty if the response has none."""
         content = self.result.get("structuredContent")
         return content if isinstance(content, dict) else {}
 
     @property
-    def reply(self) -> Reply:
-        """The answer as the target's dialect is applied to it."""
-        return Reply(self.status, self.response_headers, self.messages)
+    def reply(self) -> GatewayReply:
+        """Return the response in the form to which the target's dialect is applied."""
+        return GatewayReply(self.status, self.response_headers, self.messages, self.target)
 
     @property
     def parts(self) -> Headers:
-        """Everything that was sent, piece by piece, with where it stood."""
+        """Return every part of the request, with its location."""
         return [*self.request_headers, ("URL", self.target), ("body", self.request_body)]
 
     @property
     def request_text(self) -> str:
-        """Everything that was sent, for searching."""
+        """Return the whole request as text, for searching."""
         return "\n".join(f"{where}: {text}" for where, text in self.parts)
 
     @property
     def response_text(self) -> str:
-        """Everything that came back, for searching."""
+        """Return the whole response as text, for searching."""
         heads = "\n".join(f"{name}: {value}" for name, value in self.response_headers)
         return f"{self.status}\n{heads}\n\n{self.body}"
 
     def describe(self) -> str:
-        """A few words for a human: which request this was."""
+        """Describe the request briefly, for a human."""
         what = f"tools/call {self.tool}" if self.tool else self.rpc_method
         return what if what == self.method else f"{self.method} {what}"
 
 
 @dataclass(frozen=True)
 class SecretFact:
-    """A secret as a transcript knows it: everything but its value."""
+    """A secret as recorded in a transcript: everything except its value."""
 
     label: str
     category: str
@@ -151,15 +199,16 @@ class SecretFact:
 
 @dataclass
 class Facts:
-    """What holds for a whole run: the world, the target with the dialect that it speaks, and the secrets met so far."""
+    """Facts of a whole run: the world, the target with its dialect, and the secrets so far."""
 
     world: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, SecretFact] = field(default_factory=dict)
     spoken: Dialect = field(default_factory=Dialect)
+    declared: frozenset[str] = frozenset(Dialect.model_fields)  # keys of the dialect that the descriptor itself sets
 
     def learn(self, event: Event) -> None:
-        """Take in an event if it is such a fact."""
+        """Add an event if it is such a fact."""
         kind = event["kind"]
         if kind == "secret":
             fact = SecretFact(event["label"], event["category"], event["owner"], event["audience"])
@@ -169,32 +218,47 @@ class Facts:
         elif kind == "target":
             self.target = event["target"]
             self.spoken = Dialect.model_validate(self.target.get("dialect", {}))
+            self.declared = frozenset(self.target.get("declared", Dialect.model_fields))
 
     def auth_model(self, server: str) -> str | None:
-        """How an upstream authenticates the gateway; None for a virtual server."""
+        """Return the auth model of an upstream; None for a virtual server."""
         upstream = self.world.get("upstreams", {}).get(server)
         return upstream["auth"]["model"] if upstream else None
 
     def members(self, server: str) -> list[str]:
-        """The upstreams behind a server: itself, or a virtual server's members."""
+        """Return the upstreams behind a server: itself, or a virtual server's members."""
         return list(self.world.get("virtual_servers", {}).get(server, [server]))
 
+    def issuers(self, server: str) -> set[str]:
+        """Return the authorization servers of the OAuth upstreams behind a server."""
+        upstreams = self.world.get("upstreams", {})
+        auths = [upstreams[member]["auth"] for member in self.members(server) if member in upstreams]
+        return {auth["issuer"] for auth in auths if auth["model"] == "oauth"}
+
+    def asks_for_consent(self, exchange: Exchange) -> bool:
+        """Return whether the response asks the user for consent, in the target's dialect."""
+        return dialects.is_consent(self.spoken, exchange.reply)
+
     def dialect(self, key: str) -> Any:
-        """A word of the target's dialect."""
+        """Return a setting of the target's dialect."""
         return getattr(self.spoken, key)
 
 
+NO_MCP = ("browser", "metadata")
+"""Clients of the bench on the leg `client` that do not use MCP."""
+
+
 class Transcript:
-    """The events of one scenario, or of a whole run, with the facts that they are to be read by."""
+    """The events of one scenario, or of a whole run, with the facts needed to interpret them."""
 
     def __init__(self, events: Iterable[Event], facts: Facts, *, direct: bool = False) -> None:
         self.events = list(events)
         self.facts = facts
-        self.direct = direct  # a scenario that was played against the upstream alone
+        self.direct = direct  # a scenario that ran against the upstream alone
 
     @cached_property
     def exchanges(self) -> dict[str, Exchange]:
-        """All exchanges by id, in the order in which they began."""
+        """Return all exchanges by id, in the order of their start."""
         found: dict[str, Exchange] = {}
         for event in self.events:
             if event["kind"] == "request":
@@ -204,25 +268,28 @@ class Transcript:
         return found
 
     def leg(self, leg: str) -> list[Exchange]:
-        """The exchanges of one leg."""
+        """Return the exchanges of one leg."""
         return [exchange for exchange in self.exchanges.values() if exchange.leg == leg]
 
     @property
     def client(self) -> list[Exchange]:
-        """What MCP clients sent to the gateway (the robot's browser left out), or past it where that was the point."""
+        """Return the requests of MCP clients to the gateway, or directly to an upstream in a direct run.
+
+        Requests of the simulated browser and of metadata clients are left out.
+        """
         return [
             exchange
             for exchange in self.leg("client")
-            if exchange.tags.get("client") != "browser" and (exchange.tags.get("client") == "direct") == self.direct
+            if exchange.tags.get("client") not in NO_MCP and (exchange.tags.get("client") == "direct") == self.direct
         ]
 
     @property
     def upstream(self) -> list[Exchange]:
-        """What reached upstream MCP servers."""
+        """Return the requests to upstream MCP servers."""
         return self.leg("upstream")
 
     def notes(self, kind: str) -> Iterator[Event]:
-        """The harness's own remarks of a kind."""
+        """Yield the bench's own notes of a kind."""
         return (event for event in self.events if event["leg"] == "harness" and event["kind"] == kind)
 
     @cached_property
@@ -234,17 +301,17 @@ class Transcript:
         return found
 
     def landed(self, nonce: str | None) -> list[Exchange]:
-        """The upstream requests that carry a nonce."""
+        """Return the upstream requests that carry a nonce."""
         return self._upstream_by_nonce.get(nonce or "", [])
 
     @cached_property
     def caller_by_nonce(self) -> dict[str, str]:
-        """Who sent what, as far as it carries a nonce."""
+        """Return the caller of each nonce."""
         return {x.nonce: x.tags["principal"] for x in self.client if x.nonce and x.tags.get("principal")}
 
     @cached_property
     def _caller_by_session(self) -> dict[tuple[str, str], str]:
-        """Who opened an upstream session: known by the nonce of any request on it, or of the initialize that made it."""
+        """Return who opened each upstream session, by the nonce of any request on it, or of the initialize that opened it."""
         callers: dict[tuple[str, str], str] = {}
         for exchange in self.upstream:
             caller = self.caller_by_nonce.get(exchange.nonce or "")
@@ -254,10 +321,10 @@ class Transcript:
         return callers
 
     def caller_of(self, exchange: Exchange) -> str | None:
-        """On whose behalf an upstream request was made, by its nonce or its session.
+        """Return the caller for whom an upstream request was made, by its nonce or its session.
 
-        None for what a gateway does of its own accord (health checks, discovery, closing sessions of an hour ago).
-        Who else was there at the time proves nothing, not even that nobody else was.
+        None for requests on the gateway's own initiative (health checks, discovery, closing old sessions). Concurrent
+        callers prove nothing, nor does their absence.
         """
         caller = self.caller_by_nonce.get(exchange.nonce or "")
         sessions = exchange.header("mcp-session-id") or exchange.response_header("mcp-session-id")
@@ -266,19 +333,21 @@ class Transcript:
         return self._caller_by_session.get((exchange.node, sessions[0]))
 
     def labels(self, text: str, *categories: str) -> list[str]:
-        """Secrets of this run that can be read from a text (of these classes, if any are named).
+        """Return the secrets of this run that appear in a text (of these classes, if any are named).
 
-        Guillemets are also just punctuation: what was never announced as a secret is none.
+        Guillemets are also ordinary punctuation: only announced labels count as secrets. Invalid tokens made for
+        refusals have no owner, and are left out unless they are named.
         """
         known = self.facts.secrets
         return [
             label
             for label in labels_in(text)
-            if label in known and (not categories or known[label].category in categories)
+            if label in known
+            and (known[label].category in categories if categories else known[label].category != UNKNOWN)
         ]
 
     def owners(self, text: str) -> set[str]:
-        """Owners of the secrets that can be read from a text."""
+        """Return the owners of the secrets that appear in a text."""
         return {owner for label in self.labels(text) if (owner := self.facts.secrets[label].owner)}
 
 
@@ -286,10 +355,12 @@ def _pairs(headers: list[list[str]]) -> Headers:
     return [(name, value) for name, value in headers]
 
 
+def _binary(event: Event) -> bytes:
+    return base64.b64decode(event["body_base64"], validate=False)
+
+
 def _body(event: Event) -> str:
-    if "body_base64" in event:
-        return base64.b64decode(event["body_base64"], validate=False).decode(errors="replace")
-    return str(event.get("body", ""))
+    return _binary(event).decode(errors="replace") if "body_base64" in event else str(event.get("body", ""))
 
 
 _NO_TAGS = {"kind", "exchange", "headers", "body", "body_base64", *(field.name for field in fields(Exchange))}
@@ -314,31 +385,36 @@ def _exchange(event: Event) -> Exchange:
 def _continue(exchange: Exchange, event: Event) -> None:
     if event["kind"] == "response":
         exchange.status = event["status"]
+        exchange.answered = event["seq"]
         exchange.response_headers = _pairs(event["headers"])
     elif event["kind"] == "chunk":
-        exchange.chunks.append((event["t"], _body(event)))
-        # Our own log keeps characters whole; what a mock sends may be written in the middle of one.
+        exchange.add_chunk(event)
+        # The bench's own log keeps characters whole; a mock may split one between two pieces.
         exchange.readable = exchange.readable and not (exchange.leg == "client" and "body_base64" in event)
     elif event["kind"] == "end":
+        exchange.end_chunks()
+        exchange.ended = event["seq"]
         exchange.how = event["how"]
         exchange.detail = event.get("detail")
 
 
 def read(path: Path) -> tuple[list[Event], Facts]:
-    """The events of a transcript file, and the facts in it. Raises ValueError naming the line that is no event.
+    """Read the events of a transcript file, and the facts in it. Raises ValueError, which names the invalid line.
 
-    A last line that was cut off, as a killed run leaves it, is left out.
+    A last line that was cut off, as a killed run leaves it, is ignored.
     """
     events: list[Event] = []
     facts = Facts()
-    with path.open(encoding="utf-8") as lines:
+    with files.open_text(path) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 event = json.loads(line)
+                if (said := flaw(event)) is not None:
+                    raise ValueError(said)  # noqa: TRY301
                 facts.learn(event)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 if not line.endswith("\n"):
                     break
-                raise ValueError(f"{path}, line {number} is no event of a transcript: {error}") from error
+                raise ValueError(f"{path}, line {number} is not an event of a transcript: {error}") from error
             events.append(event)
     return events, facts

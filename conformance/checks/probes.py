@@ -1,11 +1,11 @@
-"""What the checks of refusals share: an attempt, the accepted control beside it, and what may have come of it."""
+"""Common parts of the checks of refusals: an attempt, its accepted control, and their effects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conformance.transcript import Exchange, Transcript
-from conformance.verdict import Judge
-from fixtures import dialects
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.fixtures.gateways import dialects
 
 
 @dataclass(frozen=True)
@@ -21,46 +21,50 @@ class Probe:
 
 
 def probes(transcript: Transcript, expect: str, attributes: set[str] | None = None) -> Iterator[Probe]:
-    """The probes of a transcript that expect this treatment (and vary one of these attributes)."""
+    """Yield the probes of a transcript with this expectation (and one of these attributes)."""
     for note in transcript.notes("probe"):
         if note["expect"] == expect and (attributes is None or note["attribute"] in attributes):
             attempt, control = transcript.exchanges[note["attempt"]], transcript.exchanges[note["control"]]
             yield Probe(expect, note["attribute"], note["server"], note["principal"], attempt, control)
 
 
-def accepted(judge: Judge, transcript: Transcript, probe: Probe) -> bool:
-    """The positive control: accepted, and seen by an upstream. Without it a refusal proves nothing."""
+def accepted(context: CheckContext, transcript: Transcript, probe: Probe) -> bool:
+    """Return whether the positive control was accepted and reached an upstream. Without it a refusal proves nothing."""
     control = probe.control
     if control.status in (405, None) and control.method in ("GET", "DELETE"):
-        # A gateway need not offer streams, nor let clients end sessions; one that keeps the head of a stream back until there is
-        # something to say gives nothing to compare with either.
+        # A gateway need not offer streams, nor let clients end sessions; a stream whose head is sent only with the
+        # first event allows no comparison either.
         return False
     failed = "error" in control.answer or control.result.get("isError") is True
     if control.status is None or not 200 <= control.status < 300 or (control.rpc and failed):
-        judge.blocked(
+        context.blocked(
             f"the control ({control.describe()} as {probe.principal} at {probe.server}) was not accepted either "
             f"(status {control.status}), so the refusal of {probe.attribute} proves nothing"
         )
         return False
     if control.rpc_method == "tools/call" and not transcript.landed(control.nonce):
-        judge.blocked(f"the control ({control.describe()} at {probe.server}) was accepted but reached no upstream")
+        context.blocked(f"the control ({control.describe()} at {probe.server}) was accepted but reached no upstream")
         return False
     return True
 
 
 def refused(
-    judge: Judge, transcript: Transcript, expect: str, forms: list[int | str], attributes: set[str] | None = None
+    context: CheckContext,
+    transcript: Transcript,
+    expect: str,
+    forms: list[int | str],
+    attributes: set[str] | None = None,
 ) -> None:
-    """Each such probe must have been answered in one of these forms (statuses, or words of the dialect).
+    """Check that each such probe was refused in one of these forms (statuses, or forms of the dialect).
 
-    To be asked for consent is no refusal.
+    A request for consent is not a refusal.
     """
     for probe in probes(transcript, expect, attributes):
-        if not accepted(judge, transcript, probe):
+        if not accepted(context, transcript, probe):
             continue
-        judge.saw()
+        context.examined()
         if not dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply):
-            judge.violated(
+            context.violation(
                 f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} {_treated(probe.attempt)}",
                 expected=" or ".join(f"status {form}" if isinstance(form, int) else f"a {form}" for form in forms),
                 actual=outcome_of(probe.attempt),
@@ -70,28 +74,28 @@ def refused(
 
 
 def _treated(attempt: Exchange) -> str:
-    """Whoever was refused, only not in the right way, was not let in."""
+    """Describe the response: a refusal in the wrong form differs from an admission."""
     refused_somehow = attempt.status is not None and attempt.status >= 400 and "result" not in attempt.answer
     return "was refused in another way" if refused_somehow else "was not refused"
 
 
-def reach_nothing(judge: Judge, transcript: Transcript, expect: str) -> None:
-    """No such probe's nonce may ever appear at an upstream, as a later fence shows that it would have by now.
+def reach_nothing(context: CheckContext, transcript: Transcript, expect: str) -> None:
+    """Check that no such probe's nonce appears at an upstream; a later fence proves that it would have arrived by then.
 
     (GET and DELETE carry no nonce; CRED-001 looks for their tokens.)
     """
     for probe in probes(transcript, expect):
-        if not probe.attempt.rpc or not accepted(judge, transcript, probe):
+        if not probe.attempt.rpc or not accepted(context, transcript, probe):
             continue
         arrivals = transcript.landed(probe.attempt.nonce)
         if not arrivals and not _fenced(transcript, probe):
-            judge.blocked(
+            context.blocked(
                 f"no later call has reached {probe.server}, so {probe.attempt.describe()} may still be on its way"
             )
             continue
-        judge.saw()
+        context.examined()
         for arrival in arrivals:
-            judge.violated(
+            context.violation(
                 f"{probe.attempt.describe()} with {probe.attribute} reached {arrival.node}",
                 expected="nothing reaches any upstream",
                 actual=f"{arrival.describe()} arrived at {arrival.node} (gateway answered {probe.attempt.status})",
@@ -109,12 +113,21 @@ def _fenced(transcript: Transcript, probe: Probe) -> bool:
 
 
 def consent_urls(transcript: Transcript, exchange: Exchange) -> list[str]:
-    """Where an answer asks its reader to go for consent, in the target's dialect; empty when it asks nothing."""
+    """Return the consent URLs of an answer in the target's dialect; empty if it does not ask for consent."""
     return dialects.authorization_urls(transcript.facts.spoken, exchange.reply)
 
 
+def asked_for_consent(transcript: Transcript, exchange: Exchange) -> bool:
+    """Return whether a server that needs consent asked a person for it, in any form: the caller counts as admitted then."""
+    facts = transcript.facts
+    models = {facts.auth_model(member) for member in facts.members(exchange.tags["server"])}
+    principal = facts.world["principals"].get(exchange.tags["principal"])  # None: a request without a token
+    person = principal is not None and principal["kind"] != "virtual-account"
+    return person and "oauth" in models and dialects.is_consent_in_any_form(facts.spoken, exchange.reply)
+
+
 def outcome_of(exchange: Exchange) -> str:
-    """What came back, in a few words."""
+    """Describe the response briefly."""
     if exchange.status is None:
         return f"no answer ({exchange.detail or exchange.how or 'nothing'})"
     error = exchange.answer.get("error")

@@ -1,17 +1,22 @@
-"""What authorization servers saw, for the checks that look there."""
+"""Requests that authorization servers received, for checks that need them."""
 
 from urllib.parse import parse_qs
 
-from conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.fixtures.recording.labels import parse_with_labels
 
 
 def form_fields(query: str) -> dict[str, str]:
-    """The parameters of a form or query; of one that is repeated the first."""
-    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    """Return the parameters of a form or query; of a repeated one the first value."""
+    return {name: values[0] for name, values in parse_with_labels(query, _parameters).items()}
+
+
+def _parameters(query: str) -> dict[str, list[str]]:
+    return parse_qs(query, keep_blank_values=True)
 
 
 def token_requests(transcript: Transcript, grant: str) -> list[Exchange]:
-    """The requests to any token endpoint for this grant type."""
+    """Return the requests to any token endpoint with this grant type."""
     return [
         x
         for x in transcript.leg("idp")

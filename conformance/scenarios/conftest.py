@@ -1,4 +1,4 @@
-"""Scenarios are called by the plugin, which hands them the `scenario`; pytest only needs to know the name."""
+"""The plugin calls the scenarios with a `scenario`; pytest only needs the fixture's name."""
 
 import pytest
 
@@ -7,4 +7,4 @@ collect_ignore: list[str] = []
 
 @pytest.fixture
 def scenario() -> None:
-    """Replaced by the plugin when the scenario is played."""
+    """Placeholder: the plugin passes the real object when the scenario runs."""

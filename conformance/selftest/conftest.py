@@ -1,17 +1,27 @@
-"""Every test of a check begins with a story in which nothing has happened yet."""
+"""Fixtures of the tests of checks: each test starts with a transcript in which nothing has happened."""
+
+from typing import Any
 
 import pytest
 
-from conformance.selftest.story import Story
+from gatebench.conformance.selftest.kill_matrix.notice import notice
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", "dialect(**words): the gateway of the story speaks this dialect")
 
 
 @pytest.fixture
-def story(request: pytest.FixtureRequest) -> Story:
-    """The standard world at its start."""
+def builder(request: pytest.FixtureRequest) -> TranscriptBuilder:
+    """Return a builder with the standard world at its start."""
     spoken = request.node.get_closest_marker("dialect")
-    return Story(**spoken.kwargs) if spoken else Story()
+    return TranscriptBuilder(**spoken.kwargs) if spoken else TranscriptBuilder()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print a notice if the kill matrix is older than the tree; not a failure, because renewing it takes an hour."""
+    text = "" if hasattr(config, "workerinput") else notice()
+    for line in text.splitlines():
+        terminalreporter.write_line(line, red=True, bold=True)

@@ -1,67 +1,115 @@
-"""The matrix as data: what each fault trips, kept in `kill_matrix.json`, and what must hold of it."""
+"""The matrix as data: the requirements that each fault violates, kept in `kill_matrix.json`, and its invariants."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.registry import Registry
-from conformance.verdict import Outcome
-from fixtures.reference_gateway.faults import Fault, all_faults
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.selftest.kill_matrix import files
+from gatebench.fixtures.reference_gateway.faults import Fault, all_faults
 
-PATH = Path(__file__).parent.parent / "kill_matrix.json"
-KILLED = {Outcome.FAIL.value, Outcome.WARN.value}  # what is only untestable has not been caught, it has been met
-# Not observed is no finding here: of all scenarios that would show it, only those for the fault are played.
-CLEAN = {Outcome.PASS.value, Outcome.DEVIATION.value, Outcome.NOT_OBSERVED.value}
+FORMAT = 2
+KILLED = {Outcome.FAIL.value, Outcome.WARN.value}  # an untestable requirement has not caught the fault
+# Not observed is no finding here: of all scenarios that could observe it, only those for the fault run. The same holds
+# for a SHOULD whose precondition did not occur.
+CLEAN = {outcome.value for outcome in (Outcome.PASS, Outcome.DEVIATION, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE)}
 
 
 @dataclass(frozen=True)
-class Row:
-    """A fault, how many scenarios were played against it, and each requirement that did not come out clean."""
+class MatrixRow:
+    """A fault, the number of scenarios that ran against it, and each requirement that was not clean on them.
+
+    `whole` is the result of its last whole run, if there was one: the digests of the fault and of the bench at that
+    time, where each requirement caught it first, which requirements missed it, and how many scenarios ran until then.
+    """
 
     group: str
     meant: list[str]
     played: int
     outcomes: dict[str, str]
+    whole: dict[str, Any] | None = None
 
     @property
     def killers(self) -> list[str]:
-        """The requirements meant for it that caught it."""
-        return [name for name in self.meant if self.outcomes.get(name) in KILLED]
+        """Return the requirements meant for it that caught it."""
+        return [name for name in self.meant if name in self.caught or self.outcomes.get(name) in KILLED]
+
+    @property
+    def caught(self) -> dict[str, str]:
+        """Return the requirements that caught it in its whole run, with the scenario that showed it."""
+        caught: dict[str, str] = self.whole["caught"] if self.whole else {}
+        return caught
 
     @property
     def collateral(self) -> dict[str, str]:
-        """What else came out otherwise than at the reference."""
+        """Return other requirements whose outcome differs from the reference."""
         return {name: outcome for name, outcome in self.outcomes.items() if name not in self.meant}
 
+    @property
+    def missed(self) -> dict[str, str]:
+        """Return the requirements that did not catch it in its whole run, with their outcomes."""
+        missed: dict[str, str] = self.whole["missed"] if self.whole else {}
+        return missed
 
-Matrix = dict[str, Row]  # by fault
+
+@dataclass(frozen=True)
+class Trial:
+    """The last trial in which every fault had a whole run, and the reference too, without a finding.
+
+    `digest` is that of the tree (see `digest.py`); `minutes` is how long the runs took, with `worlds` of them at a
+    time.
+    """
+
+    digest: str
+    faults: int
+    scenarios: int
+    worlds: int
+    minutes: float
 
 
-def row(fault: Fault, played: int, outcomes: Mapping[str, str]) -> Row:
-    """The row of a fault, from the outcomes of all requirements that were judged."""
+class KillMatrix(dict[str, MatrixRow]):
+    """Rows by fault, and the last whole trial."""
+
+    trial: Trial | None = None
+
+
+def row(fault: Fault, played: int, outcomes: Mapping[str, str]) -> MatrixRow:
+    """Return the row of a fault, from the outcomes of all requirements that were checked."""
     tripped = {name: outcome for name, outcome in outcomes.items() if outcome not in CLEAN}
-    return Row(fault.group, list(fault.caught_by), played, tripped)
+    return MatrixRow(fault.group, list(fault.caught_by), played, tripped)
 
 
-def load(path: Path = PATH) -> Matrix:
-    """The matrix as it was last written."""
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Row(**entry) for name, entry in data["faults"].items()}
+def with_whole(entry: MatrixRow, whole: dict[str, Any] | None) -> MatrixRow:
+    """Return the row with the result of another whole run."""
+    return replace(entry, whole=whole)
 
 
-def text(matrix: Matrix) -> str:
-    """The matrix as it is kept: JSON, one fault in some lines, in the order of the groups."""
+def load(path: Path | None = None) -> KillMatrix:
+    """Read the matrix."""
+    data: dict[str, Any] = json.loads((path or files.MATRIX).read_text(encoding="utf-8"))
+    matrix = KillMatrix({name: MatrixRow(**entry) for name, entry in data["faults"].items()})
+    matrix.trial = Trial(**data["whole"]) if data.get("whole") else None
+    return matrix
+
+
+def text(matrix: KillMatrix) -> str:
+    """Return the matrix as JSON, a few lines for each fault, in the order of the groups."""
     faults = {name: asdict(matrix[name]) for name in sorted(matrix, key=lambda one: (matrix[one].group, one))}
-    return json.dumps({"format": 1, "faults": faults}, indent=1) + "\n"
+    for entry in faults.values():
+        if entry["whole"] is None:
+            del entry["whole"]
+    whole = asdict(matrix.trial) if matrix.trial else None
+    return json.dumps({"format": FORMAT, "whole": whole, "faults": faults}, indent=1) + "\n"
 
 
-def differences(kept: Row, now: Row) -> Iterator[str]:
-    """What a trial shows that is not written down: a survivor, another finding.
+def differences(kept: MatrixRow, now: MatrixRow) -> Iterator[str]:
+    """Yield the differences between a trial and the stored row: a survivor, another finding.
 
-    A collateral that timing spared is none, and neither is what could not be judged because a control met the fault: the
-    written rows say where that is usual.
+    Collateral that timing avoided is not a difference, nor is an outcome that is open because a control hit the fault:
+    the stored rows show where that is usual.
     """
     for name in kept.meant:
         if now.outcomes.get(name) not in KILLED:
@@ -69,33 +117,34 @@ def differences(kept: Row, now: Row) -> Iterator[str]:
     found = {name for name, outcome in now.collateral.items() if outcome != Outcome.UNTESTABLE.value}
     for name in sorted(found - kept.collateral.keys()):
         yield f"it trips {name} as well ({now.collateral[name]})"
-    if now.played != kept.played:
-        yield f"{now.played} scenarios were played against it, and not {kept.played}"
 
 
-def problems(matrix: Matrix, registry: Registry) -> Iterator[str]:
-    """What must not be: survivors, requirements that nothing kills, and collateral that nobody has explained."""
+def problems(matrix: Mapping[str, MatrixRow], registry: Registry) -> Iterator[str]:
+    """Yield the problems: survivors, requirements that kill no fault, and unexplained collateral."""
     for fault in all_faults().values():
         if fault.name not in matrix:
             yield f"{fault.name} has not been played: run `make kill-matrix`"
             continue
-        yield from _problems_of(fault, matrix[fault.name])
+        yield from _problems_of(fault, matrix[fault.name], registry)
     for name in sorted(set(matrix) - set(all_faults())):
         yield f"{name} is in the matrix and no fault any more: run `make kill-matrix`"
     killed = {name for entry in matrix.values() for name in entry.killers}
     for requirement in registry.all():
         if requirement.check and (requirement.id in killed) == bool(requirement.no_fault):
-            said = "has a reason why it cannot have a fault (no_fault), and has one" if requirement.no_fault else ""
-            yield f"{requirement.id} {said or 'is killed by no fault, and no_fault does not say why it cannot have one'}"
+            problem = "has a `no_fault` reason, but a fault kills it" if requirement.no_fault else ""
+            yield f"{requirement.id} {problem or 'is killed by no fault, and `no_fault` does not explain it'}"
 
 
-def _problems_of(fault: Fault, entry: Row) -> Iterator[str]:
+def _problems_of(fault: Fault, entry: MatrixRow, registry: Registry) -> Iterator[str]:
     if entry.meant != list(fault.caught_by):
         yield f"{fault.name} is meant for other requirements than when it was played: run `make kill-matrix`"
     for name in entry.meant:
-        if entry.outcomes.get(name) not in KILLED:
+        # A whole run decides; what selected scenarios show counts until there is one.
+        if name not in entry.caught and entry.outcomes.get(name) not in KILLED:
             yield f"{fault.name} survives {name}, which is meant to catch it ({entry.outcomes.get(name, 'clean')})"
-    if entry.collateral and not fault.collateral:
-        yield f"{fault.name} trips {', '.join(entry.collateral)} as well, and nothing says why (collateral)"
-    if fault.collateral and not entry.collateral:
-        yield f"{fault.name} explains a collateral that it does not have"
+    for name in entry.missed.keys() & set(fault.caught_by):
+        yield f"{fault.name} survives {name} in a whole run ({entry.missed[name]})"
+    groups = {registry[name].group for name in fault.caught_by if name in registry}
+    foreign = [name for name in entry.collateral if name not in registry or registry[name].group not in groups]
+    if foreign and not fault.collateral:  # rows of one group share their subject
+        yield f"{fault.name} trips {', '.join(foreign)} as well, but `collateral` does not explain it"

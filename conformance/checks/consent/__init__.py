@@ -1,0 +1,1 @@
+"""Checks of authorization by the user, and of the tokens that it yields."""

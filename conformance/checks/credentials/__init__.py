@@ -1,0 +1,1 @@
+"""Checks of what reaches upstreams, clients and logs."""

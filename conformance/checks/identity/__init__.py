@@ -1,0 +1,1 @@
+"""Checks of the caller: authentication, discovery of authorization servers, access."""

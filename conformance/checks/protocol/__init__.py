@@ -1,0 +1,1 @@
+"""Checks of MCP through the gateway: endpoints, sessions, fidelity, forms of failures."""

@@ -1,0 +1,142 @@
+"""Checks of fidelity.toml: messages between a server and its client arrive completely and without delay."""
+
+from typing import Any
+
+from gatebench.conformance.checks.answers import mapping
+from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.checks.protocol.endpoint import same
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.fixtures.world.definition import MODERN_REVISION
+
+PROTOCOL = "io.modelcontextprotocol/"
+TOKEN = "progressToken"  # noqa: S105 - a progress token
+PROGRESS = "notifications/progress"
+DESCRIPTION = ("title", "description", "inputSchema", "outputSchema", "annotations")
+
+
+def metadata_arrives(context: CheckContext, transcript: Transcript) -> None:
+    """FID-001: the request's own metadata, compared by value; the gateway may add members."""
+    for call in transcript.client:
+        landed = [arrival for arrival in transcript.landed(call.nonce) if arrival.tool]
+        if not call.tool or not landed:
+            continue
+        context.examined()
+        sent, received = _meta(call), _meta(landed[-1])
+        lost = sorted(name for name, value in sent.items() if not same(value, received.get(name, ...)))
+        if lost:
+            context.violation(
+                f"metadata of {call.describe()} did not reach {landed[-1].node}: {', '.join(lost)}",
+                expected=str({name: sent[name] for name in lost})[:400],
+                actual=str({name: received.get(name, "(missing)") for name in lost})[:400],
+                at=landed[-1],
+            )
+
+
+def _meta(exchange: Exchange) -> dict[str, Any]:
+    meta = exchange.rpc["params"].get("_meta")
+    own = meta if isinstance(meta, dict) else {}
+    return {name: value for name, value in own.items() if not name.startswith(PROTOCOL) and name != TOKEN}
+
+
+def _progress(exchange: Exchange) -> list[dict[str, Any]]:
+    return [message["params"] for message in exchange.messages if message.get("method") == PROGRESS]
+
+
+def _told(transcript: Transcript) -> list[tuple[Exchange, Exchange]]:
+    """Return the answered calls with a progress token, each with its arrival, for which the server reported progress."""
+    pairs = [(call, arrival) for call in transcript.client for arrival in transcript.landed(call.nonce)]
+    return [
+        (call, arrival)
+        for call, arrival in pairs
+        if call.tool and TOKEN in call.rpc["params"].get("_meta", {}) and call.succeeded and _progress(arrival)
+    ]
+
+
+def progress_is_told(context: CheckContext, transcript: Transcript) -> None:
+    """FID-003: checked if the server reported progress; a gateway may drop some notifications, not all."""
+    for call, arrival in _told(transcript):
+        context.examined()
+        told = [one.get(TOKEN) for one in _progress(call)]
+        token = call.rpc["params"]["_meta"][TOKEN]
+        if not told or any(one != token for one in told):
+            context.violation(
+                f"the progress of {call.describe()} did not reach its caller",
+                expected=f"notifications with the progress token {token!r}, as {arrival.node} sent {len(_progress(arrival))}",
+                actual=f"{len(told)} notifications" + (f", with the token {told[0]!r}" if told else ""),
+                at=call,
+            )
+
+
+def streams_are_not_held_back(context: CheckContext, transcript: Transcript) -> None:
+    """FID-002: the caller reads something before the server sends its last piece. Only the timestamps of the two ends count."""
+    for call, arrival in _told(transcript):
+        if not _progress(call):
+            continue  # with a single piece nothing can arrive early
+        context.examined()
+        first, last = call.chunks[0][0], arrival.chunks[-1][0]
+        if first >= last:
+            context.violation(
+                f"the answer to {call.describe()} was held back until {arrival.node} had sent all of it",
+                expected="the first chunk arrives while the server is still working",
+                actual=f"the first chunk arrived {first - last:.3f} s after the server's last, of {len(arrival.chunks)}",
+                at=call,
+            )
+
+
+def cancellations_arrive(context: CheckContext, transcript: Transcript) -> None:
+    """FID-004: checked at the server that runs the call; a later call there shows that no cancellation will follow."""
+    for note in transcript.notes("observation"):
+        if note["what"] != "cancelled":
+            continue
+        landed = [arrival for arrival in transcript.landed(note["nonce"]) if arrival.tool]
+        if not landed:
+            context.blocked(f"the call at {note['server']} reached no upstream, so there was nothing to cancel")
+            continue
+        context.examined()
+        call = landed[-1]
+        if not _cancelled(transcript, call) and not _left(call, note):
+            context.violation(
+                f"{call.node} continues although the call was cancelled by {note['by']}",
+                expected=f"notifications/cancelled for the request {call.rpc.get('id')!r}, or its stream closed",
+                actual=f"neither; the stream ended {call.how or 'not at all'}",
+                at=call,
+            )
+
+
+def _cancelled(transcript: Transcript, call: Exchange) -> bool:
+    here = [x for x in transcript.upstream if x.node == call.node and x.rpc_method == "notifications/cancelled"]
+    return any(same(mapping(x.rpc.get("params")).get("requestId"), call.rpc.get("id")) for x in here)
+
+
+def _left(call: Exchange, note: Event) -> bool:
+    """Return whether the caller closed its stream, or the gateway, in the era that cancels so (it may translate eras)."""
+    so = note["by"] == "closing" or MODERN_REVISION in call.header("mcp-protocol-version")
+    return so and call.how not in (None, "complete")
+
+
+def tools_are_described_unchanged(context: CheckContext, transcript: Transcript) -> None:
+    """FID-005: compared with the server's own descriptions. TRB-018 checks that a tool is listed."""
+    for note in transcript.notes("observation"):
+        if note["what"] != "described":
+            continue
+        listed, original = (transcript.exchanges[note[key]] for key in ("listed", "original"))
+        if not original.succeeded or not listed.succeeded:
+            context.blocked(f"{note['server']} listed no tools ({outcome_of(listed)}; alone: {outcome_of(original)})")
+            continue
+        tools = listed.result.get("tools")
+        member = str(note.get("member", note["server"]))
+        here = {str(tool.get("name")): tool for tool in map(mapping, tools if isinstance(tools, list) else [])}
+        for tool in original.result.get("tools", []):
+            told = here.get(transcript.facts.spoken.tool_of(member, tool["name"], alone=member == note["server"]))
+            if told is None:
+                continue
+            context.examined()
+            wrong = [key for key in DESCRIPTION if not same(tool.get(key), told.get(key))]
+            if wrong:
+                context.violation(
+                    f"the {' and '.join(wrong)} of {tool['name']} at {note['server']} was changed on the way",
+                    expected=str({key: tool.get(key) for key in wrong})[:400],
+                    actual=str({key: told.get(key) for key in wrong})[:400],
+                    at=listed,
+                )

@@ -1,0 +1,190 @@
+"""Shapes about values: what arrives unchanged, what comes back unchanged, and what never arrives."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.checks.shapes.cases import ShapeRow, during, with_control
+from gatebench.conformance.checks.shapes.difference import Number, first_difference
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.fixtures.protocol import messages
+
+ABSENT = object()
+ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope"})
+"""Members of a result that depend on the revision of a leg (MCP 2026-07-28, Result): the legs may differ."""
+
+
+def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The `part` of every attempt arrives at the upstream as the client sent it.
+
+    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
+    """
+    part, exact = row.options["part"], bool(row.options.get("exact"))
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = transcript.landed(attempt.nonce)
+            context.examined()
+            if not landed:
+                context.violation(
+                    f"{attempt.describe()} with {case.where} did not arrive",
+                    expected="the upstream receives the request",
+                    actual=outcome_of(attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+            elif difference := _difference(part, attempt, landed[-1], exact=exact):
+                context.violation(
+                    f"the gateway changed {part} of {attempt.describe()} on its way to {landed[-1].node} ({case.where})",
+                    expected=difference[0],
+                    actual=difference[1],
+                    at=landed[-1],
+                    control=case.control,
+                )
+
+
+def _difference(part: str, sent: Exchange, arrived: Exchange, *, exact: bool) -> tuple[str, str] | None:
+    if part.startswith("header:"):
+        name = part.removeprefix("header:")
+        one, other = ", ".join(sent.header(name)), ", ".join(arrived.header(name))
+        return None if one == other else (f"{name}: {one}", f"{name}: {other}" if other else f"no header {name}")
+    return first_difference(member(sent.request_body, part), member(arrived.request_body, part), exact=exact)
+
+
+def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
+
+    `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
+    `message_within`: the message of an error may be a part of a longer one.
+    """
+    part, exact = row.options["part"], bool(row.options.get("exact"))
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = transcript.landed(attempt.nonce)
+            if not landed:
+                context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                continue
+            context.examined()
+            given, got = answer_part(landed[-1], part), answer_part(attempt, part)
+            if row.options.get("kept") and isinstance(given, dict) and isinstance(got, dict):
+                given = {name: value for name, value in given.items() if name not in ERA_MEMBERS}
+                got = {name: value for name, value in got.items() if name in given}
+            if row.options.get("message_within"):
+                got = _with_message_of(given, got)
+            if difference := first_difference(given, got, exact=exact):
+                context.violation(
+                    f"the gateway changed {part} of the response to {attempt.describe()} ({case.where})",
+                    expected=difference[0],
+                    actual=difference[1],
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def _with_message_of(given: Any, got: Any) -> Any:
+    """Return an error with the message of another one, if its own contains that."""
+    if not (isinstance(given, dict) and isinstance(got, dict)):
+        return got
+    message, longer = given.get("message"), got.get("message")
+    within = isinstance(message, str) and isinstance(longer, str) and message in longer
+    return got | {"message": message} if within else got
+
+
+def answer_part(exchange: Exchange, part: str) -> Any:
+    """Return a part of the JSON-RPC response in an exchange, with numbers as they were written."""
+    for text in _messages(exchange):
+        value = parse(text)
+        if isinstance(value, dict) and ("result" in value or "error" in value):
+            return _walk(value, part)
+    return ABSENT
+
+
+def _messages(exchange: Exchange) -> Iterator[str]:
+    """Yield the JSON texts of a response, the last one first."""
+    if messages.media_type(exchange.response_headers) != messages.SSE_TYPE:
+        yield exchange.body
+        return
+    for event in reversed(messages.parse_sse(exchange.body)):
+        yield event.data
+
+
+def member(text: str, path: str) -> Any:
+    """Return the member of a JSON text at a dotted path, with numbers as they were written; ABSENT if there is none."""
+    return _walk(parse(text), path)
+
+
+def _walk(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
+
+
+def parse(text: str) -> Any:
+    """Parse JSON with exact numbers; members that occur twice stay apart. Return None for a text that is no JSON."""
+    try:
+        return json.loads(text, parse_int=Number, parse_float=Number, object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        found[f"{name} (again)" if name in found else name] = value
+    return found
+
+
+def absent(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """None of the `markers` that the scenario recorded appears on a leg during the case.
+
+    `leg`: `upstream` or `idp` (in requests), or `client` (in responses). `parts`: `headers`, `body` or both (default).
+    """
+    leg = row.options["leg"]
+    for case in with_control(context, transcript, row):
+        markers = [str(marker) for marker in case.facts["markers"]]
+        found = case.attempts if leg == "client" else list(during(transcript, case, leg))
+        if leg != "client" and not found:
+            context.blocked(f"nothing was sent on the leg {leg} during the case {case.where}")
+            continue
+        for exchange in found:
+            context.examined()
+            text = exchange.response_text if leg == "client" else exchange.request_text
+            for marker in markers:
+                if marker in text:
+                    context.violation(
+                        f"{case.facts.get('what', 'a value')} reached the {_receiver(leg, exchange)} ({case.where})",
+                        expected="it does not appear",
+                        actual=_excerpt(text, marker),
+                        at=exchange,
+                        control=case.control,
+                    )
+
+
+def _receiver(leg: str, exchange: Exchange) -> str:
+    return "client" if leg == "client" else f"{'upstream' if leg == 'upstream' else 'issuer'} {exchange.node}"
+
+
+def _excerpt(text: str, marker: str) -> str:
+    at = text.find(marker)
+    return text[max(0, at - 60) : at + len(marker) + 60].replace("\n", " ")
+
+
+def once(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt arrives exactly once."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            context.examined()
+            landed = [
+                arrival for arrival in transcript.landed(attempt.nonce) if arrival.rpc_method == attempt.rpc_method
+            ]
+            if len(landed) != 1:
+                context.violation(
+                    f"{attempt.describe()} with {case.where} arrived {len(landed)} times",
+                    expected="it arrives once",
+                    actual=f"{len(landed)} arrivals; the client got {outcome_of(attempt)}",
+                    at=landed[-1] if landed else attempt,
+                    control=case.control,
+                )

@@ -1,0 +1,1 @@
+"""Checks of failures behind the gateway, and of unknown addresses and tools."""

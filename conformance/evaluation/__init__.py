@@ -1,0 +1,1 @@
+"""Evaluation of transcripts: checks, reruns, attribution, expectations, the final sweep, replay."""

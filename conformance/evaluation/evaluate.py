@@ -1,0 +1,209 @@
+"""Evaluation of scenario runs: stability of a failure, attribution, expectations, the final sweep.
+
+A run evaluates each requirement while it makes the traffic, `gatebench judge` while it reads a recording. Both use this
+module with the same policy, so they reach the same verdicts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from gatebench.conformance.evaluation import judging
+from gatebench.conformance.evaluation.applicability import why_not
+from gatebench.conformance.outcomes import FAILURES, CheckResult, Outcome, unmet
+from gatebench.conformance.requirements.expectations import Expectation, Expectations
+from gatebench.conformance.requirements.features import Claims, can_go_direct
+from gatebench.conformance.requirements.registry import Registry, Requirement
+from gatebench.conformance.transcript import Event, Facts, Transcript
+
+SLOW_SECONDS = 10.0  # a failing scenario that took longer is not rerun
+SWEEP = "end-of-run sweep"
+
+
+@dataclass(frozen=True)
+class EvaluationPolicy:
+    """The inputs of an evaluation besides the traffic."""
+
+    claims: Claims
+    expectations: Expectations
+    plays_of_failures: int = 3
+    direct_first: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form for the transcript, which `of` reads."""
+        return {
+            "claims": {name: sorted(names) for name, names in vars(self.claims).items()},
+            "plays_of_failures": self.plays_of_failures,
+            "direct_first": self.direct_first,
+            "expectations": [entry.model_dump(mode="json") for entry in self.expectations.entries],
+        }
+
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> "EvaluationPolicy":
+        """Read the policy of a transcript; missing values mean no claims, no expectations and no reruns."""
+        claimed = {field.name: noted.get("claims", {}).get(field.name, []) for field in fields(Claims)}
+        claims = Claims(
+            features=frozenset(claimed["features"]),
+            revisions=tuple(claimed["revisions"]),
+            deviations=frozenset(claimed["deviations"]),
+            world=frozenset(claimed["world"]),
+        )
+        expectations = Expectations(Expectation.model_validate(entry) for entry in noted.get("expectations", []))
+        return cls(
+            claims, expectations, noted.get("plays_of_failures", 1), direct_first=noted.get("direct_first", False)
+        )
+
+
+@dataclass
+class RecordedRun:
+    """A recorded run of a scenario: its transcript and, if it failed early, the outcome and its reason."""
+
+    transcript: Transcript
+    outcome: Outcome | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    cut: bool = False  # not made, or not recorded to its end, because a limit of the run was reached
+
+
+def run_from_events(events: Iterable[Event], facts: Facts) -> RecordedRun:
+    """Return a recorded run: the events from the note that starts it to the note that ends it.
+
+    Events of the bench before and after (such as output of the gateway) are left out.
+    """
+    inside: list[Event] = []
+    for event in events:
+        if event["kind"] == "scenario" and event["phase"] == "begin":
+            inside = []
+        inside.append(event)
+        if event["kind"] == "played":
+            break
+    end = inside[-1]
+    outcome = Outcome(end["outcome"]) if end["outcome"] else None
+    return RecordedRun(
+        Transcript(inside, facts, direct=end["direct"]), outcome, end["reason"], end["seconds"], end.get("cut", False)
+    )
+
+
+Play = Callable[[int, bool], RecordedRun]
+"""Returns the run of a scenario with this number (from 0); True: the one against the upstream alone."""
+
+
+class Evaluator:
+    """Evaluates requirements on one transcript. It remembers violations, so that the sweep reports only new ones."""
+
+    def __init__(self, registry: Registry, terms: EvaluationPolicy) -> None:
+        self.registry = registry
+        self.terms = terms
+        self._reported: dict[str, set[int | None]] = {}
+
+    def judge(self, scenario: str, params: Mapping[str, Any], requirement: Requirement, play: Play) -> CheckResult:
+        """Evaluate one requirement on a scenario.
+
+        A failure is rerun, to measure how stable it is and never to turn it green. If the requirement holds for any MCP
+        server, the upstream alone is tested as well, and a failure there is not attributed to the gateway.
+        """
+        expectations = self.terms.expectations
+        skip = expectations.skip(requirement.id, scenario)
+        if skip:
+            return CheckResult(requirement.id, scenario, Outcome.SKIPPED, reason=f"{skip.reason} ({skip.link})")
+
+        first = play(0, False)
+        judgement = self._judged(scenario, first, requirement)
+        may_blame = requirement.direct and can_go_direct(params)
+        if may_blame and (self.terms.direct_first or judgement.outcome is Outcome.FAIL):
+            alone = self._judged(scenario, play(0, True), requirement)
+            if alone.outcome is Outcome.FAIL:
+                reason = f"fails without the gateway as well, so the gateway is not the cause: {alone.reason}"
+                return replace(alone, outcome=Outcome.HARNESS_ERROR, reason=reason)
+        if judgement.outcome in FAILURES and first.seconds <= SLOW_SECONDS and not first.cut:
+            again = []  # a scenario that hangs is not rerun
+            for number in range(1, self.terms.plays_of_failures):
+                further = play(number, False)
+                if further.cut:
+                    break
+                again.append(self._judged(scenario, further, requirement))
+            judgement = _classified(judgement, again)
+        return self._expected(judgement)
+
+    def _expected(self, judgement: CheckResult) -> CheckResult:
+        """Change a failure that the expectations file lists to a known failure."""
+        if judgement.outcome not in FAILURES:
+            return judgement
+        known = self.terms.expectations.failure(judgement.requirement, judgement.scenario)
+        if known is None:
+            return judgement
+        reason = f"{judgement.reason}; expected: {known.reason} ({known.link})"
+        return replace(judgement, outcome=Outcome.KNOWN_FAILURE, reason=reason)
+
+    def _judged(self, scenario: str, run_from_events: RecordedRun, requirement: Requirement) -> CheckResult:
+        if run_from_events.cut:
+            return CheckResult(requirement.id, scenario, Outcome.UNTESTABLE, reason=run_from_events.reason, failed=1)
+        judgement = self.judge_transcript(scenario, run_from_events.transcript, requirement)
+        if run_from_events.outcome and judgement.outcome is not Outcome.FAIL:
+            # Violations found before the scenario failed count; everything else stays open.
+            outcome, reason = unmet(run_from_events.outcome, run_from_events.reason, requirement.level)
+            return CheckResult(requirement.id, scenario, outcome, reason=reason, failed=int(outcome in FAILURES))
+        return judgement
+
+    def judge_transcript(self, scenario: str, transcript: Transcript, requirement: Requirement) -> CheckResult:
+        """Run a requirement's check on a transcript, and remember its violations for the sweep."""
+        judgement = judging.judge(requirement, scenario, transcript, self.terms.claims.deviations)
+        if scenario != SWEEP:
+            reported = self._reported.setdefault(requirement.id, set())
+            reported.update(violation.seq for violation in judgement.violations)
+        return judgement
+
+    def not_claimed(self, requirement: str, scenario: str, needed: Iterable[str]) -> CheckResult | None:
+        """Return a not-applicable result if the scenario needs unclaimed features for this requirement, else None."""
+        missing = self.terms.claims.missing(needed)
+        if not missing:
+            return None
+        outcome, reason = why_not(missing, self.terms.claims)
+        return CheckResult(requirement, scenario, outcome, reason=reason, played=0)
+
+    def sweep(self, requirements: Iterable[str], events: Iterable[Event], facts: Facts) -> list[CheckResult]:
+        """Check rules about forbidden traffic again, over the whole recording; return only new violations.
+
+        Runs against the upstream alone are not attributed to the gateway.
+        """
+        whole = Transcript(_through_the_gateway(events), facts)
+        chosen, found = set(requirements), []
+        for requirement in self.registry.all():
+            feature = [requirement.feature] if requirement.feature else []
+            if not requirement.sweep or requirement.id not in chosen or self.terms.claims.missing(feature):
+                continue
+            judgement = self.judge_transcript(SWEEP, whole, requirement)
+            known = self._reported.get(requirement.id, set())
+            late = tuple(violation for violation in judgement.violations if violation.seq not in known)
+            if late:
+                found.append(self._expected(replace(judgement, violations=late, reason=late[0].what)))
+            elif judgement.outcome is Outcome.HARNESS_ERROR:
+                found.append(judgement)
+        return found
+
+
+def until_sweep(events: Iterable[Event]) -> list[Event]:
+    """Return the events before the sweep: the shutdown of a run is not checked."""
+    events = list(events)
+    end = next((number for number, event in enumerate(events) if event["kind"] == "sweep"), len(events))
+    return events[:end]
+
+
+def _classified(first: CheckResult, again: list[CheckResult]) -> CheckResult:
+    """Return the first result, with the number of runs that failed."""
+    failed = 1 + sum(judgement.outcome in FAILURES for judgement in again)
+    classified = replace(first, failed=failed, played=1 + len(again))
+    return replace(classified, reason=f"unstable: {first.reason}") if classified.unstable else classified
+
+
+def _through_the_gateway(events: Iterable[Event]) -> list[Event]:
+    """Return all events except those of runs against the upstream alone."""
+    kept: list[Event] = []
+    begin = 0
+    for event in events:
+        if event["kind"] == "scenario" and event["phase"] == "begin":
+            begin = len(kept)
+        kept.append(event)
+        if event["kind"] == "played" and event["direct"]:
+            del kept[begin:]
+    return kept

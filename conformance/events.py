@@ -1,0 +1,101 @@
+"""Schema of a transcript's events, on which readers rely. Files may come from elsewhere, and may be damaged."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+# Required members of each kind of event, and types of members; readers check all others before use.
+_NEEDED = {
+    "request": {"exchange", "method", "target", "headers"},
+    "response": {"exchange", "status", "headers"},
+    "chunk": {"exchange"},
+    "end": {"exchange", "how"},
+    "secret": {"label", "category", "owner", "audience"},
+    "world": {"sheet"},
+    "target": {"target"},
+    "timing": {"what", "seconds"},
+    "scenario": {"phase", "scenario"},
+    "played": {"scenario", "direct", "outcome", "reason"},
+    "judged": {"requirement", "scenario"},
+    "sweep": {"requirements"},
+    "log": {"text"},
+}
+_TEXTS = {"leg", "kind", "exchange", "method", "body", "body_base64", "how", "label", "category", "phase", "scenario"}
+_TEXTS |= {"reason", "requirement", "text"}
+_TEXTS_OR_NONE = frozenset(
+    (
+        "owner",
+        "audience",
+        "outcome",
+        "node",
+        "nonce",
+        "principal",
+        "server",
+        "client",
+        "revision",
+        "connection",
+        "detail",
+    )
+)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(_TEXTS_OR_NONE, (str, type(None))),
+    **dict.fromkeys(("sheet", "params", "claims"), dict),
+    **dict.fromkeys(("requirements", "needs"), list),
+    **dict.fromkeys(("direct", "complete"), bool),
+}
+
+Rule = tuple[Callable[[dict[str, Any]], bool], str]
+_RULES: list[Rule] = [
+    (lambda e: type(e["seq"]) is int and 0 <= e["seq"] < 2**53, "its seq is not a line number"),
+    (
+        lambda e: all(_is_time(e[key]) for key in ("t", "seconds") if key in e),
+        "a time in it is not a number of seconds",
+    ),
+    (
+        lambda e: e["kind"] not in ("request", "response") or _are_pairs(e["headers"]),
+        "its headers are not pairs of strings",
+    ),
+    (lambda e: e["kind"] != "request" or isinstance(e["target"], str), "its target is not a string"),
+    (lambda e: e["kind"] != "target" or isinstance(e["target"], dict), "its target is not an object"),
+    (lambda e: e["kind"] != "response" or type(e["status"]) is int, "its status is not a number"),
+    (lambda e: e["kind"] != "timing" or isinstance(e["what"], str), "its what is not a string"),
+    (lambda e: e["kind"] != "scenario" or e["phase"] != "begin" or "params" in e, "it has no params"),
+    (
+        lambda e: all(isinstance(name, str) for key in ("requirements", "needs") for name in e.get(key, [])),
+        "a name is not a string",
+    ),
+    (lambda e: _is_base64(e.get("body_base64", "")), "its body_base64 is not Base64"),
+]
+
+
+def flaw(event: Any) -> str | None:
+    """Return why a value is not an event of a transcript, or None if it is one."""
+    if not isinstance(event, dict):
+        return "it is not a JSON object"
+    missing = {"seq", "t", "leg", "kind"} - event.keys()
+    missing = missing or _NEEDED.get(str(event["kind"]), set()) - event.keys()
+    if missing:
+        return f"it has no {min(missing)}"
+    for key, value in event.items():
+        if not isinstance(value, _TYPES.get(key, object)):
+            return f"its {key} is {type(value).__name__}"
+    return next((message for holds, message in _RULES if not holds(event)), None)
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e12
+
+
+def _are_pairs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in value
+    )
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,267 @@
+"""One run: the bench, started for the first scenario that needs it, the traffic of each scenario, and its evaluation.
+
+Everything that results depend on is also written into the transcript, so that they can be computed again from it alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gatebench.conformance.evaluation import judging
+from gatebench.conformance.evaluation.evaluate import (
+    EvaluationPolicy,
+    Evaluator,
+    RecordedRun,
+    run_from_events,
+    until_sweep,
+)
+from gatebench.conformance.execution import smoke
+from gatebench.conformance.outcomes import CheckResult, Outcome
+from gatebench.conformance.requirements.expectations import Expectations
+from gatebench.conformance.requirements.features import Claims, claims_of, in_world
+from gatebench.conformance.requirements.registry import Registry, Requirement
+from gatebench.conformance.transcript import Event, Facts
+from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
+from gatebench.fixtures.gateways import target as targets
+from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
+from gatebench.fixtures.harness import backend_choice
+from gatebench.fixtures.harness.backend_choice import WorldKind
+from gatebench.fixtures.harness.bench import Bench, running_bench
+from gatebench.fixtures.harness.scenario import PrerequisiteError, Scenario, running_scenario
+from gatebench.fixtures.processes import host as host_facts
+from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget
+from gatebench.fixtures.recording.secrets import SecretRegistry
+from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
+from gatebench.fixtures.world import config as world_config
+from gatebench.fixtures.world.variants import own
+
+Traffic = Callable[[Scenario], Awaitable[None]]
+
+
+@dataclass
+class Executor:
+    """Runs and evaluates scenarios on one target. `folder` receives the transcript."""
+
+    target_name: str
+    folder: Path
+    registry: Registry
+    sheet_path: Path | None = None
+    transcript_name: str = "transcript.jsonl"
+    expectations: Expectations = field(default_factory=Expectations)
+    plays_of_failures: int = 3
+    direct_first: bool = False
+    smoke_first: bool = True
+    budget_seconds: float | None = BUDGET  # of the whole run, from the start of the gateway; None: no limit
+    world: WorldKind | None = None  # None: the kind that the world config or the descriptor asks for
+    target: targets.Target = field(init=False)
+    claims: Claims = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.target = targets.by_name(self.target_name)
+        descriptor = self.target.descriptor
+        self._stored = world_config.load(self.sheet_path) if self.sheet_path else None
+        self.world = backend_choice.kind_for(self.world, descriptor, self._stored)
+        capabilities = [*backend_choice.possible(self.world, descriptor), *own.variants().features]
+        self.claims = in_world(claims_of(descriptor, self.target.path), capabilities)
+        for deviation in self.claims.deviations:
+            if deviation not in self.registry:
+                raise BenchError(
+                    f"{self.target.path}: claims.deviations names {deviation}, which is not a requirement; see `gatebench list`"
+                )
+        self._budget = TimeBudget(self.budget_seconds)
+        self._stack = ExitStack()
+        self._bench: Bench | None = None
+        self._broken: BenchError | HarnessError | None = None
+        terms = EvaluationPolicy(self.claims, self.expectations, self.plays_of_failures, self.direct_first)
+        self.assessment = Evaluator(self.registry, terms)
+        self._plays: dict[tuple[str, bool], list[RecordedRun]] = {}
+        self._unwritten: list[dict[str, Any]] = []
+        self.events: list[Event] = []
+        self.facts = Facts()
+
+    # -- the bench
+
+    def bench(self) -> Bench:
+        """Return the bench; start and smoke-test it on first use.
+
+        Raises BenchError (the same one again) if the target cannot be tested, HarnessError if the bench itself failed.
+        """
+        if self._broken:
+            raise self._broken
+        if self._bench is None:
+            try:
+                self._bench = self._bring_up()
+            except BenchError as error:
+                self._broken = error
+                raise
+            except Exception as error:
+                self._broken = HarnessError(f"the bench could not be brought up: {judging.describe_error(error)}")
+                raise self._broken from error
+        return self._bench
+
+    def _bring_up(self) -> Bench:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        assert self.world is not None  # noqa: S101 - chosen above
+        features = sorted(self.claims.features)
+        path = self.folder / self.transcript_name
+        far_end = backend_choice.backend_for(self.world, self.target.descriptor)
+        bench = self._stack.enter_context(
+            running_bench(self.target, path, self._stored, far_end=far_end, features=features, listener=self._take)
+        )
+        bench.recorder.note("terms", **self.assessment.terms.to_json())
+        self._budget.start()
+        if self.smoke_first:
+            asyncio.run(smoke.test(bench, self.claims))
+        return bench
+
+    def _take(self, event: Event) -> None:
+        self.events.append(event)
+        self.facts.learn(event)
+
+    def close(self, *, whole: bool = True) -> None:
+        """Stop everything that runs. Unless the run was complete, the transcript records that it was cut off."""
+        if self._unwritten and not self._bench and not self._broken:
+            self._write_without_bench()
+        cut = None if whole and not self._broken else RuntimeError("the run was cut off")
+        self._stack.__exit__(type(cut) if cut else None, cut, None)
+
+    def _write_without_bench(self) -> None:
+        """Write the transcript of a run in which no scenario applied."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.target.descriptor.noted()
+        with TranscriptWriter(self.folder / self.transcript_name, SecretRegistry(), run="without traffic") as recorder:
+            recorder.note("target", target={**target, "features": sorted(self.claims.features)})
+            recorder.note("terms", **self.assessment.terms.to_json())
+            for note in self._unwritten:
+                recorder.note("judged", **note)
+
+    # -- scenarios
+
+    def judge(
+        self, scenario: str, params: Mapping[str, Any], traffic: Traffic, requirement: Requirement
+    ) -> CheckResult:
+        """Evaluate one requirement on a scenario, which runs first unless it has (see `Evaluator.judge`)."""
+
+        def play(number: int, direct: bool) -> RecordedRun:
+            plays = self._plays.setdefault((scenario, direct), [])
+            if len(plays) == number:
+                plays.append(self._play(scenario, dict(params), traffic, direct=direct))
+            return plays[number]
+
+        judgement = self.assessment.judge(scenario, params, requirement, play)
+        self._note_judged(requirement.id, scenario)
+        return judgement
+
+    def not_claimed(self, requirement: Requirement, scenario: str, needed: Iterable[str]) -> CheckResult | None:
+        """Return a not-applicable result if the scenario needs further features that are not claimed, else None."""
+        needed = sorted({*needed, *([requirement.feature] if requirement.feature else [])})
+        judgement = self.assessment.not_claimed(requirement.id, scenario, needed)
+        if judgement:
+            self._note_judged(requirement.id, scenario, needs=needed)
+        return judgement
+
+    def _note_judged(self, requirement: str, scenario: str, **facts: Any) -> None:
+        """Record in the transcript what was checked (not the result); deferred until there is a transcript."""
+        self._unwritten.append({"requirement": requirement, "scenario": scenario, **facts})
+        if self._bench:
+            for note in self._unwritten:
+                self._bench.recorder.note("judged", **note)
+            self._unwritten.clear()
+
+    def _play(self, name: str, params: dict[str, Any], traffic: Traffic, *, direct: bool) -> RecordedRun:
+        bench = self.bench()
+        begin, started = len(self.events), time.monotonic()
+        full = self._why_not_played(bench)
+        if full:
+            return self._cut(name, params, full, direct=direct)
+        function = name.partition("[")[0]
+        limit = min(bench.patience.scenario_seconds(function), self._budget.left)
+
+        async def play() -> None:
+            async with running_scenario(bench, name, params, direct=direct) as scenario, asyncio.timeout(limit):
+                await traffic(scenario)
+
+        outcome, reason = None, ""
+        try:
+            asyncio.run(play())
+            bench.patience.scenario_regained(function)
+        except MockGoneError as error:
+            self._broken = error
+            raise
+        except Exception as error:  # noqa: BLE001 - any error of a scenario is reported, and the run continues
+            outcome, reason = _broken_off(error, limit)
+            if isinstance(error, TimeoutError):
+                bench.patience.scenario_lost(function)
+                reason = reason if self._budget.left else f"not played to its end: {self._budget.reason}"
+        try:
+            bench.target.check_supervised()
+            bench.recorder.check_written()
+        except HarnessError as error:  # an error of the bench in this run is not attributed to the gateway
+            self._broken = error
+            raise
+        seconds = time.monotonic() - started
+        cut = {}
+        if bench.recorder.full:  # an incomplete recording proves neither presence nor absence
+            outcome, reason, cut = Outcome.UNTESTABLE, f"not recorded to its end: {bench.recorder.full}", {"cut": True}
+        bench.recorder.note(
+            "played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=seconds, **cut
+        )
+        return run_from_events(self.events[begin:], self.facts)
+
+    def _why_not_played(self, bench: Bench) -> str:
+        """Return which limit of the run has been reached; empty if none."""
+        if not self._budget.left:
+            return f"not played: {self._budget.reason}"
+        return f"not played: {bench.recorder.full}" if bench.recorder.full else ""
+
+    def _cut(self, name: str, params: Mapping[str, Any], reason: str, *, direct: bool) -> RecordedRun:
+        """Return a run that was not made, which is never green, and record that in the transcript for a replay."""
+        begin, recorder = len(self.events), self.bench().recorder
+        recorder.note("scenario", phase="begin", scenario=name, params=params)
+        recorder.note("scenario", phase="end", scenario=name)
+        outcome = Outcome.UNTESTABLE
+        recorder.note("played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=0.0, cut=True)
+        return run_from_events(self.events[begin:], self.facts)
+
+    def sweep(self, requirements: set[str]) -> list[CheckResult]:
+        """Check rules about forbidden traffic again, over the whole recording; return only new violations."""
+        if not self._bench:
+            return []
+        self._bench.recorder.note("sweep", requirements=sorted(requirements))
+        return self.assessment.sweep(requirements, until_sweep(self.events), self.facts)
+
+
+def _broken_off(error: Exception, limit: float) -> tuple[Outcome, str]:
+    """Return outcome and reason of a scenario that raised this error."""
+    while isinstance(error, ExceptionGroup):  # concurrent requests: they failed for the same reason
+        error = error.exceptions[0]
+    if isinstance(error, PrerequisiteError | NoAnswerError):
+        return Outcome.UNTESTABLE, str(error)
+    if isinstance(error, UnsupportedVerbError):
+        return Outcome.UNTESTABLE, f"the adapter has no way to {error}, though the feature is claimed"
+    if isinstance(error, TimeoutError):
+        return Outcome.UNTESTABLE, f"the scenario did not end within {limit:.3g} s"
+    return Outcome.HARNESS_ERROR, judging.describe_error(error)
+
+
+def describe(run: Executor) -> dict[str, Any]:
+    """Return the main facts of the run, for the header of its results."""
+    descriptor = run.target.descriptor
+    timing = {event["what"]: event["seconds"] for event in run.events if event["kind"] == "timing"}
+    return {
+        "target": run.target_name,
+        "gateway": descriptor.gateway.model_dump(),
+        "descriptor": run.target.path.name,
+        "profiles": list(descriptor.claims.profiles),
+        "features": sorted(run.claims.features),
+        "revisions": list(run.claims.revisions),
+        "deviations": sorted(run.claims.deviations),
+        "registry": run.registry.digest,
+        "started_in_seconds": timing,
+        "expectations": [entry.model_dump() for entry in run.expectations.entries],
+        "machine": host_facts.facts(),
+    }

@@ -1,0 +1,1 @@
+"""The pytest plugin: options, items, collection, and running pytest from a program."""

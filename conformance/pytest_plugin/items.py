@@ -1,0 +1,53 @@
+"""The scenario of a pytest item: its name, its parameters, and the requirement that it checks."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.collected_scenario import Thorough
+from gatebench.conformance.outcomes import CheckResult
+from gatebench.conformance.text import visible
+
+PARAMETER = "requirement"
+
+
+class ScenarioItem:
+    """The scenario of a pytest item."""
+
+    def __init__(self, item: pytest.Function, mark: pytest.Mark) -> None:
+        params: dict[str, Any] = dict(item.callspec.params)
+        self.requirement: str = params.pop(PARAMETER)
+        self.params = params
+        self.needs: tuple[str, ...] = mark.kwargs["needs"]
+        self.thorough: Thorough = mark.kwargs["thorough"]
+        self._wanted = mark.kwargs["wanted"]
+        # The item's id without its last part, which is the requirement.
+        function, _, ids = item.name.removesuffix("]").partition("[")
+        values = ids.removesuffix(self.requirement).removesuffix("-")
+        self.name = f"{item.path.stem.removeprefix('test_')}/{function.removeprefix('test_')}[{values}]"
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> "ScenarioItem | None":
+        """Return the scenario of an item, or None for an ordinary test."""
+        mark = item.get_closest_marker("judged_by")
+        if mark is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            return None
+        return cls(item, mark)
+
+    @property
+    def judges(self) -> list[str]:
+        """Return every requirement that is checked with these parameters."""
+        return [name for name, when in self._wanted.items() if when(self.params)]
+
+    def wanted(self) -> bool:
+        """Return whether this requirement is checked with these parameters."""
+        return bool(self._wanted[self.requirement](self.params))
+
+
+def explanation(judgement: CheckResult) -> str:
+    """Return a result as pytest prints it: the reason, then each violation with the expected and the actual value."""
+    lines = [f"{judgement.requirement} {judgement.outcome} {judgement.failed}/{judgement.played}: {judgement.reason}"]
+    for violation in judgement.violations:
+        lines += [violation.what, f"  expected: {violation.expected}", f"  actual:   {violation.actual}"]
+        lines += [f"  transcript line {violation.seq}"] if violation.seq else []
+    return "\n".join(visible(line) for line in lines)

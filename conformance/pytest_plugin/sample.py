@@ -1,0 +1,66 @@
+"""Sampling: which sets of a scenario's parameters are left out, because a sample is enough in their revision.
+
+Every requirement runs in every claimed revision that it is about. Most rules depend on the era at most, and most
+parameters (which error, which caller) do not depend on the revision; so a scenario declares in which of the claimed
+revisions all of its sets run (`gatebench.conformance.collected_scenario.Thorough`). In the others it runs for a
+requirement only if no other scenario does.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from gatebench.conformance.collected_scenario import Thorough
+from gatebench.conformance.requirements.features import OUTSIDE, Claims, features_of
+from gatebench.fixtures.world.definition import REVISIONS
+
+
+class SampledScenario(Protocol):
+    """A scenario with one set of parameters."""
+
+    @property
+    def name(self) -> str:
+        """Name with the parameters."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Parameters by name."""
+
+    @property
+    def judges(self) -> Sequence[str]:
+        """The requirements that are checked on it."""
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """Features, beside those of the parameters."""
+
+    @property
+    def thorough(self) -> Thorough:
+        """Returns the revisions in which all sets run."""
+
+
+def omitted_scenarios(plays: Iterable[SampledScenario], claims: Claims) -> set[str]:
+    """Return the names of the scenarios that do not run on a target with these claims. Their order decides which do."""
+    claimed = [revision for revision in REVISIONS if revision in claims.revisions]
+    kept: list[SampledScenario] = []
+    optional: list[SampledScenario] = []
+    for play in plays:
+        revision = play.params.get("revision")
+        (optional if revision in claimed and revision not in play.thorough(claimed) else kept).append(play)
+    elsewhere = [play for play in kept if not play.name.startswith(f"{OUTSIDE}/")]  # black-box tests
+    covered = {goal for play in elsewhere if _possible(play, claims) for goal in _goals(play)}
+    candidates = [(play.name, _goals(play)) for play in optional if _possible(play, claims)]
+    open_ = {goal for _, goals in candidates for goal in goals} - covered
+    sample = set()
+    while open_:
+        name, goals = max(candidates, key=lambda candidate: len(candidate[1] & open_))
+        sample.add(name)
+        open_ -= goals
+    return {play.name for play in optional} - sample
+
+
+def _possible(play: SampledScenario, claims: Claims) -> bool:
+    return claims.reach(play.name) and not claims.missing(features_of(play.params) | set(play.needs))
+
+
+def _goals(play: SampledScenario) -> set[tuple[str, str]]:
+    return {(requirement, play.params.get("revision", "")) for requirement in play.judges}

@@ -1,0 +1,1 @@
+"""The registry of requirements (TOML), and the modules that read it."""

@@ -1,0 +1,84 @@
+"""Common parts of several suites: the requirements that any traffic is checked by, and a complete client session."""
+
+import asyncio
+from typing import Any
+
+from gatebench.conformance.requirements.features import features_of, world_of
+from gatebench.conformance.scenarios.marks import When, legacy, model
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import UPSTREAMS
+
+# Secrets stay where they belong: checked on any traffic.
+LEAKS = ("CRED-001", "CRED-006", "CRED-008", "CRED-010", "CRED-011", "CRED-013")
+# Calls arrive, and responses are well-formed.
+ARRIVALS = ("END-001", "END-002", "END-005", "ACC-004")
+# Each upstream gets the credentials of its auth model.
+MODELS: dict[str, When] = {
+    "CRED-002": model("none"),
+    "CRED-003": model("static"),
+    "CRED-004": model("static"),
+    "CRED-005": model("oauth"),
+    "CRED-007": model("passthrough"),
+    "CRED-014": model("passthrough"),
+    "END-003": legacy,
+    "AUTH-007": lambda params: params["principal"] == "carol",
+}
+AWKWARD_VALUES = {"value": ["ü€𝄞", 2**53, -0.5, None, {"a": ""}, "\u2028"]}
+
+
+def refresh(scenario: Scenario, server: str) -> None:
+    """Make the gateway read the tools of a server again, if the adapter supports it."""
+    try:
+        scenario.verbs.refresh_tools(server)
+    except UnsupportedVerbError:
+        return  # the gateway has to detect the change itself
+
+
+WITHOUT_A_PROMISE = 5.0  # seconds: long enough for a gateway with any timeout, and no verdict depends on it
+
+
+def patience(scenario: Scenario) -> float:
+    """Return a little more than the time limit that the gateway declares."""
+    return (scenario.bench.target.descriptor.dialect.upstream_seconds or WITHOUT_A_PROMISE) + 1
+
+
+def within_claims(scenario: Scenario, **params: Any) -> bool:
+    """Return whether the target claims what these parameters need: for callers and servers that a scenario can do without."""
+    section = scenario.bench.target.descriptor.claims
+    revisions = {f"revision.{one}" for one in section.revisions}
+    return features_of(params) <= scenario.bench.features | world_of(section) | revisions
+
+
+async def whole_life(scenario: Scenario, client: McpClient, server: str) -> None:
+    """Send everything that a client of its era sends: list, call, ping, listen, disconnect. `client` is connected."""
+    await client.list_tools()
+    await client.call(scenario.identities.tool(server, "whoami"))
+    await client.call(scenario.identities.tool(server, "echo"), AWKWARD_VALUES)
+    if not client.modern:
+        await client.request("ping")
+        await client.open_stream_and_leave()
+        await client.delete()
+
+
+async def concurrent_calls(
+    scenario: Scenario, principals: tuple[str, ...], server: str, revision: str, tool: str
+) -> None:
+    """Run several callers concurrently and repeatedly, all with the same JSON-RPC ids."""
+    callers = joined_by(scenario, principals, server)
+    clients = [await scenario.consented(principal, server, revision) for principal in callers]
+    for number in range(100, 104):
+        await asyncio.gather(*(client.call(tool, rpc_id=number) for client in clients))
+
+
+def joined_by(scenario: Scenario, principals: tuple[str, ...], server: str) -> tuple[str, ...]:
+    """Return these callers, and one of each other claimed kind that may use the server (a virtual account has no consent)."""
+    personal = "oauth" in {UPSTREAMS[member].model for member in scenario.identities.members(server)}
+    others = ["carol"] if personal else ["support-bot", "carol"]
+    return (*principals, *(one for one in others if within_claims(scenario, principal=one, server=server)))
+
+
+def together(value: object) -> str | None:
+    """Return the id of a parameter that names several principals."""
+    return "+".join(value) if isinstance(value, tuple) else None

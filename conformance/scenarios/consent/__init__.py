@@ -1,0 +1,1 @@
+"""How a user authorises an upstream, and what happens when the granted token expires."""

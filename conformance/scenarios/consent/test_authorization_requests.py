@@ -1,0 +1,79 @@
+"""What the gateway's requests to authorization servers carry: resource, scope, and the scopes that an upstream demands later."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.scenarios.consent import authorization_steps as steps
+from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.fixtures.harness import oauth_conditions
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS
+
+FURTHER = "calendar.write"
+
+
+@judged_by_cases(["resource-required"], "ASM-022", "CONS-004", *LEAKS, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [("resource-required", "alice", "calendar")])
+async def test_every_request(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Consent, a call and a refresh at an authorization server that refuses requests without a resource."""
+    configured = steps.settings_of(scenario, server)
+    common: dict[str, Any] = {"since": scenario.here(), "server": server, "principal": principal}
+    with (
+        scenario.idp_settings(steps.issuer_of(server), require_resource=True),
+        oauth_conditions.required_scopes(scenario.bench, server, configured["scope"]),
+    ):
+        attempt = await steps.consent_and_call(scenario, principal, server, revision, refreshed=True)
+    scenario.case(case, attempt, expected=configured["resource"], **common)
+    scenario.case("scope-of-each-request", attempt, expected=configured["scope"], **common)
+
+
+@judged_by_cases(["scope-demanded-later"], "ASM-026", "ASM-027", *LEAKS, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [("scope-demanded-later", "alice", "calendar")])
+async def test_step_up(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The upstream demands a further scope (403), which the user may grant; then it does not demand it any more."""
+    granted = steps.settings_of(scenario, server)["scope"]
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    common: dict[str, Any] = {"control": control, "server": server, "principal": principal}
+    since = scenario.here()
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, FURTHER):
+        client = await scenario.client(principal, server, revision)
+        answer = await client.connect()
+        urls = scenario.urls(answer)
+        if not urls:
+            answer = await client.call("whoami")
+            urls = scenario.urls(answer)
+        scenario.case("scope-demanded", answer, since=since, scopes=[granted, FURTHER], **common)
+        if urls:
+            since = scenario.here()
+            await steps.follow(scenario, principal, urls)
+            answer = await steps.call(scenario, principal, server, revision)
+            for name in ("scope-granted", case):
+                scenario.case(name, answer, since=since, scopes=[granted, FURTHER], **common)
+    since = scenario.here()
+    attempt = await steps.call(scenario, principal, server, revision)
+    scenario.case(case, attempt, since=since, **common)
+
+
+@judged_by_cases(["client-refused"], *LEAKS, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [("client-refused", "alice", "calendar")])
+async def test_client_refused(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The authorization server does not accept the client when it redeems the code, as with a secret that has expired."""
+    issuer = steps.issuer_of(server)
+    refusal = {
+        "issuer": issuer,
+        "endpoint": "token",
+        "grant": "authorization_code",
+        "action": {"error": "invalid_client"},
+    }
+    since = scenario.here()
+    with scenario.idp_fault(refusal):
+        _, urls = await steps.begin(scenario, principal, server, revision)
+        await steps.follow(scenario, principal, urls)
+        await steps.call(scenario, principal, server, revision)
+    attempt = await steps.consent_and_call(scenario, principal, server, revision)
+    scenario.case(case, attempt, since=since, server=server, principal=principal)

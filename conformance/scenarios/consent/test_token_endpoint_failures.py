@@ -1,0 +1,143 @@
+"""Failures of the moment: of a token endpoint while refreshing and while redeeming a code, and of an upstream."""
+
+import asyncio
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.fixtures.harness.grants import (
+    call_until_success,
+    connect_and_call,
+    consent_anew,
+    contact,
+    exchanges,
+    expired_consent,
+)
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
+from gatebench.fixtures.world.variants import token_endpoint
+from gatebench.fixtures.world.variants.token_endpoint import Failure
+
+REFRESHING = token_endpoint.failures("refresh")
+REDEEMING = token_endpoint.failures("code")
+UPSTREAM = token_endpoint.upstream_failures()
+MEMBER = ["member-failed-503"]
+LOST = ["rotation-lost"]
+NEEDS = ("consent-withdrawal",)
+LONG = 3600  # seconds: longer than a run
+
+
+def _rule(failure: Failure, issuer: str, grant: str) -> dict[str, object]:
+    of_grant = {"grant": grant} if failure.endpoint == "token" else {}
+    return {"issuer": issuer, "endpoint": failure.endpoint, "action": failure.action, **of_grant}
+
+
+@judged_by_cases(REFRESHING, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calendar")])
+@pytest.mark.parametrize("case", list(REFRESHING))
+async def test_refreshing(
+    scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
+) -> None:
+    """An expired token cannot be refreshed for a moment, in which another user calls the same server; then it can."""
+    issuer, failure = str(UPSTREAMS[server].issuer), REFRESHING[case]
+    with scenario.idp_settings(issuer, access_lifetime=LONG):
+        await consent_anew(scenario, other, server, revision)
+    healthy = await scenario.consented(other, server, revision)
+    with scenario.idp_settings(issuer, refresh_rotation=failure.rotation):
+        control = await expired_consent(scenario, principal, server, revision, issuer)
+        begin = scenario.here()
+        with scenario.idp_fault(_rule(failure, issuer, "refresh_token")):
+            waiting = asyncio.create_task(contact(scenario, principal, server, revision))
+            if "hang" not in failure.action:  # else the other user calls while this one waits
+                await waiting
+            others = [await healthy.call("whoami") for _ in range(2)]
+            meanwhile = [(await waiting)[1]]
+            if "hang" not in failure.action:
+                meanwhile.append((await contact(scenario, principal, server, revision))[1])
+        attempts = await call_until_success(scenario, principal, server, revision)
+    facts = {"meanwhile": exchanges(meanwhile), "others": exchanges(others), "delayed": exchanges(meanwhile)}
+    scenario.case(
+        case, *attempts, control=control, since=begin, server=server, principal=principal, outlasts=1.0, **facts
+    )
+
+
+@judged_by_cases(LOST, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+@pytest.mark.parametrize("case", LOST)
+async def test_rotation_lost(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The answer with the new refresh token is lost on its way; the old one is used up, which only a new consent mends."""
+    issuer = str(UPSTREAMS[server].issuer)
+    control = await expired_consent(scenario, principal, server, revision, issuer)
+    begin = scenario.here()
+    rule = {"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": {"lose_response": True}}
+    with scenario.idp_fault({**rule, "times": 1}):
+        await contact(scenario, principal, server, revision)
+    attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(2)]
+    if urls := scenario.urls(attempts[-1]):
+        await (await scenario.browser(principal)).visit(urls[0])
+    renewed = exchanges(await connect_and_call(scenario, principal, server, revision))
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, renewed=renewed)
+
+
+@judged_by_cases(REDEEMING, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+@pytest.mark.parametrize("case", list(REDEEMING))
+async def test_redeeming(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The code of a consent cannot be redeemed for a moment; the user starts again, and then it can."""
+    issuer, failure = str(UPSTREAMS[server].issuer), REDEEMING[case]
+    await scenario.no_consent(principal, server)
+    _, control = await contact(scenario, principal, server, revision)
+    urls = scenario.urls(control)
+    scenario.require(urls, "there is no authorization URL to visit")
+    begin = scenario.here()
+    with scenario.idp_fault(_rule(failure, issuer, "authorization_code")):
+        await (await scenario.browser(principal)).visit(urls[0])
+    attempts = [(await contact(scenario, principal, server, revision))[1]]
+    if urls := scenario.urls(attempts[0]):
+        await (await scenario.browser(principal)).visit(urls[0])
+    renewed = exchanges(await call_until_success(scenario, principal, server, revision))
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, renewed=renewed)
+
+
+@judged_by_cases(MEMBER, needs=(*NEEDS, "server.calendar"))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "inbox")])
+@pytest.mark.parametrize("case", MEMBER)
+async def test_refreshing_a_member(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The token for one member of a virtual server cannot be refreshed for a moment."""
+    member = scenario.identities.members(server)[-1]
+    issuer = str(UPSTREAMS[member].issuer)
+    await scenario.consented(principal, server, revision)
+    control = await expired_consent(scenario, principal, member, revision, issuer)
+    begin = scenario.here()
+    with scenario.idp_fault(_rule(REFRESHING["refresh-failed-503"], issuer, "refresh_token")):
+        client = await scenario.client(principal, server, revision)
+        meanwhile = [await client.connect()]
+        if meanwhile[0].succeeded:
+            tools = [scenario.identities.tool(server, "whoami", one) for one in scenario.identities.members(server)]
+            meanwhile += [await client.call(tool) for tool in tools]
+    attempts = await call_until_success(scenario, principal, member, revision)
+    facts = {"meanwhile": exchanges(meanwhile)}
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
+
+
+@judged_by_cases(UPSTREAM, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+@pytest.mark.parametrize("case", list(UPSTREAM))
+async def test_upstream(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The upstream fails once, in a call and in a handshake, while the user's token is good."""
+    client = await scenario.consented(principal, server, revision)
+    control = await client.call("whoami")
+    begin = scenario.here()
+    for method in ("tools/call", "initialize"):
+        with scenario.upstream_fault(server, {"method": method, "times": 1, "action": UPSTREAM[case].action}):
+            if method == "initialize":
+                await contact(scenario, principal, server, revision)
+            else:
+                await client.call("whoami")
+    attempts = await call_until_success(scenario, principal, server, revision)
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)

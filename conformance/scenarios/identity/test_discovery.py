@@ -1,0 +1,83 @@
+"""An OAuth client without a token: it reads the gateway's metadata, and returns with a token."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by
+from gatebench.fixtures.clients.discovery import Document, strings
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS
+
+SERVERS = ("calculator", "desk")
+METADATA = ("PRM-001", "PRM-002", "PRM-003", "PRM-005")
+
+
+async def documents_of(scenario: Scenario, server: str, revision: str) -> list[Document]:
+    """Return the metadata documents of a server's endpoint, found by a 401 and by the well-known URLs."""
+    stranger = await scenario.client(None, server, revision)
+    refused = await stranger.connect()
+    challenges = [value for name, value in refused.headers if name.lower() == "www-authenticate"]
+    discovery = await scenario.discovery(server)
+    return await discovery.resource_metadata(scenario.url(server), challenges if refused.status == 401 else [])
+
+
+async def observe_metadata(scenario: Scenario, server: str, revision: str) -> None:
+    """Record the metadata of the endpoint, and of its authorization servers."""
+    documents = await documents_of(scenario, server, revision)
+    discovery = await scenario.discovery(server)
+    names = {name: None for one in documents for name in strings(one.value.get("authorization_servers"))}
+    issuers: dict[str, list[str]] = {}
+    for name in list(names)[:4]:
+        asked = await discovery.issuer_metadata(name)
+        issuers[name] = [one.exchange for one in asked if one.exchange]
+    notes = [one.note() for one in documents]
+    scenario.observe(
+        "resource-metadata", server=server, endpoint=scenario.url(server), documents=notes, issuers=issuers
+    )
+
+
+@judged_by(*METADATA, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("server", SERVERS)
+async def test_metadata(scenario: Scenario, server: str, revision: str) -> None:
+    """The metadata lead to an authorization server, however a client finds them."""
+    await observe_metadata(scenario, server, revision)
+
+
+@judged_by("PRM-004", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("carol", server) for server in SERVERS])
+async def test_token_for_the_resource(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The same call with the user's configured token, and with the one that the metadata lead to."""
+    found = [one for one in await documents_of(scenario, server, revision) if one.published]
+    ours = {issuer["issuer"]: name for name, issuer in scenario.bench.world_json["issuers"].items()}
+    trusted = scenario.bench.world_json["issuers"][scenario.bench.world_json["principals"][principal]["issuer"]][
+        "issuer"
+    ]
+    facts: dict[str, Any] = {"server": server, "principal": principal, "attempt": None, "control": None}
+    if not found:
+        scenario.observe("resource-token", reason="the gateway publishes no protected resource metadata", **facts)
+        return
+    value = found[0].value
+    issuers = [name for name in strings(value.get("authorization_servers")) if name in ours]
+    if not issuers or not isinstance(value.get("resource"), str):
+        reason = (
+            "the authorization servers that the metadata names are none of this bench, which can have no token of them"
+        )
+        scenario.observe("resource-token", reason=reason, **facts)
+        return
+    issuer = trusted if trusted in issuers else issuers[0]
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    tool = scenario.identities.tool(server, "whoami")
+    control = await client.call(tool)
+    token = scenario.identities.token_for(principal, ours[issuer], value["resource"])
+    led = await scenario.client(principal, server, revision)
+    own = scenario.dialect.credential_header
+    without = {} if own.lower() == "authorization" else {own: None}
+    led.changes = {**without, "Authorization": f"Bearer {token}"}
+    await led.connect()
+    attempt = await led.call(tool)
+    facts |= {"attempt": attempt.exchange, "control": control.exchange}
+    scenario.observe("resource-token", issuer=issuer, resource=value["resource"], **facts)

@@ -1,0 +1,50 @@
+"""DNS rebinding: a foreign web page, open in a user's browser, calls the gateway."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import When, judged_by
+from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS
+
+FOREIGN = ("https://evil.example", "null")
+STATES_THE_STATUS: dict[str, When] = {"END-008": lambda params: params["revision"] != REVISIONS[0]}
+
+
+async def foreign_origins(
+    scenario: Scenario, principal: str, server: str, revision: str, origin: str, *, call: str | None
+) -> None:
+    """Send each kind of request without an Origin and with a foreign one; `call`: a tool, if one may be called."""
+    if origin in scenario.dialect.allowed_origins:
+        return
+    good = await scenario.client(principal, server, revision)
+    page = await scenario.client(principal, server, revision)
+    page.changes = {"Origin": origin}
+
+    async def pair(send: Callable[[McpClient], Awaitable[McpResponse]], beside: McpClient = good) -> None:
+        control = await send(beside)
+        page.session = good.session
+        attempt = await send(page)
+        scenario.probe("foreign origin", attempt, control, attribute=origin, server=server, principal=principal)
+
+    await pair(lambda client: client.connect())
+    await pair(lambda client: client.list_tools())
+    if call:
+        await pair(lambda client: client.call(call))
+    if not good.modern:
+        # A session may have a single stream; a second one is refused for that.
+        apart = await scenario.client(principal, server, revision)
+        await apart.connect()
+        await pair(lambda client: client.open_stream_and_leave(), beside=apart)
+
+
+@judged_by("END-007", STATES_THE_STATUS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "desk")])
+@pytest.mark.parametrize("origin", FOREIGN, ids=["foreign", "null"])
+async def test_foreign_origin(scenario: Scenario, origin: str, principal: str, server: str, revision: str) -> None:
+    """The same request without an Origin, and with that of a foreign web page."""
+    tool = scenario.identities.tool(server, "whoami")
+    await foreign_origins(scenario, principal, server, revision, origin, call=tool)

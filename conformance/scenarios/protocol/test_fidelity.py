@@ -1,0 +1,96 @@
+"""Fidelity: values, metadata, descriptions, streams and cancellations, from end to end."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by
+from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS
+
+SERVERS = [
+    ("alice", "calculator", "calculator"),
+    ("support-bot", "web-search", "web-search"),
+    ("carol", "mail", "mail"),
+    ("alice", "workbench", "calculator"),
+]
+METADATA = {"example.com/trace": {"id": 7, "parents": [None, "ü"]}, "example.com/flag": False}
+LARGE = 300_000  # bytes: more than one read or frame
+
+
+@judged_by("FID-001", "END-001", "END-002", "END-005", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS)
+async def test_whole_answers(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A call with metadata, one whose tool returns an error, and one with a large result."""
+    client = await scenario.consented(principal, server, revision)
+    nonce = new_nonce()
+    call = {
+        "name": scenario.identities.tool(server, "echo", member),
+        "arguments": {**AWKWARD_VALUES, "nonce": nonce},
+        "_meta": METADATA,
+    }
+    await client.post(client.message("tools/call", call, nonce, "with-metadata"), nonce=nonce)
+    await client.call(scenario.identities.tool(server, "fail", member), {"message": "as asked: ü"})
+    await client.call(scenario.identities.tool(server, "big", member), {"size": LARGE})
+
+
+@judged_by("FID-005", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search"), ("alice", "desk")]
+)
+async def test_descriptions(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The server's descriptions of its tools, read directly and through the gateway."""
+    listed = await (await scenario.consented(principal, server, revision)).list_tools()
+    for member in scenario.identities.members(server):
+        alone = await scenario.client_of_upstream(principal, member, revision)
+        await alone.connect()
+        original = await alone.list_tools()
+        exchanges = {"listed": listed.exchange, "original": original.exchange}
+        scenario.observe("described", server=server, member=member, **exchanges)
+
+
+@judged_by("FID-002", "FID-003", "END-002", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
+async def test_progress(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A tool that takes time and reports progress."""
+    client = await scenario.consented(principal, server, revision)
+    nonce = new_nonce()
+    call = {
+        "name": scenario.identities.tool(server, "slow", member),
+        "arguments": {"steps": 4, "interval_ms": 120, "nonce": nonce},
+        "_meta": {"progressToken": f"progress-{nonce}"},
+    }
+    await client.post(client.message("tools/call", call, nonce, "with-progress"), nonce=nonce)
+
+
+@judged_by("FID-004", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
+async def test_cancelled_call(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A long call that its caller cancels once it has arrived."""
+    client = await scenario.consented(principal, server, revision)
+    nonce, rpc_id = new_nonce(), "to-be-cancelled"
+    arguments = {"steps": 15, "interval_ms": 100}
+    tool = scenario.identities.tool(server, "slow", member)
+    calling = asyncio.create_task(client.call(tool, arguments, rpc_id=rpc_id, nonce=nonce))
+    while not calling.done() and not scenario.bench.seen_upstream(nonce, member, "tools/call"):
+        arriving: asyncio.Future[Any] = scenario.bench.next_request(member)
+        if not scenario.bench.seen_upstream(nonce, member, "tools/call"):
+            await asyncio.wait({arriving, calling}, return_when=asyncio.FIRST_COMPLETED)
+    if client.modern:
+        calling.cancel()
+    else:
+        await client.notify("notifications/cancelled", {"requestId": rpc_id, "reason": "no longer wanted"})
+    scenario.observe("cancelled", nonce=nonce, server=server, by="closing" if client.modern else "notification")
+    await asyncio.wait({calling})
+    while scenario.bench.at_work(nonce, member):  # until it is cancelled, or has finished anyway
+        ended = scenario.bench.next_end(member)
+        if scenario.bench.at_work(nonce, member):
+            await ended
+    await scenario.fence(client, scenario.identities.tool(server, "whoami", member))

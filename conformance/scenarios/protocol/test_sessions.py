@@ -1,0 +1,51 @@
+"""Sessions of the handshake era."""
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import judged_by
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS
+
+
+@judged_by("SES-001", "SES-003", "SES-004", "CRED-006", needs=("sessions",))
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "other", "server"),
+    [
+        ("alice", "bob", "calculator"),
+        ("alice", "carol", "mail"),
+        ("support-bot", "alice", "web-search"),
+        ("alice", "bob", "desk"),
+    ],
+)
+async def test_foreign_session(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """One caller's session used by another caller, who has a valid token and access."""
+    tool = scenario.identities.tool(server, "whoami")
+    owner = await scenario.consented(principal, server, revision)
+    control = await owner.call(tool)
+    thief = await scenario.consented(other, server, revision)
+    await thief.call(tool)  # the other caller may open a session of its own
+    thief.session = owner.session
+    for attempt in (await thief.call(tool), await thief.list_tools(), await thief.delete()):
+        scenario.probe(
+            "foreign session", attempt, control, attribute="another caller's session", server=server, principal=other
+        )
+    await scenario.fence(owner, tool)
+
+
+@judged_by("SES-002", "SES-004")
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search")])
+async def test_ended_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A session that was ended, and is used again."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    scenario.require(client.session, "the gateway gave no session id")
+    control = await client.call("whoami")
+    ended = await client.delete()
+    scenario.require(ended.status != 405, "the gateway does not let clients end sessions")
+    attempt = await client.call("whoami")
+    scenario.probe(
+        "ended session", attempt, control, attribute="a session that has ended", server=server, principal=principal
+    )
+    await scenario.fence(await scenario.client(principal, server, revision))

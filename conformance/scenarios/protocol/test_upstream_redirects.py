@@ -1,0 +1,48 @@
+"""Upstreams that redirect: to another origin, to another path of their own, and to themselves without end."""
+
+import pytest
+
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patience
+from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.upstream_habits import address_of, upstream_habits
+from gatebench.fixtures.world.definition import REVISIONS
+
+ELSEWHERE = "everything"
+OWN_PATH = "/moved/mcp"
+CALLS = ["tools/call"]
+AWAY = {f"redirect-{status}-elsewhere": status for status in (301, 302, 303, 307, 308)}
+AWAY_BY_NAME = {"redirect-307-to-another-name": 307, "redirect-308-handshake-elsewhere": 308}
+OWN = {f"redirect-{status}-within": status for status in (301, 302, 303, 307, 308)}
+LOOPS = {"redirect-307-to-itself": 307, "redirect-302-to-itself": 302}
+STATUSES = {**AWAY, **AWAY_BY_NAME, **OWN, **LOOPS}
+PLAYED = {
+    "all": list(STATUSES),
+    "some": ["redirect-307-elsewhere", "redirect-302-elsewhere", *AWAY_BY_NAME],
+    "few": ["redirect-308-elsewhere", "redirect-303-elsewhere", "redirect-308-within"],
+}
+WHO = [("all", "alice", "web-search"), ("some", "alice", "mail"), ("some", "carol", "crm"), ("few", "alice", "desk")]
+
+
+@judged_by_groups(PLAYED, *LEAKS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), WHO)
+async def test_redirect(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A call that its upstream redirects, or the handshake as well; then the same call without redirect."""
+    member = "web-search" if server == "desk" else server
+    tool = scenario.identities.tool(server, "echo", member)
+    client = await scenario.consented(principal, server, revision)
+    client.patience = patience(scenario)
+    control = await client.call(tool, AWKWARD_VALUES)
+    for name in PLAYED[case]:
+        location = address_of(scenario, ELSEWHERE, other_name=name == "redirect-307-to-another-name")
+        if name in OWN or name in LOOPS:
+            location = OWN_PATH if name in OWN else "/mcp"
+        methods = {} if "handshake" in name else {"methods": CALLS}
+        begin, attempts = scenario.here(), []
+        with upstream_habits(scenario, member, redirect={"status": STATUSES[name], "location": location, **methods}):
+            if "handshake" in name:
+                attempts.append(await (await scenario.client(principal, server, revision)).connect())
+            attempts.append(await client.call(tool, AWKWARD_VALUES))
+        facts = {"node": member, "elsewhere": ELSEWHERE, "after": [(await client.call(tool, AWKWARD_VALUES)).exchange]}
+        scenario.case(name, *attempts, control=control, since=begin, server=server, principal=principal, **facts)

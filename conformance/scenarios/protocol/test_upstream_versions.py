@@ -1,0 +1,98 @@
+"""Upstreams of one protocol revision, and upstreams without sessions: each leg has its own version and its own sessions."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, within_claims
+from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
+from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.upstream_habits import upstream_habits, upstream_revisions
+from gatebench.fixtures.protocol import messages as protocol_messages
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS
+
+MEMBER = "calculator"
+SESSIONLESS = ["no-sessions"]
+
+
+async def negotiated(client: McpClient) -> None:
+    """Connect as a client of every revision with sessions: it speaks the one in the response from then on."""
+    hello: dict[str, Any] = {"protocolVersion": client.revision, "capabilities": {}}
+    answer = await client.request("initialize", {**hello, "clientInfo": protocol_messages.CLIENT_INFO})
+    client.session = answer.header("Mcp-Session-Id")
+    version = answer.result.get("protocolVersion")
+    if version in LEGACY_REVISIONS:
+        client.revision = version
+    if "result" in answer.answer:
+        await client.notify("notifications/initialized")
+
+
+@judged_by_cases(["upstream-of-2025-06-18"], thorough=in_each_revision)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [MEMBER, "desk"])
+@pytest.mark.parametrize("case", ["upstream-of-2025-06-18"])
+async def test_older_revision(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """An upstream that speaks 2025-06-18 only, and a client that begins with this or a newer one."""
+    await _one_revision(scenario, case, principal, server, revision)
+
+
+@judged_by_cases(["upstream-of-2025-11-25"], thorough=in_each_revision)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [MEMBER, "desk"])
+@pytest.mark.parametrize("case", ["upstream-of-2025-11-25"])
+async def test_newer_revision(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """An upstream that speaks 2025-11-25 only, and a client that begins with this or an older one."""
+    await _one_revision(scenario, case, principal, server, revision)
+
+
+async def _called_twice(client: McpClient, tool: str) -> list[McpResponse]:
+    """Call twice; the first time in another session if that of the gateway is gone (404: 2025-11-25, Session Management)."""
+    first = await client.call(tool, AWKWARD_VALUES)
+    if first.status == 404:
+        await negotiated(client)
+        first = await client.call(tool, AWKWARD_VALUES)
+    return [first, await client.call(tool, AWKWARD_VALUES)]
+
+
+async def _one_revision(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    spoken = case.removeprefix("upstream-of-")
+    if not within_claims(scenario, revision=spoken):
+        return  # a gateway need not speak it with upstreams either
+    tool = scenario.identities.tool(server, "echo", MEMBER)
+    witness = await scenario.client(principal, server, revision)
+    await witness.connect()
+    control = await witness.call(tool, AWKWARD_VALUES)
+    begin = scenario.here()
+    with upstream_revisions(scenario, MEMBER, spoken):
+        client = await scenario.client(principal, server, revision)
+        await negotiated(client)
+        await client.list_tools()
+        attempts = await _called_twice(client, tool)
+        await client.delete()
+    facts = {"node": MEMBER, "expected": spoken}
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
+
+
+@judged_by_cases(SESSIONLESS)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [MEMBER, "desk"])
+@pytest.mark.parametrize("case", SESSIONLESS)
+async def test_no_sessions(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """An upstream that gives no session id, refuses every request that names one, and has neither GET nor DELETE."""
+    tool = scenario.identities.tool(server, "echo", MEMBER)
+    witness = await scenario.client(principal, server, revision)
+    await witness.connect()
+    control = await witness.call(tool, AWKWARD_VALUES)
+    begin = scenario.here()
+    with upstream_habits(scenario, MEMBER, sessions=False):
+        client = await scenario.client(principal, server, revision)
+        await negotiated(client)
+        await client.list_tools()
+        attempts = await _called_twice(client, tool)
+        ends = [(await client.open_stream_and_leave()).exchange, (await client.delete()).exchange]
+    facts = {"node": MEMBER, "expected": None, "ends": ends}
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)

@@ -1,0 +1,1 @@
+"""Failures behind the gateway, and addresses and tools that do not exist."""

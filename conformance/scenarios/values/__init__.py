@@ -1,0 +1,1 @@
+"""Scenarios of values and framings, and of tool lists as published servers have them."""

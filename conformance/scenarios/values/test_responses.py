@@ -1,0 +1,76 @@
+"""Responses of upstreams: results and errors of every form, and every way to frame a response."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.harness import scripted_calls
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all
+from gatebench.fixtures.world.corpus import catalog
+from gatebench.fixtures.world.definition import REVISIONS
+
+FRAMINGS = catalog.framings()
+RESULTS = {group: cases for group, cases in catalog.results().items() if group != "checked-results"}
+ERRORS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "errors-as-json": scripted_calls.as_json,
+    "errors-as-events": scripted_calls.as_event,
+    "errors-with-a-status": lambda body: scripted_calls.as_json(body, 400),
+}
+Responses = dict[str, list[dict[str, Any]]]
+
+
+async def play(scenario: Scenario, client: McpClient, responses: Responses) -> None:
+    """Call once for each response of each case; the control is a call that the upstream answers itself."""
+    await client.connect()
+    (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
+    for case, scripted in responses.items():
+        calls = [ScriptedCall(response=one, meta={"progressToken": case}) for one in scripted]
+        attempts = await call_all(scenario, client, MEMBER, *calls)
+        whose = {"server": client.tags["server"], "principal": client.tags["principal"]}
+        scenario.case(case, *attempts, control=control, **whose)
+
+
+@judged_by_groups(RESULTS, "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", list(RESULTS))
+async def test_results(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Results with blocks, structured content, metadata or members of one kind, as JSON and as an event."""
+    client = await scenario.client(principal, server, revision)
+    responses: Responses = {}
+    for name, result in RESULTS[case].items():
+        text = scripted_calls.result_of(result, ascii_only=False)
+        responses[name] = [scripted_calls.as_json(text), scripted_calls.as_event(text)]
+    await play(scenario, client, responses)
+
+
+@judged_by_groups({"errors": list(ERRORS)}, "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["errors"])
+async def test_errors(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """JSON-RPC errors with known and unknown codes and data of every type, in each framing."""
+    del case
+    client = await scenario.client(principal, server, revision)
+    bodies = [
+        '{"jsonrpc":"2.0","id":"$id","error":' + json.dumps(error, ensure_ascii=False) + "}"
+        for error in catalog.errors()
+    ]
+    await play(scenario, client, {name: [framed(body) for body in bodies] for name, framed in ERRORS.items()})
+
+
+@judged_by_groups({group: [one.name for one in framings] for group, framings in FRAMINGS.items()})
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", list(FRAMINGS))
+async def test_framings(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """One response in each framing of a group, or framings that end without it."""
+    client = await scenario.client(principal, server, revision)
+    responses: Responses = {framing.name: [framing.response(scripted_calls.COMPLETE)] for framing in FRAMINGS[case]}
+    await play(scenario, client, responses)

@@ -1,0 +1,98 @@
+"""Tool lists as published servers have them, in pages, up to 1,000 tools."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.common import refresh
+from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_groups
+from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
+from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.harness import scripted_calls
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.scripted_calls import ScriptedCall
+from gatebench.fixtures.world.corpus import catalog, tool_lists
+from gatebench.fixtures.world.definition import REVISIONS
+
+MAX_PAGES = 1_100  # a gateway may divide a list in another way than the upstream
+FRAMINGS = [
+    framing
+    for group in ("line-ends", "event-fields", "other-events")
+    for framing in catalog.framings()[group]
+    if "{progress}" not in framing.body  # nothing asked for progress
+]
+RESULTS = catalog.results()["checked-results"]
+
+
+async def all_pages(client: McpClient) -> list[McpResponse]:
+    """Fetch the pages of a tool list, until one has no cursor or one that was used before."""
+    pages, used = [await client.list_tools()], set[str]()
+    while isinstance(cursor := pages[-1].result.get("nextCursor"), str) and len(pages) < MAX_PAGES:
+        if cursor in used:
+            break
+        used.add(cursor)
+        pages.append(await client.request("tools/list", {"cursor": cursor}))
+    return pages
+
+
+@judged_by_cases(tool_lists.LISTS, "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", list(tool_lists.LISTS))
+async def test_tool_lists(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """All pages of a list, through the gateway and directly."""
+    client = await scenario.client(principal, server, revision)
+    rules = scripted_calls.tool_list_rules(tool_lists.pages(case), framed={})
+    await play(scenario, case, client, rules)
+
+
+@judged_by_cases(["framed-pages"], "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["framed-pages"])
+async def test_framed_pages(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A list with one tool on each page, which has the name of the framing of its page."""
+    client = await scenario.client(principal, server, revision)
+    pages = [[{"name": framing.name, "inputSchema": {"type": "object"}}] for framing in FRAMINGS]
+    framed = {number: framing.response_of for number, framing in enumerate(FRAMINGS)}
+    await play(scenario, case, client, scripted_calls.tool_list_rules(pages, framed=framed))
+
+
+@judged_by_groups({"checked-results": RESULTS}, "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["checked-results"])
+async def test_checked_results(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Results and errors of a tool that has an output schema, after the client has listed it."""
+    del case
+    client = await scenario.client(principal, server, revision)
+    texts = [scripted_calls.result_of(result) for result in RESULTS.values()]
+    calls = [ScriptedCall(response=scripted_calls.as_json(text)) for text in texts]
+    rules = scripted_calls.tool_list_rules([tool_lists.checked()], framed={})
+    with scripted_calls.tool_list(scenario, MEMBER, [*rules, *(call.rule for call in calls)]):
+        refreshed(scenario, client)
+        await client.connect()
+        await client.list_tools()
+        answers = [await scripted_calls.call(scenario, client, MEMBER, one) for one in calls]
+    refreshed(scenario, client)
+    for name, answer in zip(RESULTS, answers, strict=True):
+        scenario.case(name, answer, server=server, principal=principal)
+
+
+def refreshed(scenario: Scenario, client: McpClient) -> None:
+    """Let the gateway read the tools of the upstream again, and those of the virtual server that the client uses."""
+    for server in dict.fromkeys((MEMBER, str(client.tags["server"]))):
+        refresh(scenario, server)
+
+
+async def play(scenario: Scenario, case: str, client: McpClient, rules: list[dict[str, Any]]) -> None:
+    """List all pages through the gateway, and directly."""
+    server, principal = str(client.tags["server"]), str(client.tags["principal"])
+    with scripted_calls.tool_list(scenario, MEMBER, rules):
+        refreshed(scenario, client)
+        await client.connect()
+        listed = await all_pages(client)
+        original = await all_pages(await scenario.client_of_upstream(principal, MEMBER, client.revision))
+    refreshed(scenario, client)
+    exchanges = [page.exchange for page in original]
+    scenario.case(case, *listed, server=server, principal=principal, member=MEMBER, original=exchanges)

@@ -1,0 +1,84 @@
+"""Values that gateways lose, in arguments and in results, and what surrounds them: request ids and metadata."""
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by, judged_by_cases, judged_by_groups
+from gatebench.fixtures.harness import scripted_calls
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all
+from gatebench.fixtures.world.corpus import catalog
+from gatebench.fixtures.world.definition import REVISIONS
+
+KINDS = catalog.values()
+MEMBER = "calculator"
+SERVERS = [("alice", MEMBER), ("alice", "desk")]
+IDS = (0, -1, -9007199254740991, 9007199254740991, "", "0", "1", "-1", "null", "1.0", "a b/ü€", "1a2b3c4d-0", "x" * 256)
+FURTHER_IDS = (-2, "-2", "+1", "2e0")
+TOKENS = (0, -1, 7, "", "7", "0", "a/b ü", "6f1a3c52-7f0e-4d0b-9b0e-3f1f5d1c9a10")
+NOTE = {"parents": [None, {"a": {}}, "ü", 0, False, ""], "progressToken": "mine", "size": 9007199254740993}
+
+
+@judged_by_groups({group: [kind.name for kind in kinds] for group, kinds in KINDS.items()}, "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", list(KINDS))
+async def test_values(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Calls whose arguments hold values of one kind, and results that hold them; the control has one plain value."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
+    calls = []
+    for kind in KINDS[case]:
+        structured = f'"structuredContent":{{"value":{kind.text}}}'
+        result = f'{{"content":{kind.content},{structured}{scripted_calls.COMPLETE}}}'
+        response = scripted_calls.as_json(scripted_calls.result_text(result))
+        calls.append(ScriptedCall(kind.text, response))
+    answers = await call_all(scenario, client, MEMBER, *calls)
+    for kind, answer in zip(KINDS[case], answers, strict=True):
+        scenario.case(kind.name, answer, control=control, server=server, principal=principal)
+
+
+@judged_by_cases(["request-ids"], "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["request-ids"])
+async def test_request_ids(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Calls with ids that are zero, negative, empty, long, or texts that look like numbers."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    refused = scripted_calls.as_json('{"jsonrpc":"2.0","id":"$id","error":{"code":-32602,"message":"as asked"}}')
+    control, *attempts = await call_all(
+        scenario,
+        client,
+        MEMBER,
+        ScriptedCall(),
+        *(ScriptedCall(rpc_id=rpc_id) for rpc_id in IDS),
+        *(ScriptedCall(rpc_id=rpc_id, response=refused) for rpc_id in FURTHER_IDS),
+    )
+    attempts += [await client.request("tools/list", rpc_id=f" {rpc_id}") for rpc_id in FURTHER_IDS]
+    scenario.case(case, *attempts, control=control, server=server, principal=principal)
+
+
+@judged_by_cases(["request-meta"], "END-002")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["request-meta"])
+async def test_request_meta(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A call with a member of its own in `_meta`, which holds values of every type."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    control, attempt = await call_all(scenario, client, MEMBER, ScriptedCall(), ScriptedCall(meta={"note": NOTE}))
+    scenario.case(case, attempt, control=control, server=server, principal=principal)
+
+
+@judged_by("FID-003", "END-002", thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+async def test_progress_tokens(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Progress of calls whose tokens are zero, negative, empty, or texts that look like numbers."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    response = scripted_calls.as_progress()
+    await call_all(
+        scenario, client, MEMBER, *(ScriptedCall(response=response, meta={"progressToken": token}) for token in TOKENS)
+    )

@@ -1,0 +1,1 @@
+"""Tests of the checks: each passes and fails on built transcripts."""

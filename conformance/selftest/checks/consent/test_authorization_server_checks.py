@@ -1,0 +1,216 @@
+"""Tests of the checks of authorization_servers.toml that are no rows of a shape."""
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes
+from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+ISSUER = "vendor"
+INSERTED, OPENID, APPENDED = (
+    f"/.well-known/oauth-authorization-server/{ISSUER}",
+    f"/.well-known/openid-configuration/{ISSUER}",
+    f"/{ISSUER}/.well-known/openid-configuration",
+)
+BOTH = ["mail", "mail.write"]
+RESOURCE = "resource-metadata-of-another-resource"
+
+
+def tried(builder: TranscriptBuilder, *paths: str) -> list[TranscriptLine]:
+    """Add requests for metadata at these paths, one after the other; the last one is answered."""
+    last = len(paths) - 1
+    return [
+        builder.metadata(ISSUER, {"issuer": ISSUER} if place == last else None, path, t=float(place))
+        for place, path in enumerate(paths)
+    ]
+
+
+@passes("ASM-002")
+def test_addresses_in_order(builder: TranscriptBuilder) -> int:
+    tried(builder, INSERTED, OPENID, APPENDED)
+    return 1
+
+
+@passes("ASM-002")
+def test_addresses_at_once(builder: TranscriptBuilder) -> int:
+    for path in (APPENDED, INSERTED):
+        builder.metadata(ISSUER, None, path, t=1.0)
+    return 1
+
+
+@fails("ASM-002")
+def test_addresses_in_another_order(builder: TranscriptBuilder) -> TranscriptLine:
+    return tried(builder, APPENDED, INSERTED)[1]
+
+
+@not_observed("ASM-002")
+def test_no_metadata_are_read(builder: TranscriptBuilder) -> None:
+    builder.redeem(ISSUER)
+
+
+def test_kept_metadata_are_in_no_order(builder: TranscriptBuilder) -> None:
+    builder.case("openid-address-only", builder.call("alice", "mail"))
+    assert builder.judged_by("ASM-002").outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("requirement", ["ASM-009", "ASM-010", "ASM-011"])
+def test_metadata_that_are_not_read(builder: TranscriptBuilder, requirement: str) -> None:
+    made = builder.ask("alice", "mail").asked_to_consent("http://127.0.0.1:5000/oauth/connect/1")
+    for case in ("metadata-issuer-missing", "pkce-absent", "endpoint-data"):
+        builder.case(case, made)
+    assert builder.judged_by(requirement).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("requirement", ["ASM-012", "ASM-021", "ASM-030"])
+def test_requests_to_other_issuers_do_not_count(builder: TranscriptBuilder, requirement: str) -> None:
+    resource = "http://127.0.0.1/mcp"
+    builder.token_request(ISSUER, {"grant_type": "refresh_token", "resource": resource})
+    for _ in range(9):
+        builder.refresh("calendar-as")
+    for case in ("iss-missing", "resource-required", "client-refused"):
+        builder.case(case, builder.call("alice", "mail"), expected=resource)
+    assert builder.judged_by(requirement).outcome is Outcome.PASS
+
+
+def test_more_scopes_than_the_configured_ones(builder: TranscriptBuilder) -> None:
+    builder.authorize(ISSUER, scope="offline_access b a")
+    builder.case("scope-of-each-request", builder.call("alice", "mail"), expected="a b")
+    assert builder.judged_by("ASM-022").outcome is Outcome.PASS
+
+
+def test_a_configured_scope_is_missing(builder: TranscriptBuilder) -> None:
+    builder.authorize(ISSUER, scope="a")
+    builder.case("scope-of-each-request", builder.call("alice", "mail"), expected="a b")
+    assert builder.judged_by("ASM-022").outcome is Outcome.WARN
+
+
+def foreign_error(builder: TranscriptBuilder, body: str) -> TranscriptLine:
+    """Add a callback with a foreign error, and the page that answers it."""
+    page = builder.read("http://127.0.0.1:5000/oauth/callback?error=access_denied", status=400, body=body)
+    builder.observe("foreign-error", text="call-me", server="mail", **{"from": 0, "to": page.seq + 9})
+    return page
+
+
+@passes("ASM-014")
+def test_a_foreign_error_is_not_shown(builder: TranscriptBuilder) -> int:
+    foreign_error(builder, "Please start again.")
+    return 1
+
+
+@fails("ASM-014")
+def test_a_foreign_error_is_shown(builder: TranscriptBuilder) -> TranscriptLine:
+    return foreign_error(builder, "The server said: call-me")
+
+
+def demanded(builder: TranscriptBuilder, scope: str | None) -> TranscriptLine:
+    """Add an authorization for a further scope."""
+    line = builder.authorize(ISSUER, scope=scope)
+    builder.case("scope-granted", builder.call("alice", "mail"), scopes=BOTH)
+    return line
+
+
+@passes("ASM-026")
+def test_scopes_add_up(builder: TranscriptBuilder) -> int:
+    demanded(builder, "mail.write openid mail")
+    return 1
+
+
+@fails("ASM-026")
+def test_scopes_replace_each_other(builder: TranscriptBuilder) -> TranscriptLine:
+    return demanded(builder, "mail.write")
+
+
+@passes("ASM-027")
+def test_a_demand_is_answered_with_an_error(builder: TranscriptBuilder) -> int:
+    builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)
+    builder.refresh(ISSUER)
+    builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)
+    return 2
+
+
+@fails("ASM-027")
+def test_a_demand_is_tried_again_and_again(builder: TranscriptBuilder) -> TranscriptLine:
+    made = builder.ask("alice", "mail")
+    for _ in range(4):
+        made.arrives(status=403)
+    builder.case("scope-demanded", made.refused("no", 502), scopes=BOTH)
+    return made.arrival
+
+
+@fails("ASM-027")
+def test_a_demand_is_answered_by_refreshing(builder: TranscriptBuilder) -> TranscriptLine:
+    lines = [builder.refresh(ISSUER) for _ in range(3)]
+    builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)
+    return lines[2]
+
+
+@passes("ASM-028", "ASM-029")
+def test_a_gateway_that_does_not_go_on(builder: TranscriptBuilder) -> int:
+    builder.errand("mail", "GET", target="/.well-known/oauth-protected-resource/mcp")
+    builder.case(RESOURCE, builder.ask("alice", "mail").refused("no", 502), expected="http://127.0.0.1/mcp")
+    return 1
+
+
+@pytest.mark.parametrize("requirement", ["ASM-028", "ASM-029"])
+def test_a_gateway_that_sends_nothing(builder: TranscriptBuilder, requirement: str) -> None:
+    builder.case(RESOURCE, builder.ask("alice", "mail").answered(401), expected="http://127.0.0.1/mcp")
+    assert builder.judged_by(requirement).outcome is Outcome.NOT_APPLICABLE
+
+
+@passes("ASM-028")
+def test_credentials_at_their_own_issuer(builder: TranscriptBuilder) -> int:
+    builder.authorize(ISSUER, client_id="gateway-at-vendor")
+    builder.token_request(ISSUER, {"grant_type": "authorization_code", "client_secret": "«client-secret:mail»"})
+    builder.case(RESOURCE, builder.call("alice", "mail"))
+    return 1
+
+
+@fails("ASM-028")
+def test_a_client_id_at_another_issuer(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.authorize("rogue", client_id="gateway-at-vendor")
+
+
+@fails("ASM-028")
+def test_a_secret_at_another_issuer(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.token_request("rogue", {"grant_type": "authorization_code", "client_secret": "«client-secret:mail»"})
+
+
+@passes("ASM-029")
+def test_the_configured_resource(builder: TranscriptBuilder) -> int:
+    expected = builder.world_json["upstreams"]["mail"]["url"]
+    builder.authorize(ISSUER)
+    builder.redeem(ISSUER)
+    builder.case(RESOURCE, builder.call("alice", "mail"), expected=expected)
+    return 1
+
+
+@not_observed("ASM-028", "ASM-029")
+def test_no_resource_metadata(builder: TranscriptBuilder) -> None:
+    builder.authorize(ISSUER)
+
+
+@fails("ASM-029")
+def test_another_resource(builder: TranscriptBuilder) -> TranscriptLine:
+    line = builder.authorize(ISSUER, resource="http://127.0.0.1:1/mcp")
+    builder.case(RESOURCE, builder.call("alice", "mail"), expected="http://127.0.0.1:2/mcp")
+    return line
+
+
+@passes("ASM-023")
+def test_fresh_verifiers(builder: TranscriptBuilder) -> int:
+    for place in range(2):
+        builder.redeem(ISSUER, code=f"code-{place}", code_verifier=f"verifier-{place}")
+    builder.redeem(ISSUER, code="code-1", code_verifier="verifier-1")
+    return 3
+
+
+@fails("ASM-023")
+def test_a_verifier_used_twice(builder: TranscriptBuilder) -> TranscriptLine:
+    builder.redeem(ISSUER, code="code-1", code_verifier="verifier")
+    return builder.redeem(ISSUER, code="code-2", code_verifier="verifier")
+
+
+@not_observed("ASM-023")
+def test_no_code_is_redeemed(builder: TranscriptBuilder) -> None:
+    builder.call("alice", "mail")

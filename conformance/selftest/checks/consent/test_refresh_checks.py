@@ -1,0 +1,91 @@
+"""Tests of the checks of refresh.toml: CONS-013 and CONS-014. (CONS-009 and CONS-010: with the consent flow.)"""
+
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import fails, passes, untestable
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+SPENT, NEXT = "refresh:alice:mail", "refresh:alice:mail~2"
+
+
+# -- CONS-013
+
+
+def rejected(builder: TranscriptBuilder, *, before: bool = True) -> ClientRequest:
+    """Add a call that worked (or did not), and one whose token the upstream rejects."""
+    control = builder.ask("alice", "mail")
+    control = control.arrives().answered() if before else control.refused("no")
+    return builder.probe("renewed", builder.ask("alice", "mail"), control, "token rejected")
+
+
+@passes("CONS-013")
+def test_a_rejected_token_is_renewed(builder: TranscriptBuilder) -> int:
+    attempt = rejected(builder).arrives(status=401)
+    builder.refresh("vendor")
+    attempt.arrives().answered()
+    return 1
+
+
+@passes("CONS-013")
+def test_a_rejected_token_leads_to_consent(builder: TranscriptBuilder) -> int:
+    rejected(builder).arrives(status=401).asked_to_consent("https://as.example/authorize")
+    return 1
+
+
+@fails("CONS-013")
+def test_a_rejected_token_is_a_bad_gateway(builder: TranscriptBuilder) -> ClientRequest:
+    return rejected(builder).arrives(status=401).answered(502)
+
+
+@fails("CONS-013")
+def test_the_upstreams_401_is_passed_on(builder: TranscriptBuilder) -> ClientRequest:
+    return rejected(builder).arrives(status=401).answered(401)
+
+
+@untestable("CONS-013")
+def test_nothing_was_rejected(builder: TranscriptBuilder) -> None:
+    rejected(builder).arrives().answered()
+
+
+@untestable("CONS-013")
+def test_nothing_had_worked(builder: TranscriptBuilder) -> None:
+    rejected(builder, before=False).arrives(status=401).answered(502)
+
+
+# -- CONS-014
+
+
+def known(builder: TranscriptBuilder) -> None:
+    """Add the refresh token of a renewal."""
+    builder.secret("refresh-token", NEXT, owner="alice", audience="mail")
+
+
+@passes("CONS-014")
+def test_each_refresh_token_once(builder: TranscriptBuilder) -> int:
+    known(builder)
+    builder.refresh("vendor", SPENT, gives=NEXT)
+    builder.refresh("vendor", NEXT)
+    builder.refresh("calendar-as", "refresh:alice:calendar")
+    return 3
+
+
+@passes("CONS-014")
+def test_what_gave_no_other_may_be_used_again(builder: TranscriptBuilder) -> int:
+    builder.refresh("vendor", SPENT)
+    builder.refresh("vendor", SPENT, status=503)
+    builder.refresh("vendor", SPENT)
+    return 3
+
+
+@fails("CONS-014")
+def test_a_spent_refresh_token_is_used_again(builder: TranscriptBuilder) -> object:
+    known(builder)
+    builder.refresh("vendor", SPENT, gives=NEXT)
+    return builder.refresh("vendor", SPENT, status=400)
+
+
+@fails("CONS-014")
+def test_two_who_wait_both_refresh(builder: TranscriptBuilder) -> object:
+    known(builder)
+    builder.refresh("vendor", SPENT, gives=NEXT)
+    builder.refresh("vendor", NEXT)
+    return builder.refresh("vendor", SPENT, gives=NEXT)

@@ -1,0 +1,290 @@
+"""Tests of the checks of dialect.toml, and of other groups in dialects other than the guide's."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import fails, passes, untestable
+from gatebench.conformance.selftest.support.probe_steps import attempt, without_control
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+ONE, TWO = "http://127.0.0.1:5000/connect/1", "http://127.0.0.1:5000/connect/2"
+UNKNOWN, DEAD = "unknown tool", "unreachable"
+
+
+@pytest.fixture
+def builder() -> TranscriptBuilder:
+    """Return a builder for a gateway whose descriptor declares the form of its refusals."""
+    return TranscriptBuilder(unknown_tool=["jsonrpc-error"], unreachable=["http-502", "http-504"])
+
+
+# -- DIA-001, DIA-002
+
+
+def refused(builder: TranscriptBuilder, expect: str, status: int, answer: dict[str, Any]) -> ClientRequest:
+    """Add a call of alice that fails in this way, and one that succeeds."""
+    control = builder.call("alice", "calculator")
+    made = builder.ask("alice", "calculator", tool="nowhere")
+    made.answered(status, {"jsonrpc": "2.0", "id": 1, **answer})
+    return builder.probe(expect, made, control, "no such tool")
+
+
+ERROR = {"error": {"code": -32602, "message": "Unknown tool: nowhere"}}
+TOOL_ERROR = {"result": {"isError": True, "content": [{"type": "text", "text": "Unknown tool: nowhere"}]}}
+
+
+@passes("DIA-001")
+def test_an_unknown_tool(builder: TranscriptBuilder) -> int:
+    refused(builder, UNKNOWN, 200, ERROR)
+    refused(builder, UNKNOWN, 400, ERROR)
+    return 2
+
+
+@fails("DIA-001")
+@pytest.mark.parametrize(("status", "answer"), [(200, TOOL_ERROR), (404, ERROR), (502, ERROR), (200, {"result": {}})])
+def test_an_unknown_tool_in_another_form(
+    builder: TranscriptBuilder, status: int, answer: dict[str, Any]
+) -> ClientRequest:
+    return refused(builder, UNKNOWN, status, answer)
+
+
+@fails("DIA-001", "DIA-002")
+@pytest.mark.parametrize("expect", [UNKNOWN, DEAD])
+def test_no_answer_at_all(builder: TranscriptBuilder, expect: str) -> list[ClientRequest]:
+    control = builder.call("alice", "calculator")
+    builder.probe(UNKNOWN, made := builder.ask("alice", "calculator").failed(), control, expect)
+    builder.probe(DEAD, made, control, expect)
+    return [made]
+
+
+@passes("DIA-002")
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_dead_upstream(builder: TranscriptBuilder, status: int) -> int:
+    attempt(builder, DEAD, "its upstream down", status)
+    return 1
+
+
+@fails("DIA-002")
+@pytest.mark.parametrize("status", [200, 202, 400, 401, 403, 404, 500, 503])
+def test_a_dead_upstream_in_another_form(builder: TranscriptBuilder, status: int) -> ClientRequest:
+    return attempt(builder, DEAD, "its upstream down", status)
+
+
+@untestable("DIA-001", "DIA-002")
+@pytest.mark.parametrize("status", [404, 502])
+def test_nothing_ever_worked(builder: TranscriptBuilder, status: int) -> None:
+    without_control(builder, UNKNOWN, "no such tool", status)
+    without_control(builder, DEAD, "its upstream down", status)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expect", "status", "answer", "outcome"),
+    [
+        ({"unknown_tool": ["tool-error"]}, UNKNOWN, 200, TOOL_ERROR, "pass"),
+        ({"unknown_tool": ["tool-error"]}, UNKNOWN, 200, ERROR, "fail"),
+        ({"unknown_tool": ["http-404", "tool-error"]}, UNKNOWN, 404, {}, "pass"),
+        ({"unreachable": ["tool-error"]}, DEAD, 200, TOOL_ERROR, "pass"),
+        ({"unreachable": ["tool-error"]}, DEAD, 502, ERROR, "fail"),
+        ({"unreachable": ["http-503"]}, DEAD, 503, {}, "pass"),
+        ({"unreachable": ["http-503"]}, DEAD, 502, {}, "fail"),
+    ],
+)
+def test_failures_are_judged_by_the_dialect(
+    dialect: dict[str, Any], expect: str, status: int, answer: dict[str, Any], outcome: str
+) -> None:
+    builder = TranscriptBuilder(**dialect)
+    refused(builder, expect, status, answer)
+    assert builder.judged_by("DIA-001" if expect == UNKNOWN else "DIA-002").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("expect", "status", "answer", "form"),
+    [
+        (UNKNOWN, 200, ERROR, "jsonrpc-error"),
+        (UNKNOWN, 200, TOOL_ERROR, "tool-error"),
+        (UNKNOWN, 404, {}, "http-404"),
+        (DEAD, 503, ERROR, "http-503"),
+        (DEAD, 200, ERROR, "jsonrpc-error"),
+        (DEAD, 200, TOOL_ERROR, "tool-error"),
+    ],
+)
+def test_what_is_not_declared_is_inferred(expect: str, status: int, answer: dict[str, Any], form: str) -> None:
+    builder = TranscriptBuilder()
+    refused(builder, expect, status, answer)
+    judgement = builder.judged_by("DIA-001" if expect == UNKNOWN else "DIA-002")
+    key = "unknown_tool" if expect == UNKNOWN else "unreachable"
+    assert judgement.outcome is Outcome.PASS
+    assert judgement.remarks == (f'not declared; add to [dialect]: {key} = ["{form}"]',)
+
+
+@pytest.mark.parametrize(("status", "answer"), [(200, {"result": {}}), (500, ERROR)])
+def test_what_no_descriptor_could_declare_is_a_finding_all_the_same(status: int, answer: dict[str, Any]) -> None:
+    builder = TranscriptBuilder()
+    refused(builder, UNKNOWN, status, answer)
+    assert builder.judged_by("DIA-001").outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    "dialect", [{}, {"unknown_tool": ["jsonrpc-error", "tool-error"]}], ids=["inferred", "declared"]
+)
+def test_two_forms_for_one_case_contradict_each_other(dialect: dict[str, Any]) -> None:
+    builder = TranscriptBuilder(**dialect)
+    refused(builder, UNKNOWN, 200, ERROR)
+    refused(builder, UNKNOWN, 200, TOOL_ERROR)
+    judgement = builder.judged_by("DIA-001")
+    assert [violation.expected for violation in judgement.violations] == ["jsonrpc-error, again"]
+
+
+# -- consent
+
+
+def challenged(made: ClientRequest, *urls: str, status: int = 401) -> ClientRequest:
+    """Add a request for consent by challenges."""
+    challenges = [("WWW-Authenticate", f'Connect authorization_uri="{url}"') for url in urls]
+    return made.answered(status, headers=[*JSON_HEADERS, *challenges])
+
+
+def said(made: ClientRequest, *urls: str) -> ClientRequest:
+    """Add a request for consent in a tool's error."""
+    content = [{"type": "text", "text": f"Go to {' and '.join(urls)}"}]
+    return made.answered(200, {"jsonrpc": "2.0", "id": 1, "result": {"isError": True, "content": content}})
+
+
+def elicited(made: ClientRequest, *urls: str, code: int = -32042) -> ClientRequest:
+    """Add a request for consent by URL elicitation."""
+    data = {"elicitations": [{"mode": "url", "elicitationId": url, "url": url, "message": ""} for url in urls]}
+    error = {"code": code, "message": "URL elicitation required", "data": data}
+    return made.answered(200, {"jsonrpc": "2.0", "id": 1, "error": error})
+
+
+FORMS: dict[str, Callable[..., ClientRequest]] = {
+    "http-401": challenged,
+    "tool-error": said,
+    "url-elicitation": elicited,
+    "jsonrpc-error-data": ClientRequest.asked_to_consent,
+}
+
+
+def unconsented(builder: TranscriptBuilder, missing: int = 1, method: str = "tools/call") -> ClientRequest:
+    made = builder.ask("alice", "inbox" if missing == 2 else "mail", method)
+    return builder.probe("consent", made, made, str(missing))
+
+
+@pytest.mark.parametrize("declared", FORMS)
+@pytest.mark.parametrize("spoken", FORMS)
+def test_consent_in_the_declared_form_and_in_no_other(declared: str, spoken: str) -> None:
+    for missing, urls in ((1, [ONE]), (2, [ONE, TWO])):
+        builder = TranscriptBuilder(consent=declared)
+        FORMS[spoken](unconsented(builder, missing), *urls)
+        expected = Outcome.PASS if declared == spoken else Outcome.FAIL
+        assert builder.judged_by("CONS-002").outcome is expected
+        assert builder.judged_by("CONS-003").outcome is expected
+
+
+@pytest.mark.parametrize("form", ["http-401", "jsonrpc-error-data"])
+@pytest.mark.parametrize(("missing", "urls"), [(2, [ONE]), (1, [ONE, TWO]), (1, ["/connect/1"]), (1, ["http://[bad"])])
+def test_more_or_fewer_consents_than_are_missing(form: str, missing: int, urls: list[str]) -> None:
+    builder = TranscriptBuilder(consent=form)
+    made = FORMS[form](unconsented(builder, missing), *urls)
+    judgement = builder.judged_by("CONS-002")
+    assert (judgement.outcome, judgement.violations[0].seq) == (Outcome.FAIL, made.seq)
+
+
+@pytest.mark.parametrize("form", ["tool-error", "url-elicitation"])
+def test_where_only_calls_ask(form: str) -> None:
+    builder = TranscriptBuilder(consent=form)
+    unconsented(builder, method="tools/list").answered()
+    assert builder.judged_by("CONS-002").outcome is Outcome.NOT_OBSERVED
+    FORMS[form](unconsented(builder, 2), ONE)
+    assert builder.judged_by("CONS-002").outcome is Outcome.PASS, "a call asks for what it needs itself"
+    FORMS[form](unconsented(builder, 1), ONE, TWO)
+    assert builder.judged_by("CONS-002").outcome is Outcome.FAIL
+
+
+def modern(builder: TranscriptBuilder, url: str = ONE) -> ClientRequest:
+    """Add a request for consent as in 2026-07-28, whichever revision the request has."""
+    asked = {"method": "elicitation/create", "params": {"mode": "url", "url": url, "message": ""}}
+    result = {"resultType": "input_required", "inputRequests": {"mail": asked}}
+    return unconsented(builder).answered(200, {"jsonrpc": "2.0", "id": 1, "result": result})
+
+
+def test_each_revision_has_its_own_elicitation() -> None:
+    builder = TranscriptBuilder(consent="url-elicitation")
+    modern(builder)
+    assert builder.judged_by("CONS-002").outcome is Outcome.FAIL, "2025-11-25 has an error for it"
+    assert builder.judged_by("CONS-003").outcome is Outcome.PASS, "understood all the same"
+    for event in builder.events:
+        if "revision" in event:
+            event["revision"] = "2026-07-28"
+    assert builder.judged_by("CONS-002").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("change", [{"status": 403}, {"status": 200}])
+def test_a_challenge_with_another_status(change: dict[str, int]) -> None:
+    builder = TranscriptBuilder(consent="http-401")
+    challenged(unconsented(builder), ONE, **change)
+    assert builder.judged_by("CONS-002").outcome is Outcome.FAIL
+
+
+def test_what_a_challenge_calls_the_url() -> None:
+    builder = TranscriptBuilder(consent="http-401", consent_parameter="auth_url")
+    challenged(unconsented(builder), ONE)
+    judgement = builder.judged_by("CONS-002")
+    assert judgement.outcome is Outcome.FAIL
+    assert "auth_url" in judgement.violations[0].expected
+
+
+# -- 401 has two meanings there
+
+
+def test_a_request_for_consent_refuses_no_token() -> None:
+    builder = TranscriptBuilder(consent="http-401")
+    control = builder.call("alice", "mail")
+    plain = builder.ask("alice", "mail").answered(401, headers=[*JSON_HEADERS, ("WWW-Authenticate", "Bearer")])
+    builder.probe("unauthenticated", plain, control, "no token")
+    assert builder.judged_by("AUTH-001").outcome is Outcome.PASS
+    asked = challenged(builder.ask("alice", "mail"), ONE)
+    builder.probe("unauthenticated", asked, control, "no token")
+    judgement = builder.judged_by("AUTH-001")
+    assert (judgement.outcome, [v.seq for v in judgement.violations]) == (Outcome.FAIL, [asked.seq])
+
+
+def test_a_plain_401_asks_nobody_for_consent() -> None:
+    builder = TranscriptBuilder(consent="http-401")
+    control = builder.call("alice", "mail")
+    made = builder.ask("bob", "mail").answered(401, headers=[("WWW-Authenticate", 'Bearer error="invalid_token"')])
+    builder.probe("still asked", made, control, "no consent")
+    assert builder.judged_by("CONS-006").outcome is Outcome.FAIL
+    builder = TranscriptBuilder(consent="http-401")
+    made = challenged(builder.ask("bob", "mail"), ONE)
+    builder.probe("still asked", made, builder.call("alice", "mail"), "no consent")
+    assert builder.judged_by("CONS-006").outcome is Outcome.PASS
+
+
+# -- denial and override
+
+
+@pytest.mark.parametrize(
+    ("denied", "status", "outcome"), [([404], 404, "pass"), ([404], 403, "fail"), ([403], 404, "fail")]
+)
+def test_denial_is_what_the_dialect_calls_so(denied: list[int], status: int, outcome: str) -> None:
+    builder = TranscriptBuilder(denied=denied)
+    made = attempt(builder, "denied", "no access", status, by="dave")
+    builder.observe("feature", feature="f", claimed=True, by="refusal", example="dave", exchange=made.exchange)
+    assert builder.judged_by("ACC-001").outcome == outcome
+    assert builder.judged_by("CLM-001").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("x-upstream-everything-x-a", "fail"), ("x-tfy-mcp-headers", "pass"), ("x-up", "pass")]
+)
+def test_prefixed_overrides_stay_at_the_gateway(name: str, outcome: str) -> None:
+    builder = TranscriptBuilder(override_header="X-Upstream", override_form="prefixed-headers")
+    made = builder.ask("alice", "everything", also=[("X-Upstream-everything-X-A", json.dumps("b"))])
+    made.arrives(also=[(name, "b")]).answered()
+    assert builder.judged_by("OVR-005").outcome == outcome

@@ -1,0 +1,433 @@
+"""Tests of the checks of endpoint.toml."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes, untestable
+from gatebench.conformance.selftest.support.probe_steps import attempt, without_control
+from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+# -- END-001
+
+
+@passes("END-001")
+def test_calls_arrive_where_they_were_sent(builder: TranscriptBuilder) -> int:
+    builder.call("alice", "calculator")
+    builder.call("alice", "workbench", at="mail")
+    builder.ask("alice", "everything").answered(502)
+    builder.ask("alice", "everything", "tools/list").answered()  # from a cache, which is allowed
+    return 2
+
+
+@passes("END-001")
+def test_a_gateway_looks_up_the_tools_first(builder: TranscriptBuilder) -> int:
+    made = builder.ask("alice", "workbench", at="mail")
+    for member in ("web-search", "mail", "calculator"):
+        builder.errand(
+            member, body=f'{{"method": "tools/list", "params": {{"_meta": {{"gatebench/nonce": "{made.nonce}"}}}}}}'
+        )
+    made.arrives().answered()
+    return 1
+
+
+@passes("END-001")
+def test_names_in_lower_case_are_still_the_same_tool(builder: TranscriptBuilder) -> int:
+    for case, outcome in (("lower", "pass"), ("kept", "fail")):
+        told = TranscriptBuilder(tool_case=case)
+        told.ask("alice", "desk", at="calculator", tool="farewell").arrives(changed={"name": "Farewell"}).answered()
+        assert told.judged_by("END-001").outcome == outcome
+    builder.call("alice", "calculator")
+    return 1
+
+
+@fails("END-001")
+@pytest.mark.parametrize("elsewhere", ["everything", "web-search"])
+def test_a_call_arrives_elsewhere(builder: TranscriptBuilder, elsewhere: str) -> TranscriptLine:
+    builder.call("alice", "calculator")
+    return builder.ask("alice", "calculator").arrives(at=elsewhere).answered().arrival
+
+
+@fails("END-001")
+def test_a_call_arrives_elsewhere_as_well(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.call("alice", "calculator").arrives(at="everything").arrival
+
+
+@fails("END-001")
+def test_a_failed_call_arrives_elsewhere(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.ask("alice", "calculator").arrives(at="everything").answered(500).arrival
+
+
+@fails("END-001")
+def test_a_call_arrives_at_another_member(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.ask("alice", "workbench", at="mail").arrives(at="calculator").answered().arrival
+
+
+@fails("END-001")
+def test_a_call_arrives_at_no_member(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.ask("alice", "workbench", at="mail").arrives(at="calendar").answered().arrival
+
+
+@fails("END-001")
+def test_an_answer_out_of_nowhere(builder: TranscriptBuilder) -> ClientRequest:
+    builder.call("alice", "calculator")
+    return builder.ask("alice", "calculator").answered()
+
+
+@fails("END-001")
+def test_only_a_list_of_tools_arrives(builder: TranscriptBuilder) -> ClientRequest:
+    made = builder.ask("alice", "calculator")
+    builder.errand(
+        "calculator", body=f'{{"method": "tools/list", "params": {{"_meta": {{"gatebench/nonce": "{made.nonce}"}}}}}}'
+    )
+    return made.answered()
+
+
+# -- END-002
+
+
+@passes("END-002")
+@pytest.mark.parametrize("rpc_id", [1, 0, "one", -7])
+def test_answers(builder: TranscriptBuilder, rpc_id: Any) -> int:
+    builder.call("alice", "calculator", rpc_id=rpc_id)
+    builder.ask("alice", "calculator", rpc_id=rpc_id).refused("no such tool", status=200)
+    builder.ask("alice", "calculator", "tools/list", rpc_id=rpc_id).streamed(comment=": hello\r\n\r\nid: 1\r\n")
+    builder.ask("alice", "calculator", "notifications/initialized").answered(202)
+    builder.ask("alice", "calculator").answered(503, body="not now")
+    builder.ask("alice", "calculator").answered(300, body="here or there")
+    builder.ask("alice", "calculator").failed()
+    builder.ask("alice", "calculator", "GET").answered(headers=[("content-type", "text/event-stream")])
+    return 3
+
+
+@passes("END-002")
+def test_progress_before_the_answer(builder: TranscriptBuilder) -> int:
+    made = builder.ask("alice", "calculator")
+    progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    made.streamed(progress, asked, made.reply("calculator"))
+    return 1
+
+
+@passes("END-002")
+def test_a_stream_that_is_left_after_the_answer(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "calculator").streamed(how="closed")
+    return 1
+
+
+ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {}}
+ERROR = {"code": -1, "message": "no"}
+BAD: dict[str, list[dict[str, Any]]] = {
+    "no response": [{"jsonrpc": "2.0", "method": "notifications/message"}],
+    "two responses": [ANSWER, ANSWER],
+    "another id": [ANSWER | {"id": 2}],
+    "the id as a string": [ANSWER | {"id": "1"}],
+    "the id as true": [ANSWER | {"id": True}],
+    "the id as a float": [ANSWER | {"id": 1.0}],
+    "the id as null": [ANSWER | {"id": None}],
+    "no id": [{"jsonrpc": "2.0", "result": {}}],
+    "both": [ANSWER | {"error": ERROR}],
+    "neither": [{"jsonrpc": "2.0", "id": 1}],
+    "no version": [{"id": 1, "result": {}}],
+    "an old version": [ANSWER | {"jsonrpc": "1.0"}],
+}
+
+
+@fails("END-002")
+@pytest.mark.parametrize("messages", BAD.values(), ids=BAD.keys())
+def test_bad_answers_in_a_stream(builder: TranscriptBuilder, messages: list[dict[str, Any]]) -> ClientRequest:
+    builder.call("alice", "calculator")
+    return builder.ask("alice", "calculator").streamed(*messages)
+
+
+@fails("END-002")
+@pytest.mark.parametrize("body", ["", "no JSON", "[]", "1", f"{ANSWER}", "null"])
+def test_bad_answers_in_json(builder: TranscriptBuilder, body: str) -> ClientRequest:
+    return builder.ask("alice", "calculator").answered(body=body)
+
+
+@fails("END-002")
+@pytest.mark.parametrize("kind", ["text/html", "text/plain; charset=utf-8", None])
+def test_another_media_type(builder: TranscriptBuilder, kind: str | None) -> ClientRequest:
+    return builder.ask("alice", "calculator").answered(headers=[("content-type", kind)] if kind else [])
+
+
+@fails("END-002")
+def test_a_request_is_only_accepted(builder: TranscriptBuilder) -> ClientRequest:
+    return builder.ask("alice", "calculator").answered(202)
+
+
+@fails("END-002")
+def test_an_answer_that_breaks_off(builder: TranscriptBuilder) -> ClientRequest:
+    return builder.ask("alice", "calculator").streamed(how="error")
+
+
+@fails("END-002")
+def test_json_that_breaks_off(builder: TranscriptBuilder) -> ClientRequest:
+    return builder.ask("alice", "calculator").answered(how="closed")
+
+
+@fails("END-002")
+def test_a_stream_that_is_left_without_an_answer(builder: TranscriptBuilder) -> ClientRequest:
+    return builder.ask("alice", "calculator").streamed(
+        {"jsonrpc": "2.0", "method": "notifications/message"}, how="closed"
+    )
+
+
+@fails("END-002")
+def test_an_event_that_never_ends(builder: TranscriptBuilder) -> ClientRequest:
+    headers = [("content-type", "text/event-stream")]
+    return builder.ask("alice", "calculator").answered(
+        headers=headers, body='data: {"jsonrpc":"2.0","id":1,"result":{}}\n'
+    )
+
+
+@not_observed("END-002")
+def test_a_client_answers_a_question_of_the_server(builder: TranscriptBuilder) -> None:
+    builder.ask("alice", "calculator", "").answered(202)
+
+
+# -- END-003
+
+
+@passes("END-003")
+def test_a_notification(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "calculator", "notifications/initialized").arrives().answered(
+        202, headers=[("content-length", "0")]
+    )
+    builder.ask("alice", "calculator", "notifications/initialized", client="fastmcp-auto").answered(200)
+    builder.call("alice", "calculator")
+    return 1
+
+
+@fails("END-003")
+@pytest.mark.parametrize(("status", "body"), [(200, ""), (204, ""), (400, ""), (202, "{}"), (200, "{}")])
+def test_a_notification_is_answered_in_another_way(builder: TranscriptBuilder, status: int, body: str) -> ClientRequest:
+    builder.ask("alice", "calculator", "notifications/initialized").answered(202)
+    return builder.ask("alice", "calculator", "notifications/cancelled").answered(status, body=body)
+
+
+# -- END-004
+
+
+def guide_call(builder: TranscriptBuilder, **changes: Any) -> None:
+    """Add the result of the guide's client: connected, listed and called."""
+    who: dict[str, Any] = {"principal": "alice", "server": "calculator", "mode": "auto"}
+    seen = {
+        "tool": "whoami",
+        "nonce": "n-1",
+        "tools": ["whoami", "echo"],
+        "structured": {"nonce": "n-1"},
+        "error": None,
+    }
+    builder.observe("guide-call", **who | seen | changes)
+
+
+@passes("END-004")
+def test_the_guides_client(builder: TranscriptBuilder) -> int:
+    guide_call(builder)
+    guide_call(builder, tools=["echo", "whoami"], structured={"nonce": "n-1", "more": 1})
+    return 2
+
+
+@fails("END-004")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"error": "ConnectError: all is lost"},
+        {"tools": []},
+        {"tools": ["calculator_whoami"]},
+        {"structured": None},
+        {"structured": {}},
+        {"structured": {"nonce": "n-2"}},
+    ],
+    ids=str,
+)
+def test_the_guides_client_is_disappointed(builder: TranscriptBuilder, changes: dict[str, Any]) -> None:
+    guide_call(builder)
+    guide_call(builder, **changes)
+
+
+@not_observed("END-004")
+def test_another_observation(builder: TranscriptBuilder) -> None:
+    builder.observe("guide-consent", error="all is lost")
+
+
+# -- END-005
+
+
+@passes("END-005")
+def test_values_pass_unchanged(builder: TranscriptBuilder) -> int:
+    arguments = {"value": ["ü€𝄞", 2**53, -0.5, None, {"a": ""}, True, 10**30]}
+    builder.call("alice", "calculator", tool="echo", arguments=arguments)
+    builder.call("alice", "calculator").streamed()
+    builder.ask("alice", "calculator").arrives().answered(502)
+    builder.ask("alice", "calculator").answered()
+    builder.call("alice", "calculator", method="tools/list")
+    return 2
+
+
+@passes("END-005")
+def test_values_pass_in_another_order_and_spelling(builder: TranscriptBuilder) -> int:
+    made = builder.ask("alice", "calculator", arguments={"a": 1, "b": 2.0, "c": 1e2})
+    made.arrives(changed={"arguments": {"c": 100, "b": 2, "a": 1.0, "nonce": made.nonce}})
+    result = made.upstream_message["result"]
+    made.answered(
+        200, {"jsonrpc": "2.0", "id": 1, "result": {k: v for k, v in reversed(result.items()) if k != "isError"}}
+    )
+    return 1
+
+
+@passes("END-005")
+def test_the_last_try_counts(builder: TranscriptBuilder) -> int:
+    made = builder.ask("alice", "calculator").arrives(status=503).arrives()
+    builder.errand(
+        "calculator", body=f'{{"method": "tools/list", "params": {{"_meta": {{"gatebench/nonce": "{made.nonce}"}}}}}}'
+    )
+    made.answered()
+    return 1
+
+
+@fails("END-005")
+@pytest.mark.parametrize(
+    "value",
+    ["1", True, 1.5, 2, None, [1], {"a": 1}, [True], 2**53 + 1, "«pat:alice»"],
+    ids=str,
+)
+def test_an_argument_is_changed(builder: TranscriptBuilder, value: Any) -> TranscriptLine:
+    builder.call("alice", "calculator", arguments={"value": 1})
+    made = builder.ask("alice", "calculator", arguments={"value": 1})
+    return made.arrives(changed={"arguments": {"value": value, "nonce": made.nonce}}).answered().arrival
+
+
+@fails("END-005")
+@pytest.mark.parametrize("value", [[True], [1, 1], [], [{"a": True}], [[1]]], ids=str)
+def test_an_argument_is_changed_inside(builder: TranscriptBuilder, value: Any) -> TranscriptLine:
+    made = builder.ask("alice", "calculator", arguments={"value": [1]})
+    return made.arrives(changed={"arguments": {"value": value, "nonce": made.nonce}}).answered().arrival
+
+
+@fails("END-005")
+@pytest.mark.parametrize("arguments", [{}, {"value": 1, "more": 2}, {"value": float(2**53)}], ids=str)
+def test_the_arguments_are_others(builder: TranscriptBuilder, arguments: dict[str, Any]) -> TranscriptLine:
+    sent = {"value": 2**53 + 1} if arguments.get("value", 1) != 1 else {"value": 1}
+    made = builder.ask("alice", "calculator", arguments=sent)
+    return made.arrives(changed={"arguments": {**arguments, "nonce": made.nonce}}).answered().arrival
+
+
+@fails("END-005")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content": []},
+        {"content": [{"type": "text", "text": "as you see "}]},
+        {"content": [{"type": "text", "text": "as you see"}, {"type": "text", "text": ""}]},
+        {"content": None},
+        {"structuredContent": {}},
+        {"structuredContent": None},
+        {"isError": None},
+    ],
+    ids=str,
+)
+def test_a_result_is_changed(builder: TranscriptBuilder, changes: dict[str, Any]) -> ClientRequest:
+    builder.call("alice", "calculator")
+    made = builder.ask("alice", "calculator").arrives()
+    return made.answered(200, made.reply("calculator", **changes))
+
+
+@fails("END-005")
+def test_an_error_is_made_a_success(builder: TranscriptBuilder) -> ClientRequest:
+    made = builder.ask("alice", "calculator").arrives(replies={"isError": True})
+    return made.answered(200, made.reply("calculator"))
+
+
+# -- END-006
+
+
+@passes("END-006")
+def test_everybody_gets_their_own_answer(builder: TranscriptBuilder) -> int:
+    asked = [builder.ask(user, "calculator", rpc_id=100).arrives() for user in ("alice", "bob", "carol")]
+    for made in reversed(asked):
+        made.answered()
+    builder.call("alice", "calculator", method="tools/list")
+    builder.ask("alice", "calculator").answered(502)
+    return 3
+
+
+@fails("END-006")
+def test_answers_are_swapped(builder: TranscriptBuilder) -> list[ClientRequest]:
+    alice, bob = (builder.ask(user, "calculator", rpc_id=100).arrives() for user in ("alice", "bob"))
+    return [alice.answered(200, bob.upstream_message), bob.answered(200, alice.upstream_message)]
+
+
+@fails("END-006")
+def test_an_answer_is_given_twice(builder: TranscriptBuilder) -> ClientRequest:
+    first = builder.call("alice", "calculator")
+    return builder.ask("alice", "calculator").answered(200, first.upstream_message)
+
+
+@not_observed("END-006", "CONS-007")
+@pytest.mark.parametrize(
+    "result", [[1], "text", None, {"structuredContent": 5}, {"structuredContent": "nonce owner"}], ids=str
+)
+def test_a_result_that_is_none(builder: TranscriptBuilder, result: Any) -> None:
+    builder.ask("alice", "mail", tool="mailbox").answered(200, {"jsonrpc": "2.0", "id": 1, "result": result})
+
+
+# -- END-007 and END-008
+
+ORIGIN, EVIL = "foreign origin", "https://evil.example"
+BOTH = {"END-007": [EVIL, "null"], "END-008": [EVIL, "null"]}
+
+
+@passes(BOTH)
+def test_a_foreign_origin_is_refused(builder: TranscriptBuilder, value: str) -> int:
+    attempt(builder, ORIGIN, value, 403)
+    return 1
+
+
+@passes(BOTH)
+def test_an_upstream_may_be_what_refuses_it(builder: TranscriptBuilder, value: str) -> int:
+    control = builder.call("alice", "calculator")
+    made = builder.ask("alice", "calculator", also=[("Origin", value)]).arrives(also=[("origin", value)], status=403)
+    builder.probe(ORIGIN, made.answered(403), control, value)
+    return 1
+
+
+@passes("END-007")
+@pytest.mark.parametrize("status", [400, 401, 404, 421, 500])
+def test_in_whatever_way(builder: TranscriptBuilder, status: int) -> int:
+    attempt(builder, ORIGIN, EVIL, status)
+    return 1
+
+
+@passes("END-007")
+def test_an_error_is_a_refusal_as_well(builder: TranscriptBuilder) -> int:
+    control = builder.call("alice", "calculator")
+    builder.probe(ORIGIN, builder.ask("alice", "calculator").refused("a foreign origin", status=200), control, EVIL)
+    return 1
+
+
+@fails(BOTH)
+def test_the_page_of_somebody_else_is_served(builder: TranscriptBuilder, value: str) -> ClientRequest:
+    return attempt(builder, ORIGIN, value, 200, lands=True)
+
+
+@fails("END-008")
+@pytest.mark.parametrize("status", [400, 401, 404, 421, 500])
+def test_refused_with_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
+    return attempt(builder, ORIGIN, EVIL, status)
+
+
+@untestable(BOTH)
+@pytest.mark.parametrize("lands", [False, True])
+def test_nothing_is_served_without_an_origin_either(builder: TranscriptBuilder, value: str, lands: bool) -> None:
+    without_control(builder, ORIGIN, value, 403, lands=lands)
+
+
+@not_observed(BOTH)
+def test_no_answer_says_nothing(builder: TranscriptBuilder, value: str) -> None:
+    control = builder.call("alice", "calculator")
+    builder.probe(ORIGIN, builder.ask("alice", "calculator").failed(), control, value)

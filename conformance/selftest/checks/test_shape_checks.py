@@ -1,0 +1,114 @@
+"""Tests of the shapes: each row passes the conforming transcript of its shape and fails the violating ones."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.checks.shapes.catalog import SHAPES
+from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.values import parse
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.requirements.registry import Requirement
+from gatebench.conformance.selftest.support import shape_examples
+from gatebench.conformance.selftest.support.outcome_marks import open_outcome
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+
+ROWS = [requirement for requirement in REGISTRY.all() if requirement.cases]
+CASES = [(row, case) for row in ROWS for case in row.cases]
+
+
+def named(rows: Iterable[tuple[Requirement, str]]) -> dict[str, Any]:
+    found = list(rows)
+    return {"argvalues": found, "ids": [f"{row.id}-{case}" for row, case in found]}
+
+
+def test_every_shape_has_examples() -> None:
+    assert SHAPES.keys() == shape_examples.CONFORMING.keys() == shape_examples.VIOLATING.keys()
+
+
+@pytest.mark.parametrize(("row", "case"), **named(CASES))
+def test_a_row_passes_its_conforming_transcript(builder: TranscriptBuilder, row: Requirement, case: str) -> None:
+    shape_examples.build("conforming", builder, row, case)
+    judgement = builder.judged_by(row.id)
+    assert (judgement.outcome, judgement.subjects > 0) == (Outcome.PASS, True), judgement
+
+
+@pytest.mark.parametrize(("row", "case"), **named(CASES))
+def test_a_row_fails_its_violating_transcript(builder: TranscriptBuilder, row: Requirement, case: str) -> None:
+    line = shape_examples.build("violating", builder, row, case)
+    judgement = builder.judged_by(row.id)
+    assert judgement.outcome in (Outcome.FAIL, Outcome.WARN), judgement
+    assert {violation.seq for violation in judgement.violations} == {line.seq}, judgement
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_row_fails_other_violations_of_its_shape(row: Requirement) -> None:
+    for example in shape_examples.OTHER_VIOLATIONS.get(row.check or "", []):
+        builder = TranscriptBuilder()
+        example(builder, row, row.cases[0])
+        assert builder.judged_by(row.id).outcome in (Outcome.FAIL, Outcome.WARN)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_another_case_is_not_its_own(builder: TranscriptBuilder, row: Requirement) -> None:
+    shape_examples.build("violating", builder, row, "of-another-row")
+    assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.NOT_OBSERVED)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_without_an_accepted_control_a_case_proves_nothing(builder: TranscriptBuilder, row: Requirement) -> None:
+    control = builder.ask("alice", "mail").answered(502)
+    builder.case(row.cases[0], builder.ask("alice", "mail").answered(401), control=control, markers=[])
+    assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
+
+
+DIFFERENT = [
+    ('{"a": 1}', '{"a": 2}', "$.a is 1"),
+    ('{"a": 1}', '{"a": "1"}', "$.a is 1"),
+    ('{"a": 1}', "{}", "$.a is 1"),
+    ("{}", '{"a": null}', "$ has no member a"),
+    ('{"a": [1, 2]}', '{"a": [2, 1]}', "$.a[0] is 1"),
+    ('{"a": [1, 2]}', '{"a": [1]}', "$.a has 2 items"),
+    ("9007199254740993", "9007199254740992", "$ is 9007199254740993"),
+    ("true", "1", "$ is True"),
+    ("null", "false", "$ is None"),
+    ('"\\u0065\\u0301"', '"\\u00e9"', "$ is"),
+    ('{"a": 1, "a": 2}', '{"a": 2}', "$.a"),
+    ("0.1", "0.11", "$ is 0.1"),
+    ("12345678901234567890", "1.2345678901234567e19", "$ is 12345678901234567890"),
+    (
+        json.dumps("x" * 300 + "a" * 300),
+        json.dumps("x" * 300 + "b" * 300),
+        "$ has 600 characters, from character 300 on",
+    ),
+]
+EQUAL = [
+    ('{"a": 1, "b": 2}', '{"b": 2, "a": 1}'),
+    ("1", "1.0"),
+    ("1e2", "100.0"),
+    ("0", "-0"),
+    ("0.1", "0.10000000000000001"),
+    ('"\\u00e9"', '"é"'),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "said"), DIFFERENT)
+def test_a_difference_is_found_where_it_is(one: str, other: str, said: str) -> None:
+    difference = first_difference(parse(one), parse(other))
+    assert difference is not None
+    assert difference[0].startswith(said)
+    assert difference[0] != difference[1]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL)
+def test_equal_values_have_no_difference(one: str, other: str) -> None:
+    assert first_difference(parse(one), parse(other)) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "1.0"), ("100", "1e2"), ("-0.0", "0.0"), ("0.1", "0.10000000000000001")]
+)
+def test_exactly_an_integer_differs_from_a_fraction(one: str, other: str) -> None:
+    assert first_difference(parse(one), parse(other), exact=True)

@@ -1,0 +1,110 @@
+"""What right gateways may do with upstreams whose HTTP is unusual."""
+
+import gzip
+import json
+from collections.abc import Callable
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+
+ELSEWHERE = "everything"
+
+
+def redirects_followed_without_credential(builder: TranscriptBuilder) -> None:
+    """Follows a redirect to another origin, and sends no credential there; as GET after 303."""
+    for case, http in (("redirect-307-elsewhere", "POST"), ("redirect-303-elsewhere", "GET")):
+        made = builder.ask("alice", "web-search").arrives(status=int(case[9:12]))
+        if http == "POST":
+            made.arrives(ELSEWHERE, auth=[]).answered()
+        else:
+            builder.errand(ELSEWHERE, "GET", status=400)
+            made.answered(502)
+        builder.case(case, made, elsewhere=ELSEWHERE)
+
+
+def redirects_refused(builder: TranscriptBuilder) -> None:
+    """Follows no redirect: 502, 504, or a JSON-RPC error under 200."""
+    for status, case in ((502, "redirect-308-within"), (504, "redirect-307-to-itself"), (200, "redirect-301-within")):
+        made = builder.ask("alice", "web-search").arrives(status=int(case[9:12]))
+        builder.case(case, made.refused("the server web-search redirected", status), elsewhere=ELSEWHERE)
+
+
+def redirects_within_followed(builder: TranscriptBuilder) -> None:
+    """Follows redirects within the origin with the credential, and those without end twenty times."""
+    made = builder.ask("alice", "web-search").arrives(status=308).arrives(target="/moved/mcp").answered()
+    builder.case("redirect-308-within", made, elsewhere=ELSEWHERE)
+    begin, loop = builder.here(), builder.ask("alice", "web-search")
+    for _ in range(21):
+        loop.arrives(status=307)
+    builder.case("redirect-307-to-itself", loop.answered(502), since=begin, elsewhere=ELSEWHERE)
+
+
+def own_cookies_returned(builder: TranscriptBuilder) -> None:
+    """Keeps one cookie jar for each user, or none."""
+    begin, made = builder.here(), []
+    for user in ("alice", "bob"):
+        headers = [*builder.auth("mail", user), ("cookie", f"c-plain={user}")]
+        made.append(builder.ask(user, "mail").arrives(auth=headers).answered())
+    builder.case("cookies-set", *made, since=begin, markers=["c-plain"], out_of_scope=["c-path="])
+
+
+def codings_relayed(builder: TranscriptBuilder) -> None:
+    """Relays the coding that a client accepts, and one that was not asked for; or refuses the latter."""
+    for case in ("coding-gzip-for-client", "coding-gzip-unasked"):
+        made = builder.ask("alice", "calculator", also=[("accept-encoding", "gzip")]).arrives()
+        body = gzip.compress(json.dumps(made.upstream_message).encode())
+        builder.case(case, made.answered_in_bytes(body, [*JSON_HEADERS, ("content-encoding", "gzip")]))
+    builder.case("coding-br-unasked", builder.ask("alice", "calculator").arrives().refused("unknown coding", 502))
+
+
+def broken_connections_refused(builder: TranscriptBuilder) -> None:
+    """Answers a call whose connection broke with an error, whether or not it arrived."""
+    builder.case(
+        "connection-dropped-in-use", builder.ask("alice", "calculator").arrives(status=200).refused("broke", 502)
+    )
+    builder.case("connection-dropped-in-use", builder.ask("alice", "calculator").answered(503))
+
+
+def streams_and_ends_of_its_own(builder: TranscriptBuilder) -> None:
+    """Answers GET and DELETE itself, in any way, whatever the upstream does."""
+    ends = [builder.ask("alice", "calculator", "DELETE").answered(status) for status in (200, 202, 204, 404, 405)]
+    streams = [builder.ask("alice", "calculator", "GET").answered(status) for status in (200, 405, 400)]
+    ended, streamed = [one.exchange for one in ends], [one.exchange for one in streams]
+    for case in ("delete-405", "get-405"):
+        builder.case(case, builder.call("alice", "calculator"), ends=ended, streams=streamed)
+
+
+def a_session_for_each_leg(builder: TranscriptBuilder) -> None:
+    """Gives sessions of its own to clients of an upstream without sessions, and another revision."""
+    opened = [*JSON_HEADERS, ("mcp-session-id", "own")]
+    builder.ask("alice", "calculator", "initialize").arrives().answered(headers=opened)
+    made = builder.ask("alice", "calculator", session="own").arrives().answered()
+    builder.case("no-sessions", made, node="calculator", expected=None)
+    older = builder.ask("alice", "calculator", session="own").arrives(also=[("mcp-protocol-version", "2025-06-18")])
+    builder.case("upstream-of-2025-06-18", older.answered(), node="calculator", expected="2025-06-18")
+
+
+LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    redirects_followed_without_credential,
+    redirects_refused,
+    redirects_within_followed,
+    own_cookies_returned,
+    codings_relayed,
+    broken_connections_refused,
+    streams_and_ends_of_its_own,
+    a_session_for_each_leg,
+]
+
+
+@pytest.mark.parametrize("liberty", LIBERTIES)
+def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+    liberty(builder)
+    rows = [one.id for one in REGISTRY.all() if one.group == "upstream_http"]
+    judgements = [builder.judged_by(requirement) for requirement in (*rows, *LEAKS)]
+    harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
+    assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
+    assert any(judgement.outcome is Outcome.PASS for judgement in judgements)

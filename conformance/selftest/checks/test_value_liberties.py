@@ -1,0 +1,91 @@
+"""Ways in which correct gateways write values and frame responses: no requirement about values may count one as a violation."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.checks.test_liberties import HARMLESS, Liberty
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+from gatebench.conformance.selftest.support.upstream_failures import landed_as
+
+
+def numbers_written_its_own_way(builder: TranscriptBuilder) -> None:
+    """Writes numbers in another form of the same value, and other escapes, in both directions."""
+    made = builder.ask("alice", "calculator", arguments={"value": [1.0, 100, 0.1, -0.0, "é", 2**53]})
+    value = [1, 100.0, 0.10000000000000001, 0, "\u00e9", 2**53]
+    made.arrives(changed={"arguments": {"value": value, "nonce": made.nonce}}, replies={"structuredContent": {"v": 1}})
+    result = made.upstream_message["result"] | {"structuredContent": {"v": 1.0}, "_meta": {"gateway": 1}}
+    made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": result})
+    for case in ("integers", "fractions", "unicode", "structured"):
+        builder.case(case, made)
+
+
+def framings_of_its_own(builder: TranscriptBuilder) -> None:
+    """Answers in another framing than the upstream's, under the client's id and with members of its own."""
+    for case in ("byte-order-mark", "priming-event", "json-type-in-capitals", "notifications-before", "request-ids"):
+        made = builder.ask("alice", "calculator", rpc_id="").arrives(events=[{"jsonrpc": "2.0", "method": "ping"}])
+        result = made.upstream_message["result"] | {"isError": False, "_meta": {"gateway": True}}
+        made.streamed({"jsonrpc": "2.0", "id": "", "result": result}, comment="\ufeff: priming\nid: 1\ndata:\n\n")
+        builder.case(case, made)
+
+
+def incomplete_responses_refused(builder: TranscriptBuilder) -> None:
+    """Refuses an incomplete response with a status, with a JSON-RPC error or in a tool's error, or just ends."""
+    refused = builder.ask("alice", "calculator").arrives().refused("the server calculator broke off", 502)
+    failed = builder.ask("alice", "calculator").arrives().refused("the server calculator broke off", 200)
+    ended = builder.ask("alice", "calculator").arrives().answered(headers=STREAM_HEADERS, body=": bye\n\n")
+    cut = builder.ask("alice", "calculator").arrives().failed()
+    told = builder.ask("alice", "calculator").arrives()
+    text = [{"type": "text", "text": "calculator broke off"}]
+    told.answered(200, told.reply("calculator", isError=True, content=text))
+    builder.case("stream-ends-in-the-response", refused, failed, ended, cut, told)
+
+
+def errors_under_another_status(builder: TranscriptBuilder) -> None:
+    """Forwards errors under status 200 or 400, whatever the upstream's, with members in another order."""
+    for status, other in ((200, 400), (400, 200)):
+        made = builder.ask("alice", "calculator")
+        error = {"code": 4711, "message": "no", "data": {"a": 1, "b": [None]}}
+        landed_as(made, status, json.dumps({"jsonrpc": "2.0", "id": 9, "error": error}))
+        swapped = {"data": {"b": [None], "a": 1.0}, "message": "no", "code": 4711}
+        made.answered(other, {"error": swapped, "id": made.rpc_id, "jsonrpc": "2.0"})
+        builder.case("errors-with-a-status", made)
+        builder.case("errors-as-json", made)
+
+
+def lists_in_pages_of_its_own(builder: TranscriptBuilder) -> None:
+    """Lists tools in another order, on other pages, beside the tools of other members, under its prefix."""
+
+    def page(server: str, names: list[str], **details: Any) -> ClientRequest:
+        made = builder.ask("alice", server, "tools/list", **details)
+        tools = [{"inputSchema": {"type": "object", "x-a": 1}, "name": name, "title": "T"} for name in names]
+        return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools}})
+
+    original = page("calculator", ["a", "b", "c"], client="direct")
+    first = page("desk", ["web-search_a", "calculator_c"], at="calculator")
+    second = page("desk", ["calculator_a", "calculator_b", "mine"], at="calculator")
+    for case in ("thousand-tools", "annotated-tools", "described-tools"):
+        builder.case(case, first, second, member="calculator", original=[original.exchange])
+
+
+LIBERTIES: list[Liberty] = [
+    numbers_written_its_own_way,
+    framings_of_its_own,
+    incomplete_responses_refused,
+    errors_under_another_status,
+    lists_in_pages_of_its_own,
+]
+ROWS = [requirement.id for requirement in REGISTRY.all() if requirement.group == "values"]
+
+
+@pytest.mark.parametrize("liberty", LIBERTIES)
+def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Liberty) -> None:
+    liberty(builder)
+    judgements = [builder.judged_by(row) for row in ROWS]
+    wrong = [judgement for judgement in judgements if judgement.outcome not in HARMLESS]
+    assert not wrong
+    assert any(judgement.outcome is Outcome.PASS for judgement in judgements)

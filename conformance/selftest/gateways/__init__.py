@@ -1,0 +1,1 @@
+"""Runs against gateways that do nothing or leak."""

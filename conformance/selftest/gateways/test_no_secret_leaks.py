@@ -1,0 +1,259 @@
+"""No secret leaks: whole runs, and a search of all their files and output for every secret minted in them.
+
+Part of `make trial`. A hook of this test records the secrets in every process of the run (`sitecustomize` on its
+PYTHONPATH), in a file of mode 0600 outside of the run's folder. The encodings are implemented here again, independently
+of the code that redacts them.
+"""
+
+import base64
+import gzip
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import brotli
+import pytest
+import zstandard
+
+from gatebench.conformance.selftest.support.subprocess_run import ProcessUsage, run
+from gatebench.fixtures.gateways.target import resolve
+
+pytestmark = pytest.mark.slow
+
+HOOK = """
+import os
+if "GATEBENCH_TRIAL_SECRETS" in os.environ:
+    try:
+        from gatebench.fixtures.recording import secrets
+    except ImportError:  # not ours: a gateway's, or the supervisor's
+        secrets = None
+    if secrets is not None:
+        import json
+        add = secrets.SecretRegistry.add
+        def noted(self, category, label, value, **more):
+            file = os.open(os.environ["GATEBENCH_TRIAL_SECRETS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.write(file, (json.dumps([label, value]) + "\\n").encode())
+            os.close(file)
+            return add(self, category, label, value, **more)
+        secrets.SecretRegistry.add = noted
+"""
+ROOT = Path(__file__).resolve().parents[3]
+MAX_LENGTH = 400.0
+RUN = re.compile(rb"[!-~]{8,}")  # secrets and their encodings are unbroken
+NARROW = re.compile(rb"\0|\\+u0000|\\x00")  # between the letters of UTF-16
+BODY = re.compile(rb'"body_base64": "([A-Za-z0-9+/=]*)"')
+DECOMPRESS: list[Callable[[bytes], bytes]] = [
+    gzip.decompress,
+    zlib.decompress,
+    brotli.decompress,
+    lambda body: zstandard.ZstdDecompressor().decompress(body, max_output_size=2**22),
+]
+PART = 12
+LEAKING = "gatebench.conformance.selftest.support.leaking_gateway"
+FORMS = {"base64", "hex", "utf16", "percent", "part"}
+ONE_LIFE = "whole_life and 2025-11-25 and alice"
+
+RUNS = {
+    "reference": ("reference", ["-k", "2025-11-25 or 2026-07-28 and (leak or consent)", "-n", "2"]),
+    "leaking": ("fastmcp", ["-k", f"{ONE_LIFE} or connect_list_call"]),
+    "hostile": (
+        "hostile:secrets-everywhere",
+        ["-k", f"{ONE_LIFE} and (web-search or calculator) or unknown_tool", "-n", "2"],
+    ),
+    "half a secret": ("hostile:reset-in-the-middle", ["-k", f"{ONE_LIFE} and web-search"]),
+}
+
+
+def encodings(value: str) -> Iterator[tuple[str, bytes]]:
+    """Yield every form in which a secret must not appear."""
+    raw = value.encode()
+    yield "raw", raw
+    for before in range(3):
+        # Surrounding bytes change the characters at the ends of a secret, but not those in between.
+        encoded = base64.b64encode(b"\0" * before + raw)
+        inner = encoded[(before * 4 + 2) // 3 : len(encoded) - (4 if (before + len(raw)) % 3 else 0)]
+        yield f"base64+{before}", inner
+        yield f"base64url+{before}", inner.translate(bytes.maketrans(b"+/", b"-_"))
+    for percent in (quote(value, safe=""), quote_plus(value), "".join(f"%{byte:02X}" for byte in raw)):
+        yield "percent", percent.encode()
+        yield "percent", percent.lower().encode() if percent.count("%") == len(raw) else percent.encode()
+    for ascii_only in (True, False):
+        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield "JSON", once.encode()
+        yield "JSON in JSON", json.dumps(once)[1:-1].encode()
+    escaped = "".join(f"\\u{ord(one):04x}" for one in value)
+    yield "JSON, all escapes", escaped.encode()
+    yield "JSON, all escapes, in JSON", json.dumps(escaped)[1:-1].encode()
+    yield "hexadecimal", raw.hex().encode()
+    yield "HEXADECIMAL", raw.hex().upper().encode()
+    yield "Base64 of Base64", base64.b64encode(base64.b64encode(raw)[:-4])[:-4]
+    for wide in ("utf-16-le", "utf-16-be"):
+        yield f"Base64 of {wide}", base64.b64encode(value.encode(wide))[:-4]
+        yield wide, value.encode(wide)
+        yield f"JSON of {wide}", json.dumps(value.encode(wide).decode("latin-1"))[1:-1].encode()
+    yield "Base64 of hexadecimal", base64.b64encode(raw.hex().encode())[:-4]
+    yield "hexadecimal of Base64", base64.b64encode(raw)[:-4].hex().encode()
+
+
+def words(measured: ProcessUsage) -> dict[bytes, str]:
+    """Return every unbroken word in the files and output of the run, and its location."""
+    found: dict[bytes, str] = {}
+    texts = {
+        str(path.relative_to(measured.out)): path.read_bytes() for path in measured.out.rglob("*") if path.is_file()
+    }
+    texts |= {"stdout": measured.output.encode(), "stderr": measured.errors.encode()}
+    for name, text in texts.items():
+        for one in (text, NARROW.sub(b"", text), *bodies(text)):
+            for word in RUN.findall(one):
+                found.setdefault(word, name)
+    return found
+
+
+def bodies(text: bytes) -> Iterator[bytes]:
+    """Yield binary content that a transcript holds as Base64: as it is, read as UTF-16, and decompressed."""
+    for encoded in BODY.findall(text):
+        body = base64.b64decode(encoded)
+        yield body
+        yield body.replace(b"\0", b"")
+        for open_up in DECOMPRESS:
+            try:
+                yield open_up(body)
+            except (ValueError, OSError, EOFError, zlib.error, brotli.error, zstandard.ZstdError):
+                continue
+
+
+def leaks(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> list[str]:
+    """Return which secrets appear where, in which form; never the secret itself, or the report of this test would leak it."""
+    known = words(measured)
+    everything = b"\n".join(known)
+    found = []
+    for label, value in secrets:
+        for form, text in encodings(value):
+            needle = NARROW.sub(b"", text)
+            if needle in everything:
+                where = next(name for word, name in known.items() if needle in word)
+                found.append(f"{label} ({form}) in {where}")
+    return found
+
+
+def runs_of(secrets: list[tuple[str, str]]) -> dict[bytes, str]:
+    """Return every twelve characters that only one secret has, in clear text and hexadecimal: a part is a leak as well.
+
+    The header of a JWT is not secret, and common parts of two JWTs are constants of their issuer.
+    """
+    owners: dict[str, set[str]] = {}
+    for _, value in secrets:
+        text = value.partition(".")[2] if value.startswith("eyJ") else value.partition("_")[2] or value
+        for at in range(len(text) - PART + 1):
+            owners.setdefault(text[at : at + PART], set()).add(value)
+    labels = {value: label for label, value in secrets}
+    alone = {run.encode(): labels[next(iter(values))] for run, values in owners.items() if len(values) == 1}
+    return alone | {run.hex().encode(): label for run, label in alone.items()}
+
+
+def parts(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> list[str]:
+    """Return which parts of secrets appear where."""
+    known = runs_of(secrets)
+    found = []
+    for word, where in words(measured).items():
+        for length in (PART, 2 * PART):
+            seen = {word[at : at + length] for at in range(len(word) - length + 1)}
+            found += [f"a part of {known[run]} in {where}" for run in seen & known.keys()]
+    return found
+
+
+@pytest.mark.parametrize("name", list(RUNS))
+def test_no_secret_leaves(name: str, tmp_path: Path) -> None:
+    target, options = RUNS[name]
+    every = ["--alluredir", str(tmp_path / "out" / "allure"), "--junitxml", str(tmp_path / "out" / "copy.xml")]
+    measured, secrets = learning(target, tmp_path, *options, *every)
+    assert measured.status == (0 if name == "reference" else 1), measured
+    assert {"report.json", "junit.xml", "verdicts.jsonl", "pytest.log", "allure", "copy.xml"} <= {
+        path.name for path in measured.out.iterdir()
+    }
+    assert_none_seen(measured, secrets)
+
+
+def test_no_secret_leaves_a_load_run(tmp_path: Path) -> None:
+    options = ["--profile", "steady", "--seconds", "3"]
+    measured, secrets = learning("reference", tmp_path, *options, command=("load", "run"))
+    # On a busy machine the measurement is void (status 2), which does not matter here.
+    assert measured.status in (0, 1, 2), measured
+    assert json.loads((measured.out / "load.json").read_text(encoding="utf-8"))["complete"]
+    assert_none_seen(measured, secrets)
+
+
+def test_no_secret_leaves_a_load_run_whose_answers_are_full_of_them(tmp_path: Path) -> None:
+    text = resolve("reference").read_text(encoding="utf-8")
+    leaking = tmp_path / "leaking.toml"
+    leaking.write_text(text.replace('"gatebench.fixtures.reference_gateway"', f'"{LEAKING}"'), encoding="utf-8")
+    options = ["--profile", "mixed-auth", "--seconds", "4"]
+    measured, secrets = learning(str(leaking), tmp_path, *options, command=("load", "run"))
+    assert measured.status == 1, measured
+    report = json.loads((measured.out / "load.json").read_text(encoding="utf-8"))
+    assert report["conclusion"] == "wrong-answers"
+    shown = json.dumps([report["wrong_answers"], report["events"]], ensure_ascii=False)
+    assert {form for form in FORMS if re.search(rf"«[^«»]*\|{form}[|»]", shown)} == FORMS, (
+        "what was kept was full of them"
+    )
+    assert_none_seen(measured, secrets)
+
+
+def learning(
+    target: str, folder: Path, *options: str, command: Sequence[str] = ("run",)
+) -> tuple[ProcessUsage, list[tuple[str, str]]]:
+    """Return the finished run, and the secrets (label, value) that were minted in it."""
+    (folder / "hook").mkdir()
+    (folder / "hook" / "sitecustomize.py").write_text(HOOK, encoding="utf-8")
+    minted = folder / "minted.jsonl"
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(folder / "hook"), str(ROOT)]),
+        "GATEBENCH_TRIAL_SECRETS": str(minted),
+    }
+    measured = run(target, folder, *options, longest=MAX_LENGTH, quiet=False, command=command, **environment)
+    assert minted.stat().st_mode & 0o777 == 0o600
+    return measured, [tuple(json.loads(line)) for line in minted.read_text(encoding="utf-8").splitlines()]
+
+
+def assert_none_seen(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> None:
+    """Assert that neither a whole secret nor a part of one appears in the files and output of a run."""
+    assert len(secrets) >= 10, "the hook learns of secrets"
+    assert measured.output
+    assert not leaks(measured, secrets)
+    assert not parts(measured, secrets)
+
+
+def test_a_leak_would_be_seen(tmp_path: Path) -> None:
+    """The control: a leak is found in each form and each kind of artefact."""
+    value = "pat_Zm9vYmFyLWJh?ei1xdXV4/_~>x"
+    for number, (form, text) in enumerate(encodings(value)):
+        out = tmp_path / str(number)
+        (out / "deep").mkdir(parents=True)
+        (out / "deep" / "page.html").write_bytes(b"<p title='" + text + b"'>")
+        for there, output in (("deep/page.html", ""), ("stdout", text.decode())):
+            if there == "stdout":
+                (out / "deep" / "page.html").unlink()
+            measured = ProcessUsage(0, out, output, "", 0.0, 0)
+            assert any(line.endswith(f"in {there}") for line in leaks(measured, [("pat:alice", value)])), form
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, brotli.compress, zstandard.compress])
+def test_a_leak_in_a_body_that_is_no_text_would_be_seen(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    value = "pat_Zm9vYmFyLWJhei1xdXV4"
+    body = base64.b64encode(compress(f"it was {value}.".encode())).decode()
+    (tmp_path / "transcript.jsonl").write_text(json.dumps({"kind": "chunk", "body_base64": body}), encoding="utf-8")
+    found = leaks(ProcessUsage(0, tmp_path, "", "", 0.0, 0), [("pat:alice", value)])
+    assert "pat:alice (raw) in transcript.jsonl" in found
+
+
+@pytest.mark.parametrize("form", ["plain", "hexadecimal"])
+def test_a_part_would_be_seen(form: str, tmp_path: Path) -> None:
+    secrets = [("pat:alice", "pat_Zm9vYmFyLWJhei1xdXV4"), ("pat:bob", "pat_Zm9vYmFyLWJhei1nbnU0")]
+    for shown, seen in (("mFyLWJhei1xd", True), ("Zm9vYmFyLWJhei1", False)):
+        text = shown if form == "plain" else shown.encode().hex()
+        found = parts(ProcessUsage(0, tmp_path / "none", f"it said {text}.", "", 0.0, 0), secrets)
+        assert found == (["a part of pat:alice in stdout"] if seen else [])

@@ -1,0 +1,117 @@
+"""Full evaluation of null gateways: exactly which requirements each passes, and why that is no defect of a check.
+
+Part of `make trial`. They run without smoke test (which stops all of them that reach no upstream:
+test_null_gateways.py), in one revision. A null gateway may pass what a gateway can fulfil without doing its job: no
+requirement here is about a refusal, about whose credentials are used, or about consent, unless a reason explains why
+this gateway is right.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatebench.fixtures.world import definition
+
+pytestmark = pytest.mark.slow
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+ONE_REVISION = "not 2025-06-18 and not 2026-07-28"
+# A sample of the kinds of wrong tokens and of failures is enough.
+ENOUGH = (
+    "not (bad_jwt and (crm or tampered or unsigned or hmac or alg-none or no-audience or no-expiry))"
+    " and not (_fails and (401 or 403 or 404 or 503 or web-page or broken-json))"
+)
+
+OURS = {"AGT-002": "the guide's agent itself refuses an unregistered server, whatever the gateway"}
+# A relay that forwards requests unchanged, without any credentials.
+RELAYED = {
+    "CRED-002": "it sends no credential to servers without authentication",
+    "CRED-003": "it injects the configured header, for every caller",
+    "CRED-004": "and nothing beside it",
+    "CRED-009": "it passes on only the headers that it knows",
+    "CRED-014": "it passes no token on, passthrough included",
+    "END-001": "what it relays arrives where it should",
+    "END-002": "and is answered as the upstream answers",
+    "END-003": "as notifications are",
+    "END-005": "values pass unchanged",
+    "FID-001": "it leaves requests as they are",
+    "FID-002": "it hands an answer on piece by piece",
+    "FID-003": "progress tokens and all",
+    "FID-004": "and cancellations; where a call of it reaches no server, there is none to arrive",
+    "OVR-005": "it knows no override header, and drops it",
+    "SES-004": "the session ids are the upstream's, in visible ASCII",
+    "TRB-011": "it sends each request once",
+    "TRB-016": "it knows only the names of real servers",
+    "TRB-019": "it relays the upstream's streams of notifications",
+    "BRW-002": "its responses name no address, its own neither",
+    "BRW-003": "whatever the Host",
+    "TWO-008": "it revokes no token",
+    "GPA-004": "it drops an override, whatever is in it",
+    "GPA-006": "so no request gets that of another",
+}
+PASSES = {
+    "deny-all": OURS
+    | {"AUTH-009": "its 401 carries a challenge; whether it should be a 401 is judged elsewhere, beside a control"},
+    "black-hole": OURS,
+    "echo": OURS,
+    "canned-answer": OURS
+    | {
+        "ACC-004": "a caller who may use a server is admitted (that the call reached nothing is END-001)",
+        "AUTH-007": "so is a caller with a JWT",
+        "END-002": "its answer is well-formed, and bears the id that it was asked with",
+        "END-003": "it accepts notifications as it should",
+        "SES-004": "its only session id is visible ASCII",
+        "TRB-013": "it lists tools whatever fails (that they are the wrong ones is TRB-012)",
+        "BRW-002": "its responses name no address, its own neither",
+        "BRW-003": "whatever the Host",
+        "BRW-004": "it has no headers for other origins",
+        "BRW-006": "nor for their preflights",
+        "TWO-008": "it revokes no token",
+        "TWO-009": "its sessions answer each call (that the call reached nothing is END-001)",
+        "TWO-011": "with the id that it was asked with",
+        "TWO-012": "its answer has no user's data (that the call reached nothing is TWO-013)",
+        "TWO-014": "nor has its list",
+        "TWO-016": "nor has the answer in a session",
+        "TWO-018": "nor has that of an upstream at two addresses",
+        "GPA-004": "it reads no override (that the call reached nothing is GPA-001)",
+    },
+    "allow-all": OURS
+    | RELAYED
+    | {
+        "END-006": "each request has a connection of its own, and so does its answer",
+        "SES-002": "the session is the upstream's, which says that it has ended",
+    },
+    "stuck-session": OURS | RELAYED,
+}
+SILENT = {"black-hole": "(whole_life or no_access or guide_client) and calculator"}  # a second for each scenario
+# Maximum seconds of a gateway that never responds (`gatebench.fixtures.protocol.limits`), with a margin for a busy
+# machine.
+FOR_EACH_ENDPOINT, FOR_EACH_SCENARIO = 60.0, 3.0
+
+
+def verdicts(kind: str, folder: Path) -> list[dict[str, Any]]:
+    """Return the verdict lines of a run on a null gateway."""
+    selection = f"{ONE_REVISION} and {ENOUGH} and ({SILENT.get(kind, 'test')})"
+    command = [sys.executable, "-m", "pytest", str(SCENARIOS), "-q", "-p", "no:cacheprovider", "--no-smoke"]
+    options = ["--plays-of-failures", "1", "--target", f"null:{kind}", "-k", selection, "--out", str(folder)]
+    subprocess.run([*command, *options], check=False, capture_output=True, timeout=500)  # noqa: S603 - the bench's own command
+    return [json.loads(line) for line in (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("kind", list(PASSES))
+def test_what_a_null_gateway_passes(kind: str, tmp_path: Path) -> None:
+    header, *judgements, footer = verdicts(kind, tmp_path)
+    selected = set(header["selected"])
+    passed = {name for name, outcome in footer["outcomes"].items() if outcome == "pass"}
+    assert passed == set(PASSES[kind]) & selected
+    assert footer["stopped"] is None
+    assert len(judgements) >= header["expected"]
+    harness_errors = [judgement for judgement in judgements if judgement["outcome"] == "harness-error"]
+    assert not harness_errors
+    endpoints = len(definition.EVERYTHING) + 1  # and the guide's client
+    scenarios = len({judgement["scenario"] for judgement in judgements})
+    assert footer["seconds"] < endpoints * FOR_EACH_ENDPOINT + scenarios * FOR_EACH_SCENARIO

@@ -1,0 +1,54 @@
+"""Null gateways: those that reach no upstream are not evaluated (the outcomes of the others: `test_null_gateway_outcomes`)."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REACHING = {"allow-all", "stuck-session"}
+SAID = {
+    "deny-all": "answered 401 (application/json): the gateway does not accept the token that world.json gives",
+    "black-hole": "got no response (ReadTimeout); is the gateway running?",
+    "canned-answer": "responded, but the call did not reach the mock server calculator at",
+    "echo": "answered 200 (application/json): a JSON-RPC result was expected; the body begins: {",
+}
+MAX_LENGTH = 60.0  # seconds; a response gets ten, the rest is starting the world on a busy machine
+
+
+def run(kind: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `gatebench run` on a null gateway, for one requirement that all of them break."""
+    selection = "AUTH-001 and 2025-11-25 and calculator"
+    command = [sys.executable, "-m", "gatebench", "run", f"null:{kind}", "-k", selection, "--quiet"]
+    return subprocess.run(  # noqa: S603 - the bench's own command
+        [*command, "--out", str(folder / "out")],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("kind", list(SAID))
+def test_what_reaches_no_upstream_is_not_judged_at_all(kind: str, tmp_path: Path) -> None:
+    """No smoke test, no verdicts: one sentence, exit status 2, in bounded time."""
+    started = time.monotonic()
+    result = run(kind, tmp_path)
+    assert result.returncode == 2, result
+    assert result.stderr.startswith("gatebench: smoke failed: ")
+    assert SAID[kind] in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert time.monotonic() - started < MAX_LENGTH
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    unjudged = {"not-observed", "not-selected", "not-played", "excluded"}
+    assert {name for name, count in report["totals"].items() if count} <= unjudged
+
+
+@pytest.mark.parametrize("kind", sorted(REACHING))
+def test_what_reaches_the_upstream_is_judged(kind: str, tmp_path: Path) -> None:
+    result = run(kind, tmp_path)
+    assert result.returncode == 1, result
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["totals"]["fail"] == 1

@@ -1,0 +1,1 @@
+"""Runs of faults: of selected scenarios, and whole ones."""

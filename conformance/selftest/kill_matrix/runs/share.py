@@ -1,0 +1,52 @@
+"""The share of the faults that runs for a commit: deterministic, and different from commit to commit.
+
+Faults that are new or changed since the matrix was written come first.
+"""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Collection, Iterable
+
+from gatebench.conformance.selftest.kill_matrix import files
+from gatebench.conformance.selftest.kill_matrix.digest import Digests
+from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix
+
+
+def commit() -> str:
+    """Return the id of the checked-out commit; "" without git."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    done = subprocess.run(  # noqa: S603 - found above
+        [git, "rev-parse", "HEAD"], cwd=files.ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def choose(names: Iterable[str], count: int, seed: str, first: Collection[str] = ()) -> list[str]:
+    """Choose that many names: of `first` as many as fit, then others, in an order that the seed determines."""
+
+    def place(name: str) -> tuple[bool, str]:
+        return name not in first, hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+
+    return sorted(sorted(names, key=place)[:count])
+
+
+def changed(digests: Digests, matrix: KillMatrix) -> set[str]:
+    """Return the faults whose definition has changed since their last whole run, or that never had one."""
+    return {
+        name
+        for name, digest in digests.faults.items()
+        if name not in matrix or not (whole := matrix[name].whole) or whole["fault"] != digest
+    }
+
+
+def for_this_commit(count: int, digests: Digests, matrix: KillMatrix) -> list[str]:
+    """Return the share of this commit: `count` faults, and up to twice as many if so many are new or changed.
+
+    Without git, the digest of the tree replaces the commit.
+    """
+    first = changed(digests, matrix)
+    room = min(max(count, len(first)), 2 * count)
+    return choose(digests.faults, room, commit() or digests.tree, first)

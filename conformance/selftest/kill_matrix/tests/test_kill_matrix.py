@@ -1,0 +1,84 @@
+"""The committed kill matrix is complete, explained, and lists existing faults. (`test_kill_matrix_replay.py` runs it again.)"""
+
+import pytest
+
+from gatebench.conformance.collected_scenario import CollectedScenario
+from gatebench.conformance.selftest.kill_matrix import files, markdown, matrix, selection
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
+from gatebench.fixtures.reference_gateway import decision_patch
+from gatebench.fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, by_name
+
+FAULTS = list(all_faults().values())
+POOL = selection.pairs()
+
+
+def test_there_are_no_survivors_and_nothing_is_unexplained() -> None:
+    assert list(matrix.problems(matrix.load(), REGISTRY)) == []
+
+
+def test_the_page_says_the_same() -> None:
+    assert files.PAGE.read_text(encoding="utf-8") == markdown.text(matrix.load(), REGISTRY), (
+        "run `python -m gatebench.conformance.selftest.kill_matrix --page`"
+    )
+
+
+def test_what_is_not_written_down_fails_a_trial() -> None:
+    kept = matrix.MatrixRow("g", ["CRED-001"], 3, {"CRED-001": "fail", "CRED-002": "fail", "CRED-003": "untestable"})
+    assert list(matrix.differences(kept, kept)) == []
+    spared = matrix.MatrixRow("g", ["CRED-001"], 3, {"CRED-001": "warn"})
+    assert list(matrix.differences(kept, spared)) == []
+    met = matrix.MatrixRow("g", ["CRED-001"], 3, {"CRED-001": "fail", "ACC-001": "untestable"})
+    assert list(matrix.differences(kept, met)) == []
+    broken = matrix.MatrixRow("g", ["CRED-001"], 3, {"CRED-001": "fail", "ACC-001": "harness-error"})
+    assert list(matrix.differences(kept, broken)) == ["it trips ACC-001 as well (harness-error)"]
+    found = matrix.MatrixRow("g", ["CRED-001"], 2, {"CRED-001": "untestable", "ACC-001": "fail"})
+    assert [sentence.split()[1] for sentence in matrix.differences(kept, found)] == ["survives", "trips"]
+
+
+def test_a_matrix_with_holes_has_problems() -> None:
+    whole, fault = matrix.load(), FAULTS[0]
+    without = {name: entry for name, entry in whole.items() if name != fault.name}
+    survived = whole | {fault.name: matrix.MatrixRow(fault.group, list(fault.caught_by), 1, {})}
+    unexplained = whole | {"stranger": whole[fault.name]}
+    for holed in (without, survived, unexplained):
+        assert list(matrix.problems(holed, REGISTRY))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_says_what_it_is(fault: Fault) -> None:
+    assert decision_patch.owner_of(fault.decision)
+    assert fault.text.endswith(".")
+    assert fault.stands_for
+    assert fault.caught_by
+    assert all(REGISTRY[name].check for name in fault.caught_by)
+
+
+def test_an_unknown_fault_is_told_with_its_nearest() -> None:
+    with pytest.raises(UnknownFaultError, match="did you mean url-lost"):
+        by_name("url-lose")
+
+
+# -- what runs
+
+
+def test_pairs_leave_out_no_requirement_and_no_value() -> None:
+    def choices(chosen: list[CollectedScenario]) -> set[object]:
+        values = {(play.scenario, name, value) for play in chosen for name, value in play.params.items()}
+        return values | {(play.scenario, name) for play in chosen for name in play.judges}
+
+    assert choices(POOL) == choices(selection.everything())
+
+
+def test_what_does_not_consult_the_decision_is_not_played() -> None:
+    fault = FAULTS[0]
+    consulting = next(play for play in POOL if fault.caught_by[0] in play.judges)
+    reach = {play.name: [fault.decision] if play is consulting else [] for play in POOL}
+    assert selection.against(fault, POOL, reach) == [consulting]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_scenario_of_the_requirements_meant_for_a_fault_is_played(fault: Fault) -> None:
+    chosen = selection.against(fault, POOL, {play.name: [] for play in POOL})  # as for a constant
+    for name in fault.caught_by:
+        assert {p.scenario for p in chosen if name in p.judges} == {p.scenario for p in POOL if name in p.judges}
+    assert all(set(play.judges) & set(fault.caught_by) for play in chosen)

@@ -1,0 +1,108 @@
+"""Selection of scenarios: every requirement runs in each claimed revision that it is about, and needs no wider claims."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from gatebench.conformance.collected_scenario import CollectedScenario
+from gatebench.conformance.pytest_plugin import collection
+from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
+from gatebench.conformance.requirements.features import IMPLIED, PROFILES, Claims, claims_of, features_of, in_world
+from gatebench.conformance.requirements.registry import Requirement
+from gatebench.conformance.selftest.support.dry_run import DryRun as Rehearsal
+from gatebench.conformance.selftest.support.dry_run import dry_run, dry_runs
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
+from gatebench.fixtures.gateways import descriptor as descriptors
+from gatebench.fixtures.gateways import target as targets
+from gatebench.fixtures.world import definition
+from gatebench.fixtures.world.variants import own
+
+CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]
+PLAYS = [play for play in collection.collect_scenarios() if play.judges]
+OWN = {own.REFUSED, own.ACCEPTED, own.SERVED}  # as with a user's file of variants
+PATH = targets.resolve("reference")
+WHOLE = in_world(claims_of(descriptors.load(PATH), PATH), OWN)
+CORE = {
+    *OWN,
+    *PROFILES["core"].core,
+    *PROFILES["troubleshooting"].core,
+    "own-output",
+    "named-addresses",
+    "several-servers",
+}
+
+
+def played(claims: Claims) -> list[CollectedScenario]:
+    """Return what a run includes for a target with these claims."""
+    unplayed = omitted_scenarios(PLAYS, claims)
+    return [
+        play
+        for play in PLAYS
+        if play.name not in unplayed
+        and claims.reach(play.name)
+        and not claims.missing(features_of(play.params) | set(play.needs))
+    ]
+
+
+def judged(plays: Iterable[CollectedScenario]) -> set[str]:
+    return {requirement for play in plays for requirement in play.judges}
+
+
+@pytest.mark.parametrize("revision", definition.REVISIONS)
+def test_a_gateway_of_one_revision_is_judged_by_all_that_is_about_it(revision: str) -> None:
+    about = {requirement.id for requirement in CHECKED if revision in requirement.about}
+    assert judged(played(replace(WHOLE, revisions=(revision,)))) == about
+
+
+@pytest.mark.parametrize("revisions", [definition.REVISIONS, definition.REVISIONS[:2], definition.REVISIONS[1:]])
+def test_every_requirement_is_played_in_each_claimed_revision_that_it_is_about(revisions: tuple[str, ...]) -> None:
+    plays = played(replace(WHOLE, revisions=revisions))
+    for requirement in CHECKED:
+        # Third-party clients (mode), and scenarios without a revision, negotiate one with the gateway.
+        named = [play.params.get("revision") for play in plays if requirement.id in play.judges]
+        assert {*requirement.about} & {*revisions} <= {*named} or None in named, requirement.id
+
+
+@pytest.mark.parametrize("requirement", CHECKED, ids=lambda requirement: requirement.id)
+def test_a_requirement_needs_what_the_registry_says_and_no_more(requirement: Requirement) -> None:
+    needed = {requirement.feature} if requirement.feature else set()
+    needed |= set(requirement.prerequisites.features) if requirement.prerequisites else set()
+    needed |= {IMPLIED[name][0] for name in needed if name in IMPLIED}
+    claims = replace(WHOLE, features=frozenset(CORE | needed))
+    assert requirement.id in judged(played(claims)), f"not played on a gateway that claims {', '.join(sorted(needed))}"
+    if requirement.prerequisites:
+        for name in requirement.prerequisites.features:
+            without = replace(claims, features=claims.features - {name})
+            assert requirement.id not in judged(played(without)), f"{name} is not needed"
+
+
+# -- everything that a scenario uses is claimed
+
+VERBS = {
+    "grant": "runtime-grants",
+    "withdraw": "runtime-grants",
+    "issue_token": "token-revocation",
+    "revoke_token": "token-revocation",
+    "forget_consent": "consent-withdrawal",
+}
+OPTIONAL = {"refresh_tools"}  # without such a verb, the gateway has to detect the change itself
+
+
+def test_a_scenario_uses_no_caller_server_or_verb_that_it_does_not_say_it_needs() -> None:
+    wider = {play.name: unsaid for play in dry_runs(narrowly=True) if (unsaid := used(play) - play.presupposed)}
+    assert wider == {}
+
+
+def used(play: Rehearsal) -> set[str]:
+    callers = {one for name in play.callers() if name for one in features_of({"principal": name})}
+    servers = {one for name in play.servers() if name for one in features_of({"server": name})}
+    return callers | servers | {VERBS[verb] for verb in play.verbs - OPTIONAL}
+
+
+@pytest.mark.parametrize("feature", ["token-revocation", "runtime-grants", "consent-withdrawal"])
+def test_what_is_done_to_a_gateway_is_tried_only_where_it_is_claimed(feature: str) -> None:
+    """CLM-001 on a gateway whose adapter has such a verb, unclaimed: there, a second login may end the first."""
+    alone = {"caller.user", "upstream.none", "named-addresses"}
+    assert not dry_run("claims/feature", alone, feature=feature).verbs
+    assert {VERBS[verb] for verb in dry_run("claims/feature", {*alone, feature}, feature=feature).verbs} == {feature}

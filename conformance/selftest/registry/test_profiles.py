@@ -1,0 +1,27 @@
+"""Profiles: named sets of requirements, of existing features, that together hold the whole registry."""
+
+import pytest
+
+from gatebench.conformance.requirements.features import FEATURES, IMPLIED, PROFILES
+from gatebench.conformance.requirements.registry import Registry, Requirement
+
+REQUIREMENTS = Registry().all()
+
+
+@pytest.mark.parametrize("profile", list(PROFILES))
+def test_a_profile_names_features_that_exist_and_holds_requirements(profile: str) -> None:
+    given = PROFILES[profile]
+    assert set(given.core) | set(given.extended) <= set(FEATURES)
+    assert not set(given.core) & set(IMPLIED), "a profile cannot claim what follows from the dialect"
+    assert any(given.level(requirement.feature, requirement.group) for requirement in REQUIREMENTS)
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.id)
+def test_every_requirement_belongs_to_a_profile(requirement: Requirement) -> None:
+    assert any(profile.level(requirement.feature, requirement.group) for profile in PROFILES.values())
+
+
+def test_a_requirement_without_a_feature_is_core_where_its_group_is() -> None:
+    assert PROFILES["core"].level(None, "endpoint") == "core"
+    assert PROFILES["core"].level("token-revocation", "authentication") == "extended"
+    assert PROFILES["core"].level("upstream.oauth", "consent") is None

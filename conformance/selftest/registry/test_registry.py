@@ -1,0 +1,209 @@
+"""Tests of the registry: what it names exists, scenarios send what checks look for, every check can pass and can fail."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gatebench.conformance import checks, selftest
+from gatebench.conformance.outcomes import CheckContext, Outcome
+from gatebench.conformance.requirements.features import FEATURES
+from gatebench.conformance.requirements.guide_index import ROWS
+from gatebench.conformance.requirements.registry import HERE, Requirement
+from gatebench.conformance.selftest.support.dry_run import dry_runs
+from gatebench.conformance.selftest.support.outcome_marks import open_outcome
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+from gatebench.conformance.transcript import Event, Transcript
+from gatebench.fixtures.world import definition
+
+CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]
+WITH_CODE = [requirement for requirement in CHECKED if not requirement.cases]
+GROUPS = sorted({requirement.group for requirement in WITH_CODE})
+
+
+@cache
+def modules(package: ModuleType) -> list[ModuleType]:
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    return [importlib.import_module(module.name) for module in found if not module.ispkg]
+
+
+def named(items: list[Any]) -> dict[str, Any]:
+    return {"argvalues": items, "ids": [str(getattr(item, "id", getattr(item, "name", item))) for item in items]}
+
+
+# -- every check can pass and can fail
+
+
+def examples(kind: str) -> set[str]:
+    tests = [test for module in modules(selftest) for test in vars(module).values()]
+    return {requirement for test in tests for requirement in getattr(test, "examples", {}).get(kind, [])}
+
+
+@pytest.mark.parametrize("kind", ["passes", "fails"])
+def test_every_requirement_has_examples(kind: str) -> None:
+    assert examples(kind) == {requirement.id for requirement in WITH_CODE}  # rows: see test_shape_checks.py
+
+
+def test_requirements_with_a_control_have_an_example_without_one() -> None:
+    asking = {requirement.id for requirement in CHECKED if questions(requirement)[0]}
+    about_the_attempt_alone = {"AUTH-009", "CONS-002", "CONS-003", "CONS-009"}
+    assert asking - about_the_attempt_alone <= examples("untestable")
+
+
+@pytest.mark.parametrize("requirement", **named(CHECKED))
+def test_an_empty_story_shows_nothing(requirement: Requirement, builder: TranscriptBuilder) -> None:
+    judgement = builder.judged_by(requirement.id)
+    assert judgement.outcome is open_outcome(requirement.id, Outcome.NOT_OBSERVED)
+    assert "the traffic held nothing that this requirement is about" in judgement.reason
+
+
+# -- what it names exists
+
+
+@pytest.mark.parametrize("requirement", **named(REGISTRY.all()))
+def test_rows_of_the_guide(requirement: Requirement) -> None:
+    assert set(requirement.guide) <= ROWS.keys()
+
+
+def test_the_guide_has_a_section_for_each_row() -> None:
+    guide = Path(__file__).resolve().parents[3] / "docs" / "guide.md"
+    headings = {
+        line.removeprefix("### ") for line in guide.read_text(encoding="utf-8").splitlines() if line.startswith("### ")
+    }
+    assert headings == ROWS.keys()
+
+
+def test_every_row_of_the_guide_is_covered() -> None:
+    about_the_bench_itself = {"T12"}
+    assert {row for requirement in CHECKED for row in requirement.guide} == ROWS.keys() - about_the_bench_itself
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_check_is_some_requirements(group: str) -> None:
+    (module,) = [module for module in modules(checks) if module.__name__.rpartition(".")[2] == group]
+    public = {
+        name
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and list(inspect.signature(function).parameters) == ["context", "transcript"]
+    }
+    assert public == {requirement.check for requirement in WITH_CODE if requirement.group == group}
+
+
+def test_every_module_of_checks_is_a_group_or_shared_by_some() -> None:
+    assert {path.stem for path in HERE.glob("*.toml")} == {requirement.group for requirement in CHECKED}
+    ours = {
+        module.__name__.rpartition(".")[2]: module for module in modules(checks) if ".shapes" not in module.__name__
+    }
+    used = {module for group in GROUPS for module in ours if f".{module} import" in inspect.getsource(ours[group])}
+    assert ours.keys() == {*GROUPS, *used}
+
+
+# -- scenarios and requirements fit together
+
+
+def test_every_requirement_is_judged_and_every_judge_is_one() -> None:
+    assert {name for play in dry_runs() for name in play.judges} == {requirement.id for requirement in CHECKED}
+
+
+def test_needs_are_features() -> None:
+    configured = {f"server.{name}" for name in definition.EVERYTHING}
+    configured |= {f"principal.{name}" for name in definition.PRINCIPALS}
+    configured |= {f"revision.{name}" for name in definition.REVISIONS}
+    assert {name for play in dry_runs() for name in play.needs} <= FEATURES.keys() | configured
+
+
+@pytest.mark.parametrize("requirement", **named(CHECKED))
+def test_what_a_check_looks_for_is_sent(requirement: Requirement) -> None:
+    probes, observations, cases = questions(requirement)
+    plays = [play for play in dry_runs() if requirement.id in play.judges]
+    sent = {(note["expect"], note["attribute"]) for play in plays for note in play.notes_of("probe")}
+    for expect, attributes in probes:
+        if attributes is None:
+            assert expect in {sent_expect for sent_expect, _ in sent}
+        else:
+            assert {(expect, attribute) for attribute in attributes} <= sent
+    assert observations <= {note["what"] for play in plays for note in play.notes_of("observation")}
+    if requirement.cases:  # a check with code of its own may look for cases that the stub gateway does not bring about
+        assert cases <= {note["case"] for play in plays for note in play.notes_of("case")}
+
+
+def test_what_a_scenario_says_is_looked_for() -> None:
+    asked = {requirement.id: questions(requirement) for requirement in CHECKED}
+    for play in dry_runs():
+        probes = [probe for name in play.judges for probe in asked[name][0]]
+        for note in play.notes_of("probe"):
+            looked_for = [attributes for expect, attributes in probes if expect == note["expect"]]
+            assert any(attributes is None or note["attribute"] in attributes for attributes in looked_for), note
+        said = {note["what"] for note in play.notes_of("observation")}
+        assert said <= {what for name in play.judges for what in asked[name][1]}, play.name
+        cases = {note["case"] for note in play.notes_of("case")}  # a row of one revision is not judged in others
+        assert cases <= {case for found in asked.values() for case in found[2]}, play.name
+
+
+# -- what a check looks for in a transcript
+
+Probes = list[tuple[str, AbstractSet[str] | None]]
+
+
+def questions(requirement: Requirement) -> tuple[Probes, set[str], set[str]]:
+    """Return the probes (treatment, attributes), the observations and the cases that a check looks for."""
+    if requirement.cases:
+        return [], set(), set(requirement.cases)
+    spy = Spy(TranscriptBuilder())
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules(checks):
+            if hasattr(module, "probes") and not isinstance(module.probes, ModuleType):
+                patch.setattr(module, "probes", spy.probes)
+        requirement.load_check()(CheckContext(), spy)
+    return spy.asked, spy.observations, spy.cases
+
+
+class Spy(Transcript):
+    """An empty transcript that records the queries."""
+
+    def __init__(self, builder: TranscriptBuilder) -> None:
+        super().__init__(builder.events, builder.facts)
+        self.asked: Probes = []
+        self.observations: set[str] = set()
+        self.cases: set[str] = set()
+
+    def probes(self, _transcript: Transcript, expect: str, attributes: AbstractSet[str] | None = None) -> Iterator[Any]:
+        self.asked.append((expect, attributes))
+        return iter(())
+
+    def notes(self, kind: str) -> Iterator[Event]:
+        if kind == "observation":
+            yield {"what": Ear(self.observations)}
+        if kind == "case":
+            yield {"case": Ear(self.cases)}
+
+
+class Ear:
+    """Equals nothing, and records what it was compared with."""
+
+    def __init__(self, heard: set[str]) -> None:
+        self.heard = heard
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        self.heard.add(str(other))
+        return False
+
+
+def test_a_case_belongs_to_one_group() -> None:
+    """The traffic of a case is recorded by one group of scenarios, so that its name means one thing."""
+    groups: dict[str, set[str]] = {}
+    for requirement in CHECKED:
+        for case in requirement.cases:
+            groups.setdefault(case, set()).add(requirement.group)
+    assert {case: found for case, found in groups.items() if len(found) > 1} == {}

@@ -1,0 +1,231 @@
+"""Dry run of every scenario against a stub bench: real scenarios and clients, no world, no gateway, no network.
+
+Every request gets a plausible response (the consent error while consent is missing). The result of a dry run is what
+the scenario *records*: its probes and observations, the ones that checks look for in a run.
+"""
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import create_autospec, patch
+
+import httpx
+
+from gatebench.conformance.pytest_plugin import collection
+from gatebench.conformance.requirements.features import FEATURES, OUTSIDE, features_of
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+from gatebench.fixtures.clients import fastmcp_client
+from gatebench.fixtures.gateways.adapter import Adapter
+from gatebench.fixtures.gateways.descriptor import ClaimsSection, Descriptor, Dialect, GatewaySection
+from gatebench.fixtures.gateways.target import Target
+from gatebench.fixtures.harness.bench import Bench
+from gatebench.fixtures.harness.identities import Identities
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.protocol.messages import parse_json
+from gatebench.fixtures.world import definition
+from gatebench.fixtures.world.jwt_factory import MUTATIONS
+from gatebench.fixtures.world.variants import own
+from gatebench.fixtures.world.variants.model import TokenVariant
+from gatebench.fixtures.world.world import World
+from gatebench.mock_upstreams.idp.state.settings import Settings
+
+OWN_VARIANTS = Path(__file__).with_name("own_variants.toml")
+"""A user's file of variants, one of each kind."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A scenario with one set of parameters, and what it recorded in its dry run."""
+
+    name: str
+    params: dict[str, Any]
+    judges: frozenset[str]  # requirements
+    needs: tuple[str, ...]
+    remarks: list[dict[str, Any]] = field(default_factory=list)
+    verbs: set[str] = field(default_factory=set)  # verbs of the adapter that it used
+
+    @property
+    def presupposed(self) -> set[str]:
+        """Return what a target has to claim for it, in the form of `Claims.missing`."""
+        return features_of(self.params) | set(self.needs)
+
+    def notes_of(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Yield its notes of a kind."""
+        return (remark for remark in self.remarks if remark["kind"] == kind)
+
+    def callers(self) -> set[str]:
+        """Return every principal that sent a request."""
+        return {remark["principal"] for remark in self.notes_of("sent")}
+
+    def servers(self) -> set[str]:
+        """Return every server that received a request through the gateway."""
+        return {remark["server"] for remark in self.notes_of("sent") if remark.get("client") != "direct"}
+
+
+@cache
+def dry_runs(*, narrowly: bool = False, **dialect: str) -> list[DryRun]:
+    """Return dry runs of every scenario with all its parameters, for a gateway of this dialect.
+
+    `narrowly`: for one that claims only what the scenario needs; scenarios that choose among claims are left out.
+    """
+    plays, stub_bench = [], _StubBench(dialect)
+    for one in collection.collect_scenarios():
+        play = DryRun(one.name, dict(one.params), frozenset(one.judges), one.needs)
+        if (narrowly and play.judges == {"CLM-001"}) or (narrowly and play.name.startswith(f"{OUTSIDE}/")):
+            continue
+        if narrowly:
+            stub_bench.claim(play.presupposed)
+        asyncio.run(_rehearse(one.function, play, stub_bench))
+        plays.append(play)
+    return plays
+
+
+def dry_run(name: str, claimed: set[str] | None = None, dialect: dict[str, Any] | None = None, **params: Any) -> DryRun:
+    """Dry-run one scenario for a gateway of this dialect that claims these features (None: all; callers and servers: all)."""
+    stub_bench = _StubBench(dialect or {})
+    if claimed is not None:
+        stub_bench.claim(claimed)
+    found = next(one for one in collection.collect_scenarios() if one.scenario == name)
+    play = DryRun(found.name, params, frozenset(found.judges), found.needs)
+    asyncio.run(_rehearse(found.function, play, stub_bench))
+    return play
+
+
+async def _rehearse(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
+    begin, stub_bench.missing = len(stub_bench.builder.events), 0
+    stub_bench.adapter.reset_mock()
+    with (
+        patch("gatebench.fixtures.harness.scenario.http_client", stub_bench.client),
+        patch("gatebench.fixtures.clients.browser.http_client", stub_bench.client),
+        patch.dict(os.environ, {own.VARIABLE: str(OWN_VARIANTS)}),
+    ):
+        async with AsyncExitStack() as stack:
+            await function(scenario=_PrivateScenario(stub_bench.bench, play.name, stack, stub_bench), **play.params)
+    play.remarks.extend(stub_bench.builder.events[begin:])
+    play.verbs.update(name for name, _, _ in stub_bench.adapter.method_calls)
+
+
+_WORLD = (("principal", definition.PRINCIPALS), ("server", definition.EVERYTHING))
+
+
+class _StubBench:
+    """Replaces the gateway and everything behind it."""
+
+    def __init__(self, dialect: dict[str, Any]) -> None:
+        self.builder = TranscriptBuilder(**dialect)
+        self.missing = 0  # consents
+        self._exchanges, self._sessions = itertools.count(1), itertools.count(1)
+        self.adapter = create_autospec(Adapter, instance=True)
+        self.adapter.issue_token.return_value = None  # so the scenario uses the token that it was given
+        self._dialect = Dialect(**dialect)
+        self._target = SimpleNamespace(
+            adapter=self.adapter,
+            descriptor=self._described(ClaimsSection(revisions=list(definition.REVISIONS))),
+            url=lambda server: f"{self.builder.world_json['gateway']['base_url']}/{server}",
+        )
+        world = create_autospec(
+            World, instance=True, world_json=self.builder.world_json, secrets=self.builder.recorder.secrets
+        )
+        world.control.return_value = {**Settings().state(), "current": {"ES256": "key"}, "secrets": []}
+        target = cast("Target", self._target)
+        self.bench = Bench(world, target, self.builder.recorder, FEATURES)
+        self.bench.identities = _StubIdentities(world, target, self.bench.world_json)
+
+    def _described(self, claims: ClaimsSection) -> Descriptor:
+        return Descriptor(gateway=GatewaySection(name="dry run"), claims=claims, dialect=self._dialect)
+
+    def claim(self, names: set[str]) -> None:
+        """Claim only this from now on: features, `principal.<name>`, `server.<name>` (all of them, if none is named)."""
+        self.bench.features = frozenset(names & FEATURES.keys())
+        principals, servers = ([name for name in known if f"{kind}.{name}" in names] for kind, known in _WORLD)
+        claims = ClaimsSection(revisions=list(definition.REVISIONS), principals=principals, servers=servers)
+        self._target.descriptor = self._described(claims)
+
+    def client(self, _recorder: Any, tags: dict[str, Any], *_more: Any, **_options: Any) -> httpx.AsyncClient:
+        """Replaces the recorded HTTP client."""
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            fields = {
+                "client": tags["client"],
+                "method": request.method,
+                "session": request.headers.get("mcp-session-id"),
+                "tool": self._called(request),
+                "credential": request.headers.get(self._dialect.credential_header),
+            }
+            self.builder.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"), **fields)
+            response = self._visited(request) if tags["client"] == "browser" else self._asked(request)
+            response.extensions["gatebench_exchange"] = f"client-{next(self._exchanges)}"
+            return response
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    def _called(self, request: httpx.Request) -> str | None:
+        message = parse_json(request.content.decode())
+        tool = message.get("params", {}).get("name") if isinstance(message, dict) else None
+        return tool if isinstance(tool, str) and message["method"] == "tools/call" else None
+
+    def _visited(self, request: httpx.Request) -> httpx.Response:
+        callback = self.builder.world_json["gateway"]["callback_url"]
+        if str(request.url).startswith(callback):
+            if str(request.url).endswith("code=c&state=s"):
+                self.missing = max(self.missing - 1, 0)
+            return httpx.Response(200)
+        return httpx.Response(302, headers={"location": f"{callback}?code=c&state=s"})
+
+    def _asked(self, request: httpx.Request) -> httpx.Response:
+        message = parse_json(request.content.decode())
+        if not isinstance(message, dict) or "id" not in message:
+            return httpx.Response(202)
+        urls = " , ".join(f"{request.url.scheme}://{request.url.host}/connect/{n}" for n in range(self.missing))
+        answer = {"error": {"code": 0, "message": "", "data": f"Please visit: {urls}"}} if urls else {"result": {}}
+        body = {"jsonrpc": "2.0", "id": message["id"], **answer}
+        opened = {"mcp-session-id": f"s{next(self._sessions)}"} if message.get("method") == "initialize" else {}
+        return httpx.Response(200, headers=opened, json=body)
+
+
+class _StubIdentities(Identities):
+    def token(self, principal: str) -> str:
+        return f"the token of {principal}"
+
+    def mutated_jwt(self, principal: str, mutation: str) -> str:
+        return f"{MUTATIONS[mutation].name} token of {principal}"
+
+    def variant_jwt(self, principal: str, variant: TokenVariant) -> str:
+        return f"{variant.name} token of {principal}"
+
+    def upstream_secrets(self, principal: str, server: str, categories: Iterable[str]) -> dict[str, str | None]:
+        return {name: f"the {name} of {principal} at {server}" for name in categories}
+
+    def new_jwt(self, principal: str, label: str) -> str:
+        return f"jwt-of-{principal}-{label}"
+
+    def token_for(self, principal: str, issuer: str, resource: str) -> str:
+        return f"token of {principal} by {issuer} for {resource}"
+
+
+class _PrivateScenario(Scenario):
+    def __init__(self, bench: Bench, name: str, stack: AsyncExitStack, stub_bench: _StubBench) -> None:
+        super().__init__(bench, name, stack)
+        self._stub_bench = stub_bench
+
+    def guide(
+        self, principal: str, mode: fastmcp_client.Mode, headers: dict[str, str] | None = None
+    ) -> fastmcp_client.AgentConnection:
+        self.bench.recorder.note("sent", principal=principal, server=None, method=None, tool=None, credential=None)
+
+        def no_client(**_options: Any) -> Any:
+            raise ConnectionError("dry run")
+
+        return fastmcp_client.AgentConnection(headers or {}, no_client, mode)
+
+    async def no_consent(self, principal: str, server: str) -> None:
+        await super().no_consent(principal, server)
+        members = definition.VIRTUAL_SERVERS.get(server, (server,))
+        self._stub_bench.missing = sum(definition.UPSTREAMS[member].model == "oauth" for member in members)
