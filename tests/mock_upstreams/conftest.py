@@ -4,18 +4,18 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from issuer_mock import Issuer
-from mcp_wire import CONTROL_TOKEN, Caller
 
-from mock_upstreams.server import Farm
-from mock_upstreams.upstream import UpstreamSpec, build_upstream
+from gatebench.mock_upstreams.server import ServerThread
+from gatebench.mock_upstreams.upstream import UpstreamSpec, build_upstream
+from tests.support.issuer import Issuer
+from tests.support.mcp_http import CONTROL_TOKEN, Caller
 
 _names = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def farm() -> Iterator[Farm]:
-    with Farm() as running:
+def farm() -> Iterator[ServerThread]:
+    with ServerThread() as running:
         yield running
 
 
@@ -26,7 +26,7 @@ def tools(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def serve(farm: Farm) -> Iterator[Callable[..., Caller]]:
+def serve(farm: ServerThread) -> Iterator[Callable[..., Caller]]:
     """serve(personality, **spec): a new upstream on a port of its own, and a caller for it."""
     callers: list[Caller] = []
 
@@ -59,7 +59,7 @@ def run_python() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def issuer(farm: Farm) -> Issuer:
+def issuer(farm: ServerThread) -> Issuer:
     made = Issuer()
     made.url = farm.serve(made.app) + "/issuer"
     return made

@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
-from mcp_wire import ACCEPT, CONTROL_TOKEN, Caller, answer_of
+
+from tests.support.mcp_http import ACCEPT, CONTROL_TOKEN, Caller, answer_of
 
 FAULT_PATHS = [("GET", "journal"), ("PUT", "faults"), ("POST", "sessions/forget"), ("GET", "ledger"), ("PUT", "script")]
 
@@ -121,6 +123,28 @@ def test_fault_hang_ends_when_the_client_leaves(disturbed: Caller, action: dict[
     last = disturbed.control("GET", "journal?since=1&wait=5")["events"]
     assert [(event["kind"], event["how"]) for event in last] == [("end", "client-disconnected")]
     assert disturbed.journal("execution") == []
+
+
+def test_fault_hold_ends_with_the_rule(disturbed: Caller) -> None:
+    fault(disturbed, {"hold": True}, times=1)
+    with ThreadPoolExecutor() as threads:
+        held = threads.submit(httpx.post, f"{disturbed.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=5)
+        disturbed.control("GET", "journal?since=0&wait=5")
+        assert disturbed.modern("tools/list").status_code == 200
+        assert not held.done()
+        disturbed.control("DELETE", "faults")
+        assert held.result().status_code == 400
+
+
+def test_fault_together_waits_for_the_others(disturbed: Caller) -> None:
+    fault(disturbed, {"together": 2})
+    with ThreadPoolExecutor() as threads:
+        sent = [
+            threads.submit(httpx.post, f"{disturbed.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=5)
+            for _ in range(2)
+        ]
+        assert [one.result().status_code for one in sent] == [400, 400]
+    assert [event["kind"] for event in disturbed.journal()][:2] == ["request", "request"]
 
 
 def test_fault_reset(disturbed: Caller) -> None:
@@ -256,17 +280,20 @@ def test_script_never_hangs_on_to_a_client_that_left(scripted: Caller) -> None:
         ({"MCP-Protocol-Version": "1900-01-01"}, 400, -32022),
     ],
 )
-def test_tiny_server_checks_mirrored_headers(scripted: Caller, headers: dict[str, str], status: int, code: int) -> None:
+def test_unscripted_requests_check_mirrored_headers(
+    scripted: Caller, headers: dict[str, str], status: int, code: int
+) -> None:
     answer = scripted.modern("tools/call", {"name": "echo", "arguments": {}}, **headers)
     assert (answer.status_code, answer_of(answer)["error"]["code"]) == (status, code)
 
 
-def test_tiny_server_legacy_refusals(scripted: Caller) -> None:
+def test_unscripted_legacy_refusals(scripted: Caller) -> None:
     assert scripted.post("tools/list").status_code == 400
     assert scripted.post("tools/list", headers={"Mcp-Session-Id": "x"}).status_code == 404
-    assert scripted.http.get("/mcp").status_code == 405
+    assert scripted.http.get("/mcp").status_code == 400
     assert scripted.http.delete("/mcp", headers={"Mcp-Session-Id": "x"}).status_code == 404
-    assert scripted.http.post("/mcp", content=b"{").json()["error"]["code"] == -32700
+    as_json = {"Content-Type": "application/json"}
+    assert scripted.http.post("/mcp", content=b"{", headers=as_json).json()["error"]["code"] == -32700
     scripted.initialize()
     assert answer_of(scripted.post("nope"))["error"]["code"] == -32601
     assert answer_of(scripted.post("tools/call", {"name": "nope"}))["error"]["code"] == -32602
@@ -274,7 +301,7 @@ def test_tiny_server_legacy_refusals(scripted: Caller) -> None:
     assert scripted.post("tools/list").status_code == 404
 
 
-def test_tiny_server_modern_answers(scripted: Caller) -> None:
+def test_unscripted_modern_answers(scripted: Caller) -> None:
     discovered = answer_of(scripted.modern("server/discover"))["result"]
     assert discovered["supportedVersions"] == ["2026-07-28"]
     listed = answer_of(scripted.modern("tools/list"))["result"]

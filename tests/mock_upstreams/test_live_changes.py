@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from mcp_wire import Caller, answer_of, next_event
+
+from tests.support.mcp_http import Caller, answer_of, next_event
 
 TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}
 
@@ -64,10 +65,10 @@ def test_forgotten_sessions_are_gone(caller: Caller) -> None:
 
 def test_logging_on_the_server_stays_quiet(run_python: Callable[[str], str]) -> None:
     code = """
-from mock_upstreams.server import Farm
-from mock_upstreams.upstream import UpstreamSpec, build_upstream
+from gatebench.mock_upstreams.server import ServerThread
+from gatebench.mock_upstreams.upstream import UpstreamSpec, build_upstream
 import httpx
-with Farm() as farm:
+with ServerThread() as farm:
     url = farm.serve(build_upstream(UpstreamSpec(name="u", personality="none", control_token="t")).app)
     accept = {"Accept": "application/json, text/event-stream"}
     params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}

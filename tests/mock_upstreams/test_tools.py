@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from issuer_mock import Issuer
-from mcp_wire import Caller, answer_of, events_of, next_event
+
+from tests.support.issuer import Issuer
+from tests.support.mcp_http import Caller, answer_of, events_of, next_event
 
 LEGACY = ("2025-06-18", "2025-11-25")
 TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}
@@ -41,7 +42,7 @@ def wait_for(caller: Caller, kind: str) -> dict[str, Any]:
 
 
 def test_importing_the_raw_parts_does_not_import_fastmcp(run_python: Callable[[str], str]) -> None:
-    code = "import sys, mock_upstreams.scripted, mock_upstreams.__main__; print('fastmcp' in sys.modules)"
+    code = "import sys, gatebench.mock_upstreams.scripted, gatebench.mock_upstreams.__main__; print('fastmcp' in sys.modules)"
     assert run_python(code) == "False"
 
 

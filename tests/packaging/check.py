@@ -2,12 +2,14 @@
 
     python tests/packaging/check.py DIST
 
-Installs the wheel in the folder DIST with `uv tool install` into an empty place, and uses it from another empty folder.
+Installs the wheel in the folder DIST with `uv tool install`, without extras, into an empty place, and uses it from another
+empty folder.
 No test of pytest, because it takes a wheel, an installer and half a minute.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,19 +17,27 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from gatebench.fixtures.extras import EXTRAS
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("commands", "conformance", "fixtures", "load", "mock_upstreams", "reports")
+FOLDERS = ("conformance", "fixtures", "load", "mock_upstreams", "reports")  # linked into the package in a checkout
 REPORTS = ("report.json", "report.html", "report.md", "report.sarif", "junit.xml", "badge.svg", "transcript-gw0.jsonl")
 
 
 def main(dist: Path) -> None:
     """Fail with an AssertionError that says what is missing."""
     (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
-    tracked = run("git", "ls-files", *PACKAGES, "gatebench.py", cwd=ROOT)
-    wanted = set(tracked.split("\n")) - {""}
+    tracked = run("git", "ls-files", *FOLDERS, "gatebench", cwd=ROOT)
+    wanted = {name for name in tracked.split("\n") if name and not (ROOT / name).is_symlink()}
+    installed = {name if name.startswith("gatebench/") else f"gatebench/{name}" for name in wanted}
     with zipfile.ZipFile(wheel) as archive:
-        missing = wanted - set(archive.namelist())
-    assert not missing, f"the wheel lacks {sorted(missing)}"
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        provided = set(re.findall(r"^Provides-Extra: (\S+)", archive.read(metadata).decode(), re.MULTILINE))
+    assert provided == {*EXTRAS}, f"the wheel has the extras {sorted(provided)}"
+    assert "gatebench/py.typed" in held, "the wheel says nothing of its types"
+    assert installed <= held, f"the wheel lacks {sorted(installed - held)}"
+    assert {name.partition("/")[0] for name in held} == {"gatebench"}, "the wheel has another top-level name"
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert wanted <= names, f"the sdist lacks {sorted(wanted - names)}"
@@ -49,8 +59,10 @@ def _use(wheel: Path, folder: Path) -> None:
     constraints.write_text("\n".join([*pinned, ""]), encoding="utf-8")
     run(*uv, "--constraints", str(constraints), str(wheel), env=environment)
 
+    program = str(folder / "bin" / "gatebench")
+
     def gatebench(*arguments: str) -> str:
-        return run(str(folder / "bin" / "gatebench"), *arguments, cwd=elsewhere, env=environment)
+        return run(program, *arguments, cwd=elsewhere, env=environment)
 
     assert gatebench("--version").startswith("gatebench ")
     requirements = json.loads(gatebench("list", "--json"))
@@ -59,12 +71,39 @@ def _use(wheel: Path, folder: Path) -> None:
     gatebench("doctor")
     gatebench("init", "--url", "http://127.0.0.1:1")
     told = gatebench("run", "-n", "2", "-m", "access or authentication", "--out", "evidence")
-    assert "conformant for what it claims (of the selected requirements)" in told
+    assert "conformant with its claims (of the selected requirements)" in told
     for name in REPORTS:
         assert (elsewhere / "evidence" / name).stat().st_size, name
     gatebench("report", "evidence")
     gatebench("compare", "evidence", "evidence/report.json")
     gatebench("run", "house", "-k", "ACC-003 and 2026", "--quiet")
+    assert "single-call" in gatebench("load", "list")
+    for extra, arguments in (
+        ("load", ("load", "run")),
+        ("containers", ("run", "--world", "containers")),
+        ("allure", ("run", "--alluredir", "allure")),
+    ):
+        told = refused(program, *arguments, cwd=elsewhere, env=environment)
+        assert told.endswith(f"pip install 'gatebench[{extra}]'\n"), told
+        assert told.count("\n") == 1, told
+    _stranger(folder / "tools" / "gatebench" / "bin" / "python", folder / "a project", environment)
+
+
+def _stranger(python: Path, project: Path, environment: dict[str, str]) -> None:
+    """Beside an installed gatebench, a project with folders of the same names and an option --target tests itself as ever."""
+    for name in FOLDERS:
+        (project / name).mkdir(parents=True)
+        (project / name / "__init__.py").write_text("OURS = True\n", encoding="utf-8")
+    (project / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--target', default='theirs')\n", encoding="utf-8"
+    )
+    (project / "test_project.py").write_text(
+        f"import {', '.join(FOLDERS)}\n\n\ndef test_target(request):\n"
+        f"    assert {' and '.join(f'{name}.OURS' for name in FOLDERS)}\n"
+        "    assert request.config.getoption('--target') == 'theirs'\n",
+        encoding="utf-8",
+    )
+    assert "1 passed" in run(str(python), "-m", "pytest", "-q", cwd=project, env=environment)
 
 
 def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
@@ -72,6 +111,13 @@ def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = Non
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def refused(*command: str, cwd: Path, env: dict[str, str]) -> str:
+    """What a command writes to stderr that ends with the exit status for bad input."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert done.returncode == 2, f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stderr
 
 
 if __name__ == "__main__":

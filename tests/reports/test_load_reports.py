@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import pytest
 
-from reports import load_html, load_junit, load_pictures, load_read, load_terminal
-from reports.build import NoRunError
+from gatebench.reports.errors import NoRunError
+from gatebench.reports.load import charts as load_charts
+from gatebench.reports.load import html as load_html
+from gatebench.reports.load import junit as load_junit
+from gatebench.reports.load import model as load_model
+from gatebench.reports.load import terminal as load_terminal
+from tests.support import chromium
 
 PATH = Path(__file__).parent / "data" / "load.json"
 REPORT: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
@@ -34,16 +38,16 @@ def test_terminal_says_what_was_measured_and_whether_it_can_be_believed() -> Non
     text = shown(REPORT)
     assert text.startswith("reference (gatebench reference gateway): profile steady, 60 s")
     for part in (
-        "gateway call                         6000   4.2 ms     6 ms    12 ms    27 ms   90 ms",
-        "gateway: 100 right answers per second, 10 of 6010 not answered well",
+        "gateway call                           6000   4.2 ms     6 ms    12 ms    27 ms   90 ms",
+        "gateway: 100 successful responses per second, 10 of 6010 failed",
         "overhead of gateway at p50   3.64 ms (3.5 ms to 3.83 ms)",
         "p99 leaves its plateau at 400 requests per second",
         "+9.0% (+6.0% to +12.0%)",
-        "did not come back down: 40 descriptors are open",
+        "not released: 40 descriptors are open",
         "slowdown: 1.2",
         "at 20.0 s: gateway: timeout (10 times)",
         "WRONG ANSWER at 3.2 s: <b>bob</b>",
-        "our own lateness 60 µs at p50, 400 µs at p99; generator 30.0% of a core; steal 1.0%",
+        "measurement quality: scheduling lag 60 µs at p50, 400 µs at p99; generator CPU 30.0% of a core; steal 1.0%",
         "void: we were late",
         "budget broken: errors is 0.17 % of the answers, at most 0.1 is allowed: it answers",
     ):
@@ -102,8 +106,8 @@ def test_junit_of_conclusions(conclusion: str, child: str) -> None:
 def test_page_has_every_chart_and_loads_nothing() -> None:
     page = load_html.render(REPORT)
     for title in (
-        "What moved", "Overhead", "Rate against latency", "Latency by percentile", "Latency over time", "Answers over time",
-        "CPU of the gateway", "Memory of the gateway", "Descriptors and threads",
+        "Measured changes", "Overhead", "Rate against latency", "Latency by percentile", "Latency over time",
+        "Responses over time", "CPU of the gateway", "Memory of the gateway", "Descriptors and threads",
     ):  # fmt: skip
         assert f"<h3>{title}</h3>" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
@@ -132,10 +136,10 @@ def test_between_two_phases_nothing_is_drawn() -> None:
     report["resources"]["samples"] = [
         {**look, "at": at, "second": second, "cpu_seconds": used} for at, second, used in clocks
     ]
-    drawn = [points_of(getattr(load_pictures, picture)(report)) for picture in ("cpu", "memory")]
+    drawn = [points_of(getattr(load_charts, picture)(report)) for picture in ("cpu", "memory")]
     assert [len(points) for points in drawn] == [2, 4]
     report["resources"]["samples"] = [{**look, "at": at, "cpu_seconds": used} for at, _, used in clocks]
-    assert len(points_of(load_pictures.cpu(report))) == 4
+    assert len(points_of(load_charts.cpu(report))) == 4
 
 
 def points_of(picture: str) -> list[str]:
@@ -180,9 +184,9 @@ def test_page_fits_a_telephone(page: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot be read (No such file or directory); give the folder"),
-        ("{", "is no JSON"),
-        ("[]", "is no load report"),
+        (None, "cannot be read (No such file or directory); pass the evidence folder"),
+        ("{", "is not valid JSON"),
+        ("[]", "is not a load report"),
         (json.dumps(REPORT | {"format": 99}), "has format 99; this gatebench reads format 1"),
     ],
 )
@@ -190,9 +194,9 @@ def test_what_is_no_load_report_is_said_in_one_sentence(content: str | None, sai
     if content is not None:
         (tmp_path / "load.json").write_text(content)
     with pytest.raises(NoRunError) as caught:
-        load_read.read(tmp_path)
+        load_model.read(tmp_path)
     assert said in str(caught.value)
 
 
 def test_reads_a_folder_or_the_file_itself() -> None:
-    assert load_read.read(PATH) == load_read.read(PATH.parent) == REPORT
+    assert load_model.read(PATH) == load_model.read(PATH.parent) == REPORT

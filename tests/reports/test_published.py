@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-import gatebench
-from reports import build, matrix, published
-from reports.publish import publish, readme
-from reports.published import NotPublishableError
+from gatebench import cli
+from gatebench.reports.conformance import model
+from gatebench.reports.published_matrix import index as published_index
+from gatebench.reports.published_matrix import matrix
+from gatebench.reports.published_matrix.index import NotPublishableError
+from gatebench.reports.published_matrix.publish import publish, write_readme
 
 RUN = Path(__file__).parent / "data" / "run"
 
@@ -23,14 +25,14 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
     folders = tmp_path / "one", tmp_path / "other"
     for folder in folders:
         shutil.copytree(RUN, folder)
-        report = build.build(folder)
+        report = model.build(folder)
         report["complete"], report["incomplete_reason"], report["conclusion"] = True, None, "findings"
         for requirement in report["requirements"]:
             requirement["selected"] = True
-            if requirement["outcome"] == "not-observed":
+            if requirement["outcome"] in ("not-observed", "not-selected"):
                 requirement["outcome"] = "not-applicable"
         report["findings"] = [f for f in report["findings"] if f["outcome"] not in ("harness-error", "not-observed")]
-        build.write(report, folder)
+        model.write(report, folder)
     return folders
 
 
@@ -53,7 +55,7 @@ def read_all(runs: tuple[Path, Path], to: Path) -> Path:
         f'[[reading]]\nrequirement = "{name}"\nkind = "defect"\ntext = """\nit is\n<b>so</b>\n"""\n'
         for name in dict.fromkeys(f["requirement"] for f in findings(runs[0]))
     )
-    (folder / published.READINGS).write_text(entries, encoding="utf-8")
+    (folder / published_index.READINGS).write_text(entries, encoding="utf-8")
     return publish(*runs, to, {"callers": "config-only", "mint": "unsupported"})
 
 
@@ -62,23 +64,25 @@ def test_there_is_something_to_publish(runs: tuple[Path, Path]) -> None:
 
 
 def test_what_nobody_has_read_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(NotPublishableError, match=r"nobody has read \d+ findings? of .*; say in .*readings.toml what"):
+    with pytest.raises(
+        NotPublishableError, match=r"\d+ findings? of .* without a comment; add comments for .*readings.toml"
+    ):
         publish(*runs, tmp_path / "published", None)
     assert not list(tmp_path.glob("published/*/README.md"))
 
 
 def test_a_published_report_is_whole(runs: tuple[Path, Path], tmp_path: Path) -> None:
     folder = read_all(runs, tmp_path / "published")
-    assert gzip.decompress((folder / published.REPORT).read_bytes()) == (runs[0] / "report.json").read_bytes()
-    lines = gzip.decompress((folder / published.EVIDENCE).read_bytes()).decode().splitlines()
+    assert gzip.decompress((folder / published_index.REPORT).read_bytes()) == (runs[0] / "report.json").read_bytes()
+    lines = gzip.decompress((folder / published_index.EVIDENCE).read_bytes()).decode().splitlines()
     cited = {f["line"] for f in findings(runs[0]) if f["line"]}
     assert cited <= {json.loads(line)["seq"] for line in lines}
-    readme = (folder / published.README).read_text(encoding="utf-8")
+    write_readme = (folder / published_index.README).read_text(encoding="utf-8")
     for finding in findings(runs[0]):
-        assert finding["requirement"] in readme
-    assert "it is\n<b>so</b>" in readme
-    assert "| mint | unsupported |" in readme
-    assert "gatebench run" in readme
+        assert finding["requirement"] in write_readme
+    assert "it is\n<b>so</b>" in write_readme
+    assert "| mint | unsupported |" in write_readme
+    assert "gatebench run" in write_readme
 
 
 def test_the_same_again_is_the_same_bytes(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -100,7 +104,7 @@ def test_a_second_run_of_the_findings_alone_will_do(runs: tuple[Path, Path], tmp
     red = {f["requirement"] for f in findings(runs[0])}
     for requirement in report["requirements"]:
         if requirement["id"] not in red:
-            requirement |= {"selected": False, "outcome": "not-observed"}
+            requirement |= {"selected": False, "outcome": "not-selected"}
     edit(runs[1], requirements=report["requirements"])
     assert read_all(runs, tmp_path / "published").is_dir()
 
@@ -108,10 +112,10 @@ def test_a_second_run_of_the_findings_alone_will_do(runs: tuple[Path, Path], tmp
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"target": "another"}, "the two runs are of two kinds: target is"),
-        ({"registry": {"digest": "0", "size": 1}}, "the two runs are of two kinds: registry is"),
-        ({"complete": False}, "is a run that came to nothing"),
-        ({"conclusion": "harness-error"}, r"is a run that came to nothing \(harness-error\)"),
+        ({"target": "another"}, "the two runs differ: target is"),
+        ({"registry": {"digest": "0", "size": 1}}, "the two runs differ: registry is"),
+        ({"complete": False}, "is a run without a usable result"),
+        ({"conclusion": "harness-error"}, r"is a run without a usable result \(harness-error\)"),
     ],
 )
 def test_runs_that_do_not_go_together(
@@ -124,9 +128,9 @@ def test_runs_that_do_not_go_together(
 
 def test_half_a_run_first(runs: tuple[Path, Path], tmp_path: Path) -> None:
     report = json.loads((runs[0] / "report.json").read_text(encoding="utf-8"))
-    report["requirements"][-1] |= {"selected": False, "outcome": "not-observed"}
+    report["requirements"][-1] |= {"selected": False, "outcome": "not-selected"}
     edit(runs[0], requirements=report["requirements"])
-    with pytest.raises(NotPublishableError, match="left out 1 requirement; publish whole runs only"):
+    with pytest.raises(NotPublishableError, match="does not include 1 requirement; publish only whole runs"):
         publish(*runs, tmp_path / "published", None)
 
 
@@ -137,35 +141,35 @@ def test_half_a_run_first(runs: tuple[Path, Path], tmp_path: Path) -> None:
         ("[[reading]\n", "cannot be read"),
         (
             '[[reading]]\nrequirement = "CRED-001"\nkind = "bad"\ntext = "x"',
-            "kind 'bad' does not exist; there are defect",
+            "unknown kind 'bad'; expected one of defect",
         ),
         ('[[reading]]\nrequirement = "CRED-001"\n', "cannot be read"),
     ],
 )
 def test_readings_that_are_none(tmp_path: Path, text: str, sentence: str) -> None:
-    (tmp_path / published.READINGS).write_text(text, encoding="utf-8")
+    (tmp_path / published_index.READINGS).write_text(text, encoding="utf-8")
     with pytest.raises(NotPublishableError, match=sentence):
-        published.readings(tmp_path / published.READINGS)
+        published_index.readings(tmp_path / published_index.READINGS)
 
 
 def test_a_reading_of_nothing(runs: tuple[Path, Path], tmp_path: Path) -> None:
     folder = read_all(runs, tmp_path / "published")
-    with (folder / published.READINGS).open("a", encoding="utf-8") as readings:
+    with (folder / published_index.READINGS).open("a", encoding="utf-8") as readings:
         readings.write('[[reading]]\nrequirement = "XXX-001"\nkind = "defect"\ntext = "gone"\n')
-    with pytest.raises(NotPublishableError, match="speaks of XXX-001"):
+    with pytest.raises(NotPublishableError, match="has a comment on XXX-001"):
         publish(*runs, tmp_path / "published", None)
 
 
 def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = read_all(runs, tmp_path / "published")
-    assert gatebench.main(["matrix", str(tmp_path / "published"), "--out", str(tmp_path / "site")]) == 0
+    assert cli.main(["matrix", str(tmp_path / "published"), "--out", str(tmp_path / "site")]) == 0
     assert "matrix.html" in capsys.readouterr().out
     page = (tmp_path / "site" / "matrix.html").read_text(encoding="utf-8")
     assert "it is &lt;b&gt;so&lt;/b&gt;" in page, "what people write is text as well, and runs on"
     for finding in findings(runs[0]):
         assert f'id="{folder.name}-{finding["id"]}"' in page
     table = (tmp_path / "site" / "matrix.md").read_text(encoding="utf-8")
-    assert f"[{published.read(folder).who}](./{folder.name}/README.md)" in table
+    assert f"[{published_index.read(folder).who}](./{folder.name}/README.md)" in table
     assert " fail (defect)" in table, "not every failure is a defect: what it was read as is said beside it"
     assert '<span class="as">defect</span>' in page
     for text in (page, table):
@@ -175,21 +179,24 @@ def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
 
 def test_counts_of_a_cell_sum_to_the_group(runs: tuple[Path, Path], tmp_path: Path) -> None:
     read_all(runs, tmp_path / "published")
-    made = matrix.Matrix(published.everything(tmp_path / "published"))
+    made = matrix.PublishedMatrix(published_index.everything(tmp_path / "published"))
     publication = made.publications[0]
     counted = [sum(made.cell(publication, group).values()) for group in made.groups]
     assert sum(counted) == len(publication.report["requirements"])
 
 
 def test_no_published_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert gatebench.main(["matrix", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith(f"gatebench: there is no published report in {tmp_path}; ")
+    assert cli.main(["matrix", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"gatebench: {tmp_path} contains no published report; ")
 
 
 # -- what is published here
 
-FOLDERS = sorted(path.parent for path in (Path(published.__file__).parent / "published").glob(f"*/{published.REPORT}"))
-PAGES = sorted((Path(published.__file__).parent / "published").glob("matrix.*"))
+FOLDERS = sorted(
+    path.parent
+    for path in (Path(published_index.__file__).parents[1] / "published").glob(f"*/{published_index.REPORT}")
+)
+PAGES = sorted((Path(published_index.__file__).parents[1] / "published").glob("matrix.*"))
 # Our own far end, where the gateways and what they cite are at home. Bodies are cut off, and so may a name be at their end.
 HOSTS = ("127.0.0.1", "localhost", "github.com", "nginx.org", "www.envoyproxy.io", "www.truefoundry.com")
 HOSTS_CITED = ("developer.mozilla.org", "errors.pydantic.dev", "docs.litellm.ai")
@@ -220,7 +227,7 @@ def test_what_is_published_holds_no_secret_and_nothing_of_the_machine(path: Path
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_what_is_published_is_read_to_the_last_finding(folder: Path) -> None:
-    publication = published.read(folder)
+    publication = published_index.read(folder)
     unread = [finding["what"] for finding in publication.report["findings"] if publication.reading(finding) is None]
     assert (unread, publication.report["complete"]) == ([], True)
-    assert (folder / published.README).read_text(encoding="utf-8") == readme(publication)
+    assert (folder / published_index.README).read_text(encoding="utf-8") == write_readme(publication)

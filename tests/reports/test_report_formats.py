@@ -10,10 +10,12 @@ from xml.etree.ElementTree import fromstring
 import jsonschema
 import pytest
 
-from reports import badge, build, compare, markdown, sarif
+from gatebench.reports.conformance import compare, model
+from gatebench.reports.conformance.formats import badge, markdown, sarif
+from gatebench.reports.errors import NoRunError
 
 RUN = Path(__file__).parent / "data" / "run"
-REPORT = build.build(RUN)
+REPORT = model.build(RUN)
 LEAK = next(f for f in REPORT["findings"] if f["requirement"] == "CRED-001")
 
 # What SARIF 2.1.0 asks of the parts that we write (sections 3.13, 3.14, 3.27, 3.49 of the standard).
@@ -212,9 +214,9 @@ def test_what_is_no_longer_claimed_is_neither() -> None:
 def test_report_of_a_folder_that_was_cut_off_is_built(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(RUN, tmp_path / "run"))
     assert not (folder / "report.json").exists()
-    assert build.read(folder)["target"] == REPORT["target"]
-    build.write(REPORT, folder)
-    assert build.read(folder) == build.read(folder / "report.json") == json.loads(json.dumps(REPORT))
+    assert model.read(folder)["target"] == REPORT["target"]
+    model.write(REPORT, folder)
+    assert model.read(folder) == model.read(folder / "report.json") == json.loads(json.dumps(REPORT))
 
 
 @pytest.mark.parametrize(
@@ -223,20 +225,24 @@ def test_report_of_a_folder_that_was_cut_off_is_built(tmp_path: Path) -> None:
         (None, "cannot read the report"),
         ("{", "is not JSON"),
         ("[]", "has report format None"),
-        ('{"report": 99}', "has report format 99; this gatebench reads format 1"),
-        ('{"report": 1}', "is no report of ours: the report does not keep its schema at $"),
+        ('{"report": 99}', "has report format 99; this gatebench reads formats 1 and 2"),
+        (
+            '{"report": 1}',
+            "is not a report of gatebench: it violates the schema of report format 1 (KeyError: 'judgements')",
+        ),
+        ('{"report": 2}', "is not a report of gatebench: the report violates its schema at $"),
     ],
 )
 def test_no_report(tmp_path: Path, content: str | None, sentence: str) -> None:
     path = tmp_path / "report.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(build.NoRunError) as raised:
-        build.read(path)
+    with pytest.raises(NoRunError) as raised:
+        model.read(path)
     assert sentence in str(raised.value)
 
 
 def test_a_report_that_does_not_keep_the_schema_is_our_fault(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"does not keep its schema at \$.totals"):
-        build.write({**REPORT, "totals": {}}, tmp_path)
+    with pytest.raises(ValueError, match=r"violates its schema at \$.totals"):
+        model.write({**REPORT, "totals": {}}, tmp_path)
     assert (tmp_path / "report.json").exists()

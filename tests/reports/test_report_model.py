@@ -8,11 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reports import build
-from reports.commands import Commands
+from gatebench.reports.conformance import model
+from gatebench.reports.conformance.analysis.reproduce import Commands
+from gatebench.reports.errors import NoRunError
 
 RUN = Path(__file__).parent / "data" / "run"
-SCHEMA = json.loads((Path(build.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(model.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -27,45 +28,46 @@ def edit(folder: Path, change: Any) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in change(lines)), encoding="utf-8")
 
 
-def finding(report: build.Report, requirement: str) -> dict[str, Any]:
+def finding(report: model.Report, requirement: str) -> dict[str, Any]:
     (found,) = (f for f in report["findings"] if f["requirement"] == requirement)
     return dict(found)
 
 
 def test_whole_run_fits_the_schema() -> None:
-    report = build.build(RUN)
+    report = model.build(RUN)
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(report, SCHEMA)
-    assert SCHEMA["properties"]["report"]["const"] == build.REPORT_FORMAT
+    assert SCHEMA["properties"]["report"]["const"] == model.REPORT_FORMAT
     assert report["complete"]
     assert report["conclusion"] == "findings"
     assert report["timings"] == {"world": 0.5, "gateway": 0.25, "run": 1.25, "whole": 2.0}
 
 
 def test_totals_sum_to_the_registry() -> None:
-    report = build.build(RUN)
+    report = model.build(RUN)
     assert sum(report["totals"].values()) == report["registry"]["size"] == 8
-    assert report["totals"]["not-observed"] == 3
+    assert report["totals"]["not-observed"] == 2
+    assert report["totals"]["not-selected"] == 1
     reasons = {r["id"]: r["reason"] for r in report["requirements"]}
     assert reasons["OVR-001"] == "not selected in this run"
     assert reasons["SES-009"] == "nothing in the traffic shows it"
 
 
 def test_outcomes_without_a_footer_are_those_with_one(folder: Path) -> None:
-    whole = build.build(folder)
+    whole = model.build(folder)
     edit(folder, lambda lines: lines[:-1])
-    cut = build.build(folder)
+    cut = model.build(folder)
     assert cut["totals"] == whole["totals"]
 
 
 def test_one_cause_is_one_finding() -> None:
-    leak = finding(build.build(RUN), "CRED-001")
+    leak = finding(model.build(RUN), "CRED-001")
     assert leak["cause"] == "the gateway credential <credential> reached <server> on <request>"
     assert leak["occurrences"] == 3
     assert len(leak["scenarios"]) == 2
     assert leak["actuals"] == ["authorization: Bearer «pat:alice»"]
     assert leak["line"] == 18
-    obstacle = finding(build.build(RUN), "AUTH-001")
+    obstacle = finding(model.build(RUN), "AUTH-001")
     assert obstacle["cause"] == "<principal> gave consent for <server>, and is still asked for it"
     assert len(obstacle["scenarios"]) == 2
 
@@ -76,12 +78,12 @@ def test_different_causes_are_different_findings(folder: Path) -> None:
         return lines
 
     edit(folder, other)
-    found = [f["cause"] for f in build.build(folder)["findings"] if f["requirement"] == "CRED-001"]
+    found = [f["cause"] for f in model.build(folder)["findings"] if f["requirement"] == "CRED-001"]
     assert found == ["the gateway credential <credential> reached <server> on <request>", "a cookie reached <server>"]
 
 
 def test_worst_findings_come_first() -> None:
-    found = [(f["requirement"], f["outcome"]) for f in build.build(RUN)["findings"]]
+    found = [(f["requirement"], f["outcome"]) for f in model.build(RUN)["findings"]]
     assert found == [
         ("CRED-001", "fail"),
         ("AUTH-001", "untestable"),
@@ -92,7 +94,7 @@ def test_worst_findings_come_first() -> None:
 
 
 def test_exchange_tells_both_sides_and_marks_the_guilty_message() -> None:
-    leak = finding(build.build(RUN), "CRED-001")
+    leak = finding(model.build(RUN), "CRED-001")
     told = [(m["offset_ms"], m["from"], m["to"], m["summary"], m["guilty"]) for m in leak["exchange"]["messages"]]
     assert told == [
         (0.0, "client", "gateway", "POST tools/call whoami", False),
@@ -112,7 +114,7 @@ def test_a_request_of_a_client_is_answered_for_by_its_answer(folder: Path) -> No
         return lines
 
     edit(folder, at_the_client)
-    messages = finding(build.build(folder), "CRED-001")["exchange"]["messages"]
+    messages = finding(model.build(folder), "CRED-001")["exchange"]["messages"]
     assert [m["kind"] for m in messages if m["guilty"]] == ["answer"]
 
 
@@ -125,13 +127,13 @@ def test_a_guilty_line_of_the_gateways_log_stands_in_the_exchange_around_it(fold
         return lines
 
     edit(folder, in_the_log)
-    messages = finding(build.build(folder), "CRED-001")["exchange"]["messages"]
+    messages = finding(model.build(folder), "CRED-001")["exchange"]["messages"]
     assert [m["summary"] for m in messages if m["guilty"]] == ["log: whoami for \\x1b[31malice «pat:alice»"]
     assert messages[0]["from"] == "client"
 
 
 def test_what_could_not_be_tested_shows_where_it_got_stuck() -> None:
-    obstacle = finding(build.build(RUN), "AUTH-001")
+    obstacle = finding(model.build(RUN), "AUTH-001")
     assert obstacle["line"] is None
     assert obstacle["exchange"]["answer"] == "no answer (ReadTimeout)"
     assert not any(m["guilty"] for m in obstacle["exchange"]["messages"])
@@ -163,10 +165,10 @@ def test_cut_off_run(folder: Path) -> None:
     path = folder / "verdicts.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(lines[:2]) + lines[2][:40], encoding="utf-8")
-    report = build.build(folder)
+    report = model.build(folder)
     jsonschema.validate(report, SCHEMA)
     assert not report["complete"]
-    assert report["incomplete_reason"] == "the run was cut off after 1 of 8 judgements"
+    assert report["incomplete_reason"] == "the run was cut off after 1 of 8 check results"
     assert report["conclusion"] == "incomplete"
     assert sum(report["totals"].values()) == 8
     assert report["timings"]["whole"] > 0
@@ -175,13 +177,13 @@ def test_cut_off_run(folder: Path) -> None:
 @pytest.mark.parametrize("stopped", ["the gateway exited", None])
 def test_stopped_run_says_why(folder: Path, stopped: str | None) -> None:
     edit(folder, lambda lines: [*lines[:2], {**lines[-1], "stopped": stopped}])
-    assert build.build(folder)["incomplete_reason"] == (stopped or "the run stopped after 1 of 8 judgements")
-    assert not build.build(folder)["complete"]
+    assert model.build(folder)["incomplete_reason"] == (stopped or "the run stopped after 1 of 8 check results")
+    assert not model.build(folder)["complete"]
 
 
 def test_run_without_a_transcript(folder: Path) -> None:
     (folder / "transcript.jsonl").unlink()
-    report = build.build(folder)
+    report = model.build(folder)
     jsonschema.validate(report, SCHEMA)
     assert finding(report, "CRED-014")["exchange"] is None
 
@@ -214,7 +216,7 @@ def outcomes(*words: str) -> Any:
 )
 def test_conclusion(folder: Path, words: list[str], conclusion: str) -> None:
     edit(folder, outcomes(*words))
-    assert build.build(folder)["conclusion"] == conclusion
+    assert model.build(folder)["conclusion"] == conclusion
 
 
 @pytest.mark.parametrize(
@@ -227,13 +229,13 @@ def test_conclusion(folder: Path, words: list[str], conclusion: str) -> None:
 )
 def test_folder_that_holds_no_run(tmp_path: Path, content: str, sentence: str) -> None:
     (tmp_path / "verdicts.jsonl").write_text(content)
-    with pytest.raises(build.NoRunError, match=sentence):
-        build.build(tmp_path)
+    with pytest.raises(NoRunError, match=sentence):
+        model.build(tmp_path)
 
 
 def test_written_report_is_the_report(folder: Path) -> None:
-    report = build.build(folder)
-    assert json.loads(build.write(report, folder).read_text(encoding="utf-8")) == report
+    report = model.build(folder)
+    assert json.loads(model.write(report, folder).read_text(encoding="utf-8")) == report
 
 
 # -- what is known, stale or unsteady
@@ -241,7 +243,7 @@ def test_written_report_is_the_report(folder: Path) -> None:
 
 def test_known_failures_are_findings_that_do_not_fail_the_run(folder: Path) -> None:
     edit(folder, outcomes("pass", "known-failure"))
-    report = build.build(folder)
+    report = model.build(folder)
     jsonschema.validate(report, SCHEMA)
     assert report["conclusion"] == "conformant"
     assert [f["outcome"] for f in report["findings"]] == ["known-failure"]
@@ -250,7 +252,7 @@ def test_known_failures_are_findings_that_do_not_fail_the_run(folder: Path) -> N
 def test_stale_expectation_fails_the_run(folder: Path) -> None:
     edit(folder, outcomes("pass"))
     edit(folder, lambda lines: [*lines[:-1], {**lines[-1], "stale": ["CRED-001 in *: expected to fail"]}])
-    report = build.build(folder)
+    report = model.build(folder)
     jsonschema.validate(report, SCHEMA)
     assert report["stale"] == ["CRED-001 in *: expected to fail"]
     assert report["conclusion"] == "findings"
@@ -262,21 +264,21 @@ def test_finding_says_how_steady_it_is(folder: Path) -> None:
         return lines
 
     edit(folder, unsteady)
-    leak = finding(build.build(folder), "CRED-001")
+    leak = finding(model.build(folder), "CRED-001")
     assert (leak["failed"], leak["played"], leak["reason"]) == (1, 3, "")
 
 
 def test_a_second_play_of_a_scenario_does_not_hide_the_first(folder: Path) -> None:
-    whole = finding(build.build(folder), "CRED-001")["exchange"]
+    whole = finding(model.build(folder), "CRED-001")["exchange"]
     with (folder / "transcript.jsonl").open("a", encoding="utf-8") as transcript:
         for number, phase in ((31, "begin"), (32, "end")):
             note = {"seq": number, "t": 101.0, "leg": "harness", "kind": "scenario", "phase": phase}
             transcript.write(json.dumps({**note, "scenario": whole["scenario"]}) + "\n")
-    assert finding(build.build(folder), "CRED-001")["exchange"] == whole
+    assert finding(model.build(folder), "CRED-001")["exchange"] == whole
 
 
 def test_client_that_goes_past_the_gateway_talks_to_the_upstream(folder: Path) -> None:
     path = folder / "transcript.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace('"client": "raw"', '"client": "direct"'), encoding="utf-8")
-    messages = finding(build.build(folder), "CRED-001")["exchange"]["messages"]
+    messages = finding(model.build(folder), "CRED-001")["exchange"]["messages"]
     assert {(m["from"], m["to"]) for m in messages} == {("client", "calculator"), ("calculator", "client")}

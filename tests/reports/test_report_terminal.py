@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from reports import build, lanes, terminal
-from reports.text import shorten, visible
+from gatebench.reports.conformance import model
+from gatebench.reports.conformance.formats import sequence_text, terminal
+from gatebench.reports.rendering.text import shorten, visible
 
-REPORT = build.build(Path(__file__).parent / "data" / "run")
+REPORT = model.build(Path(__file__).parent / "data" / "run")
 
 
 class Terminal(io.StringIO):
@@ -20,7 +21,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(stream: io.StringIO | None = None, *, report: build.Report = REPORT, **options: Any) -> str:
+def shown(stream: io.StringIO | None = None, *, report: model.Report = REPORT, **options: Any) -> str:
     stream = stream or io.StringIO()
     terminal.show(report, stream, **options)
     return stream.getvalue()
@@ -28,12 +29,12 @@ def shown(stream: io.StringIO | None = None, *, report: build.Report = REPORT, *
 
 def test_says_what_was_judged_and_what_it_comes_to() -> None:
     text = shown(width=120)
-    assert text.startswith("acme 1.2, judged by gatebench 0.1.0 (target acme gateway.toml)")
+    assert text.startswith("acme 1.2, tested with gatebench 0.1.0 (target acme gateway.toml)")
     assert (
-        "8 requirements:  1 fail  1 untestable  1 deviation  1 pass  2 not-observed  1 excluded  1 not selected" in text
+        "8 requirements:  1 fail  1 untestable  1 deviation  1 pass  2 not-observed  1 not-selected  1 excluded" in text
     )
-    assert "8 judgements, world and gateway up in 0.8 s, run in 1.2 s" in text
-    assert text.rstrip().endswith("not conformant: 1 fail, 1 untestable, 2 not observed")
+    assert "8 check results, world and gateway started in 0.8 s, run in 1.2 s" in text
+    assert text.rstrip().endswith("not conformant: 1 fail, 1 untestable, 2 not-observed")
 
 
 def test_explains_a_finding() -> None:
@@ -44,7 +45,7 @@ def test_explains_a_finding() -> None:
         "(GUIDE, G20)",
         "expected:  no gateway credential in any header, URL or body",
         "actual:    authorization: Bearer «pat:alice»",
-        "control:   POST tools/call whoami as alice was answered 200 result (line 12)",
+        "control:   POST tools/call whoami as alice returned 200 result (line 12)",
         "reproduce: gatebench run 'acme gateway.toml' -k \"test_every_method[alice-calculator-2025-11-25-CRED-001]\"",
         "UNTESTABLE  AUTH-001  in 2 scenarios",
         "deviation CRED-014: the caller's token was passed on to mail",
@@ -135,7 +136,7 @@ def test_ascii_output_is_readable() -> None:
 def test_drawing_leaves_out_what_is_far_from_the_guilty_message() -> None:
     exchange = copy.deepcopy(REPORT["findings"][0]["exchange"])
     exchange["messages"] = [{**exchange["messages"][0], "headers": []}] * 80 + exchange["messages"]
-    rows = lanes.draw(exchange, 100)
+    rows = sequence_text.draw(exchange, 100)
     assert len(rows) < 40
     assert any(row.guilty for row in rows)
     assert "more messages" in rows[-1].text
@@ -158,6 +159,6 @@ def test_says_what_is_stale_and_how_steady_a_failure_is() -> None:
     report["findings"][0] |= {"failed": 1, "played": 3, "reason": "fails without the gateway as well"}
     text = shown(report=report)
     assert "stale expectation: CRED-001 in *" in text
-    assert "played:    failed 1 of 3 times" in text
-    assert "because:   fails without the gateway as well" in text
+    assert "runs:      failed 1 of 3 runs" in text
+    assert "reason:    fails without the gateway as well" in text
     assert "1 stale expectation" in text.splitlines()[-1]

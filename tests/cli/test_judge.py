@@ -1,0 +1,103 @@
+"""`gatebench judge`: what a run recorded comes to the same verdicts again, field by field; and what cannot be judged."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "reports" / "data" / "run"
+Result = subprocess.CompletedProcess[str]
+
+
+def gatebench(*arguments: str | Path) -> Result:
+    return subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "gatebench", *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        timeout=240,
+        check=False,
+    )
+
+
+def ordered(judgements: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(judgement, sort_keys=True) for judgement in judgements)
+
+
+def recorded(folder: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        {key: value for key, value in line.items() if key != "kind"} for line in lines if line["kind"] == "judgement"
+    ]
+
+
+EXPECTED = """
+[[expect]]
+requirement = "CRED-003"
+scenario = "*2025-11-25*"
+outcome = "fail"
+reason = "anybody gets the key"
+link = "https://example.com/1"
+[[expect]]
+requirement = "CRED-004"
+outcome = "skip"
+reason = "not today"
+link = "https://example.com/2"
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "selection", "options"),
+    [
+        ("reference", "whole_life and 2026-07-28 and (crm or calculator)", ["-n", "2"]),
+        # Failures, some of them known, others skipped; requirements that are not applicable; what the upstream does alone.
+        ("fastmcp", "(whole_life and (alice or crm) or no_access) and 2025-11-25", ["--direct"]),
+        ("null:allow-all", "(CONS-00 and alice or SES) and 2025-11-25", []),
+    ],
+)
+def test_a_run_comes_to_the_same_verdicts(tmp_path: Path, target: str, selection: str, options: list[str]) -> None:
+    out, known = tmp_path / "evidence", tmp_path / "known.toml"
+    known.write_text(EXPECTED, encoding="utf-8")
+    expectations = ["--expectations", known] if target == "fastmcp" else []
+    run = gatebench("run", target, "-k", selection, "--out", out, "--quiet", *options, *expectations)
+    assert run.returncode in (0, 1), run.stderr
+    again = gatebench("judge", out, "--json")
+    judgements = [json.loads(line) for line in again.stdout.splitlines()]
+    assert ordered(judgements) == ordered(recorded(out))
+    assert again.returncode == run.returncode, again.stderr
+    assert len({judgement["outcome"] for judgement in judgements}) > 1, "all alike proves little"
+    told = gatebench("judge", out)
+    assert told.returncode == run.returncode
+    assert told.stdout.endswith("\nall results agree with verdicts.jsonl\n"), told.stdout
+
+
+def refused(*arguments: str | Path) -> str:
+    result = gatebench("judge", *arguments)
+    assert (result.returncode, result.stdout) == (2, ""), result
+    assert result.stderr.startswith("gatebench: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_what_cannot_be_judged(tmp_path: Path) -> None:
+    (tmp_path / "text.jsonl").write_text("hello\n")
+    assert f"cannot read the transcript {tmp_path}/none: No such file" in refused(tmp_path / "none")
+    assert f"the folder {tmp_path} contains no transcript*.jsonl" in refused(tmp_path)
+    assert f"{tmp_path}/text.jsonl is not a transcript that can be judged: " in refused(tmp_path / "text.jsonl")
+    assert "unknown requirement 'CRED-01'; did you mean CRED-0" in refused(tmp_path, "--requirement", "CRED-01")
+    assert "TRB-020 has no check: " in refused(tmp_path, "--requirement", "TRB-020")
+
+
+def test_a_recording_that_says_nothing_of_requirements() -> None:
+    """It was made before transcripts said it, or by hand; it can be judged as a whole."""
+    transcript = DATA / "transcript.jsonl"
+    assert "names no requirements; select them with --requirement" in refused(transcript)
+    result = gatebench("judge", transcript, "--requirement", "cred-001")
+    assert result.returncode == 1, result
+    assert result.stdout.startswith("fail  CRED-001  the whole recording ("), result.stdout

@@ -1,0 +1,219 @@
+"""Recorded traffic, judged again: what must be in a transcript, and what is said of one that does not hold it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.evaluation import replay
+from gatebench.conformance.outcomes import CheckResult, Outcome
+from gatebench.conformance.requirements.registry import Registry
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.recording.secrets import SecretRegistry
+from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
+
+REGISTRY = Registry()
+NAME = "calls/one[user.alice-none.calculator]"
+PARAMS = {"server": "calculator", "principal": "alice"}
+LEAK, CLEAN = [["authorization", "Bearer «pat:alice»"]], [["accept", "*/*"]]
+WORLD = {"upstreams": {"calculator": {"auth": {"model": "none"}}}}
+
+
+class Written:
+    """A transcript in the making, as a run writes it."""
+
+    def __init__(self, path: Path, **terms: Any) -> None:
+        self.path = path
+        secrets = SecretRegistry()
+        secrets.mint("gateway-token", "pat:alice", "pat", owner="alice")
+        self.recorder = TranscriptWriter(path, secrets, run="r")
+        self.recorder.note("world", sheet=WORLD)
+        self.recorder.note("target", target={"launch": None})
+        claims = {"features": ["upstream.none"], "deviations": terms.pop("deviations", [])}
+        given = {"claims": claims, "plays_of_failures": 3, "direct_first": False, "expectations": []}
+        self.recorder.note("terms", **(given | terms))
+        self._numbers = iter(range(100))
+
+    def play(self, headers: list[list[str]], **end: Any) -> None:
+        """A scenario in which one request with these headers reaches calculator."""
+        self.recorder.note("scenario", phase="begin", scenario=NAME, params=PARAMS)
+        exchange = f"calculator-{next(self._numbers)}"
+        facts = {"t": 0.0, "leg": "upstream", "node": "calculator", "exchange": exchange}
+        self.recorder.write({**facts, "kind": "request", "method": "GET", "target": "/mcp", "headers": headers})
+        self.recorder.note("scenario", phase="end", scenario=NAME)
+        facts = {"scenario": NAME, "direct": False, "outcome": None, "reason": "", "seconds": 0.1}
+        self.recorder.note("played", **(facts | end))
+
+    def judged(self, requirement: str = "CRED-001", **more: Any) -> None:
+        self.recorder.note("judged", requirement=requirement, scenario=NAME, **more)
+
+    def again(self, *requirements: str) -> list[CheckResult]:
+        """Close it, read it back, judge it."""
+        self.recorder.close(complete=True)
+        return list(replay.judge(replay.Recording.load(self.path), REGISTRY, requirements or None))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "transcript.jsonl"
+
+
+def test_what_passed_passes(path: Path) -> None:
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.subjects, judgement.scenario) == (Outcome.PASS, 1, NAME)
+
+
+@pytest.mark.parametrize(("later", "failed"), [(LEAK, 3), (CLEAN, 1)])
+def test_a_failure_is_as_steady_as_its_plays(path: Path, later: list[list[str]], failed: int) -> None:
+    written = Written(path)
+    for headers in (LEAK, later, later):
+        written.play(headers)
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.failed, judgement.played) == (Outcome.FAIL, failed, 3)
+    assert judgement.unstable == (failed == 1)
+
+
+def test_a_slow_failure_was_not_played_again(path: Path) -> None:
+    written = Written(path)
+    written.play(LEAK, seconds=20.0)
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.played) == (Outcome.FAIL, 1)
+
+
+def test_what_broke_off_stays_open(path: Path) -> None:
+    written = Written(path, plays_of_failures=1)
+    written.play(CLEAN, outcome="untestable", reason="there was no URL")
+    written.judged()
+    (judgement,) = written.again()
+    assert (judgement.outcome, judgement.reason) == (Outcome.UNTESTABLE, "there was no URL")
+
+
+def test_terms_are_kept(path: Path) -> None:
+    """Deviations, claims and expectations are those of the run."""
+    link = {"reason": "they know", "link": "https://example.com/1"}
+    known = {"requirement": "CRED-002", "scenario": "*", "outcome": "fail", **link}
+    written = Written(path, deviations=["CRED-001"], plays_of_failures=1, expectations=[known])
+    written.play(LEAK)
+    written.judged()
+    written.judged("CRED-002")
+    written.judged("CRED-003", needs=["upstream.static"])
+    outcomes = [judgement.outcome for judgement in written.again()]
+    assert outcomes == [Outcome.DEVIATION, Outcome.KNOWN_FAILURE, Outcome.NOT_APPLICABLE]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_sweep_tells_what_no_scenario_did(path: Path, *, apart: bool) -> None:
+    """Not what comes after it, and not what the upstream was asked alone."""
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged("CRED-010")
+    written.play(LEAK, direct=apart)
+    written.recorder.note("sweep", requirements=["CRED-001", "CRED-010"])
+    written.play(LEAK)
+    first, *swept = written.again()
+    assert first.outcome is Outcome.PASS
+    assert [(one.requirement, one.outcome, len(one.violations)) for one in swept] == (
+        [] if apart else [("CRED-001", Outcome.FAIL, 1)]
+    )
+
+
+def test_the_sweep_knows_what_is_expected(path: Path) -> None:
+    link = {"reason": "they know", "link": "https://example.com/1"}
+    written = Written(path, expectations=[{"requirement": "CRED-001", "scenario": "*", "outcome": "fail", **link}])
+    written.play(LEAK)
+    written.recorder.note("sweep", requirements=["CRED-001"])
+    assert [one.outcome for one in written.again()] == [Outcome.KNOWN_FAILURE]
+
+
+def test_a_requirement_that_it_was_not_judged_for(path: Path) -> None:
+    written = Written(path)
+    written.play(LEAK)
+    (judgement,) = written.again("CRED-001")
+    assert (judgement.outcome, judgement.scenario) == (Outcome.FAIL, replay.WHOLE)
+
+
+def test_only_what_is_asked_for(path: Path) -> None:
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged("CRED-001")
+    written.judged("CRED-002")
+    assert [judgement.requirement for judgement in written.again("CRED-002")] == ["CRED-002"]
+
+
+def test_a_play_that_is_missing(path: Path) -> None:
+    written = Written(path)
+    written.play(LEAK)
+    written.judged()
+    with pytest.raises(BenchError, match=r"^transcript.jsonl has 1 run\(s\) of .*, and run 2 is needed: "):
+        written.again()
+
+
+def test_a_requirement_that_is_gone(path: Path) -> None:
+    written = Written(path)
+    written.judged("OLD-001")
+    with pytest.raises(BenchError, match="was judged for OLD-001, which is no longer in the registry"):
+        written.again()
+
+
+def test_a_last_line_that_was_cut_off(path: Path) -> None:
+    written = Written(path)
+    written.play(CLEAN)
+    written.judged()
+    written.recorder.close(complete=False)
+    path.write_text(path.read_text(encoding="utf-8")[:-10], encoding="utf-8")
+    assert [judgement.outcome for judgement in replay.judge(replay.Recording.load(path), REGISTRY)] == [Outcome.PASS]
+
+
+HEAD = '{"seq": 1, "t": 0.0, "leg": "harness", "kind": "transcript", "format": 1, "run": "r"}\n'
+EVENT = '{"seq": 2, "t": 0.1, "leg": "harness", '
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "its first line is not a transcript head with format 1"),
+        ("hello\n", "line 1 is not an event of a transcript"),
+        ("5\n", "line 1 is not an event of a transcript"),
+        ("{}\n", "line 1 is not an event of a transcript"),
+        (HEAD.replace('"format": 1', '"format": 9'), "its first line is not a transcript head with format 1"),
+        (HEAD + EVENT + '"kind": "scenario"}\n', "line 2 is not an event of a transcript: it has no phase"),
+        (HEAD + EVENT + '"kind": "played", "scenario": "x"}\n', "it has no direct"),
+        (
+            HEAD + EVENT + '"kind": "target", "target": {"dialect": {"denied": 5}}}\n',
+            "line 2 is not an event of a transcript",
+        ),
+        (HEAD + EVENT + '"kind": "terms", "expectations": [{"requirement": "X"}]}\n', "validation error"),
+        (HEAD + EVENT + '"kind": "terms", "expectations": 5}\n', "TypeError"),
+        ("\udcff\n", "line 1 is not an event of a transcript"),
+    ],
+    ids=[
+        "empty",
+        "text",
+        "number",
+        "object",
+        "format",
+        "scenario",
+        "played",
+        "dialect",
+        "expectation",
+        "expectations",
+        "UTF-8",
+    ],
+)
+def test_what_is_no_transcript(path: Path, text: str, why: str) -> None:
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BenchError) as caught:
+        replay.Recording.load(path)
+    assert why in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_there_is_no_such_file(path: Path) -> None:
+    with pytest.raises(BenchError, match=f"^cannot read the transcript {path}: No such file"):
+        replay.Recording.load(path)

@@ -1,0 +1,53 @@
+"""The order of the tests, so that several workers end at about the same time."""
+
+import random
+from itertools import islice
+from typing import Any
+
+import pytest
+
+# Where the tests are that take longest: they play load, and mostly wait for it, or start whole runs.
+LONG = (
+    "gatebench/conformance/selftest/gateways/",
+    "tests/cli/",
+    "tests/docs/",
+    "tests/fixtures/gateways/",
+    "tests/fixtures/harness/",
+    "tests/fixtures/processes/",
+    "tests/load/experiments/",
+    "tests/load/generator/",
+)
+SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
+
+
+@pytest.hookimpl(trylast=True)  # after pytest's own order, by scope of fixtures
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin each worker's share with a part of the long tests, those that wait mixed with those that work.
+
+    xdist's `worksteal` cuts the tests into contiguous shares; a worker that has no more tests takes the last ones of another.
+    """
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    if workers == 1:
+        return
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.nodeid.startswith(LONG):
+            groups.setdefault(_group(item), []).append(item)
+    long = list(groups.values())
+    random.Random(0).shuffle(long)  # noqa: S311 - the same in all workers
+    chosen = {item for group in long for item in group}
+    others = iter([item for item in items if item not in chosen])
+    ordered, left = [], len(items)
+    for worker in range(workers):
+        size = left // (workers - worker)
+        share = [item for group in long[worker::workers] for item in group]
+        ordered += [*share, *islice(others, max(0, size - len(share)))]
+        left -= size
+    items[:] = [*ordered, *others]
+
+
+def _group(item: Any) -> str:
+    """Return what stays on one worker: a test, or a module whose tests share a fixture or may disturb each other."""
+    fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    shared = any(each[-1].scope == "module" for each in fixtures)
+    return item.nodeid if item.nodeid.startswith(SEPARATE) and not shared else str(item.path)

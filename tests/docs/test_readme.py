@@ -1,0 +1,236 @@
+"""Every command of README.md and docs/ does what it says. Each section is a story in a folder of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gatebench.conformance.requirements.features import claims_of
+from gatebench.fixtures.gateways import descriptor
+from tests.support.code_blocks import RUNNABLE, Block, blocks, headings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = [block for document in DOCUMENTS for block in blocks(document)]
+SLOW = os.environ.get("GATEBENCH_README") == "slow"  # the sections with slow blocks, in place of the others
+KINDS = ("quick", "checkout", "slow") if SLOW else ("quick", "checkout")
+TIMEOUT = 600.0
+ADDRESS, BASE, TOKEN = "http://127.0.0.1:4000/mcp/docs", "http://127.0.0.1:4000", "..."
+
+STORIES = {
+    (block.document, block.section): [b for b in ALL if (b.document, b.section) == (block.document, block.section)]
+    for block in ALL
+    if (block.kind == "slow" if SLOW else block.kind in KINDS)
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "100"} | more
+
+
+class Story:
+    """A reader who follows one section, in an empty folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._replaced: dict[str, str] = {}
+
+    def read(self, block: Block) -> None:
+        """Do what a block says."""
+        if block.file:
+            (self.folder / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / block.file).write_text(block.text, encoding="utf-8")
+        if block.language not in RUNNABLE or block.kind not in KINDS:
+            return
+        if block.context == "gateway":
+            with self._standing():
+                self._run(block)
+        elif block.context == "world" and "gatebench world" in block.text:
+            self._look(block.commands[0])
+        elif block.context == "world":
+            with self._standing(json.loads((self.folder / "world.json").read_text(encoding="utf-8"))):
+                self._run(block)
+        elif block.context == "serve":
+            self._look(block.commands[0])
+        else:
+            self._run(block)
+
+    def _run(self, block: Block) -> None:
+        script = "\n".join(block.commands)
+        for old, new in self._replaced.items():
+            script = script.replace(old, new)
+        *first, last = script.split("\n")
+        if block.status is None:
+            ended = [f"{line} || [[ $? == [124] ]]" for line in (*first, last)]
+        else:
+            ended = [*first, "status=0", f"{last} || status=$?", f"[[ $status == {block.status} ]]"]
+        whole = "\n".join(["set -euo pipefail", *ended])
+        done = subprocess.run(  # noqa: S603 - our own documents
+            ["/bin/bash", "-c", whole],
+            cwd=ROOT if block.kind == "checkout" else self.folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+
+    def _look(self, command: str) -> None:
+        """Start something that serves, wait until it has said so, and end it as a reader would."""
+        with serving(command, self.folder) as said:
+            assert said
+
+    @contextmanager
+    def _standing(self, sheet: dict[str, object] | None = None) -> Iterator[None]:
+        """A gateway that somebody has started by hand, with a world behind it unless the run brings its own."""
+        world = self.folder / "world.json"
+        if sheet is None:
+            with serving("gatebench world --save world.json", self.folder), self._gateway(world, "calculator"):
+                yield
+        else:
+            with self._gateway(world, "{server}"):
+                yield
+
+    @contextmanager
+    def _gateway(self, world: Path, server: str) -> Iterator[None]:
+        told = json.loads(world.read_text(encoding="utf-8"))
+        base = told["gateway"]["base_url"]
+        self._replaced = {
+            ADDRESS: f"{base}/api/llm/mcp/{server}/server",
+            BASE: base,
+            "{base_url}/mcp/{server}": "{base_url}/api/llm/mcp/{server}/server",
+            f"={TOKEN}": f"={told['principals']['alice']['tokens'][0]}",
+        }
+        with serving(f"gatebench gateway --world {world}", self.folder):
+            yield
+
+
+@contextmanager
+def serving(command: str, folder: Path) -> Iterator[str]:
+    """A command that serves until Ctrl-C; gives what it said when it was up. It ends in order."""
+    process = subprocess.Popen(  # noqa: S603 - our own documents
+        ["/bin/bash", "-c", f"exec {command}"],
+        cwd=folder,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    assert process.stdout
+    try:
+        first = process.stdout.readline()
+        assert first, f"{command} said nothing and ended with {process.wait()}"
+        yield first
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    "section", STORIES, ids=lambda section: "-".join(re.sub(r"\W+", "-", part) for part in section)
+)
+def test_section(section: tuple[str, str], tmp_path: Path) -> None:
+    builder = Story(tmp_path)
+    for block in STORIES[section]:
+        builder.read(block)
+
+
+def test_every_block_of_commands_is_marked() -> None:
+    unmarked = [f"{block.document}, {block.section}" for block in ALL if block.language in RUNNABLE and not block.kind]
+    assert not unmarked
+    assert {block.kind for block in ALL} <= {"", "quick", "slow", "checkout", "ci", "in", "no"}
+
+
+def test_what_is_not_run_says_why() -> None:
+    for block in ALL:
+        if block.kind == "no":
+            assert len(block.mark.partition(",")[2]) > 10, block.section
+
+
+def test_what_is_run_elsewhere_is_tested_there() -> None:
+    for block in ALL:
+        if block.kind == "in":
+            assert (ROOT / block.context).exists(), block.section
+
+
+def test_what_ci_runs_is_there() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    for block in ALL:
+        if block.kind == "ci":
+            assert set(block.commands) <= {line.strip() for line in lines}
+
+
+def test_descriptors_shown_are_valid(tmp_path: Path) -> None:
+    shown = [block for block in ALL if block.language == "toml" and "[gateway]" in block.text]
+    assert shown
+    for block in shown:
+        path = tmp_path / "gateway.toml"
+        path.write_text(block.text, encoding="utf-8")
+        claims_of(descriptor.load(path), path)
+
+
+def test_links_lead_somewhere() -> None:
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        anchors = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for _, name in headings(text)}
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith("#"):
+                assert target[1:] in anchors, target
+            elif not target.startswith("http"):
+                assert (document.parent / target.partition("#")[0]).exists(), target
+
+
+# -- the action
+
+
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+STEPS = {step.get("id", step.get("name")): step for step in ACTION["runs"]["steps"]}
+
+
+def test_workflow_uses_what_the_action_has() -> None:
+    (block,) = (block for block in ALL if block.language == "yaml")
+    used = yaml.safe_load(block.text)["jobs"]["conformance"]["steps"][-1]["with"]
+    assert used.keys() <= ACTION["inputs"].keys()
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r"inputs\.([\w-]+)", text)) == ACTION["inputs"].keys()
+    scripts = [step["run"] for step in STEPS.values() if "run" in step]
+    assert not [script for script in scripts if "${{" in script]  # an input is data, never a part of a script
+
+
+def test_step_of_the_action_judges_and_tells(tmp_path: Path) -> None:
+    (tmp_path / "gatebench").symlink_to(Path(sys.executable).parent.parent)
+    out, summary = tmp_path / "outputs", tmp_path / "summary"
+    done = subprocess.run(  # noqa: S603 - our own action
+        ["/bin/bash", "-e", "-o", "pipefail", "-c", STEPS["run"]["run"]],
+        cwd=tmp_path,
+        env=environment(
+            RUNNER_TEMP=str(tmp_path),
+            GITHUB_STEP_SUMMARY=str(summary),
+            GITHUB_OUTPUT=str(out),
+            TARGET="reference",
+            ARGUMENTS="-m access -k ACC-003",
+            OUT="gatebench-report",
+        ),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert out.read_text() == "conclusion=conformant\n"
+    assert summary.read_text(encoding="utf-8").startswith("## gatebench reference gateway")

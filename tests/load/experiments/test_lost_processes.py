@@ -1,0 +1,92 @@
+"""What was measured is told, also when the bench ends otherwise than it should."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from gatebench.fixtures.errors import BenchError, HarnessError
+from gatebench.fixtures.world.backends.lean import LeanBackend
+from gatebench.load.experiments import profile_run
+from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
+from gatebench.load.experiments.workload import ProfileRunOptions
+from gatebench.load.profiles import profiles
+from gatebench.load.results.generator_result import GeneratorEvent, Result, WrongAnswerSample
+
+STEADY = profiles.by_name("steady")
+TASK = LoadRunRequest("reference", STEADY, ProfileRunOptions.of(STEADY, None, None, 1, 1), frozenset())
+
+
+def ended_by(error: BaseException, *results: Result) -> Callable[[ProfileData, Any], None]:
+    def measured(found: ProfileData, _: Any) -> None:
+        found.results += results
+        raise error
+
+    return measured
+
+
+@pytest.mark.parametrize("error", [HarnessError("a worker"), httpx.ConnectError("refused"), BenchError("no result")])
+def test_a_part_of_the_bench_that_is_lost_is_said(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(profile_run, "_measure", ended_by(error, Result()))
+    found = profile_run.measure(TASK, lambda *_: None)
+    assert found.stopped == f"a part of the bench was lost: {error}"
+    assert found.ended_by == "bench"
+    monkeypatch.setattr(profile_run, "_measure", ended_by(error))
+    with pytest.raises(type(error)):
+        profile_run.measure(TASK, lambda *_: None)
+
+
+def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where it answers nothing any more: it has nobody to ask."""
+    far_end = LeanBackend()
+    bench: Any = SimpleNamespace(far_end=far_end)
+    gateway: Any = SimpleNamespace(alive=lambda: True)
+    measured = ProfileData(TASK)
+    workload: Any = SimpleNamespace(step=lambda *_: None)
+    course = profile_run.ProfileRun(bench, gateway, workload, measured, lambda *_: None)
+    monkeypatch.setattr(course, "_play", lambda *_: Result(ended="gave up"))
+    with pytest.raises(profile_run.RunStopped, match="the gateway stopped responding"):
+        course._checked("load", cast("Any", None))
+    far_end._process = subprocess.Popen([sys.executable, "-c", "exit(4)"], stdin=subprocess.DEVNULL)
+    far_end._process.wait()
+    with pytest.raises(HarnessError, match="the upstreams of the load bench ended with status 4"):
+        course._checked("load", cast("Any", None))
+    assert len(measured.results) == 2
+    measured.stopped = None
+    measured.results.clear()
+    measured.knee = None
+    with pytest.raises(HarnessError):  # at the first step of a search: none is on the plateau yet
+        course._point(10.0, 1.0)
+    assert (len(measured.results), measured.stopped) == (
+        1,
+        "a part of the bench was lost: the upstreams of the load bench ended with status 4",
+    )
+    far_end.close()
+
+
+def test_ctrl_c_while_everything_is_being_ended_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_run, "_measure", ended_by(KeyboardInterrupt(), Result()))
+    found = profile_run.measure(TASK, lambda *_: None)
+    assert (found.ended_by, found.stopped) == ("interruption", None), "it was whole by then"
+    monkeypatch.setattr(profile_run, "_measure", ended_by(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        profile_run.measure(TASK, lambda *_: None)
+
+
+def test_where_credentials_cannot_be_told_any_more_nothing_is_quoted() -> None:
+    wrong = WrongAnswerSample(
+        t=1, arm="a", operation="b", server="c", caller="d", detail="secret", request="secret", response="secret"
+    )
+    found = ProfileData(TASK)
+    for results in (found.results, found.beyond):
+        results.append(
+            Result(wrong=[wrong], wrong_count=1, events=[GeneratorEvent(t=1, kind="rpc-error", detail="secret")])
+        )
+    found.forget_exchanges()
+    for result in found.everything:
+        assert "secret" not in result.model_dump_json()
+        assert (result.wrong_count, len(result.wrong), result.events[0].kind) == (1, 1, "rpc-error")

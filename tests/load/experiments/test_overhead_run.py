@@ -1,0 +1,195 @@
+"""Pairings: whole ones past relays that hold requests back, in turn, and what each turn cost."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from gatebench.fixtures.errors import BenchError
+from gatebench.load.analysis import overhead
+from gatebench.load.analysis.rounds import CpuLog
+from gatebench.load.experiments import overhead_run
+from gatebench.load.experiments.regression_run import RunningGateway
+from gatebench.load.generator.process import GeneratorProcess
+from gatebench.load.testbed.cpu_affinity import CpuLayout
+from tests.support.delay_proxy import relay, running
+from tests.support.http_server import TinyServer
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_pairing_finds_how_long_requests_are_held_back() -> None:
+    @contextmanager
+    def stand() -> Iterator[Mapping[str, RunningGateway]]:
+        with relay(far, 5) as (ports, pid):
+            yield {"direct": running(far.port), "gateway": running(ports[0], pid)}
+
+    with TinyServer() as far:
+        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=80), CpuLayout())
+        pairing.run(stand, lambda _: None)
+    found = pairing.overhead().quantiles[0].overhead_us
+    assert 4_500 < found.value < 30_000, "five milliseconds, and what a busy machine adds"
+    resources = pairing.resources()
+    assert resources is not None
+    assert resources.cpu_us_per_call is not None
+    assert resources.cpu_us_per_call.value > 10
+    assert [sample.at for sample in resources.samples] == sorted(sample.at for sample in resources.samples)
+
+
+@pytest.fixture
+def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half second is left out, however busy the tests' machine is."""
+    monkeypatch.setattr(overhead, "LATE_US", np.inf)
+    monkeypatch.setattr(overhead, "DISTURBED", np.inf)
+
+
+@pytest.fixture
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start has two turns."""
+    monkeypatch.setattr(overhead_run, "MIN_ROUNDS", 2)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is an interruption, also where the shell that began the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class Starts:
+    """Stands that hold requests back for so many ms each; after `most` of them no more comes up."""
+
+    def __init__(self, far: TinyServer, most: int = 100) -> None:
+        self.far, self.most, self.up, self.at_once = far, most, 0, 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[Mapping[str, RunningGateway]]:
+        if self.up >= self.most:
+            raise BenchError("acme.toml: no more of them")
+        with relay(self.far, 5) as (ports, pid):
+            self.up += 1
+            self.at_once = max(self.at_once, self.up)
+            try:
+                yield {"direct": running(self.far.port), "gateway": running(ports[0], pid)}
+            finally:
+                self.up -= 1
+
+
+@pytest.mark.usefixtures("calm", "few_turns")
+def test_starts_are_there_together_and_take_turns() -> None:
+    with TinyServer() as far:
+        starts = Starts(far)
+        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=3, rate=120), CpuLayout())
+        pairing.run(starts, lambda _: None)
+    assert (starts.at_once, starts.up) == (3, 0), "and all of them are ended"
+    assert pairing.results[0].arms == ["direct", "gateway"]
+    assert {cell.arm for cell in pairing.results[0].cells} == {"direct", "gateway"}
+    assert len(pairing.cpu_us) == 3
+    resources = pairing.resources()
+    assert resources is not None
+    assert 0 < resources.cpu_share < 1
+    for number, start in enumerate(pairing.samples):
+        assert set(start["arm"]) == {0, 1}
+        assert set((start["intended"] / overhead_run.SLOT).astype(int) % 3) == {number}
+        assert (start["intended"] % overhead_run.SLOT).min() >= overhead_run.COLD, "those who have rested are cold"
+    assert pairing.overhead().starts == 3
+
+
+@pytest.mark.usefixtures("calm", "few_turns")
+def test_a_start_that_does_not_come_up_leaves_the_others_to_be_measured() -> None:
+    with TinyServer() as far:
+        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout())
+        said = "no more of them; only 2 of 5 starts could run at the same time: use --starts 2"
+        with pytest.raises(BenchError, match=said):
+            pairing.run(Starts(far, most=2), lambda _: None)
+        assert pairing.overhead().starts == 2
+        with pytest.raises(BenchError, match="no more of them"):
+            overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout()).run(
+                Starts(far, most=0), lambda _: None
+            )
+
+
+@pytest.mark.usefixtures("calm", "interruptible")
+def test_an_interruption_keeps_what_was_measured_until_then() -> None:
+    said: list[str] = []
+
+    def interrupt(what: str) -> None:
+        said.append(what)
+        if len(said) == 6:  # two starts, then a line a second
+            signal.raise_signal(signal.SIGINT)
+
+    with TinyServer() as far:
+        starts = Starts(far)
+        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=30, starts=2, rate=160), CpuLayout())
+        with pytest.raises(KeyboardInterrupt):
+            pairing.run(starts, interrupt)
+    assert starts.up == 0
+    assert pairing.results[0].ended == "interrupted"
+    assert 2 <= pairing.results[0].seconds < 10
+    assert pairing.overhead().starts == 2
+    assert len(pairing.cpu_us) == 2
+    assert all(10 < one < 100_000 for one in pairing.cpu_us)
+
+
+def interrupt(*_: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_while_the_gateway_calms_down_keeps_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhead_run, "settle", interrupt)
+    with TinyServer() as far:
+        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=120), CpuLayout())
+        with pytest.raises(KeyboardInterrupt):
+            pairing.run(Starts(far), lambda _: None)
+    resources = pairing.resources()
+    assert resources is not None
+    assert (resources.before, resources.after) == (resources.samples[0], resources.samples[-1])
+    assert len(pairing.cpu_us) == 2
+
+
+def test_an_interruption_before_the_first_call_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no fault of the generator's, which has nothing to tell then."""
+    finish, asked = GeneratorProcess.finish, []
+
+    def first_interrupted(player: GeneratorProcess) -> Any:
+        asked.append(player)
+        return interrupt() if len(asked) == 1 else finish(player)
+
+    monkeypatch.setattr(GeneratorProcess, "finish", first_interrupted)
+    with TinyServer() as far:
+        starts = Starts(far)
+        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=30, starts=2, rate=120), CpuLayout())
+        with pytest.raises(KeyboardInterrupt):
+            pairing.run(starts, lambda _: None)
+    assert (len(asked), starts.up) == (2, 0)
+
+
+class Clockwork:
+    """Uses half a core in the turns of one start of several, and nothing in between. Its clock is that of the looks."""
+
+    def __init__(self, number: int, starts: int) -> None:
+        self.number, self.starts, self.now = number, starts, 0.0
+
+    def cpu_seconds(self) -> float:
+        whole, into = divmod(self.now / overhead_run.SLOT - self.number, self.starts)
+        return 0.5 * overhead_run.SLOT * float(whole + min(into, 1.0))
+
+
+@pytest.mark.parametrize("starts", [1, 2, 8])
+def test_cpu_is_counted_for_whoever_had_the_turn_though_looks_are_few(starts: int) -> None:
+    clockworks = [Clockwork(number, starts) for number in range(starts)]
+    log = CpuLog({str(one.number): one for one in clockworks})
+    random = np.random.default_rng(1)
+    rounds = 6
+    span = rounds * starts * overhead_run.SLOT
+    for second in np.sort(random.uniform(-0.5, span + 0.5, int((span + 1) / CpuLog.PERIOD * 1.5))):
+        for one in clockworks:
+            one.now = second
+        log.look(int(second * 1e9))
+    edges = (np.arange(rounds * starts + 1) * overhead_run.SLOT * 1e9).astype(np.int64)
+    for one in clockworks:
+        used = overhead_run.in_its_turns(log, str(one.number), edges, one.number, starts)
+        assert used == pytest.approx(0.5 * overhead_run.SLOT * rounds, rel=0.01)

@@ -1,0 +1,75 @@
+"""From what a run found to its report: what is said of the gateway, and what is not."""
+
+import pytest
+
+from gatebench.load.experiments import profile_report
+from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
+from gatebench.load.experiments.workload import ProfileRunOptions
+from gatebench.load.profiles import profiles
+from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.generator_result import Cell, Counts, Interval, Outcome, Result
+from gatebench.load.results.histogram import Histogram
+from gatebench.load.testbed.host import HostCpuSample
+
+
+def measured(profile: LoadProfile, *operations: str, sessions: int = 0, **counted: float) -> ProfileData:
+    """Ten right calls of each operation, a millisecond each."""
+    made = ProfileData(LoadRunRequest("acme", profile, ProfileRunOptions.of(profile, None, None, 1, 1), frozenset()))
+    made.called = list(profile.call)
+    cells = [right(operation) for operation in operations]
+    seconds = [Interval(start=0, cells=cells)]
+    made.results = [
+        Result(
+            seconds=10,
+            arms=["gateway"],
+            cells=cells,
+            intervals=seconds,
+            counts=Counts(sessions=sessions),
+        )
+    ]
+    made.weather = (HostCpuSample(0, 0, 0, None), HostCpuSample(10, 0, 0, None))
+    made.counted = {"connections": 0.0, "sessions": 0.0, "idp_requests": 0.0, **counted} if counted else {}
+    return made
+
+
+def right(operation: str, outcome: Outcome = "ok") -> Cell:
+    histogram = Histogram()
+    histogram.record([1000.0] * 10)
+    return Cell(
+        arm="gateway", operation=operation, outcome=outcome, count=10, histograms={"response": histogram.encode()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("farewells", "handshakes", "calls", "per_call"),
+    [(5, 5, 10, 1.0), (0, 5, 10, 1.0), (0, 0, 10, 1.0), (5, 5, 20, 2.0), (0, 0, 20, 2.0), (20, 10, 10, 3.5)],
+    ids=[
+        "as asked",
+        "no DELETE",
+        "no sessions upstream",
+        "twice",
+        "twice, without sessions",
+        "more sessions than asked",
+    ],
+)
+def test_handshakes_are_no_cost_of_calls_and_are_not_made_up(
+    farewells: float, handshakes: float, calls: float, per_call: float
+) -> None:
+    counted = {
+        "method tools/call": calls,
+        "method initialize": handshakes,
+        "method notifications/initialized": handshakes,
+    }
+    found = measured(
+        profiles.by_name("session-churn"), "session", sessions=5, requests=sum(counted.values()) + farewells, **counted
+    )
+    report = profile_report.report(found, [])
+    assert report.far_end is not None
+    assert report.far_end.per_call["requests"] == pytest.approx(per_call)
+
+
+def test_what_nobody_could_wait_for_slowed_nobody_down() -> None:
+    found = measured(profiles.by_name("slow-upstream"), "call", "call, one upstream hangs")
+    assert profile_report.report(found, []).figures["slowdown"] == pytest.approx(1)
+    found.called = found.called[:1]
+    assert "slowdown" not in profile_report.report(found, []).figures

@@ -1,0 +1,96 @@
+"""Prepared requests are what the raw client would send, whatever number goes in."""
+
+import json
+from typing import Any
+
+import httptools
+import pytest
+
+from gatebench.fixtures.world.definition import MODERN_REVISION
+from gatebench.load.generator.client import request_templates
+from gatebench.load.plan.plan import PlannedCaller
+from tests.support.load_plans import a_call
+
+NUMBER = b"1000000007"
+
+
+class Seen:
+    def __init__(self, data: bytes) -> None:
+        self.headers: list[tuple[str, str]] = []
+        self.body, self.complete = b"", 0
+        parser = httptools.HttpRequestParser(self)
+        parser.feed_data(data)
+        self.method = parser.get_method().decode()
+
+    def on_url(self, url: bytes) -> None:
+        self.url = url.decode()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.decode(), value.decode()))
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete += 1
+
+
+def sent(pieces: request_templates.Pieces) -> tuple[Seen, Any]:
+    seen = Seen(NUMBER.join(pieces))
+    assert seen.complete == 1
+    return seen, json.loads(seen.body)
+
+
+def test_a_stateless_call_says_everything_in_headers_and_meta() -> None:
+    call = a_call("http://127.0.0.1:8123/mcp/a?x=1", arguments={"value": "100 % «ü»"})
+    caller = PlannedCaller(name="alice", headers={"authorization": "Bearer secret", "accept": "application/json"})
+    seen, message = sent(request_templates.pieces(call, caller, request_templates.main_message(call, "n-tag-")))
+    headers = dict(seen.headers)
+    assert (seen.method, seen.url, headers["Host"]) == ("POST", "/mcp/a?x=1", "127.0.0.1:8123")
+    assert headers["MCP-Protocol-Version"] == MODERN_REVISION
+    assert (headers["Mcp-Method"], headers["Mcp-Name"]) == ("tools/call", "echo")
+    assert headers["authorization"] == "Bearer secret"
+    assert [value for name, value in seen.headers if name.lower() == "accept"] == ["application/json"]
+    assert message["id"] == int(NUMBER)
+    assert message["params"]["arguments"] == {"value": "100 % «ü»", "nonce": "n-tag-1000000007"}
+    assert message["params"]["_meta"]["gatebench/nonce"] == "n-tag-1000000007"
+    assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == MODERN_REVISION
+
+
+def test_a_legacy_session_is_named_after_its_handshake() -> None:
+    call = a_call(revision="2025-11-25", kind="stream", tool="slow")
+    first, message = sent(
+        request_templates.pieces(call, PlannedCaller(name="a"), request_templates.initialize_message(call, "n-"))
+    )
+    assert "Mcp-Session-Id" not in dict(first.headers)
+    assert "MCP-Protocol-Version" not in dict(first.headers)
+    assert message["params"]["protocolVersion"] == "2025-11-25"
+    then, message = sent(
+        request_templates.pieces(call, PlannedCaller(name="a"), request_templates.main_message(call, "n-"), "s-1")
+    )
+    assert dict(then.headers)["Mcp-Session-Id"] == "s-1"
+    assert "Mcp-Method" not in dict(then.headers)
+    assert message["params"]["_meta"]["progressToken"] == int(NUMBER)
+    last = Seen(request_templates.delete(call, PlannedCaller(name="a"), "s-1"))
+    assert (last.method, last.complete, dict(last.headers)["Mcp-Session-Id"]) == ("DELETE", 1, "s-1")
+
+
+def test_a_notification_has_no_number() -> None:
+    call = a_call(revision="2025-11-25")
+    seen, message = sent(request_templates.pieces(call, PlannedCaller(name="a"), request_templates.INITIALIZED, "s-1"))
+    assert message == request_templates.INITIALIZED
+    assert dict(seen.headers)["Mcp-Session-Id"] == "s-1"
+
+
+@pytest.mark.parametrize("method", ["tools/list", "ping"])
+def test_other_methods_take_the_arguments_as_parameters(method: str) -> None:
+    call = a_call(method=method, arguments={"cursor": "x"}, nonce=False)
+    _, message = sent(
+        request_templates.pieces(call, PlannedCaller(name="a"), request_templates.main_message(call, "n-"))
+    )
+    assert (message["method"], message["params"]["cursor"]) == (method, "x")
+
+
+def test_two_processes_never_have_one_tag() -> None:
+    assert request_templates.new_tag() != request_templates.new_tag()
+    assert len(request_templates.new_tag()) == len(request_templates.new_tag())

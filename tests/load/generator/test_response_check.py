@@ -1,0 +1,126 @@
+"""Right answers are told by their bytes; for all others the reason is found."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gatebench.load.generator.execution.response_check import ResponseChecker, Verdict, owners_of, stamps
+from gatebench.load.plan.plan import PlannedCaller
+from tests.support.load_plans import a_call
+
+TAG, NUMBER = "n-abcd-", b"1000000042"
+MINE, BOBS = "sha256:aaaa", "sha256:bbbb"
+EVERYBODY = [PlannedCaller(name="alice", expect=[MINE]), PlannedCaller(name="bob", expect=[BOBS])]
+JSON_TYPE, SSE_TYPE = "application/json", "text/event-stream"
+
+
+def a_judge(**changes: Any) -> ResponseChecker:
+    return ResponseChecker(a_call(callers=EVERYBODY, **changes), EVERYBODY[0], TAG, owners_of(EVERYBODY))
+
+
+def an_answer(number: int = int(NUMBER), *, nonce: str | None = None, digest: str = MINE, **result: Any) -> Any:
+    content = {"nonce": nonce or TAG + NUMBER.decode(), "credentials": [{"digest": digest}]}
+    return {"jsonrpc": "2.0", "id": number, "result": {"structuredContent": content, "isError": False, **result}}
+
+
+def read(message: Any, status: int = 200, judge: ResponseChecker | None = None) -> Verdict:
+    judge, body = judge or a_judge(), json.dumps(message).encode()
+    verdict = judge.read(status, JSON_TYPE, body, NUMBER)
+    assert judge.right(status, body, NUMBER) == (verdict[0] == "ok")
+    return verdict
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_right_answer_is_right_in_either_spelling_and_either_type(separators: tuple[str, str]) -> None:
+    text = json.dumps(an_answer(), separators=separators)
+    assert a_judge().right(200, text.encode(), NUMBER)
+    stream = f"event: message\ndata: {text}\n\n".encode()
+    assert a_judge().right(200, stream, NUMBER)
+    assert a_judge().read(200, SSE_TYPE, stream, NUMBER) == ("ok", "")
+
+
+def test_an_odd_spelling_is_read_and_found_right() -> None:
+    body = json.dumps(an_answer(), indent=1).replace('"id": ', '"id"  :  ').encode()
+    assert not a_judge().right(200, body, NUMBER)
+    assert a_judge().read(200, JSON_TYPE, body, NUMBER) == ("ok", "")
+
+
+def test_expectations_with_letters_that_json_escapes_are_found() -> None:
+    judge = ResponseChecker(a_call(expect=["Zoë"]), EVERYBODY[0], TAG, owners_of(EVERYBODY))
+    assert read_ok(judge, an_answer(name="Zoë"))
+
+
+def read_ok(judge: ResponseChecker, message: Any) -> bool:
+    return judge.read(200, JSON_TYPE, json.dumps(message).encode(), NUMBER)[0] == "ok"
+
+
+def test_somebody_elses_answer_is_wrong_and_says_whose() -> None:
+    assert read(an_answer(digest=BOBS)) == (
+        "wrong",
+        "the text expected for alice is missing; the response belongs to bob",
+    )
+    assert read(an_answer(digest="sha256:cccc")) == ("wrong", "the text expected for alice is missing")
+    assert read(an_answer(nonce=TAG + "1000000041")) == ("wrong", "the nonce of another call (n-abcd-1000000041)")
+    assert read(an_answer(nonce="n-0000-1000000042")) == ("wrong", "the nonce of this call is missing")
+    assert read(an_answer(41)) == ("wrong", "a response to request 41 instead of this one")
+
+
+def test_somebody_elses_answer_beside_ones_own_is_wrong_too() -> None:
+    said = ("wrong", "the nonce of another call (n-abcd-1000000041) in addition to this one")
+    assert read(an_answer(also=TAG + "1000000041")) == said
+    both = "".join(
+        f"event: message\ndata: {json.dumps(one)}\n\n"
+        for one in (an_answer(1000000041, nonce=TAG + "1000000041", digest=BOBS), an_answer())
+    ).encode()
+    assert not a_judge().right(200, both, NUMBER)
+    assert a_judge().read(200, SSE_TYPE, both, NUMBER) == said
+    assert read(an_answer(also=TAG + NUMBER.decode())) == ("ok", ""), "one's own may come as often as it likes"
+
+
+def test_an_id_that_comes_back_as_text_is_nobody_elses() -> None:
+    answer = an_answer() | {"id": NUMBER.decode()}
+    assert read(answer) == ("malformed", "the id has another type")
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (401, "unauthorized"),
+        (403, "unauthorized"),
+        (429, "throttled"),
+        (404, "http-error"),
+        (307, "http-error"),
+        (500, "server-error"),
+        (503, "server-error"),
+    ],
+)
+def test_a_refusal_has_the_outcome_of_its_status(status: int, outcome: str) -> None:
+    assert read(an_answer(), status) == (outcome, f"status {status}")
+
+
+def test_errors_are_told_apart() -> None:
+    error = {"jsonrpc": "2.0", "id": int(NUMBER), "error": {"code": -32000, "message": "no"}}
+    assert read(error) == ("rpc-error", "-32000: no")
+    assert read({**error, "id": None}) == ("rpc-error", "-32000: no")
+    assert read(an_answer(isError=True))[0] == "tool-error"
+    assert read({"hello": 1}) == ("malformed", "no JSON-RPC response in application/json")
+    assert a_judge().read(200, "text/html", b"<html>", NUMBER) == ("malformed", "no JSON-RPC response in text/html")
+    assert a_judge().read(202, "", b"", NUMBER)[0] == "malformed"
+
+
+def test_a_list_needs_no_nonce() -> None:
+    judge = ResponseChecker(a_call(method="tools/list", nonce=False), PlannedCaller(name="a"), TAG, {})
+    body = json.dumps({"jsonrpc": "2.0", "id": int(NUMBER), "result": {"tools": []}}).encode()
+    assert judge.right(200, body, NUMBER)
+
+
+def test_the_far_ends_stamps_are_found_in_either_order() -> None:
+    assert stamps(b'{"recv_ns":12,"send_ns":34}') == (12, 34)
+    assert stamps(b'{"send_ns": 34, "x": 1, "recv_ns": 12}') == (12, 34)
+    assert stamps(b'{"text":"{\\"recv_ns\\": 1}"}') == (0, 0)
+
+
+def test_what_several_callers_share_gives_nobody_away() -> None:
+    shared = [PlannedCaller(name=name, expect=["workbench", f"sha256:{name}"]) for name in ("alice", "bob")]
+    assert owners_of(shared) == {"sha256:alice": "alice", "sha256:bob": "bob"}

@@ -1,0 +1,74 @@
+"""Gateways behind https: the same client, and a certificate that is not trusted is no connection."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gatebench.load.plan.plan import PlannedArm
+from tests.support.generator_runs import play
+from tests.support.http_server import TinyServer
+from tests.support.load_plans import a_call, a_plan
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A self-signed certificate for the loopback address, and its key, in one file."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with TinyServer(tls=context) as server:
+        calls = [
+            a_call(server.url("right"), operation="small"),
+            a_call(server.url("right"), operation="large", arguments={"value": "x" * 500_000}),
+            a_call(server.url("sse"), operation="sse"),
+            a_call(server.url("big/300000"), operation="big"),
+            a_call(server.url("stream/2/10"), operation="stream", kind="stream", events=2),
+            a_call(server.url("closing"), operation="closing"),
+        ]
+        plan = a_plan(PlannedArm(name="direct", calls=calls), rate=60.0, seconds=1.5, timeout=10.0)
+        trusting = play(plan, tmp_path / "trusting", SSL_CERT_FILE=str(certificate)).result
+        strict = play(plan, tmp_path / "strict").result
+    assert {(cell.operation, cell.outcome) for cell in trusting.cells} == {(call.operation, "ok") for call in calls}
+    assert {cell.outcome for cell in strict.cells} == {"refused"}
+    assert "certificate verify failed" in next(event.detail for event in strict.events if event.kind == "refused")
+
+
+def test_a_request_that_is_not_taken_through_tls_is_a_timeout(certificate: Path, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    large = {"value": "x" * (12 << 20)}  # more than the buffers of both sides take
+    with TinyServer(tls=context) as server:
+        calls = [a_call(server.url(manner), operation=manner, arguments=large) for manner in ("deaf", "early")]
+        plan = a_plan(PlannedArm(name="direct", calls=calls), rate=8.0, seconds=1.5, timeout=2.0)
+        result = play(plan, tmp_path, SSL_CERT_FILE=str(certificate)).result
+    found = {(cell.operation, cell.outcome) for cell in result.cells if cell.outcome != "unfinished"}
+    assert found == {("deaf", "timeout"), ("early", "http-error")}
+    assert {event.detail for event in result.events if event.kind == "timeout"} == {"the request was not accepted"}

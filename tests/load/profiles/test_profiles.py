@@ -1,0 +1,192 @@
+"""Profiles as data, and from a profile to plans."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways.doubles.load_defects import STRAINS
+from gatebench.fixtures.gateways.target import by_name as target_named
+from gatebench.fixtures.world import definition
+from gatebench.load.experiments import workload
+from gatebench.load.experiments.workload import ProfileRunOptions, Workload, choose_operations
+from gatebench.load.profiles import budgets, profiles
+from gatebench.load.profiles.profiles import CallSpec, LoadProfile, Phase
+from gatebench.load.testbed.callers import CallerPool
+
+OF_THE_ISSUE = {
+    "baseline", "steady", "saturation", "spike", "ramp", "soak", "session-churn", "token-diversity", "mixed-auth",
+    "consent-refresh", "fan-out", "streaming", "payload", "catalogue", "slow-upstream",
+}  # fmt: skip
+ALL = profiles.load()
+EVERYTHING = frozenset(
+    {f"server.{name}" for name in definition.EVERYTHING}
+    | {f"principal.{name}" for name in definition.PRINCIPALS}
+    | {f"caller.{kind}" for kind in ("user", "external", "virtual-account")}
+    | {f"upstream.{model}" for model in ("none", "static", "oauth", "passthrough")}
+    | {"virtual-servers"}
+)
+
+
+def minimal(**more: Any) -> LoadProfile:
+    return LoadProfile(name="p", purpose="x", finds="y", rate=10, seconds=10, call=[CallSpec(operation="call")], **more)
+
+
+def test_all_profiles_of_the_issue_are_there_and_documented() -> None:
+    assert set(ALL) >= OF_THE_ISSUE
+    assert all(len(profile.purpose) > 30 and len(profile.finds) > 30 for profile in ALL.values())
+
+
+@pytest.mark.parametrize("name", sorted(OF_THE_ISSUE))
+def test_every_profile_has_budgets(name: str) -> None:
+    own = [budget for budget in budgets.load() if budget.applies(name)]
+    assert len(own) >= 2
+
+
+def test_every_profile_that_finds_a_defect_is_shown_one() -> None:
+    shown = {profile for profile, _ in STRAINS.values()}
+    assert OF_THE_ISSUE - shown == {"baseline", "saturation"}, "one goes past the gateway, the other only measures"
+    variants = target_named("strained:one-at-a-time").descriptor.launch
+    assert variants is not None
+    assert variants.variants == list(STRAINS)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("x = [", "not valid TOML"),
+        ("x = 1", r"\[x\]"),
+        ('[x]\npurpose = "p"', "profile x: finds"),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nserver="nowhere"', "nowhere"),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\ncallers=["eve"]', "eve"),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nserver="inbox"', "member"),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=0\nseconds=1\n[[x.call]]\noperation="c"', "rate"),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[0,1,1]]\n[[x.call]]\noperation="c"', "shape"),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[]\n[[x.call]]\noperation="c"',
+            "nothing would be sent",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[1,0,0]]\n[[x.call]]\noperation="c"',
+            "nothing would be sent",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nconsents={mail=["eve"]}\n[[x.call]]\noperation="c"',
+            "consents.mail: unknown user 'eve'",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nvirtual={all=["post"]}\n[[x.call]]\noperation="c"',
+            "virtual.all: unknown upstream 'post'",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nprepare=[{mock="m",method="PUT",path="p"}]\n[[x.call]]\noperation="c"',
+            "unknown mock 'm'",
+        ),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(BenchError, match=sentence) as refused:
+        profiles.load(path)
+    assert str(path) in str(refused.value)
+
+
+def test_a_profile_that_does_not_exist() -> None:
+    with pytest.raises(BenchError, match="did you mean steady"):
+        profiles.by_name("stedy")
+
+
+def test_what_a_gateway_does_not_claim_is_left_out_and_said() -> None:
+    able = EVERYTHING - {"upstream.oauth", "caller.external"}
+    chosen, left_out = choose_operations(ALL["mixed-auth"], able, list(definition.REVISIONS))
+    assert {call.operation for call in chosen} == {"no auth", "static header"}
+    assert any("upstream.oauth" in sentence for sentence in left_out)
+    with pytest.raises(BenchError, match="applies to this gateway"):
+        choose_operations(ALL["consent-refresh"], able, list(definition.REVISIONS))
+
+
+@pytest.mark.parametrize(
+    ("era", "claimed", "spoken"),
+    [
+        ("any", ["2025-06-18", "2026-07-28"], "2026-07-28"),
+        ("any", ["2025-06-18", "2025-11-25"], "2025-11-25"),
+        ("legacy", ["2025-06-18", "2026-07-28"], "2025-06-18"),
+        ("modern", ["2025-06-18"], None),
+        ("legacy", ["2026-07-28"], None),
+    ],
+)
+def test_the_revision_is_the_newest_claimed_of_the_era(era: Any, claimed: list[str], spoken: str | None) -> None:
+    assert workload.revision_for(CallSpec(operation="c", era=era), claimed) == spoken
+
+
+class Standing:
+    """As much of a bench as plans are made of."""
+
+    def __init__(self) -> None:
+        self.world_json = {
+            "upstreams": {
+                name: {"url": f"http://127.0.0.1:1/{name}", "auth": {"value": "key"}} for name in definition.UPSTREAMS
+            }
+        }
+        self.secrets: list[Any] = []
+        self.identities = self
+
+    def token(self, name: str) -> str:
+        return f"token-of-{name}"
+
+    def credential(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}"}
+
+    def upstream_credential(self, name: str, server: str) -> dict[str, str]:
+        return {"X": f"{name} at {server}"}
+
+
+def made(profile: LoadProfile, **crowd: int) -> Workload:
+    target = target_named("reference")
+    target.base_url = "http://127.0.0.1:2"
+    target._virtual = {*definition.VIRTUAL_SERVERS, *profile.virtual}
+    gateway: Any = SimpleNamespace(bench=Standing(), target=target)
+    return Workload(profile, list(profile.call), gateway, CallerPool(**crowd))
+
+
+@pytest.mark.parametrize("profile", [one for one in ALL.values() if not one.search], ids=lambda one: one.name)
+def test_every_profile_becomes_plans_that_last_as_long_as_it_says(profile: LoadProfile) -> None:
+    load = made(profile, users=profile.crowd.users, externals=profile.crowd.externals)
+    terms = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
+    plans = [make() for _, make in workload.phases(profile, terms, load)]
+    assert len(plans) == len(profile.phase) * profile.repeat
+    assert sum(plan.seconds for plan in plans) == pytest.approx(12.0)
+    assert len({plan.seed for plan in plans}) == len(plans), "two phases with one schedule would share its accidents"
+    highest = max(multiple for _, low, high in profile.shape for multiple in (low, high))
+    assert max(stage.rate_to for plan in plans for stage in plan.stages) <= 30.0 * highest
+
+
+def test_operations_are_named_after_their_phase() -> None:
+    call, waiting = CallSpec(operation="call"), CallSpec(operation="list", waits=True)
+    slow = Phase(name="one is slow")
+    assert (call.operation_in(Phase()), call.operation_in(slow)) == ("call", "call, one is slow")
+    assert waiting.operation_in(slow) == "list (one is slow)"
+
+
+def test_callers_expect_what_nobody_else_gets() -> None:
+    arms = made(ALL["token-diversity"], users=3, externals=2).arms()
+    shared, own, oauth = arms[0].calls
+    assert [caller.name for caller in shared.callers] == ["load-user-00000", "load-user-00001", "load-user-00002"]
+    assert len({tuple(caller.expect) for caller in shared.callers}) == 1, "one key for all of them"
+    assert len({tuple(caller.expect) for caller in own.callers}) == 2
+    assert [caller.expect for caller in oauth.callers] == [["alice"], ["bob"]]
+    assert len({caller.headers["Authorization"] for caller in shared.callers}) == 3
+
+
+def test_what_is_past_the_gateway_goes_to_the_upstream_itself() -> None:
+    (arm,) = made(ALL["baseline"]).arms()
+    assert (arm.name, arm.calls[0].url) == ("direct", "http://127.0.0.1:1/calculator")
+    assert made(ALL["payload"]).direct()[0].calls[0].tool == "whoami", "the bench is measured by the cheapest call"
+
+
+def test_arguments_can_be_padded() -> None:
+    (arm,) = made(minimal().model_copy(update={"call": [CallSpec(operation="up", tool="echo", pad=1000)]})).arms()
+    assert len(arm.calls[0].arguments["value"]) == 1000

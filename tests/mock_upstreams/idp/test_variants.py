@@ -1,0 +1,56 @@
+"""Settings that make an issuer differ from an ordinary one: metadata, authorization responses, and what it requires."""
+
+import pytest
+
+from gatebench.mock_upstreams.idp.config import IssuerSpec
+from tests.support.idp import Bench, landed
+
+WELL_KNOWN = {
+    "oauth-authorization-server": "/.well-known/oauth-authorization-server/corp",
+    "openid-configuration": "/.well-known/openid-configuration/corp",
+    "appended-openid-configuration": "/corp/.well-known/openid-configuration",
+    "appended-oauth-authorization-server": "/corp/.well-known/oauth-authorization-server",
+}
+
+
+@pytest.mark.parametrize("served", WELL_KNOWN)
+def test_metadata_at_one_address_only(bench: Bench, served: str) -> None:
+    bench.settings(documents=[served])
+    for name, path in WELL_KNOWN.items():
+        assert bench.http.get(bench.url + path).status_code == (200 if name == served else 404), name
+
+
+def test_members_of_metadata_are_replaced_and_removed(bench: Bench) -> None:
+    changes = {"issuer": "{issuer}/v2", "authorization_endpoint": "{elsewhere}/authorize?a=1", "jwks_uri": None}
+    bench.settings(metadata=changes)
+    document = bench.http.get(bench.url + WELL_KNOWN["openid-configuration"]).json()
+    assert document["issuer"] == f"{bench.url}/corp/v2"
+    assert document["authorization_endpoint"] == f"{bench.url}/oauth2/corp/authorize?a=1"
+    assert "jwks_uri" not in document
+    assert document["token_endpoint"] == f"{bench.url}/corp/token"
+
+
+def test_parameters_of_responses_are_replaced_and_removed(bench: Bench) -> None:
+    bench.settings(callback={"code": None, "error": "access_denied", "iss": "http://other", "extra": "1"})
+    assert landed(bench.authorize()) == {
+        "state": "st te&1",
+        "iss": "http://other",
+        "error": "access_denied",
+        "extra": "1",
+    }
+
+
+def test_a_resource_is_required(bench: Bench) -> None:
+    bench.settings(require_resource=True)
+    assert landed(bench.authorize(resource=None))["error"] == "invalid_target"
+    assert landed(bench.authorize(resource="http://127.0.0.1/mcp"))["code"]
+
+
+def test_the_query_of_an_endpoint_is_required(bench: Bench) -> None:
+    bench.settings(endpoint_queries={"authorize": {"tenant": "a&b"}})
+    assert bench.authorize().status_code == 400
+    assert landed(bench.authorize(tenant="a&b"))["code"]
+
+
+def test_an_issuer_that_ends_in_a_slash_is_a_specification() -> None:
+    assert IssuerSpec(name="corp", final_slash=True, settings={"omit_iss": True}).final_slash

@@ -1,0 +1,131 @@
+"""HTTP at its edges: what a lean server says to old clients, to those who leave, and to those who want another protocol."""
+
+import json
+import socket
+from asyncio.selector_events import _SelectorSocketTransport  # the transport that a plain event loop uses
+from collections.abc import Callable
+from http.client import HTTPResponse
+from typing import Any
+
+import pytest
+
+from gatebench.mock_upstreams.lean.http import response_writer
+from tests.support.mcp_http import META, MODERN, Caller
+
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+CLOSE = b"Connection: close\r\n"
+PROGRESS = {"progressToken": "p"}
+SLOW = {"steps": 2, "interval_ms": 1}
+
+
+@pytest.fixture(params=["tools", "lean"])
+def server(serve: Callable[..., Caller], request: pytest.FixtureRequest) -> Caller:
+    return serve(application=request.param)
+
+
+def request(tool: str, arguments: Any = None, extra: bytes = b"", version: str = "1.1") -> bytes:
+    params = {"name": tool, "arguments": arguments or {}, "_meta": {**META, **PROGRESS}}
+    body = json.dumps({"jsonrpc": "2.0", "id": tool, "method": "tools/call", "params": params}).encode()
+    head = f"POST /mcp HTTP/{version}\r\nHost: h\r\nMCP-Protocol-Version: {MODERN}\r\nMcp-Name: {tool}\r\n"
+    fixed = (
+        b"Mcp-Method: tools/call\r\nAccept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
+    )
+    return head.encode() + fixed + extra + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def connected(caller: Caller) -> socket.socket:
+    connection = socket.create_connection((caller.http.base_url.host, caller.http.base_url.port or 0), 5)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def raw(caller: Caller, sought: bytes) -> bytes:
+    """All that is answered until the server closes the connection."""
+    with connected(caller) as connection:
+        connection.sendall(sought)
+        return connection.makefile("rb").read()
+
+
+def next_answer(connection: socket.socket) -> tuple[int, bytes]:
+    """Status and body."""
+    response = HTTPResponse(connection)
+    response.begin()
+    return response.status, response.read()
+
+
+def head_of(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[0].lower()
+
+
+@pytest.mark.parametrize(("tool", "arguments"), [("echo", {"value": 1}), ("slow", SLOW)])
+def test_a_client_of_http_1_0_gets_no_chunks_and_the_end_of_the_connection(
+    server: Caller, tool: str, arguments: Any
+) -> None:
+    """RFC 9112, section 6.1. Proxies that nobody has told otherwise still ask their upstreams so."""
+    for extra in (b"", b"Connection: keep-alive\r\n"):
+        answer = raw(server, request(tool, arguments, extra, version="1.0"))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"transfer-encoding" not in head_of(answer)
+        assert b'"id":"%s"' % tool.encode() in answer
+        assert not answer.rstrip().endswith(b"0")
+
+
+def test_the_long_way_knows_http_1_0_too(server: Caller) -> None:
+    answer = raw(server, b"GET /nowhere HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"transfer-encoding" not in head_of(answer)
+
+
+@pytest.mark.parametrize("sought", [request("echo", extra=CLOSE), request("slow", SLOW, CLOSE)])
+def test_who_wants_to_leave_is_told_that_the_connection_closes(server: Caller, sought: bytes) -> None:
+    """RFC 9112, section 9.6."""
+    assert b"connection: close" in head_of(raw(server, sought))
+
+
+def test_an_upgrade_that_is_not_understood_is_ignored(server: Caller) -> None:
+    """RFC 9110, section 7.8. Java's HTTP client asks for HTTP/2 with its first request, whatever that is."""
+    sought = request("echo", {"value": 1, "nonce": "first"}, H2C)
+    end = sought.index(b"\r\n\r\n") + 4
+    for pieces in ([sought], [sought[:40], sought[40:]], [sought[:end], sought[end:]]):
+        with connected(server) as connection:
+            answers = []
+            for piece in pieces:
+                connection.sendall(piece)
+            answers.append(next_answer(connection))
+            for again in (sought, request("whoami", extra=CLOSE)):
+                connection.sendall(again)
+                answers.append(next_answer(connection))
+        assert [status for status, _ in answers] == [200] * 3
+        assert [b'"nonce":"first"' in body.replace(b" ", b"") for _, body in answers] == [True, True, False]
+    upgrades = [dict(map(tuple, event["headers"])).get("Upgrade") for event in server.journal("request")]
+    assert upgrades.count("h2c") == 6
+
+
+def test_a_tunnel_is_refused(serve: Callable[..., Caller]) -> None:
+    assert raw(serve(application="lean"), b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("tool", ["echo", "slow"])
+def test_a_response_is_recorded_before_it_is_sent(
+    serve: Callable[..., Caller], tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a scenario can end without the upstream's half of its last exchange."""
+    order: list[str] = []
+    writer = response_writer.ResponseWriter
+    record = writer._write
+    monkeypatch.setattr(writer, "_write", lambda self, kind, facts: (order.append(kind), record(self, kind, facts))[1])
+    served = serve(application="lean")
+    monkeypatch.setattr(_SelectorSocketTransport, "write", _noted(_SelectorSocketTransport.write, order))
+    with connected(served) as connection:
+        connection.sendall(request(tool, SLOW if tool == "slow" else {"value": 1}))
+        next_answer(connection)
+    assert order[:3] == ["request", "response", "chunk" if tool == "echo" else "sent"]
+    assert order.index("end") < len(order) - 1 - order[::-1].index("sent")
+
+
+def _noted(write: Callable[[Any, bytes], None], order: list[str]) -> Callable[[Any, bytes], None]:
+    def noting(self: Any, data: bytes) -> None:
+        order.append("sent")
+        write(self, data)
+
+    return noting

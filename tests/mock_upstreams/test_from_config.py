@@ -1,0 +1,129 @@
+"""`python -m mock_upstreams --spec FILE`, and the lock that its image is built from."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gatebench.mock_upstreams.cli.from_config import read, written
+from gatebench.mock_upstreams.idp import ClientSpec, IdpSpec, IssuerSpec
+from gatebench.mock_upstreams.server import MockError
+
+ROOT = Path(__file__).parents[2]
+TOKEN = {"X-Bench-Token": "control-of-the-mock"}
+SCRIPTED = {
+    "name": "scripted",
+    "personality": "none",
+    "application": "scripted",
+    "control_token": TOKEN["X-Bench-Token"],
+}
+
+
+def saved(folder: Path, content: Any) -> Path:
+    path = folder / "mock.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def program(spec: Path) -> Iterator[dict[str, str]]:
+    command = [sys.executable, "-m", "mock_upstreams", "--spec", str(spec)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, encoding="utf-8") as process:  # noqa: S603 - ours
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    clients = (ClientSpec("gateway", "secret-of-the-gateway", ("http://127.0.0.1:1/callback",)),)
+    issuers = (IssuerSpec("corp", ("ES256", "RS256")), IssuerSpec("vendor", clients=clients))
+    spec = IdpSpec(public_url="http://idp:8000", issuers=issuers, control_token=TOKEN["X-Bench-Token"])
+    assert read(saved(tmp_path, written(spec)))[0] == "idp"
+    assert read(saved(tmp_path, written(SCRIPTED)))[0] == "scripted"
+
+
+def test_refusing_connections_leaves_the_control_api(tmp_path: Path) -> None:
+    with program(saved(tmp_path, written(SCRIPTED))) as told:
+        assert httpx.get(f"{told['url']}/healthz").is_success
+        control = f"{told['control_url']}/_bench/listening"
+        assert httpx.put(control, json=False, headers=TOKEN).json() == {"listening": False}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{told['url']}/healthz")
+        assert httpx.put(control, json=True, headers=TOKEN).is_success
+        assert httpx.get(f"{told['url']}/healthz").is_success
+        assert httpx.put(control, json="no", headers=TOKEN).status_code == 400
+        assert httpx.post(f"{told['control_url']}/mcp", json={}).status_code == 404, "the mock is not there"
+        assert httpx.put(control, json=False).status_code == 404, "without the token there is no such thing"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{", "is not JSON"),
+        ([], 'must hold one object with one member, "upstream", "upstreams" or "idp"'),
+        ({"mock": {}}, 'must hold one object with one member, "upstream", "upstreams" or "idp"'),
+        ({"upstream": {**SCRIPTED, "personaity": "none"}}, "unknown member 'personaity'; available: name, personality"),
+        ({"upstream": {**SCRIPTED, "personality": "static"}}, "a static upstream needs the header that it expects"),
+        ({"upstream": {"name": "x"}}, "upstream cannot be built from this"),
+        ({"idp": {}}, "idp cannot be built from this"),
+    ],
+)
+def test_a_file_that_describes_nothing(tmp_path: Path, content: Any, expected: str) -> None:
+    with pytest.raises(MockError, match=re.escape(expected)):
+        read(saved(tmp_path, content))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MockError, match=r"cannot read .*nowhere\.json: No such file"):
+        read(tmp_path / "nowhere.json")
+
+
+def pins(path: Path) -> set[str]:
+    return set(re.findall(r"^([a-z0-9][^ ;\\]*==[^ ;\\]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_lock_of_the_image_is_part_of_the_project_s() -> None:
+    """The mocks in a container run on the very releases that the embedded ones are tested with."""
+
+    image = pins(ROOT / "mock_upstreams" / "requirements.lock")
+    assert image
+    assert image <= pins(ROOT / "requirements.lock")
+
+
+IN_THE_IMAGE = """
+import importlib.metadata, sys
+
+pinned, providers = set(sys.argv[1:]), importlib.metadata.packages_distributions()
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        found = {provider.lower().replace("_", "-").replace(".", "-") for provider in providers.get(name, [])}
+        if found and not found & pinned:
+            raise ModuleNotFoundError(f"the image has no {name}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+from mock_upstreams import idp
+from mock_upstreams.upstream import UpstreamSpec, build_upstream
+
+for application in ("tools", "scripted"):
+    build_upstream(UpstreamSpec(name="x", personality="none", control_token="t", application=application))
+"""
+
+
+def test_the_servers_of_the_image_import_only_what_it_has() -> None:
+    pinned = [pin.partition("==")[0] for pin in pins(ROOT / "mock_upstreams" / "requirements.lock")]
+    command = [sys.executable, "-c", IN_THE_IMAGE, *pinned]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - ours
+    assert run.returncode == 0, run.stderr

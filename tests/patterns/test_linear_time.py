@@ -1,0 +1,60 @@
+"""No regular expression takes more than linear time: a gateway that is asked says what it likes, and the bench must not hang."""
+
+import re
+
+import pytest
+
+from tests.support.adversary import slow_text
+from tests.support.regular_expressions import Found, computed, everything
+
+# Put together when they are used, from words of ours, escaped; read whether they are linear before adding to them.
+READ = {
+    "conformance/requirements/expectations.py: expression",  # of the user's own file
+    "fixtures/recording/labels.py: f'{prefix}([0-9]+)z'",
+    "load/benchmarks/markdown.py: f'{re.escape(begin)}.*?{re.escape(end)}'",  # of our own page
+    r"load/generator/execution/response_check.py: f'{self._tag}\\d{{10}}'",
+    r"load/generator/execution/response_check.py: f'{self._tag}(?!{number.decode()})\\d{{10}}'",
+    "mock_upstreams/lean/http/response_cache.py: text.replace(re.escape(_NONCE), b'(?P=nonce)')",
+    r"reports/conformance/analysis/findings.py: f'(?<![\\w-]){alternatives}(?![A-Za-z0-9-])'",
+    r"reports/conformance/formats/html.py: f'(?<![\\w.]){re.escape(mark)}'",
+}
+
+
+@pytest.mark.parametrize("found", everything(), ids=lambda found: found.where)
+def test_every_pattern_is_linear(found: Found) -> None:
+    assert slow_text(found.pattern, how=found.how) is None
+
+
+def test_patterns_that_are_put_together_have_been_read() -> None:
+    assert set(computed()) <= READ
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"Please visit:\s*(.+)$",
+        r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\")",
+        r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"']+:[^\s/@\"']+@",
+        r"\bat [^()\n]+\([^()\s]+\.(java|kt|[cm]?[jt]s)(:\d+)+\)",
+        r"\bat \S+\(.*\) in \S+:line \d+",
+        r"(?:[\w]|\\+u00[0-7][0-9a-fA-F]){8,}x",
+        r"(a+)+$",
+        r"(?:a|a)*b",
+        r"\s+$",
+        r".*a.*b.*c",
+        r"x[^y]*y",
+        r"<!--.*?-->",
+    ],
+)
+def test_slow_patterns_are_found(pattern: str) -> None:
+    """The trial is on trial: patterns that were here, and textbook ones."""
+    assert slow_text(re.compile(pattern)) is not None
+
+
+@pytest.mark.parametrize("pattern", [r"[ -~]*", r"«[^«»]{1,200}»", r"\bx[a-z]{0,40}://", r"a+b", r"(?:ab)+"])
+def test_linear_patterns_are_not_suspected(pattern: str) -> None:
+    if pattern == "a+b":  # is quadratic in a search, as it begins anew at each `a`
+        assert slow_text(re.compile(pattern)) is not None
+        assert slow_text(re.compile(pattern), how="match") is None
+    else:
+        assert slow_text(re.compile(pattern)) is None

@@ -1,0 +1,325 @@
+"""Causes, on small transcripts: a refused handshake is told once, and what follows from it stands below it."""
+
+import io
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import tostring
+
+import pytest
+
+from gatebench.reports.conformance import model, schema
+from gatebench.reports.conformance.analysis import causes
+from gatebench.reports.conformance.formats import html, junit, markdown, sarif, terminal
+
+CRM, MAIL = "crm", "mail"
+WORLD = {
+    "principals": {
+        "alice": {"kind": "user", "tokens": ["«pat:alice»"]},
+        "carol": {"kind": "external"},
+        "dave": {"kind": "user"},
+    },
+    "upstreams": {CRM: {"auth": {"model": "none"}}, MAIL: {"auth": {"model": "oauth"}}},
+    "virtual_servers": {},
+    "access": {"alice": [CRM, MAIL], "carol": [CRM, MAIL], "dave": []},
+}
+ASKS = {"error": {"code": -32001, "message": "consent", "data": "Please visit: http://idp.test/authorize"}}
+DENIED = {"error": {"code": -32001, "message": "no access"}}
+
+
+class Run:
+    """A run folder in the making: one scenario after the other, each with its traffic and its judgements."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._events: list[dict[str, Any]] = []
+        self._judgements: list[dict[str, Any]] = []
+        self._names = itertools.count(1)
+        self._scenario = ""
+        for label in ("pat:alice", "jwt:carol", "jwt:carol:expired", "pat:dave"):
+            self._note("secret", label=label, category="gateway-token", owner=label.split(":")[1], audience=None)
+        self._note("world", sheet=WORLD)
+        self._note("target", target={"dialect": {}})
+
+    def _add(self, leg: str, kind: str, **facts: Any) -> int:
+        seq = len(self._events) + 1
+        self._events.append({"seq": seq, "t": seq / 1000, "leg": leg, "kind": kind, **facts})
+        return seq
+
+    def _note(self, kind: str, **facts: Any) -> int:
+        return self._add("harness", kind, **facts)
+
+    def scenario(self, name: str) -> "Run":
+        self.end()
+        self._scenario = name
+        self._note("scenario", phase="begin", scenario=name, params={})
+        return self
+
+    def end(self) -> None:
+        if self._scenario:
+            self._note("scenario", phase="end", scenario=self._scenario)
+            self._scenario = ""
+
+    def ask(
+        self,
+        principal: str | None,
+        server: str,
+        status: int | None = 200,
+        answer: Mapping[str, Any] | None = None,
+        *,
+        method: str = "initialize",
+        token: str = "",
+        revision: str = "2025-11-25",
+        client: str = "raw",
+        how: str = "complete",
+    ) -> str:
+        """A client's request and the answer to it; returns its id. No status: no answer came."""
+        name = f"client-{next(self._names)}"
+        own = token or {"alice": "pat:alice", "carol": "jwt:carol", "dave": "pat:dave"}.get(principal or "", "")
+        self._add(
+            "client",
+            "request",
+            exchange=name,
+            method="POST",
+            target=f"http://gateway.test/{server}",
+            headers=[["Authorization", f"Bearer «{own}»"]] if own else [],
+            body=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}),
+            principal=principal,
+            server=server,
+            client=client,
+            revision=revision,
+        )
+        if status is not None:
+            head = [["Content-Type", "application/json"]]
+            self._add("client", "response", exchange=name, status=status, headers=head)
+            said = {"jsonrpc": "2.0", "id": 1, **(answer or ({"result": {}} if status < 300 else DENIED))}
+            self._add("client", "chunk", exchange=name, body=json.dumps(said)[: None if how == "complete" else 20])
+        self._add("client", "end", exchange=name, how=how if status else "error", detail=None if status else "timeout")
+        return name
+
+    def probe(self, attempt: str, control: str, expect: str, principal: str, server: str) -> None:
+        self._note(
+            "probe", expect=expect, attempt=attempt, control=control, attribute="x", server=server, principal=principal
+        )
+
+    def line(self, name: str) -> int:
+        return next(int(e["seq"]) for e in self._events if e.get("exchange") == name)
+
+    def judged(self, requirement: str, outcome: str, what: str, at: str | None = None) -> None:
+        wrong = {"what": what, "expected": "it works", "actual": "it does not", "control": None}
+        self._judgements.append(
+            {
+                "kind": "judgement",
+                "requirement": requirement,
+                "scenario": self._scenario,
+                "outcome": outcome,
+                "subjects": 1,
+                "violations": [{**wrong, "seq": self.line(at) if at else None}] if outcome == "fail" else [],
+                "reason": what,
+                "remarks": [],
+                "failed": 1,
+                "played": 1,
+                "transcript": "transcript.jsonl",
+            }
+        )
+
+    def report(self) -> dict[str, Any]:
+        self.end()
+        ids = list(dict.fromkeys(judgement["requirement"] for judgement in self._judgements))
+        facts = {"level": "MUST", "group": "access", "text": "It works.", "sources": [], "guide": [], "verdict": "hard"}
+        header = {
+            "kind": "header",
+            "format": 2,
+            "selected": ids,
+            "unplayed": {},
+            "expected": len(self._judgements),
+            "requirements": [{"id": name, "feature": None, "exclusion": None, **facts} for name in ids],
+            "gateway": {"name": "acme", "organization": "", "version": "", "url": "", "contact": ""},
+            "target": "acme.toml",
+        }
+        footer = {
+            "kind": "footer",
+            "outcomes": {},
+            "totals": {},
+            "seconds": 1.0,
+            "stopped": None,
+            "stale": [],
+            "timing": {},
+        }
+        for name, lines in (("verdicts", [header, *self._judgements, footer]), ("transcript", self._events)):
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            (self.folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        made = model.build(self.folder)
+        schema.check(made)
+        return made
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def told(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    return [(cause["headline"], cause["requirements"]) for cause in report["causes"]]
+
+
+def alone(report: dict[str, Any]) -> list[str]:
+    return [finding["requirement"] for finding in report["findings"] if finding["consequence_of"] is None]
+
+
+def refused_everywhere(run: Run) -> dict[str, Any]:
+    """Carol is refused at the handshake, in two revisions; three requirements say so in their own ways, a fourth sees nothing."""
+    for revision in ("2025-06-18", "2025-11-25"):
+        run.scenario(f"a/b[{revision}]")
+        shaken = run.ask("carol", CRM, 401, revision=revision)
+        called = run.ask("carol", CRM, 401, method="tools/call", revision=revision)
+        run.judged("AUTH-007", "fail", "the valid JWT of carol was refused at crm", called)
+        run.judged("SES-001", "fail", "Mcp-Session-Id is missing", shaken)
+        run.judged("ACC-001", "untestable", "the control (POST initialize as carol at crm) was not accepted either")
+        run.judged("CRED-007", "not-observed", "the traffic held nothing that this requirement is about")
+    return run.report()
+
+
+def test_a_refused_handshake_is_one_cause_whatever_the_revision(run: Run) -> None:
+    report = refused_everywhere(run)
+    headline = "The gateway refused `initialize` of carol at crm with 401."
+    assert told(report) == [(headline, ["AUTH-007", "SES-001", "ACC-001", "CRED-007"])]
+    (cause,) = report["causes"]
+    assert cause["scenarios"] == ["a/b[2025-06-18]", "a/b[2025-11-25]"]
+    assert cause["exchange"]["what"] == "POST initialize"
+    assert causes.summary(report) == "1 cause explains 4 of 4 findings"
+
+
+def test_outcomes_do_not_depend_on_causes(run: Run) -> None:
+    report = refused_everywhere(run)
+    assert report["conclusion"] == "findings"
+    assert {r["id"]: r["outcome"] for r in report["requirements"]} == {
+        "AUTH-007": "fail",
+        "SES-001": "fail",
+        "ACC-001": "untestable",
+        "CRED-007": "not-observed",
+    }
+
+
+def test_what_the_gateway_does_besides_stands_for_itself(run: Run) -> None:
+    run.scenario("a/b[1]")
+    run.ask("carol", CRM, 401)
+    fine = run.ask("alice", CRM, 200)
+    run.judged("AUTH-007", "untestable", "the call of carol failed")
+    run.judged("END-002", "fail", "the answer to alice is wrong", fine)
+    report = run.report()
+    assert [requirements for _, requirements in told(report)] == [["AUTH-007"]]
+    assert alone(report) == ["END-002"]
+
+
+def test_a_finding_with_one_occurrence_of_its_own_stands_for_itself(run: Run) -> None:
+    run.scenario("a/b[1]").ask("carol", CRM, 401)
+    run.judged("END-002", "untestable", "the call failed")
+    run.scenario("a/b[2]").ask("carol", CRM, 200)
+    run.judged("END-002", "untestable", "the call failed")
+    report = run.report()
+    assert report["causes"] == []
+    assert alone(report) == ["END-002"]
+
+
+def test_a_finding_of_two_causes_counts_once(run: Run) -> None:
+    for number, (server, status) in enumerate(((CRM, 401), (CRM, 401), (MAIL, 503))):
+        run.scenario(f"a/b[{number}]").ask("carol", server, status)
+        run.judged("END-002", "untestable", f"the call at {server} failed")
+    report = run.report()
+    assert told(report) == [
+        ("The gateway refused `initialize` of carol at crm with 401.", ["END-002"]),
+        ("The gateway answered `initialize` of carol at mail with 503.", ["END-002"]),
+    ]
+    assert report["findings"][0]["consequence_of"] == report["causes"][0]["id"]
+    assert causes.summary(report) == "2 causes explain the finding"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "headline"),
+    [
+        (None, None, "The gateway did not answer `initialize` of carol at crm."),
+        (200, DENIED, "The gateway answered `initialize` of carol at crm with 200 and JSON-RPC error -32001."),
+        (200, {"oops": 1}, "The gateway answered `initialize` of carol at crm with 200 and no JSON-RPC result."),
+        (403, ASKS, "The gateway asked for consent on `initialize` of carol at crm, where none was missing."),
+    ],
+)
+def test_kinds(run: Run, status: int | None, answer: dict[str, Any] | None, headline: str) -> None:
+    run.scenario("a/b[1]").ask("carol", CRM, status, answer)
+    run.judged("END-002", "untestable", "the call failed")
+    assert told(run.report()) == [(headline, ["END-002"])]
+
+
+def test_an_answer_without_end(run: Run) -> None:
+    run.scenario("a/b[1]").ask("carol", CRM, 200, how="closed")
+    run.judged("END-002", "untestable", "the call failed")
+    assert told(run.report()) == [
+        ("The gateway did not finish its answer to `initialize` of carol at crm.", ["END-002"])
+    ]
+
+
+def test_a_refusal_that_is_due_explains_nothing(run: Run) -> None:
+    run.scenario("a/b[1]")
+    control = run.ask("alice", CRM)
+    run.probe(run.ask("carol", CRM, 401, token="jwt:carol:expired"), control, "unauthenticated", "carol", CRM)
+    run.probe(run.ask("dave", CRM, 403), control, "denied", "dave", CRM)
+    run.ask("carol", CRM, 401, token="jwt:carol:expired")
+    run.ask(None, CRM, 401)
+    run.ask("dave", CRM, 403)
+    run.ask("carol", MAIL, 401, ASKS)  # her consent is missing
+    run.judged("END-002", "untestable", "something else failed")
+    assert run.report()["causes"] == []
+
+
+def test_a_refusal_in_the_wrong_way_is_one_cause(run: Run) -> None:
+    for number in (1, 2):
+        run.scenario(f"a/b[{number}]")
+        control = run.ask("alice", CRM)
+        attempt = run.ask("alice" if number == 1 else "carol", CRM, 403, token="jwt:carol:expired")
+        run.judged("AUTH-009", "not-observed", "the traffic held nothing that this requirement is about")
+        run.judged(f"AUTH-00{number}", "fail", f"the attempt was refused in another way ({number})", attempt)
+        run.probe(attempt, control, "unauthenticated", "alice", CRM)
+    headline = "The gateway refused `initialize` without a valid credential at crm in the wrong way, with 403."
+    assert told(run.report()) == [(headline, ["AUTH-001", "AUTH-002", "AUTH-009"])]
+
+
+def test_consent_asked_again_after_it_was_given(run: Run) -> None:
+    run.scenario("a/b[1]")
+    run.ask("alice", MAIL, 401, ASKS)
+    run.ask("alice", MAIL, 302, client="browser")
+    run.ask("alice", MAIL, 401, ASKS)
+    run.judged("CONS-004", "untestable", "alice gave consent for mail, and is still asked for it")
+    headline = "The gateway asked for consent on `initialize` of alice at mail, where none was missing."
+    assert told(run.report()) == [(headline, ["CONS-004"])]
+
+
+def test_every_format_tells_the_cause(run: Run) -> None:
+    report = refused_everywhere(run)
+    stream = io.StringIO()
+    terminal.show(report, stream, width=120)
+    page, summary = html.render(report), markdown.render(report)
+    for text in (stream.getvalue(), page, summary):
+        assert "1 cause explains 4 of 4 findings" in text
+        plain = text.replace("\\", "").replace("<code>", "`").replace("</code>", "`")
+        assert "refused `initialize` of carol at crm with 401." in plain
+    assert stream.getvalue().count("The gateway refused `initialize` of carol at crm") == 1
+    assert "fail SES-001: Mcp-Session-Id is missing" in stream.getvalue()
+    assert f'href="#{report["causes"][0]["id"]}"' in page
+    results = sarif.log(report)["runs"][0]["results"]
+    assert all("follows from: The gateway refused" in result["message"]["text"] for result in results)
+    assert tostring(junit.tree(report), encoding="unicode").count("follows from: The gateway refused") == 8
+
+
+def test_a_damaged_transcript_explains_nothing(run: Run) -> None:
+    refused_everywhere(run)
+    path = run.folder / "transcript.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        line.pop("headers", None)
+        line.pop("target", None)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    report = model.build(run.folder)
+    assert report["causes"] == []
+    assert len(report["findings"]) == 4

@@ -1,0 +1,69 @@
+"""`make real`: every gateway that is named, one after the other, whatever became of the one before; a line for each at the end.
+
+Exit status: the worst of what `gatebench run` said (3 before 2 before 0); findings are what such a run is for, and no failure.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways import descriptor, target
+
+GATEBENCH = (sys.executable, "-m", "gatebench")
+INTERRUPTED = 130
+FINDINGS = 1
+
+
+def judge(targets: Sequence[str], *options: str, to: Path, gatebench: Sequence[str] = GATEBENCH) -> int:
+    """Run each of them into a folder of its own; prints what came of it."""
+    lines, worst = [], 0
+    for name in targets:
+        print(f"\n== {name}", flush=True)
+        begun = time.monotonic()
+        status = _status([*gatebench, "run", name, "--out", str(to / name), *options])
+        lines.append(f"{name:<20} {time.monotonic() - begun:5.0f} s  status {status}  {_came_of(to / name, status)}")
+        if status != FINDINGS:
+            worst = max(worst, status)
+        if status == INTERRUPTED:
+            break
+    print("", *lines, sep="\n", flush=True)
+    return worst
+
+
+def _status(command: Sequence[str]) -> int:
+    """Its exit status. Ctrl-C reaches it as well as us, and it ends what it has started: it is given the time for that."""
+    with subprocess.Popen(command) as child:  # noqa: S603 - ours
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return child.wait()
+
+
+def _came_of(folder: Path, status: int) -> str:
+    if status not in (0, FINDINGS):
+        return "see above"
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return ", ".join(f"{count} {outcome}" for outcome, count in report["totals"].items() if count)
+
+
+def install(targets: Sequence[str]) -> None:
+    """What these need; where it cannot be had, or where there is no such target, its run will say so."""
+    recipes: dict[str, None] = {}
+    for name in targets:
+        with contextlib.suppress(BenchError):
+            launch = descriptor.load(target.resolve(name)).launch
+            recipes |= {launch.install: None} if launch and launch.install else {}
+    for recipe in recipes:
+        subprocess.run([*GATEBENCH, "install", recipe], check=False)  # noqa: S603 - ours
+
+
+if __name__ == "__main__":
+    try:
+        install(sys.argv[2:])
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(judge(sys.argv[2:], "-n", sys.argv[1], to=Path("gatebench-out/real")))
