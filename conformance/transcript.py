@@ -300,6 +300,16 @@ class Transcript:
                 found.setdefault(exchange.nonce, []).append(exchange)
         return found
 
+    @cached_property
+    def _last_fences(self) -> dict[str, int]:
+        """The line of the last fence call that reached its upstream, by server."""
+        fences = [self.exchanges[note["exchange"]] for note in self.notes("fence")]
+        return {fence.tags["server"]: fence.seq for fence in sorted(fences, key=lambda fence: fence.seq) if self.landed(fence.nonce)}
+
+    def fenced(self, exchange: Exchange, server: str) -> bool:
+        """Return whether a later call reached the upstream: the gateway has dealt with the exchange before."""
+        return self._last_fences.get(server, 0) > exchange.seq
+
     def landed(self, nonce: str | None) -> list[Exchange]:
         """Return the upstream requests that carry a nonce."""
         return self._upstream_by_nonce.get(nonce or "", [])

@@ -88,7 +88,7 @@ def reach_nothing(context: CheckContext, transcript: Transcript, expect: str) ->
         if not probe.attempt.rpc or not accepted(context, transcript, probe):
             continue
         arrivals = transcript.landed(probe.attempt.nonce)
-        if not arrivals and not _fenced(transcript, probe):
+        if not arrivals and not transcript.fenced(probe.attempt, probe.server):
             context.blocked(
                 f"no later call has reached {probe.server}, so {probe.attempt.describe()} may still be on its way"
             )
@@ -102,14 +102,6 @@ def reach_nothing(context: CheckContext, transcript: Transcript, expect: str) ->
                 at=arrival,
                 control=probe.control,
             )
-
-
-def _fenced(transcript: Transcript, probe: Probe) -> bool:
-    fences = (transcript.exchanges[note["exchange"]] for note in transcript.notes("fence"))
-    return any(
-        fence.seq > probe.attempt.seq and fence.tags["server"] == probe.server and transcript.landed(fence.nonce)
-        for fence in fences
-    )
 
 
 def consent_urls(transcript: Transcript, exchange: Exchange) -> list[str]:
