@@ -304,7 +304,11 @@ class Transcript:
     def _last_fences(self) -> dict[str, int]:
         """The line of the last fence call that reached its upstream, by server."""
         fences = [self.exchanges[note["exchange"]] for note in self.notes("fence")]
-        return {fence.tags["server"]: fence.seq for fence in sorted(fences, key=lambda fence: fence.seq) if self.landed(fence.nonce)}
+        return {
+            fence.tags["server"]: fence.seq
+            for fence in sorted(fences, key=lambda fence: fence.seq)
+            if self.landed(fence.nonce)
+        }
 
     def fenced(self, exchange: Exchange, server: str) -> bool:
         """Return whether a later call reached the upstream: the gateway has dealt with the exchange before."""

@@ -7,6 +7,7 @@ from typing import Any
 from gatebench.conformance.checks.probes import asked_for_consent, outcome_of
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.fixtures.protocol import messages
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,30 @@ def recorded(transcript: Transcript, row: ShapeRow) -> Iterator[Case]:
 
 
 def with_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Iterator[Case]:
-    """Yield the cases whose control was accepted; without an accepted control a case proves nothing."""
+    """Yield the cases whose control was accepted; without an accepted control a case proves nothing.
+
+    A control that a gateway answered without its upstream proves nothing either.
+    """
     for case in recorded(transcript, row):
         control = case.control
-        if control is None or accepted(transcript, control):
+        if control is not None and _answered_alone(transcript, control):
+            context.blocked(f"no upstream received the control of the case {case.where} ({control.describe()})")
+        elif control is None or accepted(transcript, control):
             yield case
         else:
             context.blocked(
                 f"the control of the case {case.where} ({control.describe()}) was not accepted: {outcome_of(control)}"
             )
+
+
+def _answered_alone(transcript: Transcript, control: Exchange) -> bool:
+    """Return whether a tool call succeeded, and no upstream received the nonce in its body."""
+    return bool(
+        control.tool
+        and control.succeeded
+        and messages.request_nonce(control.rpc)
+        and not transcript.landed(control.nonce)
+    )
 
 
 def accepted(transcript: Transcript, exchange: Exchange) -> bool:

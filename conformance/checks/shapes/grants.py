@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, at_own_issuers, during, with_control
 from gatebench.conformance.checks.shapes.issuer_requests import form_fields
 from gatebench.conformance.checks.shapes.ownership import endpoint_of, own_credential
 from gatebench.conformance.outcomes import CheckContext
@@ -87,8 +87,11 @@ def bounded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
     """The gateway sends at most `max_requests` to the token endpoint during the case (`grant`: of this grant type)."""
     most = row.options["max_requests"]
     for case in with_control(context, transcript, row):
-        context.examined()
         sent = _token_requests(transcript, case, row.options.get("grant"))
+        if not sent and not any(accepted(transcript, attempt) for attempt in case.attempts):
+            context.inapplicable(f"the gateway sent no token request ({case.where})")
+            continue
+        context.examined()
         if len(sent) > most:
             context.violation(
                 f"the gateway sent {len(sent)} token requests ({case.where})",

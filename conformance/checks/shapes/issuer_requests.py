@@ -112,8 +112,11 @@ def requests_bounded(context: CheckContext, transcript: Transcript, row: ShapeRo
     """During the case the gateway sends at most `most` requests to the `endpoint` of the `issuer`."""
     endpoint, issuer, most = (row.options[name] for name in ("endpoint", "issuer", "most"))
     for case in with_control(context, transcript, row):
-        context.examined()
         sent = [one for one in during(transcript, case, "idp") if (one.node, endpoint_of(one)) == (issuer, endpoint)]
+        if not sent:
+            context.inapplicable(f"the gateway sent no request to the endpoint {endpoint} of {issuer} ({case.where})")
+            continue
+        context.examined()
         if len(sent) > most:
             context.violation(
                 f"the gateway sent {len(sent)} requests to the endpoint {endpoint} of {issuer} ({case.where})",

@@ -144,9 +144,11 @@ def answered(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
 
 
 def not_echoed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """No response to an attempt contains a credential of its request, in any encoding."""
+    """No response that refuses an attempt contains a credential of its request, in any encoding."""
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
+            if accepted(transcript, attempt):
+                continue
             context.examined()
             sent = set(labels_in(attempt.request_text)) & transcript.facts.secrets.keys()
             for label in sorted(sent.intersection(labels_in(attempt.response_text))):

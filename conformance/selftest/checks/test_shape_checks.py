@@ -64,6 +64,13 @@ def test_without_an_accepted_control_a_case_proves_nothing(builder: TranscriptBu
     assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_control_that_reached_no_upstream_proves_nothing(builder: TranscriptBuilder, row: Requirement) -> None:
+    control = builder.ask("alice", "mail").answered()
+    builder.case(row.cases[0], builder.ask("alice", "mail").answered(401), control=control, markers=[])
+    assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
+
+
 DIFFERENT = [
     ('{"a": 1}', '{"a": 2}', "$.a is 1"),
     ('{"a": 1}', '{"a": "1"}', "$.a is 1"),

@@ -29,7 +29,6 @@ ENOUGH = (
 OURS = {"AGT-002": "the guide's agent itself refuses an unregistered server, whatever the gateway"}
 # A relay that forwards requests unchanged, without any credentials.
 RELAYED = {
-    "CRED-002": "it sends no credential to servers without authentication",
     "CRED-003": "it injects the configured header, for every caller",
     "CRED-004": "and nothing beside it",
     "CRED-009": "it passes on only the headers that it knows",
@@ -52,6 +51,34 @@ RELAYED = {
     "TWO-008": "it revokes no token",
     "GPA-004": "it drops an override, whatever is in it",
     "GPA-006": "so no request gets that of another",
+    "ASM-027": "it asks no authorization server for anything, and tries nothing again",
+    "ASM-028": "so none gets the credentials of another",
+    "ASM-029": "or a request for another resource",
+    "BRW-006": "it answers no preflight",
+    "TWO-019": "each request has a connection of its own, and waits for no other",
+    "UPS-005": "it reads what HTTP allows",
+    "UPS-010": "the client's Accept-Encoding is the upstream's",
+    "UPS-013": "it hands on only the headers that it knows",
+    "UPS-018": "it follows redirects itself",
+    "UPS-020": "up to a limit",
+    "UPS-022": "each request has a connection of its own",
+    "UPS-033": "a refused notification is no matter to it",
+    **dict.fromkeys(("TOK-008", "TOK-044"), "it reads no token, so that none confuses it"),
+    "TOK-010": "it fetches no keys",
+    **dict.fromkeys(
+        (
+            *("TOK-002", "TOK-007", "TOK-013", "TOK-014", "TOK-023", "TOK-024", "TOK-026", "TOK-029"),
+            *("TOK-033", "TOK-034", "TOK-037", "TOK-039", "TOK-040"),
+        ),
+        "every caller is admitted (that others are refused is judged beside it)",
+    ),
+    **dict.fromkeys(
+        (
+            *("VAL-013", "VAL-014", "VAL-015", "VAL-016", "VAL-017", "VAL-018", "VAL-020", "VAL-025", "VAL-026"),
+            *("VAL-027", "VAL-029", "VAL-040", "VAL-043", "VAL-044", "VAL-045", "VAL-047"),
+        ),
+        "bodies pass byte for byte",
+    ),
 }
 PASSES = {
     "deny-all": OURS
@@ -70,14 +97,9 @@ PASSES = {
         "BRW-003": "whatever the Host",
         "BRW-004": "it has no headers for other origins",
         "BRW-006": "nor for their preflights",
-        "TWO-008": "it revokes no token",
-        "TWO-009": "its sessions answer each call (that the call reached nothing is END-001)",
-        "TWO-011": "with the id that it was asked with",
         "TWO-012": "its answer has no user's data (that the call reached nothing is TWO-013)",
         "TWO-014": "nor has its list",
-        "TWO-016": "nor has the answer in a session",
-        "TWO-018": "nor has that of an upstream at two addresses",
-        "GPA-004": "it reads no override (that the call reached nothing is GPA-001)",
+        "ASM-030": "it sends no token request, whatever the authorization server answers",
     },
     "allow-all": OURS
     | RELAYED
