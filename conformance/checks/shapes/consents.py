@@ -10,6 +10,7 @@ from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, wi
 from gatebench.conformance.checks.shapes.ownership import endpoint_of
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.fixtures.recording.labels import parse_with_labels
 
 BEGINNINGS = ("authorize", "token", "register")
 
@@ -85,7 +86,7 @@ def _has_defect(defect: str, transcript: Transcript, issuer: str, document: dict
     if defect == "pkce":
         methods = document.get("code_challenge_methods_supported")
         return not isinstance(methods, list) or "S256" not in methods
-    return urlsplit(str(document.get("authorization_endpoint"))).scheme not in ("http", "https")
+    return parse_with_labels(str(document.get("authorization_endpoint")), urlsplit).scheme not in ("http", "https")
 
 
 def _used(transcript: Transcript, case: Case, issuer: str, since: int, document: dict[str, Any]) -> Iterator[Exchange]:

@@ -1,6 +1,7 @@
 """Shapes about what the gateway sends to authorization servers."""
 
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
@@ -84,8 +85,8 @@ def _of_the_grant(row: ShapeRow, exchange: Exchange) -> bool:
 
 def form_fields(exchange: Exchange) -> list[tuple[str, str]]:
     """Return the parameters of a request to an issuer: of its query, or of its form."""
-    text = exchange.request_body if exchange.method == "POST" else urlsplit(exchange.target).query
-    return parse_with_labels(text, lambda given: parse_qsl(given, keep_blank_values=True))
+    text = exchange.request_body if exchange.method == "POST" else parse_with_labels(exchange.target, urlsplit).query
+    return parse_with_labels(text, partial(parse_qsl, keep_blank_values=True))
 
 
 def not_requested(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

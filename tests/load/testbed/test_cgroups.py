@@ -38,8 +38,8 @@ def spinning() -> Iterator[list[subprocess.Popen[str]]]:
 def test_many_processes_get_no_more_than_one(spinning: list[subprocess.Popen[str]]) -> None:
     few, many = (ProcessTree([process.pid]) for process in spinning)
     with CpuWeightGroups(["few", "many"], min(os.sched_getaffinity(0))) as equal:
-        if "in control groups" not in equal.said:
-            pytest.skip(f"NOT RUN: {equal.said}")
+        if "in control groups" not in equal.note:
+            pytest.skip(f"NOT RUN: {equal.note}")
         for name, process in zip(("few", "many"), spinning, strict=True):
             equal.put(name, process.pid)
         before = few.cpu_seconds(), many.cpu_seconds()
@@ -61,7 +61,7 @@ def test_leaves_nothing_behind(spinning: list[subprocess.Popen[str]]) -> None:
 def test_says_so_where_no_group_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cgroups, "MEMBERSHIP", tmp_path / "none")
     with CpuWeightGroups(["one"], None) as equal:
-        assert "without control groups" in equal.said
+        assert "without control groups" in equal.note
 
 
 def test_a_hierarchy_without_cpu_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_hierarchy_without_cpu_is_none(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(cgroups, "MEMBERSHIP", tmp_path / "self")
     monkeypatch.setattr(cgroups, "CGROUPS", tmp_path)
     with CpuWeightGroups(["one", "other"], None) as equal:
-        assert "without control groups" in equal.said
+        assert "without control groups" in equal.note
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cgroup.controllers", "self"]
 
 
