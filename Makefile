@@ -57,8 +57,9 @@ coverage: $(READY)   ## measure which lines the unit tests run, child processes 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort cover
 
-trial: $(READY)   ## the whole harness on trial, with a share of the faults that the commit decides; FAULTS=all plays every one
-	GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow gatebench/conformance/selftest tests/slow/test_hostile_gateways.py
+trial: $(READY)   ## the harness on trial: the commit's share of null and hostile gateways (ALL=1: all), of FAULTS faults by selection
+	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \
+	  gatebench/conformance/selftest tests/slow/test_hostile_gateways.py
 
 kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 gives each fault a whole run, which is what counts
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)

@@ -6,6 +6,7 @@ of the code that redacts them.
 """
 
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -143,16 +144,31 @@ def leaks(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> list[str]:
 def runs_of(secrets: list[tuple[str, str]]) -> dict[bytes, str]:
     """Return every twelve characters that only one secret has, in clear text and hexadecimal: a part is a leak as well.
 
-    The header of a JWT is not secret, and common parts of two JWTs are constants of their issuer.
+    The header of a JWT is not secret, nor is the id of its client, and common parts of two JWTs are constants of their issuer.
     """
     owners: dict[str, set[str]] = {}
     for _, value in secrets:
+        for run in public_runs(value):
+            owners.setdefault(run, set()).add("public")
         text = value.partition(".")[2] if value.startswith("eyJ") else value.partition("_")[2] or value
         for at in range(len(text) - PART + 1):
             owners.setdefault(text[at : at + PART], set()).add(value)
     labels = {value: label for label, value in secrets}
     alone = {run.encode(): labels[next(iter(values))] for run, values in owners.items() if len(values) == 1}
     return alone | {run.hex().encode(): label for run, label in alone.items()}
+
+
+def public_runs(value: str) -> Iterator[str]:
+    """Yield the runs of a JWT that may be those of its client's id, which a Basic header begins with as well (RFC 6749, 2.3.1)."""
+    segments = value.split(".")
+    if not value.startswith("eyJ") or len(segments) != 3:
+        return
+    with contextlib.suppress(ValueError):
+        claims = json.loads(base64.urlsafe_b64decode(segments[1] + "=="))
+        client = str(claims.get("client_id", "")).encode()
+        for before in range(3):
+            encoded = base64.urlsafe_b64encode(b"\0" * before + client + b":").decode()
+            yield from (encoded[at : at + PART] for at in range(len(encoded) - PART + 1))
 
 
 def parts(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> list[str]:

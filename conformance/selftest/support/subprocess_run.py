@@ -17,6 +17,8 @@ from typing import Any
 from gatebench.fixtures.gateways.target import resolve
 
 KIB = 1024
+SAMPLED = 0.05  # seconds between looks at the memory of a run
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 VARIANTS = re.compile(r"^variants = \[[^]]*\]$", re.MULTILINE)
 
 
@@ -77,8 +79,11 @@ def run(
         )
         guard = threading.Timer(longest, process.kill)
         guard.start()
+        peak = 0
         try:
-            _, status, used = os.wait4(process.pid, 0)
+            while not (ended := os.waitpid(process.pid, os.WNOHANG))[0]:
+                peak = max(peak, _peak(process.pid))
+                time.sleep(SAMPLED)
         finally:
             guard.cancel()
             with contextlib.suppress(ProcessLookupError):
@@ -86,8 +91,17 @@ def run(
         seconds = time.monotonic() - started
         for stream in (output, errors):
             stream.seek(0)
-        ended = os.waitstatus_to_exitcode(status)
-        return ProcessUsage(ended, folder / "out", output.read(), errors.read(), seconds, used.ru_maxrss * KIB)
+        status = os.waitstatus_to_exitcode(ended[1])
+        return ProcessUsage(status, folder / "out", output.read(), errors.read(), seconds, peak)
+
+
+def _peak(pid: int) -> int:
+    """Return the largest resident size so far, in bytes; 0 for a process that has ended.
+
+    The `ru_maxrss` of a finished child is at least the size of the process that started it (getrusage(2)): the test's own.
+    """
+    found = PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    return int(found[1]) * KIB if found else 0
 
 
 def descriptor(shipped: str, kind: str, folder: Path, *options: str, launch: str = "") -> Path:

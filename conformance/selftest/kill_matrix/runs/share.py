@@ -1,9 +1,10 @@
 """The share of the faults that runs for a commit: deterministic, and different from commit to commit.
 
-Faults that are new or changed since the matrix was written come first.
+Faults that are new or changed since the matrix was written come first. Other long tests have such a share as well.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Collection, Iterable
@@ -31,6 +32,12 @@ def choose(names: Iterable[str], count: int, seed: str, first: Collection[str] =
         return name not in first, hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
 
     return sorted(sorted(names, key=place)[:count])
+
+
+def rotating(names: Iterable[str], count: int) -> list[str]:
+    """Return the share of this commit of a long test's cases; all of them with GATEBENCH_TRIAL=all."""
+    every = list(names)
+    return every if os.environ.get("GATEBENCH_TRIAL") == "all" else choose(every, count, commit())
 
 
 def changed(digests: Digests, matrix: KillMatrix) -> set[str]:
