@@ -59,7 +59,7 @@ FORMS = {"base64", "hex", "utf16", "percent", "part"}
 ONE_LIFE = "whole_life and 2025-11-25 and alice"
 
 RUNS = {
-    "reference": ("reference", ["-k", "2025-11-25 or 2026-07-28 and (leak or consent)", "-n", "2"]),
+    "reference": ("reference", ["-k", "2025-11-25 and not (values or tool_lists or fails) or leak", "-n", "2"]),
     "leaking": ("fastmcp", ["-k", f"{ONE_LIFE} or connect_list_call"]),
     "hostile": (
         "hostile:secrets-everywhere",
@@ -148,18 +148,21 @@ def runs_of(secrets: list[tuple[str, str]]) -> dict[bytes, str]:
     """
     owners: dict[str, set[str]] = {}
     for _, value in secrets:
-        for run in public_runs(value):
-            owners.setdefault(run, set()).add("public")
         text = value.partition(".")[2] if value.startswith("eyJ") else value.partition("_")[2] or value
         for at in range(len(text) - PART + 1):
             owners.setdefault(text[at : at + PART], set()).add(value)
+    public = {run for _, value in secrets for run in public_runs(value)}
     labels = {value: label for label, value in secrets}
-    alone = {run.encode(): labels[next(iter(values))] for run, values in owners.items() if len(values) == 1}
+    alone = {
+        run.encode(): labels[next(iter(values))]
+        for run, values in owners.items()
+        if len(values) == 1 and run not in public
+    }
     return alone | {run.hex().encode(): label for run, label in alone.items()}
 
 
 def public_runs(value: str) -> Iterator[str]:
-    """Yield the runs of a JWT that may be those of its client's id, which a Basic header begins with as well (RFC 6749, 2.3.1)."""
+    """Yield the runs of a JWT that may be its client's id, with which a Basic header begins as well (RFC 6749, 2.3.1)."""
     segments = value.split(".")
     if not value.startswith("eyJ") or len(segments) != 3:
         return
