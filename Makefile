@@ -35,8 +35,8 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
-run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift
-	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS)
+run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift; ONLY: an expression of -k
+	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS) $(if $(ONLY),-k "$(ONLY)")
 
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
 	$(BIN)/ruff check .
@@ -71,7 +71,7 @@ bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load
 	$(BIN)/python -m gatebench.load.benchmarks $(PARTS)
 
 readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
-	GATEBENCH_README=slow $(BIN)/pytest -q -n auto tests/docs
+	GATEBENCH_README=slow $(BIN)/pytest -q -n auto --timeout 900 tests/docs
 
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist
@@ -82,10 +82,10 @@ images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
 	$(BIN)/gatebench images build
 
 containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
-	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/slow/containers -q -k "$(CONTAINERS)"
+	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/slow/containers -q --timeout 1200 -k "$(CONTAINERS)"
 
 real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
-	$(BIN)/pytest -q -m real tests/slow/real_gateways
+	$(BIN)/pytest -q -m real --timeout 900 tests/slow/real_gateways
 
 real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
 	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(WORLDS) $(REAL)

@@ -50,10 +50,8 @@ def changed(digests: Digests, matrix: KillMatrix) -> set[str]:
 
 
 def for_this_commit(count: int, digests: Digests, matrix: KillMatrix) -> list[str]:
-    """Return the share of this commit: `count` faults, and up to twice as many if so many are new or changed.
+    """Return the share of this commit: `count` faults, new and changed ones first.
 
     Without git, the digest of the tree replaces the commit.
     """
-    first = changed(digests, matrix)
-    room = min(max(count, len(first)), 2 * count)
-    return choose(digests.faults, room, commit() or digests.tree, first)
+    return choose(digests.faults, count, commit() or digests.tree, changed(digests, matrix))

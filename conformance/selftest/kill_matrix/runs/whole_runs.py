@@ -39,7 +39,7 @@ def play_share(count: int, *, workers: int) -> int:
     """Run the share of this commit; return the exit status. Nothing is written."""
     digests = digest.current()
     chosen = share.for_this_commit(count, digests, matrix.load())
-    results = _results(Runs(digests, workers, batched=_batched), chosen)
+    results = _results(Runs(digests, workers), chosen)
     wrong = list(problems(results))
     print("\n".join([*wrong, f"{len(results)} of {len(digests.faults)} faults in whole runs, {len(wrong)} problems"]))
     return 1 if wrong else 0

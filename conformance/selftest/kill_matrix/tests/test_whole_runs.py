@@ -268,7 +268,7 @@ def test_new_and_changed_faults_come_first_and_the_share_stays_bounded() -> None
     known["3"], known["4"] = row(fault="before"), row()
     del known["5"]
     assert share.changed(digests, known) == {"3", "4", "5"} <= set(share.for_this_commit(8, digests, known))
-    assert len(share.for_this_commit(8, digests, KillMatrix())) == 16
+    assert len(share.for_this_commit(8, digests, KillMatrix())) == 8
 
 
 def test_a_share_is_chosen_without_git_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
