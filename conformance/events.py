@@ -46,27 +46,26 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 Rule = tuple[Callable[[dict[str, Any]], bool], str]
-_RULES: list[Rule] = [
-    (lambda e: type(e["seq"]) is int and 0 <= e["seq"] < 2**53, "its seq is not a line number"),
-    (
-        lambda e: all(_is_time(e[key]) for key in ("t", "seconds") if key in e),
-        "a time in it is not a number of seconds",
-    ),
-    (
+_RULES: dict[str, Rule] = {
+    "seq": (lambda e: type(e["seq"]) is int and 0 <= e["seq"] < 2**53, "its seq is not a line number"),
+    "t": (lambda e: _is_time(e["t"]), "a time in it is not a number of seconds"),
+    "seconds": (lambda e: _is_time(e["seconds"]), "a time in it is not a number of seconds"),
+    "headers": (
         lambda e: e["kind"] not in ("request", "response") or _are_pairs(e["headers"]),
         "its headers are not pairs of strings",
     ),
-    (lambda e: e["kind"] != "request" or isinstance(e["target"], str), "its target is not a string"),
-    (lambda e: e["kind"] != "target" or isinstance(e["target"], dict), "its target is not an object"),
-    (lambda e: e["kind"] != "response" or type(e["status"]) is int, "its status is not a number"),
-    (lambda e: e["kind"] != "timing" or isinstance(e["what"], str), "its what is not a string"),
-    (lambda e: e["kind"] != "scenario" or e["phase"] != "begin" or "params" in e, "it has no params"),
-    (
-        lambda e: all(isinstance(name, str) for key in ("requirements", "needs") for name in e.get(key, [])),
-        "a name is not a string",
+    "target": (
+        lambda e: isinstance(e["target"], {"request": str, "target": dict}.get(e["kind"], object)),
+        "its target is not of its type",
     ),
-    (lambda e: _is_base64(e.get("body_base64", "")), "its body_base64 is not Base64"),
-]
+    "status": (lambda e: e["kind"] != "response" or type(e["status"]) is int, "its status is not a number"),
+    "what": (lambda e: e["kind"] != "timing" or isinstance(e["what"], str), "its what is not a string"),
+    "phase": (lambda e: e["kind"] != "scenario" or e["phase"] != "begin" or "params" in e, "it has no params"),
+    "requirements": (lambda e: _are_names(e["requirements"]), "a name is not a string"),
+    "needs": (lambda e: _are_names(e["needs"]), "a name is not a string"),
+    "body_base64": (lambda e: _is_base64(e["body_base64"]), "its body_base64 is not Base64"),
+}
+"""What must hold of an event that has a member of this name, and the message if it does not."""
 
 
 def flaw(event: Any) -> str | None:
@@ -80,7 +79,12 @@ def flaw(event: Any) -> str | None:
     for key, value in event.items():
         if not isinstance(value, _TYPES.get(key, object)):
             return f"its {key} is {type(value).__name__}"
-    return next((message for holds, message in _RULES if not holds(event)), None)
+    rules = (_RULES[key] for key in event if key in _RULES)
+    return next((message for holds, message in rules if not holds(event)), None)
+
+
+def _are_names(value: list[Any]) -> bool:
+    return all(isinstance(name, str) for name in value)
 
 
 def _is_time(value: Any) -> bool:

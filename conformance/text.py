@@ -7,12 +7,12 @@ line (after any white space) and `##[name]`, `##vso[name]` or `##teamcity[name]`
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any, TextIO
 
 # Spaces and line ends other than a plain space, and everything that moves a cursor, changes direction or has no glyph.
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_PLAIN = re.compile(r"[ -~]*")
 _PLAIN_LINE = re.compile(r"[ -~\t]*")
 
 _COLOURS = re.compile("(\x1b\\[[0-9;]{0,32}m|\r(?:\x1b\\[K)?)")
@@ -25,11 +25,12 @@ _MAX_COMMAND = 43
 def visible(text: object) -> str:
     """Return the text on one line, with every control character, direction mark and lone surrogate escaped."""
     plain = str(text)
-    if _PLAIN.fullmatch(plain):
+    if plain.isprintable():
         return plain
     return "".join(map(_spelled, plain))
 
 
+@lru_cache(4096)
 def _spelled(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character

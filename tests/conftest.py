@@ -1,11 +1,17 @@
-"""The order of the tests, so that several workers end at about the same time, and no long pauses of the collector."""
+"""The order of the tests, so that several workers end at about the same time, and no long pauses of the collector.
+
+With GATEBENCH_TRIAL=share (CI) a half of the long tests is played, which the commit determines.
+"""
 
 import gc
+import os
 import random
 from itertools import islice
 from typing import Any
 
 import pytest
+
+from gatebench.conformance.selftest.kill_matrix.runs import share
 
 # Where the tests are that take longest: they play load, and mostly wait for it, or start whole runs.
 LONG = (
@@ -27,6 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     xdist's `worksteal` cuts the tests into contiguous shares; a worker that has no more tests takes the last ones of another.
     """
+    if os.environ.get("GATEBENCH_TRIAL") == "share":
+        _leave_out_half_of_the_long(config, items)
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers == 1:
         return
@@ -51,6 +59,13 @@ def pytest_collection_finish() -> None:
     """Leave the tests themselves out of later collections: each would take a second in which no server of a test responds."""
     gc.collect()
     gc.freeze()
+
+
+def _leave_out_half_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+    groups = sorted({_group(item) for item in items if item.nodeid.startswith(LONG)})
+    left_out = {*groups} - {*share.choose(groups, (len(groups) + 1) // 2, share.commit())}
+    config.hook.pytest_deselected(items=[item for item in items if _group(item) in left_out])
+    items[:] = [item for item in items if _group(item) not in left_out]
 
 
 def _group(item: Any) -> str:

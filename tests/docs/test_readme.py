@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,16 +130,21 @@ def serving(command: str, folder: Path) -> Iterator[str]:
         encoding="utf-8",
     )
     assert process.stdout
+    reader = threading.Thread(target=process.stdout.read)  # a full pipe would stop the command
     try:
         first = process.stdout.readline()
         assert first, f"{command} said nothing and ended with {process.wait()}"
+        reader.start()
         yield first
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=30)
+            process.wait(timeout=30)
         finally:
             process.kill()
+            if reader.ident:
+                reader.join()
+            process.stdout.close()
 
 
 @pytest.mark.parametrize(
