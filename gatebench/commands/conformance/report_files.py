@@ -26,7 +26,7 @@ def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
         html.write(report, folder, load_html.section(folder))
         for one in FORMATS:
             one.write(report, folder)
-        model.write(report, folder, foreign=foreign)
+        model.write(report, folder)
     except (*model.DAMAGED, TemplateError) as error:
         if not foreign:
             raise
