@@ -120,6 +120,8 @@ def test_a_search_tells_what_happened_beyond_the_plateau_too(play: Play, tmp_pat
     profiles = tmp_path / "mine.toml"
     profiles.write_text(SEARCH)
     run = play("strained:callers-mixed", "search", "--profiles", str(profiles), seconds=12)
+    if run.report["conclusion"] == "void":
+        pytest.skip("NOT RUN: the machine was too busy for a search, which says so")
     assert run.process.returncode == 1, run.said
     assert run.report["conclusion"] == "wrong-answers"
     assert run.report["wrong_count"] >= len(run.report["wrong_answers"]) > 0
