@@ -9,10 +9,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
@@ -30,16 +30,9 @@ class DiedError(Exception):
     """A process ended without a result; the text describes how."""
 
 
-def _alone(names: Sequence[str]) -> list[list[str]]:
-    return [[name] for name in names]
-
-
 @dataclass
 class Runs:
-    """Makes whole runs of faults, `workers` of them in parallel; `fresh` ignores cached results.
-
-    `batched` distributes faults to runs (see `batches.py`).
-    """
+    """Makes whole runs of faults, `workers` of them in parallel; `fresh` ignores cached results."""
 
     digests: Digests
     workers: int
@@ -48,42 +41,23 @@ class Runs:
     cache: Path = files.CACHE
     command: Sequence[str] = COMMAND
     patience: float = RUN_TIMEOUT
-    batched: Callable[[Sequence[str]], list[list[str]]] = _alone
     _stopping: Event = field(default_factory=Event)
 
     def play(self, names: Sequence[str]) -> Iterator[tuple[str, WholeRun | DiedError]]:
-        """Yield each fault (or the reference) with its result, as they come. What a batch does not show is played alone."""
+        """Yield each fault (or the reference) with its result, as they come."""
         remembered = {name: run for name in names if (run := self.remembered(name))}
         yield from remembered.items()
         pool = ThreadPoolExecutor(self.workers)
-        waiting: dict[Future[dict[str, WholeRun]], list[str]] = {}
         try:
-            for batch in self.batched([name for name in names if name not in remembered]):
-                waiting[pool.submit(self._play, batch)] = batch
-            while waiting:
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    batch = waiting.pop(future)
-                    for name, result in self._results(future, batch):
-                        if len(batch) == 1 or (isinstance(result, WholeRun) and not result.missed):
-                            yield name, result
-                        else:
-                            waiting[pool.submit(self._play, [name])] = [name]
+            futures = {pool.submit(self._play, name): name for name in names if name not in remembered}
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except DiedError as error:
+                    yield futures[future], error
         finally:
             self._stopping.set()
             pool.shutdown(cancel_futures=True)
-
-    def _results(
-        self, future: Future[dict[str, WholeRun]], batch: Sequence[str]
-    ) -> list[tuple[str, WholeRun | DiedError]]:
-        try:
-            results = future.result()
-        except DiedError as error:
-            return [(name, error) for name in batch]
-        for name, result in results.items():
-            if len(batch) == 1 or not result.missed:
-                files.write(self._path(name), json.dumps(asdict(result), indent=1) + "\n")
-        return list(results.items())
 
     def remembered(self, name: str) -> WholeRun | None:
         """Return the result of an earlier call if everything that it depends on is unchanged."""
@@ -98,26 +72,25 @@ class Runs:
         how = "-to-the-end" if self.to_the_end and name != REFERENCE else ""
         return self.cache / f"{name}{how}.{self.digests.of(name)}.json"
 
-    def _play(self, names: Sequence[str]) -> dict[str, WholeRun]:
-        self.cache.mkdir(parents=True, exist_ok=True)
-        path = self._path(names[0]).with_suffix(".run")
+    def _play(self, name: str) -> WholeRun:
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         log = path.with_suffix(".log")
-        command = [*self.command, *names, "--out", str(path), *["--to-the-end"] * self.to_the_end]
+        command = [*self.command, name, "--out", str(path), *["--to-the-end"] * self.to_the_end]
         with log.open("w", encoding="utf-8") as output:
             process = child.start(command, folder=files.ROOT, stdout=output, stderr=subprocess.STDOUT)
             try:
-                self._wait(process, ", ".join(names))
+                self._wait(process, name)
             finally:
                 child.stop(process, STOP)
         try:
-            results = json.loads(path.read_text(encoding="utf-8"))
+            run = WholeRun(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             *_, last = ["", *log.read_text(encoding="utf-8", errors="replace").splitlines()]
             raise DiedError(f"the process ended with status {process.returncode}: {last} (full log: {log})") from None
         log.unlink()
-        path.unlink()
-        return {name: WholeRun(**result) for name, result in results.items()}
+        return run
 
     def _wait(self, process: child.Process, name: str) -> None:
         """Wait until the process ends, or its result is no longer needed. Raises DiedError if it hangs."""

@@ -3,26 +3,25 @@
 A requirement has caught the fault if it fails (or warns) on any scenario of the run, as it then does in the report of
 that command. So the run may end as soon as every requirement meant for the fault has caught it: the remaining scenarios
 cannot undo that. A run with a requirement that has not runs to the end, sweep included. Nothing else is left out, each
-run has its own gateway and world, and a failing scenario runs once. If the smoke test fails, a user's run ends; here
+fault has its own gateway and world, and a failing scenario runs once. If the smoke test fails, a user's run ends; here
 it continues.
 
-`python -m gatebench.conformance.selftest.kill_matrix.runs.whole FAULT... --out FILE` runs a gateway with these faults and writes
-a result for each, by name, as JSON, unless its stdin is closed before.
+`python -m gatebench.conformance.selftest.kill_matrix.runs.whole FAULT --out FILE` runs one and writes it as JSON, unless its
+stdin is closed before.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import re
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ from gatebench.conformance.pytest_plugin.invoke import plugins
 from gatebench.conformance.pytest_plugin.plugin import FAILED, SCENARIOS, STOPPED
 from gatebench.conformance.selftest.kill_matrix import files, matrix
 from gatebench.fixtures.errors import BenchError, HarnessError
-from gatebench.fixtures.gateways import target as targets
 from gatebench.fixtures.reference_gateway import faults
 
 REFERENCE = "reference"
@@ -61,7 +59,6 @@ class WholeRun:
     seconds: float = 0.0
     smoke: str = ""
     cut: bool = False
-    together: list[str] = field(default_factory=list)  # the other faults of the gateway in this run (see `batches.py`)
 
     @property
     def clean(self) -> bool:
@@ -167,56 +164,27 @@ def play(target: str, meant: Collection[str] = (), *, to_the_end: bool) -> Whole
     return watcher.result()
 
 
-def play_faults(names: Sequence[str], *, to_the_end: bool) -> dict[str, WholeRun]:
-    """Run everything against one gateway with these faults, or against the reference; return a result for each."""
-    if list(names) == [REFERENCE]:
-        return {REFERENCE: play(REFERENCE, to_the_end=True)}
-    chosen = [faults.by_name(name) for name in names]
-    if len(chosen) == 1:
-        return {chosen[0].name: play(f"faulty:{chosen[0].name}", chosen[0].caught_by, to_the_end=to_the_end)}
-    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        meant = {requirement for fault in chosen for requirement in fault.caught_by}
-        whole = play(str(_descriptor(names, Path(folder))), meant, to_the_end=to_the_end)
-    return {fault.name: _share(whole, fault, names) for fault in chosen}
-
-
-def _descriptor(names: Sequence[str], folder: Path) -> Path:
-    """Write the descriptor of a gateway with several faults."""
-    text = targets.resolve("faulty").read_text(encoding="utf-8").replace("{variant}", "+".join(names))
-    path = folder / "faulty.toml"
-    path.write_text(re.sub(r"^variants_from = .*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
-    return path
-
-
-def _share(whole: WholeRun, fault: faults.Fault, names: Sequence[str]) -> WholeRun:
-    """Return what the run of a batch shows of one of its faults; other findings may be those of the others."""
-    return replace(
-        whole,
-        caught={name: where for name, where in whole.caught.items() if name in fault.caught_by},
-        missed={name: outcome for name, outcome in whole.missed.items() if name in fault.caught_by},
-        beside={},
-        seconds=round(whole.seconds / len(names), 1),
-        together=sorted(set(names) - {fault.name}),
-    )
-
-
 def main() -> int:
     """Run the program (see the module's docstring); exit status 0 for any result, 1 without one, 130 after an interruption."""
     parser = argparse.ArgumentParser(prog="whole")
-    parser.add_argument("faults", nargs="+")
+    parser.add_argument("fault")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--to-the-end", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
-        results = play_faults(options.faults, to_the_end=options.to_the_end)
+        if options.fault == REFERENCE:
+            whole = play(REFERENCE, to_the_end=True)
+        else:
+            fault = faults.by_name(options.fault)
+            whole = play(f"faulty:{fault.name}", fault.caught_by, to_the_end=options.to_the_end)
     except KeyboardInterrupt:
         return INTERRUPTED
     except NoResultError as error:
         print(error)
         return 1
-    files.write(options.out, json.dumps({name: asdict(whole) for name, whole in results.items()}, indent=1) + "\n")
+    files.write(options.out, json.dumps(asdict(whole), indent=1) + "\n")
     return 0
 
 

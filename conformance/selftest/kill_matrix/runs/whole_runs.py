@@ -8,7 +8,6 @@ from gatebench.conformance.selftest.kill_matrix import digest, files, matrix, pr
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
 from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix, Trial
 from gatebench.conformance.selftest.kill_matrix.runs import select_runs, share
-from gatebench.conformance.selftest.kill_matrix.runs.batches import batches
 from gatebench.conformance.selftest.kill_matrix.runs.parallel import DiedError, Runs
 from gatebench.conformance.selftest.kill_matrix.runs.whole import REFERENCE, WholeRun
 from gatebench.fixtures.reference_gateway import faults
@@ -19,7 +18,7 @@ Results = dict[str, WholeRun | DiedError]
 def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: bool) -> int:
     """Run the reference and these faults (all if none is named), and store the results; return the exit status."""
     digests = digest.current()
-    runs = Runs(digests, workers, to_the_end=to_the_end, fresh=fresh, batched=_batched)
+    runs = Runs(digests, workers, to_the_end=to_the_end, fresh=fresh)
     results = _results(runs, [REFERENCE, *(names or faults.names())])
     wrong = list(problems(results))
     now = matrix.load()
@@ -43,12 +42,6 @@ def play_share(count: int, *, workers: int) -> int:
     wrong = list(problems(results))
     print("\n".join([*wrong, f"{len(results)} of {len(digests.faults)} faults in whole runs, {len(wrong)} problems"]))
     return 1 if wrong else 0
-
-
-def _batched(names: Sequence[str]) -> list[list[str]]:
-    """Return the reference alone, and the faults in batches."""
-    reference = [[REFERENCE]] if REFERENCE in names else []
-    return [*reference, *batches([name for name in names if name != REFERENCE], matrix.load())]
 
 
 def _results(runs: Runs, names: Sequence[str]) -> Results:
@@ -96,8 +89,7 @@ def problems(results: Mapping[str, WholeRun | DiedError]) -> Iterator[str]:
 def _kept(result: WholeRun, digests: Digests, name: str) -> dict[str, Any]:
     """Return the entry of a whole run in the matrix."""
     about = {"fault": digests.faults[name], "bench": digests.bench}
-    together = {"together": len(result.together) + 1} if result.together else {}
-    return about | {"caught": result.caught, "missed": result.missed, "scenarios": result.scenarios, **together}
+    return about | {"caught": result.caught, "missed": result.missed, "scenarios": result.scenarios}
 
 
 def _complete(now: KillMatrix, digests: Digests) -> bool:

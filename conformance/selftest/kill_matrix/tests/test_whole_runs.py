@@ -16,7 +16,7 @@ from gatebench.conformance.selftest.kill_matrix import digest, files, matrix, no
 from gatebench.conformance.selftest.kill_matrix.__main__ import main
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
 from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix, MatrixRow
-from gatebench.conformance.selftest.kill_matrix.runs import batches, parallel, share, whole_runs
+from gatebench.conformance.selftest.kill_matrix.runs import parallel, share, whole_runs
 from gatebench.conformance.selftest.kill_matrix.runs.parallel import DiedError, Runs
 from gatebench.conformance.selftest.kill_matrix.runs.whole import Watcher, WholeRun
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
@@ -94,10 +94,10 @@ def runs(tmp_path: Path) -> Runs:
     script = tmp_path / "play.py"
     script.write_text(
         "import json, sys, time\n"
-        "*names, _, path = sys.argv[1:]\nname = names[0]\n"
+        "name, path = sys.argv[1], sys.argv[3]\n"
         "if name == 'b': sys.exit(7)\n"
         "if name != 'a': sys.stdin.read()\n"
-        f"else: open(path, 'w').write(json.dumps({{one: {asdict(WholeRun(scenarios=3))!r} for one in names}}))\n",
+        f"else: open(path, 'w').write(json.dumps({asdict(WholeRun(scenarios=3))!r}))\n",
         encoding="utf-8",
     )
     return Runs(DIGESTS, 2, cache=tmp_path / "cache", command=(sys.executable, str(script)), patience=2.0)
@@ -315,47 +315,6 @@ def test_a_matrix_of_another_tree_is_told_of_loudly(tmp_path: Path, monkeypatch:
     assert "OLDER" in notice.notice()
     files.MATRIX.write_text(json.dumps(kept | {"whole": {"digest": DIGESTS.tree}}), encoding="utf-8")
     assert notice.notice() == ""
-
-
-# -- batches
-
-
-def test_faults_that_touch_each_other_are_in_different_batches() -> None:
-    """The same decision, a class and its method, and a finding where the other must be caught."""
-    known = [fault.name for fault in all_faults().values()]
-    chosen = batches.batches(known, matrix.load())
-    assert sorted(name for batch in chosen for name in batch) == sorted(known)
-    rows = matrix.load()
-    for batch in chosen:
-        together = [all_faults()[name] for name in batch]
-        assert len({fault.decision for fault in together}) == len(together)
-        for one in together:
-            others = {name for fault in together if fault is not one for name in batches.affected(fault, rows)}
-            assert not others.intersection(one.caught_by), one.name
-    assert len(chosen) < len(known) / 4
-
-
-def test_a_fault_without_a_row_or_with_many_findings_is_alone() -> None:
-    name, loud = list(all_faults())[:2]
-    rows = KillMatrix({loud: MatrixRow("g", [], 1, {f"R-{number}": "fail" for number in range(20)})})
-    assert sorted(batches.batches([name, loud], rows)) == sorted([[name], [loud]])
-
-
-def test_what_a_batch_has_not_caught_is_played_alone(tmp_path: Path) -> None:
-    script = tmp_path / "whole.py"
-    missed = asdict(WholeRun(missed={"R-1": "pass"}))
-    caught = asdict(WholeRun(caught={"R-1": "s"}))
-    script.write_text(
-        "import json, sys\n*names, _, path = sys.argv[1:]\n"
-        f"found = {{name: {missed!r} if name == 'a' and len(names) > 1 else {caught!r} for name in names}}\n"
-        "open(path, 'w').write(json.dumps(found))\n",
-        encoding="utf-8",
-    )
-    command = (sys.executable, str(script))
-    runs = Runs(DIGESTS, 2, cache=tmp_path / "cache", command=command, batched=lambda names: [list(names)])
-    found = list(runs.play(["a", "b"]))
-    assert sorted(name for name, _ in found) == ["a", "b"]
-    assert all(isinstance(run, WholeRun) and run.caught for _, run in found)
 
 
 # -- the command
