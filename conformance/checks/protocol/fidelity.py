@@ -57,13 +57,13 @@ def progress_is_told(context: CheckContext, transcript: Transcript) -> None:
     """FID-003: checked if the server reported progress; a gateway may drop some notifications, not all."""
     for call, arrival in _told(transcript):
         context.examined()
-        told = [one.get(TOKEN) for one in _progress(call)]
+        tokens = [one.get(TOKEN) for one in _progress(call)]
         token = call.rpc["params"]["_meta"][TOKEN]
-        if not told or any(one != token for one in told):
+        if not tokens or any(one != token for one in tokens):
             context.violation(
                 f"the progress of {call.describe()} did not reach its caller",
                 expected=f"notifications with the progress token {token!r}, as {arrival.node} sent {len(_progress(arrival))}",
-                actual=f"{len(told)} notifications" + (f", with the token {told[0]!r}" if told else ""),
+                actual=f"{len(tokens)} notifications" + (f", with the token {tokens[0]!r}" if tokens else ""),
                 at=call,
             )
 
@@ -128,15 +128,15 @@ def tools_are_described_unchanged(context: CheckContext, transcript: Transcript)
         member = str(note.get("member", note["server"]))
         here = {str(tool.get("name")): tool for tool in map(mapping, tools if isinstance(tools, list) else [])}
         for tool in original.result.get("tools", []):
-            told = here.get(transcript.facts.spoken.tool_of(member, tool["name"], alone=member == note["server"]))
-            if told is None:
+            shown = here.get(transcript.facts.spoken.tool_of(member, tool["name"], alone=member == note["server"]))
+            if shown is None:
                 continue
             context.examined()
-            wrong = [key for key in DESCRIPTION if not same(tool.get(key), told.get(key))]
+            wrong = [key for key in DESCRIPTION if not same(tool.get(key), shown.get(key))]
             if wrong:
                 context.violation(
                     f"the {' and '.join(wrong)} of {tool['name']} at {note['server']} was changed on the way",
                     expected=str({key: tool.get(key) for key in wrong})[:400],
-                    actual=str({key: told.get(key) for key in wrong})[:400],
+                    actual=str({key: shown.get(key) for key in wrong})[:400],
                     at=listed,
                 )
