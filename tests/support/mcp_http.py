@@ -36,6 +36,7 @@ def events_of(text: str) -> list[dict[str, Any]]:
 def next_event(lines: Iterator[str]) -> dict[str, Any]:
     return next(json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
 
+
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
