@@ -25,6 +25,10 @@ FEATURES = {
     "virtual-servers": "several servers behind one endpoint",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
+    "mcp.resources": "resources of upstreams: lists, templates, reading, subscriptions",
+    "mcp.prompts": "prompts of upstreams",
+    "mcp.completion": "completion of arguments by upstreams",
+    "mcp.logging": "log messages of upstreams, and their level",
     "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
     "world.containers": "the mocks run in containers, which can be killed and paused",
     "world.network": "the gateway runs in the network of these containers, whose links can be cut",
@@ -85,7 +89,16 @@ class FeatureProfile:
 PROFILES = {
     "core": FeatureProfile(
         ("caller.user", "upstream.none", "access-rules"),
-        ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
+        (
+            "token-revocation",
+            "runtime-grants",
+            "sessions",
+            "mcp.resources",
+            "mcp.prompts",
+            "mcp.completion",
+            "mcp.logging",
+            OWN_OUTPUT,
+        ),
         (
             "access",
             "agent",
@@ -100,6 +113,7 @@ PROFILES = {
             "discovery",
             "endpoint",
             "fidelity",
+            "mcp_features",
             "values",
         ),
     ),
