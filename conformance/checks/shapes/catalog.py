@@ -48,6 +48,7 @@ SHAPES: Mapping[str, Shape] = {
     "forwarded": _shape(values.forwarded, "part", "exact"),
     "returned": _shape(values.returned, "part", "exact kept message_within"),
     "same-id": _shape(responses.same_id),
+    "of-its-uri": _shape(responses.of_its_uri),
     "no-result": _shape(responses.no_result),
     "listed": _shape(responses.listed, "members"),
     "absent": _shape(values.absent, "leg"),
