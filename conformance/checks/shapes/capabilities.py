@@ -4,7 +4,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import FEATURE_OF, Case, ShapeRow, announces, recorded, with_control
+from gatebench.conformance.checks.shapes.cases import FEATURE_OF, Case, ShapeRow, announces, with_control
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
@@ -18,7 +18,7 @@ def capabilities_kept(context: CheckContext, transcript: Transcript, row: ShapeR
     is about `listChanged` and `subscribe` of features that the gateway announces, or about the features themselves.
     """
     claimed = transcript.facts.target.get("features", ())
-    for case in recorded(transcript, row):
+    for case in with_control(context, transcript, row):
         (attempt,) = case.attempts
         for name, parts in _announced(transcript, case).items():
             if FEATURE_OF.get(name) not in claimed:
@@ -49,7 +49,7 @@ def _announced(transcript: Transcript, case: Case) -> dict[str, set[str]]:
 
 def capabilities_not_added(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """What no upstream behind a server announces, the gateway does not announce for it."""
-    for case in recorded(transcript, row):
+    for case in with_control(context, transcript, row):
         (attempt,) = case.attempts
         context.examined()
         own = _announced(transcript, case)
@@ -80,11 +80,11 @@ def announced_works(context: CheckContext, transcript: Transcript, row: ShapeRow
 def nothing_invented(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """What the upstream does not have is answered with an error, or with an empty list: nothing is made up or taken elsewhere.
 
-    Methods of a capability that the gateway itself announces are left out.
+    `lacks` is the capability that the upstream has not. Its methods are left out if the gateway itself announces it.
     """
-    for case in recorded(transcript, row):
-        if announces(transcript.exchanges[case.facts["connected"]], case.facts["capability"]):
-            context.inapplicable(f"the gateway announces {case.facts['capability']} at {case.server}")
+    for case in with_control(context, transcript, row):
+        if announces(transcript.exchanges[case.facts["connected"]], case.facts["lacks"]):
+            context.inapplicable(f"the gateway announces {case.facts['lacks']} at {case.server}")
             continue
         for attempt in case.attempts:
             context.examined()
@@ -131,7 +131,7 @@ def error_code(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
 
 def described(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The instructions of the upstream are within those that the client gets at a server with one upstream."""
-    for case in recorded(transcript, row):
+    for case in with_control(context, transcript, row):
         (attempt,) = case.attempts
         for one in case.facts["original"]:
             context.examined()

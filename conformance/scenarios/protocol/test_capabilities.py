@@ -74,7 +74,14 @@ async def test_absent(
     here = await feature_client(scenario, principal, server, member, revision)
     for name, (capability, methods) in ABSENT.items():
         answers = [await here.client.request(method, PARAMS.get(method)) for method in methods]
-        here.case(name, *answers, capability=capability)
+        scenario.case(
+            name,
+            *answers,
+            server=server,
+            principal=principal,
+            connected=here.connected.exchange,
+            lacks=capability,
+        )
 
 
 @judged_by_cases(["unknown-method"], thorough=in_each_era)
