@@ -91,7 +91,8 @@ class FeatureClient:
     async def _shown(self, method: str, key: str, identity: str, own: str, *preferred: str) -> str | None:
         if self.alone:
             return own
-        return shown_as(own, await self._identities(method, key, identity), self.member, *preferred)
+        members = (self.member, *self.scenario.identities.members(self.server))
+        return shown_as(own, await self._identities(method, key, identity), members, *preferred)
 
 
 async def feature_client(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> FeatureClient:

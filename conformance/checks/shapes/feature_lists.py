@@ -59,7 +59,7 @@ def _shown(transcript: Transcript, case: Case, own: str, found: dict[str, Any]) 
     member = str(case.facts["member"])
     alone = member == case.server
     preferred = [transcript.facts.spoken.tool_of(member, own, alone=alone)] if case.facts["key"] == "prompts" else []
-    return shown_as(own, found, member, *preferred)
+    return shown_as(own, found, (member, *transcript.facts.members(case.server)), *preferred)
 
 
 def _unchanged(context: CheckContext, transcript: Transcript, lists: Lists, members: list[str]) -> None:

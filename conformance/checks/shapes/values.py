@@ -68,8 +68,7 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
             context.examined()
             given, got = answer_part(landed[-1], part), answer_part(attempt, part)
             if row.options.get("kept") and isinstance(given, dict) and isinstance(got, dict):
-                given = {name: value for name, value in given.items() if name not in ERA_MEMBERS}
-                got = {name: value for name, value in got.items() if name in given}
+                given, got = _kept(given, got)
             if row.options.get("message_within"):
                 got = _with_message_of(given, got)
             if difference := first_difference(given, got, exact=exact):
@@ -80,6 +79,16 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                     at=attempt,
                     control=case.control,
                 )
+
+
+def _kept(given: dict[str, Any], got: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two objects without the members of an era, and the second without those of its own; the same of their `_meta`."""
+    given = {name: value for name, value in given.items() if name not in ERA_MEMBERS}
+    got = {name: value for name, value in got.items() if name in given}
+    if isinstance(given.get("_meta"), dict) and isinstance(got.get("_meta"), dict):
+        meta, own = _kept(given["_meta"], got["_meta"])
+        given, got = given | {"_meta": meta}, got | {"_meta": own}
+    return given, got
 
 
 def _with_message_of(given: Any, got: Any) -> Any:

@@ -11,7 +11,7 @@ from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
-PAGE_SIZE = 2
+PAGE_SIZE = 1
 LISTS = {
     "resources": ("resources/list", "resources", "uri", "resources"),
     "templates": ("resources/templates/list", "resourceTemplates", "uriTemplate", "resources"),

@@ -1,0 +1,185 @@
+"""What right gateways may do with resources, prompts, completion, logging and capabilities."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.feature_examples import (
+    ALL,
+    CLAIMS,
+    UPDATED,
+    URI,
+    about,
+    answered,
+    claiming,
+    connected,
+    entry,
+    error,
+    lists,
+    notification,
+    page,
+    streams,
+)
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+from gatebench.conformance.selftest.support.upstream_failures import landed_as
+
+IDS = [one.id for one in REGISTRY.all() if one.id.startswith("MCF-")]
+
+
+def tools_only(builder: TranscriptBuilder) -> None:
+    """Announces and serves tools alone: every other method is unknown, in the form of its era."""
+    opened = connected(builder, {"tools": {"listChanged": True}})
+    original = connected(builder, ALL, client="direct")
+    builder.case("server-capabilities", opened, original=[original.exchange])
+    facts: dict[str, Any] = {"capability": "resources", "connected": opened.exchange, "member": "everything"}
+    listed: dict[str, Any] = {
+        "original": [page(builder, [entry("test://a")], client="direct").exchange],
+        "key": "resources",
+    }
+    for status in (200, 404):
+        refused = error(builder.ask("alice", "everything", "resources/list"), -32601, status)
+        builder.case("list-of-resources", refused, **facts, **listed, identity="uri")
+        builder.case("announced-resources", refused, **facts)
+        builder.case("read-text", refused, **facts)
+        builder.case("unknown-resource", refused, **facts)
+    builder.case(
+        "two-subscribers", opened, expected=[[[UPDATED, URI]]], **{**facts, "capability": "resources.subscribe"}
+    )
+
+
+def features_without_notifications(builder: TranscriptBuilder) -> None:
+    """Serves resources and prompts, and announces neither subscriptions nor changes."""
+    opened = connected(builder, {"tools": {}, "resources": {}, "prompts": {}})
+    facts: dict[str, Any] = {"connected": opened.exchange, "member": "everything"}
+    no_stream = builder.ask("alice", "everything", "GET").answered(405)
+    builder.case("two-subscribers", no_stream, expected=[[[UPDATED, URI]]], capability="resources.subscribe", **facts)
+    builder.case("prompts-changed", no_stream, expected=[[["a", None]]], capability="prompts.listChanged", **facts)
+
+
+def requests_of_its_own(builder: TranscriptBuilder) -> None:
+    """Makes a request of its own from that of a client: another id, other metadata, no nonce of the client."""
+    facts: dict[str, Any] = about(builder)
+    made = builder.ask("alice", "everything", "resources/read", params={"uri": URI})
+    contents = {"contents": [{"uri": URI, "text": "a"}], "_meta": {"b": 1}}
+    message = {"jsonrpc": "2.0", "id": "own-1", "method": "resources/read", "params": {"uri": URI, "_meta": {"own": 1}}}
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(message)}
+    answer = json.dumps({"jsonrpc": "2.0", "id": "own-1", "result": contents})
+    builder.far_end("upstream", "everything", request, status=200, headers=JSON_HEADERS, body=answer)
+    answered(made, {**contents, "_meta": {"b": 1, "io.modelcontextprotocol/serverInfo": {"name": "gateway"}}})
+    for case in ("read-text", "read-awkward-uri", "read-by-two-at-once"):
+        builder.case(case, made, **facts)
+
+
+def server_information_of_its_own(builder: TranscriptBuilder) -> None:
+    """Names itself in results, adds metadata and members, and translates the members of an era."""
+    facts: dict[str, Any] = about(builder)
+    made = builder.ask("alice", "everything", "resources/read", params={"uri": URI})
+    info = "io.modelcontextprotocol/serverInfo"
+    result = {"contents": [{"uri": URI, "text": "a"}], "_meta": {"a": None, info: {"name": "everything"}}}
+    landed_as(made, 200, json.dumps({"jsonrpc": "2.0", "id": 1, "result": result | {"resultType": "complete"}}))
+    answered(made, {**result, "_meta": {"a": None, info: {"name": "gateway"}, "traced": True}, "more": 1})
+    for case in ("read-text", "read-unknown-members"):
+        builder.case(case, made, **facts)
+
+
+def names_of_a_virtual_server(builder: TranscriptBuilder) -> None:
+    """Puts the member's name into the URIs of a virtual server's resources, and lists others beside them."""
+    shown = [entry(f"test://{name}").copy() for name in "abc"]
+    renamed = [one | {"uri": one["uri"].replace("://", "://web-search/")} for one in shown]
+    others = [entry("test://another/a"), entry("test://another/b")]
+    lists(builder, "list-of-resources", [*others, *renamed], server="desk", member="web-search")
+
+
+def names_that_cannot_be_told(builder: TranscriptBuilder) -> None:
+    """Shows a resource of a virtual server under a URI of its own."""
+    facts: dict[str, Any] = about(builder, server="desk") | {"renamed": True}
+    made = error(builder.ask("alice", "desk", "resources/read"), -32002)
+    for case in ("read-text", "unknown-resource-relayed", "personal-resource"):
+        builder.case(case, made, marks={}, **facts)
+
+
+def empty_lists(builder: TranscriptBuilder) -> None:
+    """Answers lists that nobody announced with empty ones, and the rest with errors in the form of either era."""
+    opened = connected(builder, {"tools": {}}, "calculator")
+    made = [
+        answered(builder.ask("alice", "calculator", "resources/list"), {"resources": []}),
+        answered(builder.ask("alice", "calculator", "resources/templates/list"), {"resourceTemplates": []}),
+        error(builder.ask("alice", "calculator", "resources/read"), -32002),
+        error(builder.ask("alice", "calculator", "prompts/get"), -32601, 404),
+        answered(builder.ask("alice", "calculator", "completion/complete"), {"completion": {"values": []}}),
+    ]
+    for case in ("absent-resources", "absent-prompts", "absent-completion"):
+        builder.case(case, *made, connected=opened.exchange, lacks="resources")
+
+
+def features_of_its_own(builder: TranscriptBuilder) -> None:
+    """Announces resources of its own beside an upstream with tools only, and serves them."""
+    opened = connected(builder, ALL, "calculator")
+    own = page(builder, [entry("gateway://status")], "calculator")
+    facts: dict[str, Any] = {"connected": opened.exchange, "member": "calculator"}
+    builder.case("absent-resources", own, lacks="resources", **facts)
+    builder.case("announced-resources", own, capability="resources", has=False, **facts)
+
+
+def more_notifications(builder: TranscriptBuilder) -> None:
+    """Sends other notifications on the same stream, and each update twice as it was made twice."""
+    twice = [notification("resources/updated", uri=URI), notification("prompts/list_changed")] * 2
+    streams(builder, "two-subscribers", twice, [[UPDATED, URI], [UPDATED, URI]])
+    streams(builder, "after-unsubscribe", twice[1:], [[UPDATED, URI], [UPDATED, URI]])
+
+
+def logs_elsewhere(builder: TranscriptBuilder) -> None:
+    """Sends no log messages with the response in a session: they may come on another stream, or not at all."""
+    facts: dict[str, Any] = about(builder, "logging")
+    made = builder.call("alice", "everything")
+    builder.case("log-messages-of-two", made, marks={"bob": made.nonce + "-of-bob"}, **facts)
+
+
+def denials(builder: TranscriptBuilder) -> None:
+    """Denies access in each form: its status, as an unknown server, as a request without a session, or as JSON-RPC error."""
+    facts: dict[str, Any] = about(builder)
+    control = builder.call("alice", "everything")
+    made = [
+        builder.ask("dave", "everything", "resources/read").answered(403),
+        builder.ask("dave", "everything", "resources/list").answered(404),
+        builder.ask("dave", "everything", "prompts/get").answered(400),
+        error(builder.ask("dave", "everything", "prompts/list"), -32600),
+    ]
+    builder.case("features-without-access", *made, control=control, **facts)
+
+
+LIBERTIES = [
+    tools_only,
+    features_without_notifications,
+    requests_of_its_own,
+    server_information_of_its_own,
+    names_of_a_virtual_server,
+    names_that_cannot_be_told,
+    empty_lists,
+    features_of_its_own,
+    more_notifications,
+    logs_elsewhere,
+    denials,
+]
+
+
+@pytest.mark.parametrize("requirement", IDS)
+@pytest.mark.parametrize("liberty", LIBERTIES, ids=lambda liberty: liberty.__name__)
+def test_right_gateways_are_accused_of_nothing(
+    builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None], requirement: str
+) -> None:
+    liberty(builder)
+    judgement = builder.judged_by(requirement)
+    assert not judgement.violations, judgement
+    assert judgement.outcome not in (Outcome.FAIL, Outcome.WARN, Outcome.UNTESTABLE), judgement
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_a_descriptor_claims_must_be_there(builder: TranscriptBuilder, claim: str) -> None:
+    tools_only(builder)
+    claiming(builder, claim)
+    assert builder.judged_by("MCF-023").outcome is Outcome.FAIL
