@@ -46,6 +46,7 @@ SHAPES: Mapping[str, Shape] = {
     "answered": _shape(refusals.answered),
     "not-echoed": _shape(refusals.not_echoed),
     "forwarded": _shape(values.forwarded, "part", "exact"),
+    "own-params": _shape(values.own_params),
     "returned": _shape(values.returned, "part", "exact kept message_within"),
     "same-id": _shape(responses.same_id),
     "of-its-uri": _shape(responses.of_its_uri),

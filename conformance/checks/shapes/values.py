@@ -52,6 +52,36 @@ def _difference(part: str, sent: Exchange, arrived: Exchange, *, exact: bool) ->
     return first_difference(member(sent.request_body, part), member(arrived.request_body, part), exact=exact)
 
 
+def own_params(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt arrives at its `member` with the `own` params of that upstream, which the scenario records: name or URI."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            if not landed:
+                context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                continue
+            context.examined()
+            if landed[-1].node != case.facts["member"]:
+                context.violation(
+                    f"{attempt.describe()} reached {landed[-1].node}, which does not have it ({case.where})",
+                    expected=f"it reaches {case.facts['member']}",
+                    actual=f"it reaches {landed[-1].node}",
+                    at=landed[-1],
+                    control=case.control,
+                )
+                continue
+            for name, value in case.facts["own"].items():
+                arrived = member(landed[-1].request_body, f"params.{name}")
+                if difference := first_difference(parse(json.dumps(value)), arrived, f"params.{name}"):
+                    context.violation(
+                        f"{attempt.describe()} reached {landed[-1].node} under another name than its own ({case.where})",
+                        expected=difference[0],
+                        actual=difference[1],
+                        at=landed[-1],
+                        control=case.control,
+                    )
+
+
 def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
 

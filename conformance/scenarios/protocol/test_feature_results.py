@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
-from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, feature_client
+from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, base_of, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp import McpResponse
 from gatebench.fixtures.harness import scripted_calls
@@ -61,11 +61,13 @@ async def read(here: FeatureClient, uri: str, **others: Any) -> McpResponse:
 async def _reads(here: FeatureClient) -> None:
     for case, path in READS.items():
         uri = await here.uri(path)
-        here.case(case, await read(here, uri or path), capability="resources", shown=uri)
+        own = {"uri": base_of(here.member) + path}
+        here.case(case, await read(here, uri or path), capability="resources", shown=uri, own=own)
     template = await here.template("template/{id}/data")
     for case, path in BY_TEMPLATE.items():
         uri = template and template.replace("template/{id}/data", path)
-        here.case(case, await read(here, uri or path), capability="resources", shown=uri)
+        own = {"uri": base_of(here.member) + path}
+        here.case(case, await read(here, uri or path), capability="resources", shown=uri, own=own)
     uri = await here.uri("static-text")
     here.case("read-unknown-params", await read(here, uri or "", **UNKNOWN), capability="resources", shown=uri)
     with _answering(here, "resources/read", {"contents": [{"uri": uri, "text": "a", "x-vendor": None}]}):
@@ -83,7 +85,8 @@ async def _prompts(here: FeatureClient) -> None:
     for case, (name, arguments) in PROMPTS.items():
         shown = await here.prompt(name)
         params = {"name": shown or name} | ({} if arguments is None else {"arguments": dict(arguments)})
-        here.case(case, await here.client.request("prompts/get", params), capability="prompts", shown=shown)
+        answer = await here.client.request("prompts/get", params)
+        here.case(case, answer, capability="prompts", shown=shown, own={"name": name})
     shown = await here.prompt("test_simple_prompt")
     answer = await here.client.request("prompts/get", {"name": shown or "", **UNKNOWN})
     here.case("prompt-unknown-params", answer, capability="prompts", shown=shown)
@@ -97,6 +100,8 @@ async def _completions(here: FeatureClient) -> None:
     prompt, template = await here.prompt("test_prompt_with_arguments"), await here.template("template/{id}/data")
     of_prompt = {"type": "ref/prompt", "name": prompt or ""}
     of_template = {"type": "ref/resource", "uri": template or ""}
+    own_prompt = {"type": "ref/prompt", "name": "test_prompt_with_arguments"}
+    own_template = {"type": "ref/resource", "uri": base_of(here.member) + "template/{id}/data"}
     context = {"arguments": {"arg1": "\u00fc", "other": ""}}
     for case, shown, params in (
         (COMPLETIONS[0], prompt, {"ref": of_prompt, "argument": {"name": "arg1", "value": "p\u00e4"}}),
@@ -104,7 +109,8 @@ async def _completions(here: FeatureClient) -> None:
         (COMPLETIONS[2], prompt, {"ref": of_prompt, "argument": {"name": "arg2", "value": "1"}, "context": context}),
     ):
         answer = await here.client.request("completion/complete", params)
-        here.case(case, answer, capability="completions", shown=shown)
+        own = {"ref": own_template if params["ref"] is of_template else own_prompt}
+        here.case(case, answer, capability="completions", shown=shown, own=own)
 
 
 @judged_by_groups(GROUPS, *LEAKS, thorough=in_each_era)

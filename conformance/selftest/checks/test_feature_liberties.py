@@ -71,7 +71,7 @@ def requests_of_its_own(builder: TranscriptBuilder) -> None:
     builder.far_end("upstream", "everything", request, status=200, headers=JSON_HEADERS, body=answer)
     answered(made, {**contents, "_meta": {"b": 1, "io.modelcontextprotocol/serverInfo": {"name": "gateway"}}})
     for case in ("read-text", "read-awkward-uri", "read-by-two-at-once"):
-        builder.case(case, made, **facts)
+        builder.case(case, made, own={"uri": URI}, **facts)
 
 
 def server_information_of_its_own(builder: TranscriptBuilder) -> None:
@@ -83,7 +83,7 @@ def server_information_of_its_own(builder: TranscriptBuilder) -> None:
     landed_as(made, 200, json.dumps({"jsonrpc": "2.0", "id": 1, "result": result | {"resultType": "complete"}}))
     answered(made, {**result, "_meta": {"a": None, info: {"name": "gateway"}, "traced": True}, "more": 1})
     for case in ("read-text", "read-unknown-members"):
-        builder.case(case, made, **facts)
+        builder.case(case, made, own={"uri": URI}, **facts)
 
 
 def names_of_a_virtual_server(builder: TranscriptBuilder) -> None:

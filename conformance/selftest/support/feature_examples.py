@@ -102,6 +102,13 @@ def _read(builder: TranscriptBuilder, case: str, uri: str) -> ClientRequest:
     return builder.case(case, answered(made, {"contents": [{"uri": uri, "text": "a"}]}), **facts)
 
 
+def _own_params(builder: TranscriptBuilder, case: str, uri: str) -> TranscriptLine:
+    facts = about(builder)
+    made = builder.ask("alice", SERVER, "resources/read", params={"uri": URI}).arrives(changed={"uri": uri})
+    builder.case(case, answered(made, {"contents": []}), own={"uri": "test://a%20b"}, **facts)
+    return made.arrival
+
+
 def _mirrored(builder: TranscriptBuilder, case: str, name: str) -> TranscriptLine:
     facts = about(builder)
     made = builder.ask("alice", SERVER, "resources/read", params={"uri": URI}).arrives(also=[("Mcp-Name", name)])
@@ -219,6 +226,7 @@ def _logged(builder: TranscriptBuilder, case: str, *, kept: bool) -> ClientReque
 
 CONFORMING: Mapping[str, Example] = {
     "of-its-uri": lambda builder, _row, case: _read(builder, case, URI),
+    "own-params": lambda builder, _row, case: _own_params(builder, case, "test://a%20b"),
     "name-mirrored": lambda builder, _row, case: _mirrored(builder, case, URI),
     "entries-listed": _whole_list,
     "capabilities-kept": lambda builder, row, case: _capabilities(builder, row, case, kept=True),
@@ -233,6 +241,7 @@ CONFORMING: Mapping[str, Example] = {
 }
 VIOLATING: Mapping[str, Example] = {
     "of-its-uri": lambda builder, _row, case: _read(builder, case, "test://other"),
+    "own-params": lambda builder, _row, case: _own_params(builder, case, URI),
     "name-mirrored": lambda builder, _row, case: _mirrored(builder, case, "other"),
     "entries-listed": _changed_list,
     "capabilities-kept": lambda builder, row, case: _capabilities(builder, row, case, kept=False),
