@@ -40,6 +40,11 @@ def entries_listed(context: CheckContext, transcript: Transcript, row: ShapeRow)
         found: dict[str, list[dict[str, Any]]] = {}
         for entry in _entries(case.attempts, case):
             found.setdefault(str(entry[case.facts["identity"]]), []).append(entry)
+        if row.options["members"] and not any(
+            _shown(transcript, case, str(one[case.facts["identity"]]), found) for one in expected
+        ):
+            context.blocked(f"the list shows nothing of the upstream ({case.where}; {outcome_of(case.attempts[-1])})")
+            continue
         context.examined()
         if row.options["members"]:
             _unchanged(context, transcript, Lists(case, expected, found), row.options["members"])

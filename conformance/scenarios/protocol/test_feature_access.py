@@ -33,10 +33,11 @@ async def test_personal(
         return await side.client.request("resources/read", {"uri": uri or ""})
 
     in_turn = [await read(side, uri) for side, uri in zip(sides * 2, uris * 2, strict=True)]
-    sides[0].case(PERSONAL[0], *in_turn, capability="resources", shown=shown, marks=marks)
-    sides[0].case(PERSONAL[3], *in_turn, capability="resources", shown=shown)
+    own = in_turn[0]
+    sides[0].case(PERSONAL[0], *in_turn, capability="resources", shown=shown, marks=marks, control=own)
+    sides[0].case(PERSONAL[3], *in_turn, capability="resources", shown=shown, control=own)
     at_once = await asyncio.gather(*(read(side, uri) for side, uri in zip(sides * 2, uris * 2, strict=True)))
-    sides[0].case(PERSONAL[1], *at_once, capability="resources", shown=shown, marks=marks)
+    sides[0].case(PERSONAL[1], *at_once, capability="resources", shown=shown, marks=marks, control=own)
     others = []
     for side in sides:
         prompt = await side.prompt("test_prompt_with_arguments")
@@ -48,7 +49,7 @@ async def test_personal(
             ),
             await side.client.request("resources/list"),
         ]
-    sides[0].case(PERSONAL[2], *in_turn, *at_once, *others, capability="resources")
+    sides[0].case(PERSONAL[2], *in_turn, *at_once, *others, capability="resources", shown=shown, control=own)
 
 
 @judged_by_cases(["features-without-access"], "CRED-001", needs=("access-rules",), thorough=in_each_era)

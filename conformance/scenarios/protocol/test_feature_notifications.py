@@ -43,7 +43,7 @@ async def streams(
         await asyncio.to_thread(make)
         rounds += 1
         await asyncio.wait(listening, timeout=PAUSE)
-    return [await stream for stream in listening], rounds
+    return [await stream for stream in listening], max(1, rounds)
 
 
 def _updates(scenario: Scenario, member: str, *uris: str) -> Callable[[], None]:
