@@ -9,8 +9,10 @@ from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_c
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.fixtures.protocol import messages
 
 LOG_MESSAGE = "notifications/message"
+LEVEL = "io.modelcontextprotocol/logLevel"
 
 
 def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -65,6 +67,16 @@ def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeR
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
             sent = _log_messages(landed[-1]) if landed else []
+            if landed and _modern(landed[-1]) and _level(landed[-1]) != _level(attempt):
+                context.examined()
+                context.violation(
+                    f"the log level of {attempt.describe()} did not reach {landed[-1].node} ({case.where})",
+                    expected=f"{LEVEL}: {_level(attempt)}",
+                    actual=f"{LEVEL}: {_level(landed[-1])}",
+                    at=landed[-1],
+                    control=case.control,
+                )
+                continue
             if not sent:
                 context.blocked(f"the upstream sent no log messages ({case.where}; {outcome_of(attempt)})")
                 continue
@@ -77,6 +89,20 @@ def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeR
                     at=attempt,
                     control=case.control,
                 )
+
+
+def _meta(exchange: Exchange) -> dict[str, Any]:
+    return mapping(mapping(exchange.rpc.get("params")).get("_meta"))
+
+
+def _modern(exchange: Exchange) -> bool:
+    """Return whether a request is of 2026-07-28: a gateway may use another revision towards the upstream."""
+    return messages.META_VERSION in _meta(exchange)
+
+
+def _level(exchange: Exchange) -> Any:
+    """Return the level that a request asks for (MCP 2026-07-28, logging); None in the older era."""
+    return _meta(exchange).get(LEVEL)
 
 
 def _log_messages(exchange: Exchange) -> list[Any]:

@@ -80,6 +80,25 @@ RELAYED = {
         ),
         "bodies pass byte for byte",
     ),
+    **dict.fromkeys(
+        (
+            *(
+                "MCF-008",
+                "MCF-009",
+                "MCF-010",
+                "MCF-011",
+                "MCF-012",
+                "MCF-014",
+                "MCF-015",
+                "MCF-016",
+                "MCF-017",
+                "MCF-018",
+            ),
+            *("MCF-024", "MCF-025", "MCF-026", "MCF-028", "MCF-031", "MCF-042"),
+        ),
+        "what is beside tools passes as well, of single servers; it has no virtual ones",
+    ),
+    "MCF-033": "and each client has the upstream's own stream of notifications",
 }
 PASSES = {
     "deny-all": OURS
@@ -106,6 +125,7 @@ PASSES = {
     | RELAYED
     | {
         "END-006": "each request has a connection of its own, and so does its answer",
+        "MCF-036": "and so have log messages",
         "SES-002": "the session is the upstream's, which says that it has ended",
     },
     "stuck-session": OURS | RELAYED,
