@@ -120,6 +120,10 @@ PASSES = {
         "TWO-012": "its answer has no user's data (that the call reached nothing is TWO-013)",
         "TWO-014": "nor has its list",
         "ASM-030": "it sends no token request, whatever the authorization server answers",
+        "MCF-022": "it announces nothing beside tools",
+        **dict.fromkeys(("MCF-025", "MCF-026"), "and has nothing beside tools"),
+        **dict.fromkeys(("MCF-033", "MCF-036"), "it sends no notifications"),
+        **dict.fromkeys(("MCF-038", "MCF-039"), "its answer has no user's data"),
     },
     "allow-all": OURS
     | RELAYED
