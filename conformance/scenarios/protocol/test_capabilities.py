@@ -49,7 +49,8 @@ async def test_announced(
     del case
     here = await feature_client(scenario, principal, server, member, revision)
     original = [one.exchange for one in await _originals(here, revision)]
-    scenario.case("server-capabilities", here.connected, server=server, principal=principal, original=original)
+    facts: dict[str, Any] = {"control": here.connected, "original": original}
+    scenario.case("server-capabilities", here.connected, server=server, principal=principal, **facts)
     own = original if here.alone else []
     scenario.case("server-instructions", here.connected, server=server, principal=principal, original=own)
     has = UPSTREAMS[member].application == "features"
@@ -79,6 +80,7 @@ async def test_absent(
             *answers,
             server=server,
             principal=principal,
+            control=here.connected,
             connected=here.connected.exchange,
             lacks=capability,
         )

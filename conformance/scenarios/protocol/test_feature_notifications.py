@@ -74,7 +74,8 @@ async def _two_subscribers(
     there = [f"test://{'' if member == 'everything' else f'{member}/'}{path}" for path in (WATCHED, OTHER)]
     got, rounds = await streams(awaited, _updates(scenario, member, *there))
     expected = [[(UPDATED, uri)] * rounds for uri in own]
-    sides[0].case("two-subscribers", *got, capability="resources.subscribe", expected=expected)
+    facts: dict[str, Any] = {"control": sides[0].connected, "expected": expected}
+    sides[0].case("two-subscribers", *got, capability="resources.subscribe", **facts)
 
 
 PAIRS = [(("alice", "bob"), *SINGLE[1:]), (("alice", "bob"), "desk", "web-search"), (("alice", "bob"), "mail", "mail")]
@@ -106,7 +107,8 @@ async def test_unsubscribe(scenario: Scenario, principal: str, server: str, memb
     there = [f"test://{'' if member == 'everything' else f'{member}/'}{path}" for path in (WATCHED, LAST)]
     got, rounds = await streams({side: (str(uris[1]), {})}, _updates(scenario, member, *there))
     expected = [[(UPDATED, uris[1])] * rounds]
-    side.case("after-unsubscribe", *got, capability="resources.subscribe", expected=expected)
+    facts: dict[str, Any] = {"control": side.connected, "expected": expected}
+    side.case("after-unsubscribe", *got, capability="resources.subscribe", **facts)
 
 
 CHANGES = {"resources-changed": "resources", "prompts-changed": "prompts"}
@@ -153,7 +155,7 @@ async def test_log_messages(
         got = await asyncio.gather(
             *(_logged(side, tool, nonce) for side, nonce in zip(sides, nonces.values(), strict=True))
         )
-    sides[0].case(LOGS[0], *got, capability="logging", marks=nonces)
+    sides[0].case(LOGS[0], *got, capability="logging", marks=nonces, control=got[0])
 
 
 async def _logged(side: FeatureClient, tool: str, nonce: str, level: str = "notice") -> McpResponse:
@@ -196,4 +198,4 @@ async def test_log_level(
     got = [await _logged(side, tool, new_nonce()) for side in sides]
     # The messages carry their level: the one below that of a session would show another session's level.
     marks = {"bob": '"debug"'}
-    sides[0].case("levels-of-two-sessions", *got, capability="logging", marks=marks)
+    sides[0].case("levels-of-two-sessions", *got, capability="logging", marks=marks, control=got[0])
