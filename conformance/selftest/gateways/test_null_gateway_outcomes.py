@@ -94,7 +94,7 @@ RELAYED = {
                 "MCF-017",
                 "MCF-018",
             ),
-            *("MCF-026", "MCF-028", "MCF-031", "MCF-042"),
+            *("MCF-025", "MCF-026", "MCF-028", "MCF-031", "MCF-042"),
         ),
         "what is beside tools passes as well, of single servers; it has no virtual ones",
     ),
