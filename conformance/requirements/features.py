@@ -25,6 +25,9 @@ FEATURES = {
     "virtual-servers": "several servers behind one endpoint",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
+    "mcp.server-requests": "requests, progress and log messages of servers reach the calling client, and its answers reach them",
+    "mcp.subscriptions": "notifications of servers reach clients that listen: GET streams, subscriptions/listen",
+    "mcp.resumption": "a client can resume a stream by its last event id",
     "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
     "world.containers": "the mocks run in containers, which can be killed and paused",
     "world.network": "the gateway runs in the network of these containers, whose links can be cut",
@@ -85,7 +88,15 @@ class FeatureProfile:
 PROFILES = {
     "core": FeatureProfile(
         ("caller.user", "upstream.none", "access-rules"),
-        ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
+        (
+            "token-revocation",
+            "runtime-grants",
+            "sessions",
+            "mcp.server-requests",
+            "mcp.subscriptions",
+            "mcp.resumption",
+            OWN_OUTPUT,
+        ),
         (
             "access",
             "agent",
@@ -194,7 +205,7 @@ _INSISTING = {"legacy": definition.LEGACY_REVISIONS[-1], definition.MODERN_REVIS
 
 
 def features_of(params: Mapping[str, Any]) -> set[str]:
-    """Return the features that a scenario's parameters need, by their names: principal(s), server(s), revision."""
+    """Return the features that a scenario's parameters need, by their names: principal(s), server(s), revision, feature."""
     needed: set[str] = set()
     for principal in _names(params, "principal", "principals", "other", "control"):
         if principal in definition.PRINCIPALS:
@@ -207,6 +218,7 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add("virtual-servers")
         for member in definition.VIRTUAL_SERVERS.get(server, (server,)):
             needed.add(f"upstream.{definition.UPSTREAMS[member].model}")
+    needed.update(_names(params, "feature"))
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
     if params.get("mode") in _INSISTING:

@@ -14,7 +14,7 @@ from .names import TOOLS
 from .peers import Peer
 
 PRIMED = "2025-11-25"
-RETRY = 10  # milliseconds
+RETRY = 1  # milliseconds
 
 
 class Interaction:
