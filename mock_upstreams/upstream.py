@@ -23,9 +23,9 @@ from .recording.middleware import RecordingMiddleware
 from .server import MockError, ProtocolFactory
 
 Personality = Literal["none", "static", "oauth", "jwt"]
-ApplicationKind = Literal["tools", "lean", "scripted"]
-APPLICATIONS: tuple[ApplicationKind, ...] = ("tools", "lean", "scripted")
-"""Tools on FastMCP, the same tools on the lean server (for load), and a server that follows a script."""
+ApplicationKind = Literal["tools", "features", "lean", "scripted"]
+APPLICATIONS: tuple[ApplicationKind, ...] = ("tools", "features", "lean", "scripted")
+"""Tools on FastMCP, these and every other feature, the tools on the lean server (for load), a server that follows a script."""
 PERSONALITIES: tuple[Personality, ...] = ("none", "static", "oauth", "jwt")
 
 
@@ -146,6 +146,10 @@ def _application(spec: UpstreamSpec, ledger: ExecutionLog) -> Application:
         from .lean.bottom import lean_application  # noqa: PLC0415
 
         return lean_application(ledger)
+    if spec.application == "features":
+        from .mcp.features.application import FeatureApplication  # noqa: PLC0415
+
+        return FeatureApplication(ledger)
     from .mcp.fastmcp_tools import ToolApplication  # noqa: PLC0415
 
     return ToolApplication(ledger)

@@ -15,7 +15,7 @@ from gatebench.fixtures.world.definition import UPSTREAMS
 EVERYTHING = "everything"  # it has the interactive tools; other upstreams are given them
 PATIENCE = 2.0  # seconds for what a gateway may leave out; no right gateway that relays it takes so long
 # On a virtual server, the tools of a member change while the gateway runs: for gateways that claim to relay them.
-SERVERS = [("everything", "everything", "upstream.none"), ("desk", "calculator", "mcp.server-requests")]
+SERVERS = [("everything", "everything", "upstream.none"), ("desk", "web-search", "mcp.server-requests")]
 
 
 async def connected(

@@ -16,7 +16,7 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool
 from fastmcp.tools.base import ToolResult
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ServerEvent, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from pydantic import Field
 from starlette.types import ASGIApp, Scope
@@ -83,9 +83,16 @@ class ToolServer(FastMCP[Any]):
 
     async def tools_changed(self) -> None:
         """Send list_changed on the GET stream of each session and to each subscriptions/listen."""
-        for session in list(self._open.values()):
-            await session.send_notification(mcp_types.ToolListChangedNotification())
-        await self._bus.publish(ToolsListChanged())
+        await self.announce(mcp_types.ToolListChangedNotification(), ToolsListChanged())
+
+    async def announce(
+        self, notification: mcp_types.ServerNotification, event: ServerEvent, sessions: set[str] | None = None
+    ) -> None:
+        """Send a notification on the GET streams of these sessions (None: all), and its event to those who listen for it."""
+        for name, session in list(self._open.items()):
+            if sessions is None or name in sessions:
+                await session.send_notification(notification)
+        await self._bus.publish(event)
 
 
 class _Front(Middleware):

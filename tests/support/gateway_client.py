@@ -5,6 +5,7 @@ import json
 import re
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ META = {
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 NO_TLS = ssl.create_default_context()  # made once: nothing here speaks TLS
 
 
@@ -36,6 +38,16 @@ class Agent:
             method, self.url, content=body, headers=all_headers, trust_env=False, timeout=10, verify=NO_TLS
         )
 
+    @contextmanager
+    def stream(self, method: str) -> Iterator[httpx.Response]:
+        """Open a stream of this session; its head has arrived."""
+        headers = self.headers | self.session
+        with (
+            httpx.Client(trust_env=False, timeout=10, verify=NO_TLS) as http,
+            http.stream(method, self.url, headers=headers) as response,
+        ):
+            yield response
+
     def legacy(self, method: str, params: Any = None, **headers: str) -> httpx.Response:
         message = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params or {}}
         return self.request("POST", message, **headers)
@@ -56,8 +68,8 @@ class Agent:
     def modern_parts(self, method: str, params: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
         params = {**(params or {}), "_meta": META | (params or {}).get("_meta", {})}
         headers = {"mcp-protocol-version": MODERN, "mcp-method": method}
-        if method == "tools/call":
-            headers["mcp-name"] = params["name"]
+        if named := NAMED.get(method):
+            headers["mcp-name"] = params[named]
         return {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}, headers
 
     def modern(self, method: str, params: Any = None, **headers: str) -> httpx.Response:

@@ -37,6 +37,9 @@ def next_event(lines: Iterator[str]) -> dict[str, Any]:
     return next(json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
 
 
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
 class Caller:
     """Speaks to one upstream; `headers` go with every request."""
 
@@ -90,8 +93,8 @@ class Caller:
     def modern_request(self, method: str, params: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, str]]:
         content = self.body(method, {**(params or {}), "_meta": {**META, **(params or {}).get("_meta", {})}})
         mirrored = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
-        if method == "tools/call":
-            mirrored["Mcp-Name"] = content["params"]["name"]
+        if named := NAMED.get(method):
+            mirrored["Mcp-Name"] = content["params"][named]
         return content, mirrored
 
     def modern_call(self, tool: str, arguments: dict[str, Any], **headers: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import httpx
 
 from gatebench.fixtures.reference_gateway.app import build_gateway
 from gatebench.fixtures.reference_gateway.config import WorldConfig
+from gatebench.fixtures.world import definition
 from gatebench.mock_upstreams.idp import ClientSpec, Idp, IdpSpec, IssuerSpec, build_idp
 from gatebench.mock_upstreams.server import ServerThread
 from gatebench.mock_upstreams.upstream import MockUpstream, UpstreamSpec, build_upstream
@@ -141,7 +142,7 @@ class Bench:
         spec = UpstreamSpec(
             name=name,
             personality="jwt" if auth["model"] == "passthrough" else auth["model"],
-            application="scripted" if name == "scripted" else "tools",
+            application=definition.UPSTREAMS[name].application,
             header=(auth["header"], auth["value"]) if auth["model"] == "static" else None,
             issuer=f"{self.idp_url}/{auth['issuer']}" if "issuer" in auth else None,
             audience=upstream["url"],

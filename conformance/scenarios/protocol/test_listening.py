@@ -13,7 +13,7 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
-SERVERS = [("everything", "everything"), ("desk", "calculator")]
+SERVERS = [("everything", "everything"), ("desk", "web-search")]
 SHORTLY = 0.3  # seconds for what should not come: a longer wait could only find more
 CHANGED = "notifications/tools/list_changed"
 Listening = tuple[StreamReader, "asyncio.Task[McpResponse]"]

@@ -1,0 +1,45 @@
+"""Lists in pages, and the control requests that change what is in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp.shared.exceptions import MCPError
+
+from ...control.api import ControlError, ControlRequest
+from .catalogue import Entry
+
+INVALID_PARAMS = -32602
+_CURSOR = "start=%d&\u00e9 +/%%3D"  # opaque to clients: as written, or not at all
+
+
+@dataclass
+class PagedList:
+    """The entries of a list; `size` is that of its pages (None: one page)."""
+
+    entries: list[Entry]
+    size: int | None = None
+    added: dict[str, Entry] = field(default_factory=dict)
+
+    def page(self, cursor: str | None) -> tuple[list[Entry], dict[str, str]]:
+        """Return the entries of a page, and the members that lead to the next one. Raises MCPError for an unknown cursor."""
+        there = [*self.entries, *self.added.values()]
+        size = self.size or max(1, len(there))
+        cursors = {_CURSOR % start: start for start in range(size, len(there), size)}
+        if cursor is not None and cursor not in cursors:
+            raise MCPError(code=INVALID_PARAMS, message="Invalid cursor", data={"cursor": cursor})
+        start = 0 if cursor is None else cursors[cursor]
+        following = {"nextCursor": _CURSOR % (start + size)} if start + size < len(there) else {}
+        return there[start : start + size], following
+
+    def change(self, request: ControlRequest, make: Callable[[str], Entry]) -> dict[str, Any]:
+        """Handle PUT {"add": [names], "remove": [names]} of added entries. Raises ControlError."""
+        given = request.mapping()
+        if unknown := sorted(set(given) - {"add", "remove"}):
+            raise ControlError(f'unknown key {unknown[0]!r}; available: "add" and "remove"')
+        for name in given.get("remove", []):
+            if self.added.pop(str(name), None) is None:
+                raise ControlError(f"there is no {name!r} to remove")
+        for name in given.get("add", []):
+            self.added[str(name)] = make(str(name))
+        return {"added": sorted(self.added)}
