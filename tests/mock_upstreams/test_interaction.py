@@ -75,7 +75,7 @@ async def test_a_closed_stream_is_resumed(caller: Caller) -> None:
     reader = StreamReader(client)
     assert (await client.get_stream(reader, called.reader.last_id)).structured["tool"] == "test_reconnection"
     left = StreamReader(client, until=lambda events: len(messages_of(events)) == 1)
-    await call(client, "test_tool_with_progress", token="t", reader=left)
+    await call(client, "test_progress", token="t", reader=left)
     rest = await client.get_stream(StreamReader(client), left.last_id)
     assert [one.get("params", {}).get("progress") for one in rest.messages] == [50, 100, None]
     other = await connected(caller)

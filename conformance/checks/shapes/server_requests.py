@@ -160,7 +160,7 @@ def nothing_of_others(context: CheckContext, transcript: Transcript, row: ShapeR
                 if one is not attempt:
                     strangers += [one, *named(transcript, case, "streams", one)]
             for stranger in strangers:
-                if attempt.nonce and attempt.nonce in stranger.body:
+                if attempt.nonce and _client(stranger) != _client(attempt) and attempt.nonce in stranger.body:
                     context.violation(
                         f"what belongs to a call of {attempt.tags.get('principal')} reached another client ({case.where})",
                         expected="it reaches the client of the call only",
@@ -168,6 +168,11 @@ def nothing_of_others(context: CheckContext, transcript: Transcript, row: ShapeR
                         at=stranger,
                         control=case.control,
                     )
+
+
+def _client(exchange: Exchange) -> tuple[str | None, str]:
+    """Return what tells two clients apart: the caller, and the session if there is one."""
+    return exchange.tags.get("principal"), session_of(exchange)
 
 
 def answered_ping(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -23,11 +23,11 @@ from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
-NOTIFYING = ["test_tool_with_progress", "test_tool_with_logging", "test_held", "test_release"]
+NOTIFYING = ["test_progress", "test_log_messages", "test_held", "test_release"]
 SINGLE = {"progress-text-token": "7", "progress-number-token": 7, "log-messages": None}
 TOGETHER = {
-    "progress-of-two-callers": "test_tool_with_progress",
-    "log-messages-of-two-callers": "test_tool_with_logging",
+    "progress-of-two-callers": "test_progress",
+    "log-messages-of-two-callers": "test_log_messages",
 }
 HELD = "progress-while-held"
 
@@ -45,7 +45,7 @@ async def test_notifications_of_calls(
     with offered(scenario, server, [member], NOTIFYING):
         clients = [await connected(scenario, one, server, revision) for one in (principal, other)]
         for case, token in SINGLE.items():
-            tool = tools["test_tool_with_progress" if token is not None else "test_tool_with_logging"]
+            tool = tools["test_progress" if token is not None else "test_log_messages"]
             called = await call(clients[0], tool, token=token, **_logging(clients[0]))
             scenario.case(case, called.response, server=server, principal=principal)
         for case, name in TOGETHER.items():
@@ -55,11 +55,16 @@ async def test_notifications_of_calls(
             scenario.case(case, *(called.response for called in both), server=server, principal=principal)
         reader, calling, nonce = begin(clients[0], tools["test_held"], token=1)
         await at_upstream(scenario, nonce, member, calling)
-        arriving = asyncio.create_task(reader.arrived(bool, calling))
+        arriving = asyncio.create_task(reader.arrived(_spoken, calling))
         await asyncio.wait([arriving], timeout=PATIENCE)
         release = await clients[1].call(tools["test_release"], {"of": nonce})
         scenario.case(HELD, await calling, server=server, principal=principal, release=release.exchange)
         await arriving
+
+
+def _spoken(events: list[SseEvent]) -> bool:
+    """Return whether a message has arrived; the priming event of a stream is none."""
+    return bool(messages_of(events))
 
 
 def _logging(client: McpClient) -> Mapping[str, Any]:
@@ -93,7 +98,7 @@ async def test_cancelled_beside_each_other(
             if other.modern:
                 await cancelled
             else:
-                await asyncio.wait([asyncio.create_task(reader.arrived(bool, cancelled))], timeout=PATIENCE)
+                await asyncio.wait([asyncio.create_task(reader.arrived(_spoken, cancelled))], timeout=PATIENCE)
                 await other.notify("notifications/cancelled", {"requestId": 77})
                 await cancelled
             await client.call(release, {"of": nonce}, rpc_id=78)
@@ -129,10 +134,10 @@ async def test_stream_resumed(
 ) -> None:
     """A client leaves the stream of a call at its first notification; others try to resume it, then the client does."""
     del feature
-    with offered(scenario, server, [member], ["test_tool_with_progress"]):
-        tool = scenario.identities.tool(server, "test_tool_with_progress", member)
+    with offered(scenario, server, [member], ["test_progress"]):
+        tool = scenario.identities.tool(server, "test_progress", member)
         client = await connected(scenario, principal, server, revision)
-        reader = StreamReader(client, until=lambda events: bool(messages_of(events)))
+        reader = StreamReader(client, until=_spoken)
         called = await call(client, tool, token="t", reader=reader)
         for case, other in BY_OTHERS.items():
             stranger = await connected(scenario, other, server, revision)
@@ -160,11 +165,7 @@ async def _resume_elsewhere(
     if last_id is None:
         return []
     client.patience = PATIENCE
-
-    def over(events: list[SseEvent]) -> bool:
-        return bool(messages_of(events))
-
-    reader = StreamReader(client, until=over)
+    reader = StreamReader(client, until=_spoken)
     resuming = asyncio.create_task(client.get_stream(reader, last_id))
     opened = asyncio.create_task(reader.open.wait())
     await asyncio.wait([resuming, opened], return_when=asyncio.FIRST_COMPLETED)

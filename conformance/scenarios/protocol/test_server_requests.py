@@ -83,12 +83,11 @@ async def test_two_clients_are_asked(
 
 @judged_by_cases(["asked-by-two-members"], needs=("mcp.server-requests",))
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "desk")])
 async def test_two_members_ask(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """Two members of a virtual server ask one client at once, each under its first id."""
-    members = ["web-search", "mail"]
+    members = ["web-search", "calculator"]
     with offered(scenario, server, members, ["test_elicitation"]):
-        await scenario.consented(principal, server, revision)
         client = await connected(scenario, principal, server, revision)
         tools = [scenario.identities.tool(server, "test_elicitation", member) for member in members]
         await _ask_both(scenario, "asked-by-two-members", [client, client], tools, [81, 82])

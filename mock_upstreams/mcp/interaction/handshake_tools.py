@@ -130,7 +130,7 @@ async def test_several_requests(call: Call) -> Outcome:
     return "asked twice", {"answers": [one, two]}
 
 
-async def test_tool_with_progress(call: Call) -> Outcome:
+async def test_progress(call: Call) -> Outcome:
     """Report progress, if the client gave a token."""
     for progress in (0, 50, 100):
         if call.token is not None:
@@ -145,7 +145,7 @@ async def test_tool_with_progress(call: Call) -> Outcome:
     return "progress reported", {}
 
 
-async def test_tool_with_logging(call: Call) -> Outcome:
+async def test_log_messages(call: Call) -> Outcome:
     """Send log messages."""
     for text in ("Tool execution started", "Tool processing data", "Tool execution completed"):
         data = {"text": text, "nonce": call.arguments.get("nonce"), "of": [None]}
@@ -197,8 +197,8 @@ RUN: dict[str, Callable[[Call], Awaitable[Outcome]]] = {
         test_roots,
         test_ping,
         test_several_requests,
-        test_tool_with_progress,
-        test_tool_with_logging,
+        test_progress,
+        test_log_messages,
         test_reconnection,
         test_held,
         test_release,

@@ -20,15 +20,15 @@ CAPABILITIES, VERSION, LOG_LEVEL, SERVER = (
 )
 STREAMED = frozenset(
     {
-        "test_tool_with_progress",
-        "test_tool_with_logging",
+        "test_progress",
+        "test_log_messages",
         "test_logging_tool",
         "test_held",
         "test_streaming_elicitation",
     }
 )
 PLAIN = frozenset({"test_release", "test_trigger_tool_change"})
-LOGGING = frozenset({"test_tool_with_logging", "test_logging_tool"})
+LOGGING = frozenset({"test_log_messages", "test_logging_tool"})
 
 
 class ModernCalls:
@@ -66,7 +66,7 @@ class ModernCalls:
 
     async def _streamed(self, scope: Scope, tool: str, content: dict[str, Any], stream: StoredStream) -> None:
         meta = _meta(scope)
-        named = "test_tool_with_logging" if tool in LOGGING else tool
+        named = "test_log_messages" if tool in LOGGING else tool
         call = self._call(scope, stream)
         try:
             if tool == "test_streaming_elicitation":

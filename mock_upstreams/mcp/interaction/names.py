@@ -1,4 +1,4 @@
-"""The interactive tools by name, as the official MCP conformance suite expects them, and a few of our own."""
+"""The interactive tools by name, as the official MCP conformance suite expects them, and several of our own."""
 
 HANDSHAKE = {
     "test_sampling": "Ask the client's model: sampling/createMessage.",
@@ -9,8 +9,8 @@ HANDSHAKE = {
     "test_roots": "Ask the client for its roots.",
     "test_ping": "Ping the client.",
     "test_several_requests": "Ask the client twice at once, and use the answers in reverse order.",
-    "test_tool_with_progress": "Report progress three times.",
-    "test_tool_with_logging": "Send three log messages.",
+    "test_progress": "Report progress three times.",
+    "test_log_messages": "Send three log messages.",
     "test_reconnection": "Close the stream before the result; the client resumes it.",
     "test_held": "Wait until test_release names this call's nonce.",
     "test_release": "End the wait of the call with the nonce `of`.",
