@@ -15,6 +15,7 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISIO
 
 SERVERS = [("everything", "everything"), ("desk", "web-search")]
 SHORTLY = 0.3  # seconds for what should not come: a longer wait could only find more
+ENOUGH = 1.0  # seconds for what may come on either of two streams
 CHANGED = "notifications/tools/list_changed"
 Listening = tuple[StreamReader, "asyncio.Task[McpResponse]"]
 
@@ -116,7 +117,7 @@ async def test_second_stream(scenario: Scenario, principal: str, server: str, me
     client = await scenario.client(principal, server, revision)
     greeting = await client.connect()
     _, first = await _listen(client)
-    _, second = await _listen(client)
+    _, second = await _listen(client, ENOUGH)
     with scenario.tools(member, add=["farewell"]):
         streams = await asyncio.gather(first, second)
     scenario.case("second-stream", *streams, server=server, principal=principal, connected=[greeting.exchange])

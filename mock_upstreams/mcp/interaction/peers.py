@@ -7,7 +7,7 @@ from typing import Any
 
 from .event_stream import StoredStream
 
-SECONDS = 3.0
+SECONDS = 1.5
 """Longest wait for a client's answer."""
 Answer = dict[str, Any]
 
