@@ -205,7 +205,7 @@ _INSISTING = {"legacy": definition.LEGACY_REVISIONS[-1], definition.MODERN_REVIS
 
 
 def features_of(params: Mapping[str, Any]) -> set[str]:
-    """Return the features that a scenario's parameters need, by their names: principal(s), server(s), revision, feature."""
+    """Return the features that a scenario's parameters need, by their names: principal(s), server(s), revision, claim."""
     needed: set[str] = set()
     for principal in _names(params, "principal", "principals", "other", "control"):
         if principal in definition.PRINCIPALS:
@@ -218,7 +218,7 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add("virtual-servers")
         for member in definition.VIRTUAL_SERVERS.get(server, (server,)):
             needed.add(f"upstream.{definition.UPSTREAMS[member].model}")
-    needed.update(_names(params, "feature"))
+    needed.update(_names(params, "claim"))
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
     if params.get("mode") in _INSISTING:

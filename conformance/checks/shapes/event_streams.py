@@ -72,13 +72,11 @@ def _tokens(attempt: Exchange, got: list[dict[str, Any]]) -> tuple[str, str] | N
 
 
 def _members(given: list[dict[str, Any]], got: list[dict[str, Any]]) -> tuple[str, str] | None:
+    """Return the first difference of notifications; those of two lists of the same length belong to each other in order."""
     sent = {_key(one): one for one in given}
-    for one in got:
-        if _key(one) in sent:
-            difference = first_difference(_without_token(sent[_key(one)]), _without_token(one), "params")
-            if difference:
-                return difference
-    return None
+    pairs = zip(given, got, strict=True) if len(given) == len(got) else ((sent.get(_key(one), one), one) for one in got)
+    differences = (first_difference(_without_token(one), _without_token(other), "params") for one, other in pairs)
+    return next(filter(None, differences), None)
 
 
 def _order(given: list[dict[str, Any]], got: list[dict[str, Any]], *, whole: bool) -> tuple[str, str] | None:

@@ -35,12 +35,12 @@ HELD = "progress-while-held"
 @judged_by_cases([*SINGLE, *TOGETHER, HELD], thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_notifications_of_calls(
-    scenario: Scenario, *, principal: str, other: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """Tools report progress and log, for one client, for two at once with the same ids and tokens, and while they run."""
-    del feature
+    del claim
     tools = {name: scenario.identities.tool(server, name, member) for name in NOTIFYING}
     with offered(scenario, server, [member], NOTIFYING):
         clients = [await connected(scenario, one, server, revision) for one in (principal, other)]
@@ -77,12 +77,12 @@ CANCELLED = {"cancelled-same-id-of-two-callers": "bob", "cancelled-same-id-in-tw
 @judged_by_cases(CANCELLED, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_cancelled_beside_each_other(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """Two clients wait for calls with the same id; one cancels its own, and the other gets its result."""
-    del feature
+    del claim
     with offered(scenario, server, [member], NOTIFYING):
         held, release = (scenario.identities.tool(server, name, member) for name in ("test_held", "test_release"))
         for case, canceller in CANCELLED.items():
@@ -108,12 +108,12 @@ async def test_cancelled_beside_each_other(
 @judged_by_cases(["polled"])
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS[1:])
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_stream_closed_early(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """The server closes the stream of a call before the result; the client resumes it."""
-    del feature
+    del claim
     with offered(scenario, server, [member], ["test_reconnection"]):
         client = await connected(scenario, principal, server, revision)
         called = await call(client, scenario.identities.tool(server, "test_reconnection", member))
@@ -128,12 +128,12 @@ BY_OTHERS = {"resumed-by-another-caller": "bob", "resumed-in-another-session": "
 @judged_by_cases([LEFT, *BY_OTHERS])
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_stream_resumed(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """A client leaves the stream of a call at its first notification; others try to resume it, then the client does."""
-    del feature
+    del claim
     with offered(scenario, server, [member], ["test_progress"]):
         tool = scenario.identities.tool(server, "test_progress", member)
         client = await connected(scenario, principal, server, revision)

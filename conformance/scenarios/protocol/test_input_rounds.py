@@ -25,12 +25,12 @@ TOGETHER = "rounds-of-two-callers"
 @judged_by_cases([*TOOLS, TOGETHER], thorough=in_each_revision)
 @pytest.mark.parametrize("revision", [MODERN_REVISION])
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_rounds(
-    scenario: Scenario, *, principal: str, other: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """A client gives what a tool needs, in one or several rounds; two callers do so at once."""
-    del feature
+    del claim
     with offered(scenario, server, [member], list(TOOLS.values())):
         client = await connected(scenario, principal, server, revision)
         for case, tool in TOOLS.items():
@@ -52,12 +52,12 @@ CHANGED = ("state-changed", "state-cut", "state-of-another-tool")
 @judged_by_cases(CHANGED, thorough=in_each_revision)
 @pytest.mark.parametrize("revision", [MODERN_REVISION])
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_state_that_no_server_gave(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """A client changes the state, or takes it to another tool."""
-    del feature
+    del claim
     names = [f"{PREFIX}tampered_state", f"{PREFIX}multi_round"]
     with offered(scenario, server, [member], names):
         client = await connected(scenario, principal, server, revision)

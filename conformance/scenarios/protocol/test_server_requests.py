@@ -38,12 +38,12 @@ SINCE_2025_11_25 = {"asked-elicitation-url", "asked-elicitation-defaults", "aske
 @judged_by_cases([*KINDS, *REPLIES])
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_client_is_asked(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """A tool asks the calling client, for each kind of request and of answer."""
-    del feature
+    del claim
     with offered(scenario, server, [member], list(KINDS.values())):
         client = await connected(scenario, principal, server, revision)
         for case, tool in KINDS.items():
@@ -68,12 +68,12 @@ BESIDE = {"asked-of-two-callers": "bob", "asked-in-two-sessions": "alice"}
 @judged_by_cases(BESIDE)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_two_clients_are_asked(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """Two clients are asked at once, under the same ids, and answer in reverse order."""
-    del feature
+    del claim
     with offered(scenario, server, [member], ["test_elicitation"]):
         tool = scenario.identities.tool(server, "test_elicitation", member)
         for case, other in BESIDE.items():
@@ -109,12 +109,12 @@ FORGERS = {"answer-of-another-caller": "bob", "answer-in-another-session": "alic
 @judged_by_cases(FORGERS)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_another_client_answers(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """While a client is asked, another one posts responses: under the id of the request, and under the server's first ids."""
-    del feature
+    del claim
     with offered(scenario, server, [member], ["test_elicitation"]):
         tool = scenario.identities.tool(server, "test_elicitation", member)
         for case, forger in FORGERS.items():
@@ -142,12 +142,12 @@ ASKING = ["test_sampling", "test_elicitation", "test_roots"]
 @judged_by_cases(ANNOUNCED, thorough=in_each_revision)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
-@pytest.mark.parametrize(("server", "member", "feature"), SERVERS)
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_capabilities(
-    scenario: Scenario, *, principal: str, server: str, member: str, feature: str, revision: str
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """Clients that announce nothing, one thing, or all call tools that ask."""
-    del feature
+    del claim
     tools = [*ASKING, *(["test_input_required_result_capabilities"] if revision == MODERN_REVISION else [])]
     with offered(scenario, server, [member], tools):
         for case, capabilities in ANNOUNCED.items():
