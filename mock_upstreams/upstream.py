@@ -23,8 +23,8 @@ from .recording.middleware import RecordingMiddleware
 from .server import MockError, ProtocolFactory
 
 Personality = Literal["none", "static", "oauth", "jwt"]
-ApplicationKind = Literal["tools", "features", "lean", "scripted"]
-APPLICATIONS: tuple[ApplicationKind, ...] = ("tools", "features", "lean", "scripted")
+ApplicationKind = Literal["tools", "features", "lean", "lean-features", "scripted"]
+APPLICATIONS: tuple[ApplicationKind, ...] = ("tools", "features", "lean", "lean-features", "scripted")
 """Tools on FastMCP, these and every other feature, the tools on the lean server (for load), a server that follows a script."""
 PERSONALITIES: tuple[Personality, ...] = ("none", "static", "oauth", "jwt")
 
@@ -128,7 +128,7 @@ def build_upstream(spec: UpstreamSpec) -> MockUpstream:
         control.add("PUT", "resource-metadata", guarded.change)
     if isinstance(guarded, StaticHeader):
         control.add("PUT", "keys", guarded.accept)
-    if spec.application == "lean":
+    if spec.application in {"lean", "lean-features"}:
         from .lean.build import StackHooks, lean_protocol  # noqa: PLC0415 - lean upstreams only
 
         observed = StackHooks(journal, recorder, rebinding, faults, habits, eras, sessions, guarded)
@@ -142,10 +142,10 @@ def _application(spec: UpstreamSpec, ledger: ExecutionLog) -> Application:
         from .scripted import ScriptedApplication  # noqa: PLC0415
 
         return ScriptedApplication(ledger)
-    if spec.application == "lean":
+    if spec.application in {"lean", "lean-features"}:
         from .lean.bottom import lean_application  # noqa: PLC0415
 
-        return lean_application(ledger)
+        return lean_application(ledger, features=spec.application == "lean-features")
     if spec.application == "features":
         from .mcp.features.application import FeatureApplication  # noqa: PLC0415
 

@@ -63,6 +63,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-def lean_application(ledger: ExecutionLog) -> LeanApplication:
-    """Return the application that serves /mcp behind authentication."""
-    return LeanApplication(ledger, McpAsgiApp)
+def lean_application(ledger: ExecutionLog, *, features: bool = False) -> LeanApplication:
+    """Return the application that serves /mcp behind authentication; `features`: with resources, prompts and completion."""
+    return LeanApplication(ledger, McpAsgiApp, features=features)

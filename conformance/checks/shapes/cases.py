@@ -9,6 +9,14 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Event, Exchange, Transcript
 from gatebench.fixtures.protocol import messages
 
+FEATURE_OF = {
+    "resources": "mcp.resources",
+    "prompts": "mcp.prompts",
+    "completions": "mcp.completion",
+    "logging": "mcp.logging",
+}
+"""The features that a descriptor may claim, by the capability that they are."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -61,7 +69,9 @@ def with_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     """
     for case in recorded(transcript, row):
         control = case.control
-        if control is not None and _answered_alone(transcript, control):
+        if reason := not_offered(transcript, case):
+            context.inapplicable(reason)
+        elif control is not None and _answered_alone(transcript, control):
             context.blocked(f"no upstream received the control of the case {case.where} ({control.describe()})")
         elif control is None or accepted(transcript, control):
             yield case
@@ -69,6 +79,49 @@ def with_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -
             context.blocked(
                 f"the control of the case {case.where} ({control.describe()}) was not accepted: {outcome_of(control)}"
             )
+
+
+def not_offered(transcript: Transcript, case: Case) -> str | None:
+    """Return why a case about an optional feature does not apply; None if it does, or if it is about no such feature.
+
+    The scenario records the `capability`, the exchange `connected` that announces it, and whether the upstream `has` it. It
+    applies if the gateway announces it there, or claims it and the upstream has it. `renamed`: the gateway shows another name or
+    URI for what the case is about.
+    """
+    capability = case.facts.get("capability")
+    if capability is None:
+        return None
+    if case.facts.get("renamed"):
+        return f"the gateway has names of its own for what {case.where} is about"
+    claimed = FEATURE_OF.get(capability.partition(".")[0]) in transcript.facts.target.get("features", ())
+    if announces(transcript.exchanges[case.facts["connected"]], capability) or (
+        claimed and case.facts.get("has", True)
+    ):
+        return None
+    return f"the gateway announces no capability {capability} at {case.server}"
+
+
+def announces(connected: Exchange, capability: str) -> bool:
+    """Return whether the response to a handshake announces a capability, or a part of it (`resources.subscribe`)."""
+    name, _, part = capability.partition(".")
+    announced = connected.result.get("capabilities")
+    details = announced.get(name) if isinstance(announced, dict) else None
+    return isinstance(details, dict) and (not part or details.get(part) is True)
+
+
+def arrivals(transcript: Transcript, attempt: Exchange) -> list[Exchange]:
+    """Return the upstream requests of an attempt: with its nonce, or (no tool call) of its method while it was under way.
+
+    A gateway may make a request of its own from that of a client, and leave out `_meta`.
+    """
+    landed = transcript.landed(attempt.nonce)
+    if attempt.tool:
+        return landed
+    alike = [one for one in landed if one.rpc_method == attempt.rpc_method]
+    if landed:
+        return alike or landed
+    end = attempt.ended or float("inf")
+    return [one for one in transcript.upstream if attempt.seq < one.seq < end and one.rpc_method == attempt.rpc_method]
 
 
 def _answered_alone(transcript: Transcript, control: Exchange) -> bool:

@@ -1,9 +1,17 @@
 """The shape about headers: which ones an upstream receives with a request, as the scenario expects them."""
 
+import base64
+import binascii
+import re
+
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_control
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.fixtures.protocol import messages
+
+MIRROR = "Mcp-Name"
+SENTINEL = re.compile(r"=\?base64\?(.*)\?=")
 
 
 def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -33,6 +41,38 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                             at=arrival,
                             control=case.control,
                         )
+
+
+def name_mirrored(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt reaches the upstream with the header Mcp-Name, once, with the name or URI in the same request's body."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            if not landed:
+                context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                continue
+            context.examined()
+            arrival = landed[-1]
+            named = (arrival.rpc.get("params") or {}).get(messages.NAMED.get(arrival.rpc_method, ""))
+            if [_decoded(value) for value in arrival.header(MIRROR)] != [named]:
+                context.violation(
+                    f"{attempt.describe()} reached {arrival.node} with another {MIRROR} than its body ({case.where})",
+                    expected=f"{MIRROR}: {named}, once",
+                    actual=f"{MIRROR}: {', '.join(arrival.header(MIRROR)) or 'nothing'}",
+                    at=arrival,
+                    control=case.control,
+                )
+
+
+def _decoded(value: str) -> str:
+    """Return a mirrored value without its Base64 encoding (MCP 2026-07-28, Value Encoding)."""
+    wrapped = SENTINEL.fullmatch(value.strip(" \t"))
+    if wrapped is None:
+        return value.strip(" \t")
+    try:
+        return base64.b64decode(wrapped[1], validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return value
 
 
 def _as_expected(arrival: Exchange, name: str, value: str | None) -> bool:

@@ -31,6 +31,23 @@ def same_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
                 )
 
 
+def of_its_uri(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt, a read, is answered with the contents of the resource whose URI it names."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            context.examined()
+            wanted, contents = member(attempt.request_body, "params.uri"), answer_part(attempt, "result.contents")
+            uris = [mapping(one).get("uri") for one in contents] if isinstance(contents, list) else []
+            if uris[:1] != [wanted]:
+                context.violation(
+                    f"{attempt.tags.get('principal')} did not get the resource that it read ({case.where})",
+                    expected=f"the contents of {wanted}",
+                    actual=f"the contents of {uris[0]}" if uris else outcome_of(attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+
+
 def no_result(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No attempt is answered with a result that the upstream did not send: an error or a stream without response is right."""
     for case in with_control(context, transcript, row):

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, during, with_control
+from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, during, with_control
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
 from gatebench.fixtures.protocol import messages
 
 ABSENT = object()
-ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope"})
-"""Members of a result that depend on the revision of a leg (MCP 2026-07-28, Result): the legs may differ."""
+ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo"})
+"""Members of a result, and of its `_meta`, that depend on the leg (MCP 2026-07-28, Result): the legs may differ."""
 
 
 def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -24,7 +24,7 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            landed = transcript.landed(attempt.nonce)
+            landed = arrivals(transcript, attempt)
             context.examined()
             if not landed:
                 context.violation(
@@ -61,7 +61,7 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            landed = transcript.landed(attempt.nonce)
+            landed = arrivals(transcript, attempt)
             if not landed:
                 context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
                 continue

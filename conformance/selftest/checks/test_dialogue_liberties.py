@@ -60,7 +60,10 @@ def other_ids_and_metadata(builder: TranscriptBuilder) -> None:
     stream = builder.ask("alice", SERVER, "GET").streamed(changed)
     reply = posted(builder, answer("g-7", "alice"))
     arrives_upstream(builder, answer(1, "alice"))
-    facts: dict[str, Any] = {"replies": {made.exchange: [reply.exchange]}, "streams": {made.exchange: [stream.exchange]}}
+    facts: dict[str, Any] = {
+        "replies": {made.exchange: [reply.exchange]},
+        "streams": {made.exchange: [stream.exchange]},
+    }
     for case in (*cases_of("client-asked"), *cases_of("reply-kept")):
         builder.case(case, made, others=[], **facts)
 
@@ -78,7 +81,7 @@ def forged_answers_forwarded_in_their_own_session(builder: TranscriptBuilder) ->
 
 def capabilities_of_its_own(builder: TranscriptBuilder) -> None:
     """Announces capabilities of its own to upstreams, and asks no client without them."""
-    for case in cases_of("capabilities-kept"):
+    for case in cases_of("client-capabilities-kept"):
         builder.case(case, builder.ask("alice", SERVER).arrives(session="s1").answered(), announced={"roots": {}})
 
 
@@ -111,7 +114,7 @@ def older_servers_ask_in_requests(builder: TranscriptBuilder) -> None:
 
 def fewer_notifications(builder: TranscriptBuilder) -> None:
     """Relays none of the progress of a call, or some of it; uses tokens of its own towards the upstream."""
-    for case in cases_of("notified"):
+    for case in cases_of("call-notified"):
         made = builder.ask("alice", SERVER, meta={"progressToken": 7})
         made.arrives(events=[progress(0, "own"), progress(50, "own"), progress(100, "own")])
         made.streamed(progress(0), progress(100), made.upstream_message)

@@ -36,6 +36,7 @@ class ClientRequest:
     session: str | None = None
     client: str = "raw"
     meta: Mapping[str, Any] = field(default_factory=dict)  # in `_meta`, beside the nonce
+    params: Mapping[str, Any] = field(default_factory=dict)  # of other methods than tools/call
 
     def __post_init__(self) -> None:
         self.nonce = f"n-{next(self.builder.numbers)}"
@@ -68,7 +69,7 @@ class ClientRequest:
         """Return the JSON-RPC message; empty for GET and DELETE."""
         if self.http != "POST":
             return {}
-        params: dict[str, Any] = {"_meta": {protocol_messages.META_NONCE: self.nonce, **self.meta}}
+        params: dict[str, Any] = {"_meta": {protocol_messages.META_NONCE: self.nonce, **self.meta}, **self.params}
         if self.method == "tools/call":
             params |= {"name": tool, "arguments": {**self.arguments, "nonce": self.nonce}}
         identity = {} if self.method.startswith("notifications/") else {"id": self.rpc_id}

@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import dialogue_examples, response_examples, upstream_examples
+from gatebench.conformance.selftest.support import (
+    dialogue_examples,
+    feature_examples,
+    response_examples,
+    upstream_examples,
+)
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, Pairs, TranscriptLine
@@ -83,11 +88,22 @@ def _whole_request(builder: TranscriptBuilder, row: Requirement, case: str) -> C
     return builder.case(case, made.arrives(also=made.also).answered())
 
 
+def _members(part: str) -> dict[str, Any]:
+    """Return the member of a result that a row is about, if calls have none of that name."""
+    given = {
+        "result.contents": [{"uri": "test://a", "blob": "AA=="}],
+        "result.messages": [{"role": "user", "content": {"type": "text", "text": "a"}}],
+        "result.completion": {"values": ["a"], "total": 1, "hasMore": False},
+        "result.cacheScope": "private",
+    }
+    return {part.removeprefix("result."): given[part]} if part in given else {}
+
+
 def _response(builder: TranscriptBuilder, row: Requirement, received: Any = None) -> ClientRequest:
     """Add a call to which the upstream responds with the row's part, and the client receives `received` or the same."""
     made = builder.ask("alice", "mail")
     error = {"jsonrpc": "2.0", "id": made.rpc_id, "error": {"code": 1, "message": "", "data": {"a": None}}}
-    result = made.reply("mail", _meta={"a": {}})
+    result = made.reply("mail", _meta={"a": {}}, **_members(row.options["part"]))
     sent = error if row.options["part"].startswith("error") else result
     landed_as(made, 200, json.dumps(sent))
     return made.answered(200, sent if received is None else received)
@@ -387,6 +403,7 @@ CONFORMING: Mapping[str, Example] = {
     **response_examples.CONFORMING,
     **upstream_examples.CONFORMING,
     **dialogue_examples.CONFORMING,
+    **feature_examples.CONFORMING,
     "answered": _refused,
     "not-echoed": _refused,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
@@ -423,6 +440,7 @@ VIOLATING: Mapping[str, Example] = {
     **response_examples.VIOLATING,
     **upstream_examples.VIOLATING,
     **dialogue_examples.VIOLATING,
+    **feature_examples.VIOLATING,
     "answered": _failed,
     "not-echoed": _echo,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"] + 1),
@@ -436,6 +454,7 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     **response_examples.OTHER_VIOLATIONS,
     **upstream_examples.OTHER_VIOLATIONS,
     **dialogue_examples.OTHER_VIOLATIONS,
+    **feature_examples.OTHER_VIOLATIONS,
     "headers-sent": [_header_twice, _further_header, _headers_lost],
 }
 

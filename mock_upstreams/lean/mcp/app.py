@@ -10,11 +10,13 @@ from starlette.types import ASGIApp
 from ...control.api import ControlRequest, Handler
 from ...http import LEGACY_REVISIONS, MODERN_REVISIONS
 from ...mcp.executions import ExecutionLog
+from ...mcp.features.lists import FeatureError
 from ...mcp.interaction.layer import Interaction
 from ...mcp.interaction.names import TOOLS as INTERACTIVE
 from ...mcp.tool_changes import page_size, tool_change
 from ..messages import JSON_TYPE, SSE_TYPE, Answer, Call, Reply, SseStream, event
 from ..settings import Counters, MockSettings
+from .features import CAPABILITIES, METHODS, SESSION_ONLY, LeanFeatures
 from .notifications import Notifications
 from .slow_tool import SlowTool
 from .template import CONSTANT, Make, Templates
@@ -46,7 +48,9 @@ _UNREADABLE = "The body is no JSON-RPC message"
 class LeanApplication:
     """The lean MCP application: `answer` is its entry point and never waits. `as_asgi` wraps it as an ASGI application."""
 
-    def __init__(self, ledger: ExecutionLog, as_asgi: Callable[[Callable[[Call], Answer]], ASGIApp]) -> None:
+    def __init__(
+        self, ledger: ExecutionLog, as_asgi: Callable[[Callable[[Call], Answer]], ASGIApp], *, features: bool = False
+    ) -> None:
         self._ledger = ledger
         self._tools = Toolbox(ledger)
         self.settings, self.counters = MockSettings(), Counters()
@@ -60,7 +64,9 @@ class LeanApplication:
             "tools/call": self._call,
             "tools/list": lambda call, params, rpc_id: self._listed(call, params, rpc_id, f"{_CACHED},"),
             "server/discover": self._discovered,
-            "subscriptions/listen": lambda _call, _params, rpc_id: self._notifications.subscription(rpc_id),
+            "subscriptions/listen": lambda _call, params, rpc_id: self._notifications.subscription(
+                rpc_id, _granted(params, features=features)
+            ),
         }
         self._legacy_methods: dict[str, Method] = {
             "tools/call": self._call,
@@ -75,6 +81,37 @@ class LeanApplication:
             ("PUT", "pages"): self.paginate,
             ("PUT", "knobs"): self.turn,
         }
+        self._announced = _FEATURES
+        self._features: LeanFeatures | None = None
+        if features:
+            self._install(LeanFeatures(ledger.node, self._notifications))
+
+    def _install(self, features: LeanFeatures) -> None:
+        self._features, self._announced = features, compact(CAPABILITIES)
+        self.controls |= features.controls
+        for method in METHODS:
+            self._modern_methods[method] = self._of_features(features, method)
+        for method in (*METHODS, *SESSION_ONLY):
+            self._legacy_methods[method] = self._of_features(features, method)
+
+    def _of_features(self, features: LeanFeatures, method: str) -> Method:
+        def answer(call: Call, params: Params, rpc_id: Any) -> Reply:
+            try:
+                members = features.answer(call, params, method)
+            except FeatureError as refusal:
+                if call.modern:
+                    return error(refusal.code, refusal.text, rpc_id, data=refusal.data)
+                return self._refused(call, rpc_id, refusal.code, refusal.text, data=refusal.data)
+            own = members.get("_meta", {})
+            if call.modern:
+                info = {f"{META}serverInfo": {"name": self._ledger.node, "version": "1"}}
+                members |= {"resultType": "complete", "_meta": {**own, **info}}
+            else:
+                members = {name: value for name, value in members.items() if name not in ("ttlMs", "cacheScope")}
+            body = utf8(compact({"jsonrpc": "2.0", "id": rpc_id, "result": members}))
+            return self._dressed(call, body, params)
+
+        return answer
 
     @property
     def tools(self) -> frozenset[str]:
@@ -96,6 +133,8 @@ class LeanApplication:
         """Control handler, PUT {"size": n}: set the page size of lists (null: no pagination)."""
         size = page_size(request)
         self._catalogue.list_in_pages(size)
+        if self._features is not None:
+            self._features.list_in_pages(size)
         return {"size": size}
 
     async def turn(self, request: ControlRequest) -> Any:
@@ -108,6 +147,8 @@ class LeanApplication:
         """End the streams of a session that is over."""
         self._notifications.end(name)
         self._interaction.session_ended(name)
+        if self._features is not None:
+            self._features.session_ended(name)
 
     async def _announce(self) -> None:
         self._notifications.tools_changed()
@@ -184,11 +225,11 @@ class LeanApplication:
         elif self._notifications.session(call.session) is None:
             return _no_session(call)
         spoken = version if version in LEGACY_REVISIONS else LEGACY_REVISIONS[-1]
-        start = f'{{"protocolVersion":"{spoken}","capabilities":{_FEATURES},"serverInfo":{self._info}'
+        start = f'{{"protocolVersion":"{spoken}","capabilities":{self._announced},"serverInfo":{self._info}'
         return self._result(call, rpc_id, f'{start},"instructions":{self._instructions}', given)
 
     def _discovered(self, call: Call, params: Params, rpc_id: Any) -> Reply:
-        start = f'{{{_CACHED},"supportedVersions":{compact(list(MODERN_REVISIONS))},"capabilities":{_FEATURES}'
+        start = f'{{{_CACHED},"supportedVersions":{compact(list(MODERN_REVISIONS))},"capabilities":{self._announced}'
         return self._result(call, rpc_id, f'{start},"instructions":{self._instructions}', params)
 
     def _listed(self, call: Call, params: Params, rpc_id: Any, before: str) -> Reply:
@@ -265,6 +306,12 @@ class LeanApplication:
         failed = "true" if tool_result.is_error else "false"
         start = f'{{"content":[{{"type":"text","text":{tool_result.text}}}],"isError":{failed}{structured}'
         return self._result(call, rpc_id, start, params)
+
+
+def _granted(params: Params, *, features: bool) -> Params:
+    """Return what a subscription is granted: changes of tools, and what else it asks for of a server with other features."""
+    asked = params.get("notifications")
+    return asked if features and isinstance(asked, dict) else {"toolsListChanged": True}
 
 
 def _unacceptable(call: Call) -> Reply | None:

@@ -1,13 +1,21 @@
 """Sessions of a lean upstream, and the streams of its notifications."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..messages import Emit, SseStream, event
 from .tools import compact
 from .validation import META
 
 Queue = asyncio.Queue[str | None]  # messages; None ends the stream
+
+
+class Subscription(NamedTuple):
+    """A subscription of the modern era: the id of its request, and what it asked for."""
+
+    id: Any
+    notifications: dict[str, Any]
 
 
 class LeanSession:
@@ -48,7 +56,7 @@ class Notifications:
 
     def __init__(self) -> None:
         self._sessions: dict[str, LeanSession] = {}
-        self._subscriptions: dict[Queue, Any] = {}
+        self._subscriptions: dict[Queue, Subscription] = {}
 
     def session(self, name: str | None) -> LeanSession | None:
         """Return the open session of that name, or None."""
@@ -66,18 +74,32 @@ class Notifications:
 
     def tools_changed(self) -> None:
         """Send list_changed to every session with a stream and to every subscriber."""
-        for session in self._sessions.values():
-            session.send('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')
-        for queue, subscription in self._subscriptions.items():
-            queue.put_nowait(_about("tools/list_changed", subscription))
+        self.announce("tools/list_changed", lambda _wanted: True)
 
-    def subscription(self, rpc_id: Any) -> SseStream:
+    def announce(
+        self,
+        method: str,
+        wanted: Callable[[dict[str, Any]], bool],
+        sessions: set[str] | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Send a notification to these sessions (None: all) with a stream, and to the subscribers that `wanted` it."""
+        more = "" if params is None else f',"params":{compact(params)}'
+        for name, session in self._sessions.items():
+            if sessions is None or name in sessions:
+                session.send(f'{{"jsonrpc":"2.0","method":"notifications/{method}"{more}}}')
+        members = "" if params is None else f",{compact(params)[1:-1]}"
+        for queue, subscription in self._subscriptions.items():
+            if wanted(subscription.notifications):
+                queue.put_nowait(_about(method, subscription.id, members))
+
+    def subscription(self, rpc_id: Any, notifications: dict[str, Any]) -> SseStream:
         """Return the response to subscriptions/listen (MCP 2026-07-28): a stream until the client disconnects."""
 
         async def run(emit: Emit) -> None:
             queue = Queue()
-            self._subscriptions[queue] = rpc_id
-            granted = ',"notifications":{"toolsListChanged":true}'
+            self._subscriptions[queue] = Subscription(rpc_id, notifications)
+            granted = f',"notifications":{compact(notifications)}'
             try:
                 await emit(event(_about("subscriptions/acknowledged", rpc_id, granted).encode()))
                 await _pump(queue, emit)

@@ -41,7 +41,7 @@ def resources(node: str) -> list[Entry]:
         {"uri": f"{base}watched-resource", "name": "watched-resource", "description": "It can change."},
         {"uri": f"{base}several", "name": "several", "annotations": {"priority": 1, "audience": []}},
         {"uri": base + AWKWARD_PATH, "name": "awkward", "mimeType": "text/plain; charset=utf-8"},
-        {"uri": f"{base}{PERSONAL}", "name": PERSONAL, "mimeType": "application/json"},
+        {"uri": f"{base}{PERSONAL}", "name": PERSONAL, "mimeType": "text/plain"},
     ]
 
 
@@ -103,7 +103,7 @@ def contents(node: str, uri: str, owner: str | None) -> list[Entry] | None:
         "static-binary": [{"uri": uri, "mimeType": "image/png", "blob": PNG}],
         "watched-resource": [{**text, "text": "Watched."}],
         "several": [{**text, "text": ""}, blob, {"uri": f"{uri}/3", "text": "third"}, {**text, "text": ""}],
-        PERSONAL: [{"uri": uri, "mimeType": "application/json", "text": f'{{"owner": "{owner or "nobody"}"}}'}],
+        PERSONAL: [{**text, "text": f"mailbox of {owner or 'nobody'}"}],
         AWKWARD_PATH: [{**text, "text": uri}],
     }
     if path.startswith("added/"):

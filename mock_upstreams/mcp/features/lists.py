@@ -4,13 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp.shared.exceptions import MCPError
-
 from ...control.api import ControlError, ControlRequest
 from .catalogue import Entry
 
 INVALID_PARAMS = -32602
 _CURSOR = "start=%d&\u00e9 +/%%3D"  # opaque to clients: as written, or not at all
+
+
+class FeatureError(Exception):
+    """The request is refused with this JSON-RPC error."""
+
+    def __init__(self, code: int, text: str, data: Any = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.data = data
 
 
 @dataclass
@@ -21,13 +29,13 @@ class PagedList:
     size: int | None = None
     added: dict[str, Entry] = field(default_factory=dict)
 
-    def page(self, cursor: str | None) -> tuple[list[Entry], dict[str, str]]:
-        """Return the entries of a page, and the members that lead to the next one. Raises MCPError for an unknown cursor."""
+    def page(self, cursor: Any) -> tuple[list[Entry], dict[str, str]]:
+        """Return the entries of a page, and the members that lead to the next one. Raises FeatureError for an unknown cursor."""
         there = [*self.entries, *self.added.values()]
         size = self.size or max(1, len(there))
         cursors = {_CURSOR % start: start for start in range(size, len(there), size)}
         if cursor is not None and cursor not in cursors:
-            raise MCPError(code=INVALID_PARAMS, message="Invalid cursor", data={"cursor": cursor})
+            raise FeatureError(INVALID_PARAMS, "Invalid cursor", {"cursor": cursor})
         start = 0 if cursor is None else cursors[cursor]
         following = {"nextCursor": _CURSOR % (start + size)} if start + size < len(there) else {}
         return there[start : start + size], following

@@ -1,0 +1,83 @@
+"""Shapes about notifications: those that a client is to get reach it, and no others do."""
+
+from collections import Counter
+from typing import Any
+
+from gatebench.conformance.checks.answers import mapping
+from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_control
+from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Exchange, Transcript
+
+LOG_MESSAGE = "notifications/message"
+
+
+def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt, a stream, has the notifications that the scenario `expected`: each [method, URI or null] at least once."""
+    for case in with_control(context, transcript, row):
+        for attempt, expected in zip(case.attempts, case.facts["expected"], strict=True):
+            context.examined()
+            got = _notifications(attempt)
+            if missing := [_named(one) for one in expected if tuple(one) not in got]:
+                context.violation(
+                    f"{attempt.tags.get('principal')} did not get {', '.join(missing)} ({case.where})",
+                    expected=", ".join(map(_named, expected)),
+                    actual=", ".join(map(_named, got)) or f"no notification; {outcome_of(attempt)}",
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def notified_only(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """No attempt, a stream, has more notifications about resources than the scenario `expected` on it."""
+    for case in with_control(context, transcript, row):
+        for attempt, expected in zip(case.attempts, case.facts["expected"], strict=True):
+            context.examined()
+            more = _notifications(attempt) - Counter(tuple(one) for one in expected)
+            if surplus := [_named(one) for one in more if one[1] is not None]:
+                context.violation(
+                    f"{attempt.tags.get('principal')} got {', '.join(surplus)} without having subscribed ({case.where})",
+                    expected=", ".join(map(_named, expected)) or "no notification",
+                    actual=f"also {', '.join(surplus)}",
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def _notifications(exchange: Exchange) -> Counter[tuple[str, Any]]:
+    """Count the notifications of a response by method, and by URI if they have one."""
+    return Counter(
+        (str(message["method"]), mapping(message.get("params")).get("uri"))
+        for message in exchange.messages
+        if "method" in message and "id" not in message
+    )
+
+
+def _named(notification: Any) -> str:
+    method, uri = notification
+    return f"{method} {uri}" if uri else str(method)
+
+
+def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The log messages that the upstream sends with its response come with the response to the client, unchanged."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            sent = _log_messages(landed[-1]) if landed else []
+            if not sent:
+                context.blocked(f"the upstream sent no log messages ({case.where}; {outcome_of(attempt)})")
+                continue
+            context.examined()
+            if difference := first_difference(sent, _log_messages(attempt), "log messages"):
+                context.violation(
+                    f"the log messages for {attempt.describe()} did not come as the upstream sent them ({case.where})",
+                    expected=difference[0],
+                    actual=difference[1],
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def _log_messages(exchange: Exchange) -> list[Any]:
+    return [message.get("params") for message in exchange.messages if message.get("method") == LOG_MESSAGE]

@@ -1,0 +1,71 @@
+"""Lists of resources, templates and prompts: in pages, and after a change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.scenarios.feature_client import SERVERS, FeatureClient, feature_client
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS
+
+PAGE_SIZE = 2
+LISTS = {
+    "resources": ("resources/list", "resources", "uri", "resources"),
+    "templates": ("resources/templates/list", "resourceTemplates", "uriTemplate", "resources"),
+    "prompts": ("prompts/list", "prompts", "name", "prompts"),
+}
+"""Method, member of the result, what identifies an entry, capability."""
+CHANGED = ("resources", "prompts")
+GROUPS = {
+    "whole": [f"list-of-{name}" for name in LISTS],
+    "in-pages": [f"pages-of-{name}" for name in LISTS],
+    "changed": [f"list-of-{name}-after-change" for name in CHANGED],
+}
+
+
+async def _listed(case: str, name: str, here: FeatureClient, direct: FeatureClient) -> None:
+    method, key, identity, capability = LISTS[name]
+    listed, original = await here.pages(method), await direct.pages(method)
+    exchanges = [page.exchange for page in original]
+    here.case(case, *listed, capability=capability, key=key, identity=identity, original=exchanges)
+
+
+@contextmanager
+def added(scenario: Scenario, member: str, *kinds: str) -> Iterator[None]:
+    """Add a resource and a prompt within this block; the upstream announces both changes."""
+    for kind in kinds:
+        scenario.bench.world.control(member, "PUT", kind, {"add": [f"added-{kind}"]})
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            scenario.bench.world.control(member, "PUT", kind, {"remove": [f"added-{kind}"]})
+
+
+@judged_by_groups(GROUPS, *LEAKS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS)
+@pytest.mark.parametrize("case", list(GROUPS))
+async def test_feature_lists(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+) -> None:
+    """All pages of each list, through the gateway and directly; the third time with an entry that was added meanwhile."""
+    here = await feature_client(scenario, principal, server, member, revision)
+    client = await scenario.client_of_upstream(principal, member, revision)
+    direct = FeatureClient(scenario, client, await client.connect(), principal, member, member)
+    if case == "whole":
+        for name in LISTS:
+            await _listed(f"list-of-{name}", name, here, direct)
+    elif case == "in-pages":
+        with scenario.pages(member, PAGE_SIZE):
+            for name in LISTS:
+                await _listed(f"pages-of-{name}", name, here, direct)
+    else:
+        for name in CHANGED:
+            await here.pages(LISTS[name][0])
+        with added(scenario, member, *CHANGED):
+            for name in CHANGED:
+                await _listed(f"list-of-{name}-after-change", name, here, direct)

@@ -1,0 +1,195 @@
+"""Notifications: updates of resources, changes of lists, and log messages."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, feature_client
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
+from gatebench.fixtures.clients.mcp import McpResponse, NotificationWait, new_nonce
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
+
+UPDATED = "notifications/resources/updated"
+LONGEST = 2.0  # seconds that a client listens; no longer than the first notification if it gets one
+PAUSE = 0.4  # seconds after which a notification that did not come is made once more
+WATCHED, OTHER, LAST = "watched-resource", "static-binary", "several"
+LEVEL = "io.modelcontextprotocol/logLevel"
+
+Expected = list[tuple[str, str | None]]
+
+
+async def streams(
+    notifications: Mapping[FeatureClient, tuple[str, Mapping[str, Any]]], make: Callable[[], object]
+) -> tuple[list[McpResponse], int]:
+    """Let clients listen until the notification that each awaits; return their streams, and how often they were made.
+
+    `notifications`: what each awaits, and what it subscribes to in 2026-07-28. A gateway may open its own stream later than its
+    client's, so that `make` is repeated.
+    """
+    listening, opened = [], []
+    for side, (until, wanted) in notifications.items():
+        side.client.patience = LONGEST
+        watch = NotificationWait(until)
+        listening.append(asyncio.create_task(side.client.listen(watch, wanted)))
+        opened.append(asyncio.create_task(watch.open.wait()))
+    for stream, head in zip(listening, opened, strict=True):
+        await asyncio.wait([stream, head], return_when=asyncio.FIRST_COMPLETED)
+        head.cancel()
+    rounds = 0
+    while not all(stream.done() for stream in listening):
+        await asyncio.to_thread(make)
+        rounds += 1
+        await asyncio.wait(listening, timeout=PAUSE)
+    return [await stream for stream in listening], rounds
+
+
+def _updates(scenario: Scenario, member: str, *uris: str) -> Callable[[], None]:
+    def make() -> None:
+        for uri in uris:
+            scenario.bench.world.control(member, "POST", "resources/updated", {"uri": uri})
+
+    return make
+
+
+async def _two_subscribers(
+    scenario: Scenario, principals: tuple[str, str], server: str, member: str, revision: str
+) -> None:
+    sides = [await feature_client(scenario, one, server, member, revision) for one in principals]
+    uris = [await sides[0].uri(path) for path in (WATCHED, OTHER)]
+    if None in uris or not sides[0].offers("resources.subscribe"):
+        sides[0].case("two-subscribers", sides[0].connected, capability="resources.subscribe", expected=[[]])
+        return
+    own = [str(uri) for uri in uris]
+    if revision in LEGACY_REVISIONS:
+        for side, uri in zip(sides, own, strict=True):
+            await side.client.request("resources/subscribe", {"uri": uri})
+    awaited = {side: (uri, {"resourceSubscriptions": [uri]}) for side, uri in zip(sides, own, strict=True)}
+    there = [f"test://{'' if member == 'everything' else f'{member}/'}{path}" for path in (WATCHED, OTHER)]
+    got, rounds = await streams(awaited, _updates(scenario, member, *there))
+    expected = [[(UPDATED, uri)] * rounds for uri in own]
+    sides[0].case("two-subscribers", *got, capability="resources.subscribe", expected=expected)
+
+
+PAIRS = [(("alice", "bob"), *SINGLE[1:]), (("alice", "bob"), "desk", "web-search"), (("alice", "bob"), "mail", "mail")]
+
+
+@judged_by_cases(["two-subscribers"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principals", "server", "member"), PAIRS, ids=[one[1] for one in PAIRS])
+async def test_updates(
+    scenario: Scenario, principals: tuple[str, str], server: str, member: str, revision: str
+) -> None:
+    """Two callers subscribe to a resource each, and both change."""
+    await _two_subscribers(scenario, principals, server, member, revision)
+
+
+@judged_by_cases(["after-unsubscribe"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+async def test_unsubscribe(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A caller subscribes to two resources, then ends one subscription; both change."""
+    side = await feature_client(scenario, principal, server, member, revision)
+    uris = [await side.uri(path) for path in (WATCHED, LAST)]
+    if None in uris or not side.offers("resources.subscribe"):
+        side.case("after-unsubscribe", side.connected, capability="resources.subscribe", expected=[[]])
+        return
+    for uri in uris:
+        await side.client.request("resources/subscribe", {"uri": uri})
+    await side.client.request("resources/unsubscribe", {"uri": uris[0]})
+    there = [f"test://{'' if member == 'everything' else f'{member}/'}{path}" for path in (WATCHED, LAST)]
+    got, rounds = await streams({side: (str(uris[1]), {})}, _updates(scenario, member, *there))
+    expected = [[(UPDATED, uris[1])] * rounds]
+    side.case("after-unsubscribe", *got, capability="resources.subscribe", expected=expected)
+
+
+CHANGES = {"resources-changed": "resources", "prompts-changed": "prompts"}
+
+
+@judged_by_cases(CHANGES, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+@pytest.mark.parametrize("case", list(CHANGES))
+async def test_list_changed(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A client listens while the upstream changes a list."""
+    kind = CHANGES[case]
+    side = await feature_client(scenario, principal, server, member, revision)
+    capability, method = f"{kind}.listChanged", f"notifications/{kind}/list_changed"
+    if not side.offers(capability):
+        side.case(case, side.connected, capability=capability, expected=[[]])
+        return
+
+    def make() -> None:
+        for change in ("add", "remove"):
+            scenario.bench.world.control(member, "PUT", kind, {change: ["added-for-a-moment"]})
+
+    got, _ = await streams({side: (method, {f"{kind}ListChanged": True})}, make)
+    side.case(case, *got, capability=capability, expected=[[(method, None)]])
+
+
+LOGS = ("log-messages-of-two",)
+
+
+@judged_by_cases(LOGS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principals", "server", "member"), PAIRS[:2], ids=[one[1] for one in PAIRS[:2]])
+async def test_log_messages(
+    scenario: Scenario, principals: tuple[str, str], server: str, member: str, revision: str
+) -> None:
+    """Two callers call a tool at once that sends log messages, which name the call."""
+    sides = [await feature_client(scenario, one, server, member, revision) for one in principals]
+    tool = scenario.identities.tool(server, "test_tool_with_logging", member)
+    both = {"method": "tools/call", "tool": "test_tool_with_logging", "action": {"together": 2}}
+    nonces = {one: new_nonce() for one in principals}
+    with scenario.upstream_fault(member, both):
+        got = await asyncio.gather(
+            *(_logged(side, tool, nonce) for side, nonce in zip(sides, nonces.values(), strict=True))
+        )
+    sides[0].case(LOGS[0], *got, capability="logging", marks=nonces)
+
+
+async def _logged(side: FeatureClient, tool: str, nonce: str, level: str = "notice") -> McpResponse:
+    """Call the tool; in 2026-07-28 the request itself asks for log messages."""
+    meta = {"_meta": {LEVEL: level}} if side.client.modern else {}
+    params = {"name": side.client.named(tool), "arguments": {"nonce": nonce}, **meta}
+    return await side.client.post(side.client.message("tools/call", params, nonce, f"log-{nonce}"), nonce=nonce)
+
+
+@judged_by_cases(["log-messages-with-response"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+async def test_log_messages_of_a_request(
+    scenario: Scenario, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A request asks for log messages from a level on."""
+    side = await feature_client(scenario, principal, server, member, revision)
+    tool = scenario.identities.tool(server, "test_tool_with_logging", member)
+    got = [await _logged(side, tool, new_nonce(), level) for level in ("debug", "critical")]
+    side.case("log-messages-with-response", *got, capability="logging")
+
+
+@judged_by_groups({"levels": ["log-level", "levels-of-two-sessions"]}, thorough=in_each_era)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+@pytest.mark.parametrize("case", ["levels"])
+async def test_log_level(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+) -> None:
+    """Two sessions set levels of their own; then each calls the tool that sends log messages."""
+    del case
+    sides = [await feature_client(scenario, one, server, member, revision) for one in (principal, "bob")]
+    levels = ("emergency", "debug")
+    tool = scenario.identities.tool(server, "test_tool_with_logging", member)
+    set_ = [
+        await side.client.request("logging/setLevel", {"level": level})
+        for side, level in zip(sides, levels, strict=True)
+    ]
+    sides[0].case("log-level", *set_, capability="logging")
+    got = [await _logged(side, tool, new_nonce()) for side in sides]
+    # The messages carry their level: the one below that of a session would show another session's level.
+    marks = {"bob": '"debug"'}
+    sides[0].case("levels-of-two-sessions", *got, capability="logging", marks=marks)
