@@ -9,6 +9,7 @@ from gatebench.conformance.checks.shapes.dialogues import (
     NOT_ASKED,
     NOT_RELAYED,
     SERVER_REQUESTS,
+    Message,
     claimed,
     is_request,
     named,
@@ -32,12 +33,11 @@ CAPABILITIES = {"sampling/createMessage": "sampling", "elicitation/create": "eli
 def client_asked(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Each request that the upstream sends during an attempt reaches its client, once.
 
-    A gateway that does not claim `mcp.server-requests` may answer itself; then only requests that it invents count.
+    A gateway that does not claim `mcp.server-requests` may answer itself. Requests of its own (a ping) do not count.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             reached, lost = pairs_of(transcript, case, attempt)
-            got = [one for one in received(transcript, case, attempt) if is_request(one)]
             if not reached and not lost:
                 context.inapplicable(NOT_ASKED)
             elif not reached and not claimed(transcript, SERVER_REQUESTS):
@@ -46,13 +46,15 @@ def client_asked(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 context.examined(len(reached) + len(lost))
                 if lost and claimed(transcript, SERVER_REQUESTS):
                     _wrong(context, case, attempt, f"{lost[0][1]['method']} of the upstream did not reach the client")
-                elif len(got) > len(reached):
-                    _wrong(
-                        context,
-                        case,
-                        attempt,
-                        "the client got a request that the upstream had not sent, or had sent once",
-                    )
+                elif twice := _twice(received(transcript, case, attempt), [asked for _, asked, _ in reached]):
+                    _wrong(context, case, attempt, f"the client got {twice} more often than the upstream had sent it")
+
+
+def _twice(got: list[Message], sent: list[Message]) -> str | None:
+    """Return the method of a request with parameters that came more often than it was sent."""
+    known = [(one["method"], params_of(one)) for one in sent if params_of(one)]
+    came = [(one["method"], params_of(one)) for one in got if is_request(one)]
+    return next((one[0] for one in known if came.count(one) > known.count(one)), None)
 
 
 def _wrong(context: CheckContext, case: Case, attempt: Exchange, what: str) -> None:
@@ -152,7 +154,7 @@ def nothing_of_others(context: CheckContext, transcript: Transcript, row: ShapeR
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             if not transcript.landed(attempt.nonce):
-                context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                context.inapplicable(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
                 continue
             context.examined()
             strangers = [*named(transcript, case, "others")]

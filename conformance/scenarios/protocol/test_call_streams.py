@@ -101,7 +101,7 @@ async def test_cancelled_beside_each_other(
                 await asyncio.wait([asyncio.create_task(reader.arrived(_spoken, cancelled))], timeout=PATIENCE)
                 await other.notify("notifications/cancelled", {"requestId": 77})
                 await cancelled
-            await client.call(release, {"of": nonce}, rpc_id=78)
+            await other.call(release, {"of": nonce}, rpc_id=78)
             scenario.case(case, await calling, server=server, principal=principal)
 
 

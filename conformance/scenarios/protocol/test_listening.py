@@ -50,7 +50,9 @@ async def test_all_hear_of_a_change(
     """Two sessions of one caller and one of another listen while the tools change."""
     clients = [await scenario.client(one, server, revision) for one in (principal, principal, other)]
     greetings = [await client.connect() for client in clients]
-    listening = [(await _listen(client))[1] for client in clients]
+    # Without session ids, a gateway cannot tell the two clients of one caller apart, and need not serve both.
+    apart = [one for one in clients if one is not clients[1] or one.modern or one.session]
+    listening = [(await _listen(client))[1] for client in apart]
     with scenario.tools(member, add=["farewell"]):
         streams = await asyncio.gather(*listening)
     names = [one.exchange for one in greetings]

@@ -66,6 +66,8 @@ def other_ids_and_metadata(builder: TranscriptBuilder) -> None:
     }
     for case in (*cases_of("client-asked"), *cases_of("reply-kept")):
         builder.case(case, made, others=[], **facts)
+    pinged = asked_during(builder, lambda asked: [asked, {"jsonrpc": "2.0", "id": "own", "method": "ping"}])
+    builder.case("asked-sampling", pinged)
 
 
 def forged_answers_forwarded_in_their_own_session(builder: TranscriptBuilder) -> None:
@@ -162,6 +164,7 @@ def no_resumption(builder: TranscriptBuilder) -> None:
     known = _identified(builder)
     refused = builder.ask("alice", SERVER, "GET").answered(405)
     builder.case("resumed", known, streams={known.exchange: [refused.exchange]}, expected=[0, 50, 100])
+    builder.case("polled", known, streams={known.exchange: [refused.exchange]})
     for case in ("resumed-by-another-caller", "resumed-in-another-session"):
         builder.case(case, known, others=[builder.ask("bob", SERVER, "GET").answered(404).exchange])
 
