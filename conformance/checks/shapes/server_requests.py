@@ -1,6 +1,7 @@
 """Shapes about requests of servers to clients (MCP 2025-11-25: sampling, elicitation, roots, ping)."""
 
 import json
+import re
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
@@ -27,6 +28,7 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
 from gatebench.fixtures.protocol import messages
 
+NONCE = re.compile(r"\bn-[0-9a-f]+\b")
 CAPABILITIES = {"sampling/createMessage": "sampling", "elicitation/create": "elicitation", "roots/list": "roots"}
 
 
@@ -150,26 +152,37 @@ def _text(exchange: Exchange) -> str:
 
 
 def nothing_of_others(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Nothing of an attempt (what carries its nonce) appears in a response to another attempt, or to one of the `others`."""
+    """No client gets what carries the nonce of another one's call: the attempts, their streams, and the `others`.
+
+    Two clients differ in the caller, or in the session; of earlier calls (from a cache) only the caller counts.
+    """
     for case in with_control(context, transcript, row):
+        strangers = named(transcript, case, "others")
         for attempt in case.attempts:
-            if not transcript.landed(attempt.nonce):
+            strangers += [attempt, *named(transcript, case, "streams", attempt)]
+            if transcript.landed(attempt.nonce):
+                context.examined()
+            else:
                 context.inapplicable(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
-                continue
-            context.examined()
-            strangers = [*named(transcript, case, "others")]
-            for one in case.attempts:
-                if one is not attempt:
-                    strangers += [one, *named(transcript, case, "streams", one)]
-            for stranger in strangers:
-                if attempt.nonce and _client(stranger) != _client(attempt) and attempt.nonce in stranger.body:
-                    context.violation(
-                        f"what belongs to a call of {attempt.tags.get('principal')} reached another client ({case.where})",
-                        expected="it reaches the client of the call only",
-                        actual=stranger.body[:200],
-                        at=stranger,
-                        control=case.control,
-                    )
+        for stranger in strangers:
+            foreign = next((one for one in case.attempts if _carries(stranger, one)), None)
+            principal = stranger.tags.get("principal")
+            callers = {transcript.caller_by_nonce.get(one, principal) for one in NONCE.findall(stranger.body)} - {
+                principal
+            }
+            if foreign or callers:
+                whose = foreign.tags.get("principal") if foreign else min(map(str, callers))
+                context.violation(
+                    f"what belongs to a call of {whose} reached another client ({case.where})",
+                    expected="it reaches the client of the call only",
+                    actual=stranger.body[:200],
+                    at=stranger,
+                    control=case.control,
+                )
+
+
+def _carries(stranger: Exchange, attempt: Exchange) -> bool:
+    return bool(attempt.nonce) and _client(stranger) != _client(attempt) and str(attempt.nonce) in stranger.body
 
 
 def _client(exchange: Exchange) -> tuple[str | None, str]:

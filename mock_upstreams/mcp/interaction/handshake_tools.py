@@ -126,7 +126,7 @@ async def test_several_requests(call: Call) -> Outcome:
         asyncio.ensure_future(call.ask("elicitation/create", forms.name_form(call.text(name, name))))
         for name in ("first", "second")
     )
-    two, one = await second, await first
+    one, two = await asyncio.gather(first, second)
     return "asked twice", {"answers": [one, two]}
 
 

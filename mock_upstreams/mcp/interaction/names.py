@@ -8,7 +8,7 @@ HANDSHAKE = {
     "test_elicitation_url": "Ask the user to visit an address, and tell when they have finished.",
     "test_roots": "Ask the client for its roots.",
     "test_ping": "Ping the client.",
-    "test_several_requests": "Ask the client twice at once, and use the answers in reverse order.",
+    "test_several_requests": "Ask the client twice at once.",
     "test_progress": "Report progress three times.",
     "test_log_messages": "Send three log messages.",
     "test_reconnection": "Close the stream before the result; the client resumes it.",
