@@ -71,37 +71,37 @@ def _logging(client: McpClient) -> Mapping[str, Any]:
     return {"meta": {LOG_LEVEL: "debug"}} if client.modern else {}
 
 
-CANCELLED = {"cancelled-same-id-of-two-callers": "bob", "cancelled-same-id-in-two-sessions": "alice"}
+CANCELLED = ("cancelled-same-id-of-two-callers", "cancelled-same-id-in-two-sessions")
 
 
 @judged_by_cases(CANCELLED, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_cancelled_beside_each_other(
-    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """Two clients wait for calls with the same id; one cancels its own, and the other gets its result."""
     del claim
     with offered(scenario, server, [member], NOTIFYING):
         held, release = (scenario.identities.tool(server, name, member) for name in ("test_held", "test_release"))
-        for case, canceller in CANCELLED.items():
+        for case, canceller in zip(CANCELLED, (other, principal), strict=True):
             client = await connected(scenario, principal, server, revision)
-            other = await connected(scenario, canceller, server, revision)
-            other.patience = PATIENCE
+            beside = await connected(scenario, canceller, server, revision)
+            beside.patience = PATIENCE
             _, calling, nonce = begin(client, held, rpc_id=77)
-            reader = StreamReader(other, until=bool)  # it leaves at the first event: in 2026-07-28 a cancellation
-            if not other.modern:
+            reader = StreamReader(beside, until=bool)  # it leaves at the first event: in 2026-07-28 a cancellation
+            if not beside.modern:
                 reader.until = None
-            cancelled = asyncio.create_task(call(other, held, rpc_id=77, token=1, reader=reader))
+            cancelled = asyncio.create_task(call(beside, held, rpc_id=77, token=1, reader=reader))
             await at_upstream(scenario, nonce, member, calling)
-            if other.modern:
+            if beside.modern:
                 await cancelled
             else:
                 await asyncio.wait([asyncio.create_task(reader.arrived(_spoken, cancelled))], timeout=PATIENCE)
-                await other.notify("notifications/cancelled", {"requestId": 77})
+                await beside.notify("notifications/cancelled", {"requestId": 77})
                 await cancelled
-            await other.call(release, {"of": nonce}, rpc_id=78)
+            await beside.call(release, {"of": nonce}, rpc_id=78)
             scenario.case(case, await calling, server=server, principal=principal)
 
 
@@ -122,15 +122,15 @@ async def test_stream_closed_early(
 
 
 LEFT = "resumed"
-BY_OTHERS = {"resumed-by-another-caller": "bob", "resumed-in-another-session": "alice"}
+BY_OTHERS = ("resumed-by-another-caller", "resumed-in-another-session")
 
 
 @judged_by_cases([LEFT, *BY_OTHERS])
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_stream_resumed(
-    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """A client leaves the stream of a call at its first notification; others try to resume it, then the client does."""
     del claim
@@ -139,9 +139,9 @@ async def test_stream_resumed(
         client = await connected(scenario, principal, server, revision)
         reader = StreamReader(client, until=_spoken)
         called = await call(client, tool, token="t", reader=reader)
-        for case, other in BY_OTHERS.items():
-            stranger = await connected(scenario, other, server, revision)
-            apart = other != principal or (client.session and client.session != stranger.session)
+        for case, second in zip(BY_OTHERS, (other, principal), strict=True):
+            stranger = await connected(scenario, second, server, revision)
+            apart = second != principal or (client.session and client.session != stranger.session)
             tried = await _resume_elsewhere(scenario, stranger, reader.last_id, member) if apart else []
             scenario.case(
                 case, called.response, server=server, principal=principal, others=[one.exchange for one in tried]

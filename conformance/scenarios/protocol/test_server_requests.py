@@ -62,22 +62,22 @@ def _record(scenario: Scenario, case: str, *calls: Called, client: McpClient, **
     scenario.case(case, *responses, server=server, principal=principal, **facts(*calls), **more)
 
 
-BESIDE = {"asked-of-two-callers": "bob", "asked-in-two-sessions": "alice"}
+BESIDE = ("asked-of-two-callers", "asked-in-two-sessions")
 
 
 @judged_by_cases(BESIDE)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_two_clients_are_asked(
-    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """Two clients are asked at once, under the same ids, and answer in reverse order."""
     del claim
     with offered(scenario, server, [member], ["test_elicitation"]):
         tool = scenario.identities.tool(server, "test_elicitation", member)
-        for case, other in BESIDE.items():
-            clients = [await connected(scenario, one, server, revision) for one in (principal, other)]
+        for case, second in zip(BESIDE, (other, principal), strict=True):
+            clients = [await connected(scenario, one, server, revision) for one in (principal, second)]
             await _ask_both(scenario, case, clients, [tool, tool], [77, 77])
 
 
@@ -103,29 +103,29 @@ async def _ask_both(scenario: Scenario, case: str, clients: list[McpClient], too
     _record(scenario, case, *calls, client=clients[0])
 
 
-FORGERS = {"answer-of-another-caller": "bob", "answer-in-another-session": "alice"}
+FORGED = ("answer-of-another-caller", "answer-in-another-session")
 
 
-@judged_by_cases(FORGERS)
+@judged_by_cases(FORGED)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_another_client_answers(
-    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
     """While a client is asked, another one posts responses: under the id of the request, and under the server's first ids."""
     del claim
     with offered(scenario, server, [member], ["test_elicitation"]):
         tool = scenario.identities.tool(server, "test_elicitation", member)
-        for case, forger in FORGERS.items():
+        for case, forger in zip(FORGED, (other, principal), strict=True):
             client = await connected(scenario, principal, server, revision)
-            other = await connected(scenario, forger, server, revision)
+            stranger = await connected(scenario, forger, server, revision)
             reader, calling, _ = begin(client, tool)
             requests = await asked(reader, calling)
             guesses = [*(request["id"] for request in requests), 1, 2]
-            apart = forger != principal or (client.session and client.session != other.session)
+            apart = forger != principal or (client.session and client.session != stranger.session)
             forged = {"result": {"action": "accept", "content": {"name": f"forged by {forger}"}}}
-            posted = [await other.post({"jsonrpc": "2.0", "id": one, **forged}) for one in guesses if apart]
+            posted = [await stranger.post({"jsonrpc": "2.0", "id": one, **forged}) for one in guesses if apart]
             await answer(reader, requests, replying("the client that was asked"))
             called = Called(await calling, reader)
             _record(scenario, case, called, client=client, others=[one.exchange for one in posted])
