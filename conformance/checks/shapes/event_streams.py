@@ -181,7 +181,8 @@ def completed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             resumed = named(transcript, case, "streams", attempt)
-            if not (claimed(transcript, RESUMPTION) or attempt.answer or _replays(resumed)):
+            shown = claimed(transcript, RESUMPTION) or attempt.answer or _replays(resumed)
+            if not shown or not transcript.landed(attempt.nonce):
                 context.inapplicable("the gateway lets no client resume a stream, and does not claim to")
                 continue
             context.examined()

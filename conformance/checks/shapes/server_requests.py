@@ -216,6 +216,9 @@ def not_asked(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     for case in with_control(context, transcript, row):
         announced = mapping(case.facts["announced"])
         for attempt in case.attempts:
+            if not transcript.landed(attempt.nonce):
+                context.inapplicable(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                continue
             context.examined()
             for message in received(transcript, case, attempt):
                 needed = CAPABILITIES.get(str(message.get("method")))
