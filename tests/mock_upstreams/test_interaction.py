@@ -52,7 +52,9 @@ def reply(message: dict[str, Any]) -> dict[str, Any]:
 
 async def test_every_tool_that_asks_gets_the_answer(caller: Caller) -> None:
     client = await connected(caller)
-    for tool in [name for name in HANDSHAKE if name.startswith(("test_sampling", "test_el", "test_roots", "test_p"))]:
+    for tool in [
+        name for name in HANDSHAKE if name.startswith(("test_sampling", "test_el", "test_roots", "test_ping"))
+    ]:
         called = await call(client, tool, reply=reply)
         asked = conversation.requests_in(called.reader.events)
         assert len(asked) == 1, tool
