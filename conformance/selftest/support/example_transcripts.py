@@ -130,7 +130,7 @@ def _text(events: list[Event]) -> str:
 
 
 def _trimmed(target: dict[str, Any]) -> dict[str, Any]:
-    """Return what checks use of a descriptor: a dialect other than the guide's, claimed features, whether the bench started it."""
+    """Return what checks use of a descriptor: a dialect of its own, claimed features, whether the bench started it."""
     usual = Dialect().model_dump(mode="json")
     dialect = {key: value for key, value in target["dialect"].items() if value != usual[key]}
     return {
