@@ -25,6 +25,9 @@ FEATURES = {
     "virtual-servers": "several servers behind one endpoint",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
+    "mcp.server-requests": "requests, progress and log messages of servers reach the calling client, and its answers reach them",
+    "mcp.subscriptions": "notifications of servers reach clients that listen: GET streams, subscriptions/listen",
+    "mcp.resumption": "a client can resume a stream by its last event id",
     "mcp.resources": "resources of upstreams: lists, templates, reading, subscriptions",
     "mcp.prompts": "prompts of upstreams",
     "mcp.completion": "completion of arguments by upstreams",
@@ -93,6 +96,9 @@ PROFILES = {
             "token-revocation",
             "runtime-grants",
             "sessions",
+            "mcp.server-requests",
+            "mcp.subscriptions",
+            "mcp.resumption",
             "mcp.resources",
             "mcp.prompts",
             "mcp.completion",
@@ -208,7 +214,7 @@ _INSISTING = {"legacy": definition.LEGACY_REVISIONS[-1], definition.MODERN_REVIS
 
 
 def features_of(params: Mapping[str, Any]) -> set[str]:
-    """Return the features that a scenario's parameters need, by their names: principal(s), server(s), revision."""
+    """Return the features that a scenario's parameters need, by their names: principal(s), server(s), revision, claim."""
     needed: set[str] = set()
     for principal in _names(params, "principal", "principals", "other", "control"):
         if principal in definition.PRINCIPALS:
@@ -221,6 +227,7 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add("virtual-servers")
         for member in definition.VIRTUAL_SERVERS.get(server, (server,)):
             needed.add(f"upstream.{definition.UPSTREAMS[member].model}")
+    needed.update(_names(params, "claim"))
     if "revision" in params:
         needed.add(f"revision.{params['revision']}")
     if params.get("mode") in _INSISTING:

@@ -25,6 +25,8 @@ from ..control.api import ControlRequest, Handler
 from ..http import MODERN_REVISIONS, SESSION_HEADER, VERSION_HEADER, credentials, header, wire
 from . import sample_data
 from .executions import ExecutionLog, called_with
+from .interaction.layer import Interaction
+from .interaction.names import TOOLS as INTERACTIVE
 from .sample_data import MAX_BYTES, MAX_STEPS, STANDARD_TOOLS
 from .tool_changes import page_size, tool_change
 
@@ -32,6 +34,7 @@ from .tool_changes import page_size, tool_change
 logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
 
 INVALID_PARAMS = -32602
+WITH_ALL = "everything"
 ABSENT = (
     "prompts/list",
     "prompts/get",
@@ -122,12 +125,20 @@ class ToolApplication:
         self.server = ToolServer(ledger.node)
         for name in STANDARD_TOOLS:
             self.server.add_tool(self._tool(name))
-        self.app: ASGIApp = self.server.http_app(path="/mcp")
+        # Every upstream can be given interactive tools by control request; one has them from the beginning.
+        self._offered = set(INTERACTIVE) if ledger.node == WITH_ALL else set()
+        for name in self._offered:
+            self.server.add_tool(self._tool(name))
+        self._interaction = Interaction(
+            self.server.http_app(path="/mcp"), ledger, self._offered, self.server.tools_changed
+        )
+        self.app: ASGIApp = self._interaction
         self.controls: dict[tuple[str, str], Handler] = {("PUT", "tools"): self.change, ("PUT", "pages"): self.paginate}
 
     def session_ended(self, session: str) -> None:
         """Forget a session that has ended: nothing can be sent to it."""
         self.server.session_ended(session)
+        self._interaction.session_ended(session)
 
     async def paginate(self, request: ControlRequest) -> Any:
         """Control handler, PUT {"size": n}: set the page size of lists (null: no pagination)."""
@@ -142,6 +153,8 @@ class ToolApplication:
             self.server.local_provider.remove_tool(name)
         for name in added:
             self.server.add_tool(self._tool(name))
+        self._offered.difference_update(removed)
+        self._offered.update(name for name in added if name in INTERACTIVE)
         await self.server.tools_changed()
         return {"tools": sorted(left)}
 
@@ -153,7 +166,10 @@ class ToolApplication:
             return self._answer(name, {"arguments": called_with(_scope())})
 
         return Tool.from_function(
-            extra, name=name, description="A tool added while the server runs.", output_schema=None
+            extra,
+            name=name,
+            description=INTERACTIVE.get(name, "A tool added while the server runs."),
+            output_schema=None,
         )
 
     async def whoami(self, nonce: Nonce = None) -> ToolResult:  # noqa: ARG002 - read from the wire

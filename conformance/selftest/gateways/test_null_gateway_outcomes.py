@@ -98,6 +98,13 @@ RELAYED = {
         ),
         "what is beside tools passes as well, of single servers; it has no virtual ones",
     ),
+    **dict.fromkeys(
+        (
+            *("SRQ-001", "SRQ-002", "SRQ-003", "SRQ-004", "SRQ-006", "SRQ-007", "SRQ-011", "SRQ-020", "SRQ-021"),
+            *("SRQ-022", "SRQ-023", "SRQ-024", "SRQ-025", "SRQ-027", "SRQ-030", "SRQ-031", "SRQ-032", "SRQ-035"),
+        ),
+        "streams and what clients post pass byte for byte, as they come",
+    ),
 }
 PASSES = {
     "deny-all": OURS
@@ -123,12 +130,16 @@ PASSES = {
         **dict.fromkeys(("MCF-025", "MCF-026"), "and has nothing beside tools"),
         "MCF-033": "it sends no notifications",
         **dict.fromkeys(("MCF-038", "MCF-039"), "its answer has no user's data"),
+        "SRQ-026": "it answers every call, whoever cancels (that the call reached nothing is END-001)",
     },
     "allow-all": OURS
     | RELAYED
     | {
         "END-006": "each request has a connection of its own, and so does its answer",
         "SES-002": "the session is the upstream's, which says that it has ended",
+        **dict.fromkeys(
+            ("SRQ-010", "SRQ-012", "SRQ-026", "SRQ-033"), "each client has a session of its own at the upstream"
+        ),
     },
     "stuck-session": OURS | RELAYED,
 }

@@ -42,7 +42,7 @@ def test_what_reaches_no_upstream_is_not_judged_at_all(kind: str, tmp_path: Path
     assert result.stderr.count("\n") == 1
     assert time.monotonic() - started < MAX_LENGTH
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    unjudged = {"not-observed", "not-selected", "not-played", "excluded"}
+    unjudged = {"not-observed", "not-selected", "not-played", "not-applicable", "excluded"}
     assert {name for name, count in report["totals"].items() if count} <= unjudged
 
 

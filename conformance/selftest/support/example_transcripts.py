@@ -130,13 +130,14 @@ def _text(events: list[Event]) -> str:
 
 
 def _trimmed(target: dict[str, Any]) -> dict[str, Any]:
-    """Return what checks use of a descriptor: a dialect that differs from the guide's, and whether the bench started it."""
+    """Return what checks use of a descriptor: a dialect of its own, claimed features, whether the bench started it."""
     usual = Dialect().model_dump(mode="json")
     dialect = {key: value for key, value in target["dialect"].items() if value != usual[key]}
     return {
         "gateway": {"name": target["gateway"]["name"]},
         "launch": target["launch"] and {"command": target["launch"]["command"]},
         "dialect": dialect,
+        **({"features": target["features"]} if target.get("features") else {}),
     }
 
 

@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import feature_examples, response_examples, upstream_examples
+from gatebench.conformance.selftest.support import (
+    dialogue_examples,
+    feature_examples,
+    response_examples,
+    upstream_examples,
+)
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, Pairs, TranscriptLine
@@ -397,6 +402,7 @@ CONFORMING: Mapping[str, Example] = {
     **{shape: lambda builder, row, case: _page(builder, row, case, right=True) for shape in PAGES},
     **response_examples.CONFORMING,
     **upstream_examples.CONFORMING,
+    **dialogue_examples.CONFORMING,
     **feature_examples.CONFORMING,
     "answered": _refused,
     "not-echoed": _refused,
@@ -433,6 +439,7 @@ VIOLATING: Mapping[str, Example] = {
     **{shape: lambda builder, row, case: _page(builder, row, case, right=False) for shape in PAGES},
     **response_examples.VIOLATING,
     **upstream_examples.VIOLATING,
+    **dialogue_examples.VIOLATING,
     **feature_examples.VIOLATING,
     "answered": _failed,
     "not-echoed": _echo,
@@ -446,6 +453,7 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "orderly": [_page_500],
     **response_examples.OTHER_VIOLATIONS,
     **upstream_examples.OTHER_VIOLATIONS,
+    **dialogue_examples.OTHER_VIOLATIONS,
     **feature_examples.OTHER_VIOLATIONS,
     "headers-sent": [_header_twice, _further_header, _headers_lost],
 }

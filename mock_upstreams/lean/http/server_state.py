@@ -60,8 +60,9 @@ class UpstreamState:
 
     @property
     def disturbed(self) -> bool:
-        """Return whether faults, habits or other revisions are set, which only the slow path knows."""
-        return self.faults.scripted or self.habits.active or self.eras.changed
+        """Return whether faults, habits, other revisions or interactive tools are set, which only the slow path knows."""
+        own = self.faults.scripted or self.habits.active or self.eras.changed
+        return own or bool(self.application.offered)
 
     def remember(self, text: bytes, head: RequestHead) -> None:
         """Cache the parsed head of requests with this text."""

@@ -11,6 +11,8 @@ from ...control.api import ControlRequest, Handler
 from ...http import LEGACY_REVISIONS, MODERN_REVISIONS
 from ...mcp.executions import ExecutionLog
 from ...mcp.features.lists import FeatureError
+from ...mcp.interaction.layer import Interaction
+from ...mcp.interaction.names import TOOLS as INTERACTIVE
 from ...mcp.tool_changes import page_size, tool_change
 from ..messages import JSON_TYPE, SSE_TYPE, Answer, Call, Reply, SseStream, event
 from ..settings import Counters, MockSettings
@@ -71,7 +73,9 @@ class LeanApplication:
             "tools/list": lambda call, params, rpc_id: self._listed(call, params, rpc_id, ""),
             "ping": lambda call, params, rpc_id: self._result(call, rpc_id, "{", params),
         }
-        self.app: ASGIApp = as_asgi(self.answer)
+        self.offered: set[str] = set()  # interactive tools in the list
+        self._interaction = Interaction(as_asgi(self.answer), ledger, self.offered, self._announce)
+        self.app: ASGIApp = self._interaction
         self.controls: dict[tuple[str, str], Handler] = {
             ("PUT", "tools"): self.change,
             ("PUT", "pages"): self.paginate,
@@ -120,6 +124,8 @@ class LeanApplication:
         """Control handler, PUT {"add": [names], "remove": [names]}: change the tools and send list_changed."""
         added, removed, left = tool_change(request, self._catalogue.changeable)
         self._catalogue.change(added, removed)
+        self.offered.difference_update(removed)
+        self.offered.update(name for name in added if name in INTERACTIVE)
         self._notifications.tools_changed()
         return {"tools": sorted(left)}
 
@@ -140,8 +146,12 @@ class LeanApplication:
     def session_ended(self, name: str) -> None:
         """End the streams of a session that is over."""
         self._notifications.end(name)
+        self._interaction.session_ended(name)
         if self._features is not None:
             self._features.session_ended(name)
+
+    async def _announce(self) -> None:
+        self._notifications.tools_changed()
 
     # -- responses
 

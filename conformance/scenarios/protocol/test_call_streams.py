@@ -1,0 +1,184 @@
+"""Streams of calls: progress, log messages, cancellation beside each other, streams that are closed early and resumed."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.dialogue_steps import (
+    PATIENCE,
+    SERVERS,
+    at_upstream,
+    begin,
+    connected,
+    facts,
+    offered,
+)
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.fixtures.clients.conversation import Called, StreamReader, answered, call, messages_of
+from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.protocol.messages import SseEvent
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
+
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
+NOTIFYING = ["test_progress", "test_log_messages", "test_held", "test_release"]
+SINGLE = {"progress-text-token": "7", "progress-number-token": 7, "log-messages": None}
+TOGETHER = {
+    "progress-of-two-callers": "test_progress",
+    "log-messages-of-two-callers": "test_log_messages",
+}
+HELD = "progress-while-held"
+
+
+@judged_by_cases([*SINGLE, *TOGETHER, HELD], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_notifications_of_calls(
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """Tools report progress and log, for one client, for two at once with the same ids and tokens, and while they run."""
+    del claim
+    tools = {name: scenario.identities.tool(server, name, member) for name in NOTIFYING}
+    with offered(scenario, server, [member], NOTIFYING):
+        clients = [await connected(scenario, one, server, revision) for one in (principal, other)]
+        for case, token in SINGLE.items():
+            tool = tools["test_progress" if token is not None else "test_log_messages"]
+            called = await call(clients[0], tool, token=token, **_logging(clients[0]))
+            scenario.case(case, called.response, server=server, principal=principal)
+        for case, name in TOGETHER.items():
+            both = await asyncio.gather(
+                *(call(one, tools[name], token="same", rpc_id=77, **_logging(one)) for one in clients)
+            )
+            scenario.case(case, *(called.response for called in both), server=server, principal=principal)
+        reader, calling, nonce = begin(clients[0], tools["test_held"], token=1)
+        await at_upstream(scenario, nonce, member, calling)
+        arriving = asyncio.create_task(reader.arrived(_spoken, calling))
+        await asyncio.wait([arriving], timeout=PATIENCE)
+        release = await clients[1].call(tools["test_release"], {"of": nonce})
+        scenario.case(HELD, await calling, server=server, principal=principal, release=release.exchange)
+        await arriving
+
+
+def _spoken(events: list[SseEvent]) -> bool:
+    """Return whether a message has arrived; the priming event of a stream is none."""
+    return bool(messages_of(events))
+
+
+def _logging(client: McpClient) -> Mapping[str, Any]:
+    return {"meta": {LOG_LEVEL: "debug"}} if client.modern else {}
+
+
+CANCELLED = ("cancelled-same-id-of-two-callers", "cancelled-same-id-in-two-sessions")
+
+
+@judged_by_cases(CANCELLED, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_cancelled_beside_each_other(
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """Two clients wait for calls with the same id; one cancels its own, and the other gets its result."""
+    del claim
+    with offered(scenario, server, [member], NOTIFYING):
+        held, release = (scenario.identities.tool(server, name, member) for name in ("test_held", "test_release"))
+        for case, canceller in zip(CANCELLED, (other, principal), strict=True):
+            client = await connected(scenario, principal, server, revision)
+            beside = await connected(scenario, canceller, server, revision)
+            beside.patience = PATIENCE
+            _, calling, nonce = begin(client, held, rpc_id=77)
+            reader = StreamReader(beside, until=bool)  # it leaves at the first event: in 2026-07-28 a cancellation
+            if not beside.modern:
+                reader.until = None
+            cancelled = asyncio.create_task(call(beside, held, rpc_id=77, token=1, reader=reader))
+            await at_upstream(scenario, nonce, member, calling)
+            if beside.modern:
+                await cancelled
+            else:
+                await asyncio.wait([asyncio.create_task(reader.arrived(_spoken, cancelled))], timeout=PATIENCE)
+                await beside.notify("notifications/cancelled", {"requestId": 77})
+                await cancelled
+            await beside.call(release, {"of": nonce}, rpc_id=78)
+            scenario.case(case, await calling, server=server, principal=principal)
+
+
+@judged_by_cases(["polled"])
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS[1:])
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_stream_closed_early(
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """The server closes the stream of a call before the result; the client resumes it."""
+    del claim
+    with offered(scenario, server, [member], ["test_reconnection"]):
+        client = await connected(scenario, principal, server, revision)
+        called = await call(client, scenario.identities.tool(server, "test_reconnection", member))
+        streams = await _resume(client, called) if not called.response.answer else []
+        _record(scenario, "polled", called, streams, client)
+
+
+LEFT = "resumed"
+BY_OTHERS = ("resumed-by-another-caller", "resumed-in-another-session")
+
+
+@judged_by_cases([LEFT, *BY_OTHERS])
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_stream_resumed(
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """A client leaves the stream of a call at its first notification; others try to resume it, then the client does."""
+    del claim
+    with offered(scenario, server, [member], ["test_progress"]):
+        tool = scenario.identities.tool(server, "test_progress", member)
+        client = await connected(scenario, principal, server, revision)
+        reader = StreamReader(client, until=_spoken)
+        called = await call(client, tool, token="t", reader=reader)
+        for case, second in zip(BY_OTHERS, (other, principal), strict=True):
+            stranger = await connected(scenario, second, server, revision)
+            apart = second != principal or (client.session and client.session != stranger.session)
+            tried = await _resume_elsewhere(scenario, stranger, reader.last_id, member) if apart else []
+            scenario.case(
+                case, called.response, server=server, principal=principal, others=[one.exchange for one in tried]
+            )
+        streams = [] if answered(reader.events) else await _resume(client, called)
+        _record(scenario, LEFT, called, streams, client, expected=[0, 50, 100])
+
+
+async def _resume(client: McpClient, called: Called) -> list[McpResponse]:
+    """Resume the stream of a call, if its events have ids."""
+    if called.reader.last_id is None:
+        return []
+    client.patience = PATIENCE
+    return [await client.get_stream(StreamReader(client, until=answered), called.reader.last_id)]
+
+
+async def _resume_elsewhere(
+    scenario: Scenario, client: McpClient, last_id: str | None, member: str
+) -> list[McpResponse]:
+    """Try to resume another client's stream; a change of the tools ends the wait on a stream without a replay."""
+    if last_id is None:
+        return []
+    client.patience = PATIENCE
+    reader = StreamReader(client, until=_spoken)
+    resuming = asyncio.create_task(client.get_stream(reader, last_id))
+    opened = asyncio.create_task(reader.open.wait())
+    await asyncio.wait([resuming, opened], return_when=asyncio.FIRST_COMPLETED)
+    opened.cancel()
+    if not resuming.done():
+        with scenario.tools(member, add=["farewell"]):
+            await resuming
+    return [await resuming]
+
+
+def _record(
+    scenario: Scenario, case: str, called: Called, streams: list[McpResponse], client: McpClient, **more: Any
+) -> None:
+    server, principal = str(client.tags["server"]), str(client.tags["principal"])
+    known = facts(called, streams={called.exchange: streams})
+    scenario.case(case, called.response, server=server, principal=principal, **known, **more)

@@ -1,0 +1,159 @@
+"""Requests of servers to clients in the handshake era: sampling, elicitation, roots, ping, and who gets whose answer."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.dialogue_steps import (
+    SERVERS,
+    answer,
+    asked,
+    begin,
+    connected,
+    facts,
+    offered,
+    replying,
+)
+from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
+from gatebench.fixtures.clients.conversation import Called, call
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
+
+KINDS = {
+    "asked-sampling": "test_sampling",
+    "asked-elicitation": "test_elicitation",
+    "asked-elicitation-defaults": "test_elicitation_sep1034_defaults",
+    "asked-elicitation-enums": "test_elicitation_sep1330_enums",
+    "asked-elicitation-url": "test_elicitation_url",
+    "asked-roots": "test_roots",
+    "asked-several": "test_several_requests",
+    "asked-ping": "test_ping",
+}
+REPLIES = {"reply-decline": "decline", "reply-cancel": "cancel", "reply-error": "error"}
+SINCE_2025_11_25 = {"asked-elicitation-url", "asked-elicitation-defaults", "asked-elicitation-enums"}
+
+
+@judged_by_cases([*KINDS, *REPLIES])
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_client_is_asked(
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """A tool asks the calling client, for each kind of request and of answer."""
+    del claim
+    with offered(scenario, server, [member], list(KINDS.values())):
+        client = await connected(scenario, principal, server, revision)
+        for case, tool in KINDS.items():
+            if revision in LEGACY_REVISIONS[1:] or case not in SINCE_2025_11_25:
+                called = await call(client, scenario.identities.tool(server, tool, member), reply=replying(case))
+                _record(scenario, case, called, client=client)
+        for case, kind in REPLIES.items():
+            tool = scenario.identities.tool(server, "test_elicitation", member)
+            called = await call(client, tool, reply=replying(case, kind))
+            _record(scenario, case, called, client=client)
+
+
+def _record(scenario: Scenario, case: str, *calls: Called, client: McpClient, **more: Any) -> None:
+    server, principal = str(client.tags["server"]), str(client.tags["principal"])
+    responses = [called.response for called in calls]
+    scenario.case(case, *responses, server=server, principal=principal, **facts(*calls), **more)
+
+
+BESIDE = ("asked-of-two-callers", "asked-in-two-sessions")
+
+
+@judged_by_cases(BESIDE)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_two_clients_are_asked(
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """Two clients are asked at once, under the same ids, and answer in reverse order."""
+    del claim
+    with offered(scenario, server, [member], ["test_elicitation"]):
+        tool = scenario.identities.tool(server, "test_elicitation", member)
+        for case, second in zip(BESIDE, (other, principal), strict=True):
+            clients = [await connected(scenario, one, server, revision) for one in (principal, second)]
+            await _ask_both(scenario, case, clients, [tool, tool], [77, 77])
+
+
+@judged_by_cases(["asked-by-two-members"], needs=("mcp.server-requests",))
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "desk")])
+async def test_two_members_ask(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Two members of a virtual server ask one client at once, each under its first id."""
+    members = ["web-search", "calculator"]
+    with offered(scenario, server, members, ["test_elicitation"]):
+        client = await connected(scenario, principal, server, revision)
+        tools = [scenario.identities.tool(server, "test_elicitation", member) for member in members]
+        await _ask_both(scenario, "asked-by-two-members", [client, client], tools, [81, 82])
+
+
+async def _ask_both(scenario: Scenario, case: str, clients: list[McpClient], tools: list[str], ids: list[int]) -> None:
+    begun = [begin(client, tool, rpc_id=one) for client, tool, one in zip(clients, tools, ids, strict=True)]
+    requests = [await asked(reader, calling) for reader, calling, _ in begun]
+    for label in (1, 0):
+        await answer(begun[label][0], requests[label], replying(f"client-{label}"))
+    responses = await asyncio.gather(*(calling for _, calling, _ in begun))
+    calls = [Called(response, reader) for response, (reader, _, _) in zip(responses, begun, strict=True)]
+    _record(scenario, case, *calls, client=clients[0])
+
+
+FORGED = ("answer-of-another-caller", "answer-in-another-session")
+
+
+@judged_by_cases(FORGED)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_another_client_answers(
+    scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """While a client is asked, another one posts responses: under the id of the request, and under the server's first ids."""
+    del claim
+    with offered(scenario, server, [member], ["test_elicitation"]):
+        tool = scenario.identities.tool(server, "test_elicitation", member)
+        for case, forger in zip(FORGED, (other, principal), strict=True):
+            client = await connected(scenario, principal, server, revision)
+            stranger = await connected(scenario, forger, server, revision)
+            reader, calling, _ = begin(client, tool)
+            requests = await asked(reader, calling)
+            guesses = [*(request["id"] for request in requests), 1, 2]
+            apart = forger != principal or (client.session and client.session != stranger.session)
+            forged = {"result": {"action": "accept", "content": {"name": f"forged by {forger}"}}}
+            posted = [await stranger.post({"jsonrpc": "2.0", "id": one, **forged}) for one in guesses if apart]
+            await answer(reader, requests, replying("the client that was asked"))
+            called = Called(await calling, reader)
+            _record(scenario, case, called, client=client, others=[one.exchange for one in posted])
+
+
+ANNOUNCED: dict[str, dict[str, Any] | None] = {
+    "capabilities-none": {},
+    "capabilities-roots-only": {"roots": {}},
+    "capabilities-all": None,
+}
+ASKING = ["test_sampling", "test_elicitation", "test_roots"]
+
+
+@judged_by_cases(ANNOUNCED, thorough=in_each_revision)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_capabilities(
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """Clients that announce nothing, one thing, or all call tools that ask."""
+    del claim
+    tools = [*ASKING, *(["test_input_required_result_capabilities"] if revision == MODERN_REVISION else [])]
+    with offered(scenario, server, [member], tools):
+        for case, capabilities in ANNOUNCED.items():
+            client = await connected(scenario, principal, server, revision, capabilities)
+            calls = [
+                await call(client, scenario.identities.tool(server, tool, member), reply=replying(case))
+                for tool in tools
+            ]
+            _record(scenario, case, *calls, client=client, announced=client.capabilities)

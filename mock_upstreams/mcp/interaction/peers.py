@@ -1,0 +1,71 @@
+"""The clients of an upstream in the handshake era: what they announced, what they were asked, and their streams."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from .event_stream import StoredStream
+
+SECONDS = 1.5
+"""Longest wait for a client's answer."""
+Answer = dict[str, Any]
+
+
+@dataclass
+class Peer:
+    """One session. The ids of requests to the client begin at 1 in each session, so those of two sessions are the same."""
+
+    capabilities: dict[str, Any]
+    version: str
+    streams: dict[str, StoredStream] = field(default_factory=dict)
+    calls: dict[str | int, asyncio.Task[None]] = field(default_factory=dict)
+    waiting: dict[str | int, asyncio.Future[Answer]] = field(default_factory=dict)
+    _requests: Any = field(default_factory=lambda: itertools.count(1))
+
+    def stream(self) -> StoredStream:
+        """Return a new stream with a name of its own in this session."""
+        name = f"s{len(self.streams) + 1}"
+        self.streams[name] = StoredStream(name, identified=True)
+        return self.streams[name]
+
+    def resumed(self, last_event_id: str) -> tuple[StoredStream, int] | None:
+        """Return the stream with this event and the position after it; None if it is not of this session."""
+        for stream in self.streams.values():
+            if (at := stream.position(last_event_id)) is not None:
+                return stream, at
+        return None
+
+    async def ask(self, stream: StoredStream, method: str, params: dict[str, Any] | None) -> Answer | None:
+        """Send a request on a stream; return the client's response (with `result` or `error`), None if there is none."""
+        number = next(self._requests)
+        answer = self.waiting[number] = asyncio.get_running_loop().create_future()
+        stream.message(
+            {"jsonrpc": "2.0", "id": number, "method": method} | ({} if params is None else {"params": params})
+        )
+        try:
+            return await asyncio.wait_for(answer, SECONDS)
+        except TimeoutError:
+            return None
+        finally:
+            self.waiting.pop(number, None)
+
+    def answered(self, message: dict[str, Any]) -> bool:
+        """Take a client's response; return whether it answers a request of this session."""
+        identifier = message.get("id")
+        known = isinstance(identifier, str | int) and not isinstance(identifier, bool) and identifier in self.waiting
+        if known and not self.waiting[identifier].done():  # type: ignore[index]
+            self.waiting[identifier].set_result({key: message[key] for key in ("result", "error") if key in message})  # type: ignore[index]
+        return known
+
+    def cancel(self, identifier: Any) -> None:
+        """End the call with this id."""
+        if isinstance(identifier, str | int) and identifier in self.calls:
+            self.calls[identifier].cancel()
+
+    def end(self) -> None:
+        """End everything in this session."""
+        for task in list(self.calls.values()):
+            task.cancel()
+        for stream in self.streams.values():
+            stream.finish()
