@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gatebench.conformance.checks.shapes import (
     arrivals,
+    client_requests,
     consents,
     grants,
     headers,
@@ -62,7 +63,7 @@ SHAPES: Mapping[str, Shape] = {
     "parameter-allowed": _shape(issuer_requests.parameter_allowed, "endpoint parameter", "grant"),
     "granted": _shape(consents.granted),
     "metadata-refused": _shape(consents.metadata_refused, "defect"),
-    "own-answer": _shape(pairs.own_answer),
+    "own-answer": _shape(pairs.own_answer, optional="group"),
     "overtakes": _shape(pairs.overtakes),
     "each-arrives": _shape(pairs.each_arrives),
     "own-list": _shape(pairs.own_list),
@@ -86,4 +87,14 @@ SHAPES: Mapping[str, Shape] = {
     "header-sent": _shape(arrivals.header_sent, "name"),
     "own-cookies": _shape(arrivals.own_cookies),
     "cookies-in-scope": _shape(arrivals.cookies_in_scope),
+    "turned-away": _shape(client_requests.turned_away, optional="or_closed statuses"),
+    "runs-nothing": _shape(client_requests.runs_nothing),
+    "served": _shape(client_requests.served, optional="or_refused or_closed group"),
+    "no-fault-of-server": _shape(client_requests.no_fault_of_the_server),
+    "responded": _shape(client_requests.responded, optional="or_closed group"),
+    "runs-once": _shape(client_requests.runs_once),
+    "kept-out": _shape(client_requests.kept_out),
+    "kept-from": _shape(client_requests.kept_from),
+    "not-smuggled": _shape(client_requests.not_smuggled),
+    "error-formed": _shape(client_requests.error_formed),
 }
