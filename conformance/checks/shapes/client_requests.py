@@ -43,10 +43,13 @@ def runs_nothing(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 def served(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every attempt has the result of the control: the same value of an echo. `or_refused`: or any refusal instead.
 
-    `or_closed`: or its connection is closed.
+    `or_closed`: or its connection is closed. A request that the upstream itself refuses in this form proves nothing.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
+            if not attempt.succeeded and any(_refused_by(one) for one in _arrived(transcript, case, attempt)):
+                context.inapplicable(f"the upstream refuses {attempt.describe()} with {case.where}")
+                continue
             context.examined()
             if attempt.succeeded:
                 if case.control and (difference := _difference(case.control, attempt)):
@@ -126,9 +129,8 @@ def kept_out(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
             if accepted(transcript, attempt) and attempt.answer:
                 _violation(context, case, attempt, "no result", outcome_of(attempt))
                 continue
-            for arrival in during(transcript, case, "upstream"):
-                if attempt.nonce and attempt.nonce in arrival.request_text:
-                    _violation(context, case, arrival, "nothing reaches an upstream", f"{arrival.describe()} arrived")
+            for arrival in _arrived(transcript, case, attempt):
+                _violation(context, case, arrival, "nothing reaches an upstream", f"{arrival.describe()} arrived")
 
 
 def kept_from(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -164,18 +166,24 @@ def error_formed(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 _violation(context, case, attempt, "the id of the request, or none", f"the id {given!r}")
 
 
+def _refused_by(arrival: Exchange) -> bool:
+    return (arrival.status or 0) >= 400 or "error" in arrival.answer
+
+
+def _arrived(transcript: Transcript, case: Case, attempt: Exchange) -> Iterator[Exchange]:
+    """Yield what arrived at upstreams during a case with the nonce of an attempt, in whatever form."""
+    arrived = during(transcript, case, "upstream")
+    return (one for one in arrived if attempt.nonce and attempt.nonce in one.request_text)
+
+
 def _calls(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:
     """Return the calls of tools at upstreams during a case that carry the nonce of an attempt."""
-    return list(_tool_calls(transcript, case, attempt.nonce)) if attempt.nonce else []
+    return [one for one in _arrived(transcript, case, attempt) if one.tool]
 
 
 def _run(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:
     """Return those calls that the upstream did not refuse as a request: a relay may leave the judgement to it."""
     return [one for one in _calls(transcript, case, attempt) if one.method == "POST" and (one.status or 0) < 400]
-
-
-def _tool_calls(transcript: Transcript, case: Case, nonce: str) -> Iterator[Exchange]:
-    return (one for one in during(transcript, case, "upstream") if one.tool and nonce in one.request_body)
 
 
 def _violation(context: CheckContext, case: Case, at: Exchange, expected: str, actual: str) -> None:
