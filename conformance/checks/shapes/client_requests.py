@@ -107,7 +107,9 @@ def runs_once(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             if len(arrived) > 1:
                 _violation(context, case, arrived[1], "one call at most", f"{len(arrived)} calls arrived")
             for arrival in arrived[:1]:
-                difference = first_difference(expected, member(arrival.request_body, VALUE), "value") if expected else None
+                difference = (
+                    first_difference(expected, member(arrival.request_body, VALUE), "value") if expected else None
+                )
                 if difference:
                     _violation(context, case, arrival, *difference)
 
@@ -140,7 +142,9 @@ def kept_from(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             context.examined()
             for arrival in transcript.landed(attempt.nonce):
                 if arrival.node in case.facts["elsewhere"]:
-                    _violation(context, case, arrival, f"nothing reaches {arrival.node}", f"{arrival.describe()} arrived")
+                    _violation(
+                        context, case, arrival, f"nothing reaches {arrival.node}", f"{arrival.describe()} arrived"
+                    )
 
 
 def not_smuggled(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -148,7 +152,9 @@ def not_smuggled(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     for case in with_control(context, transcript, row):
         context.examined()
         for arrival in transcript.landed(case.facts["hidden"]):
-            _violation(context, case, arrival, "the hidden request reaches no upstream", f"{arrival.describe()} arrived")
+            _violation(
+                context, case, arrival, "the hidden request reaches no upstream", f"{arrival.describe()} arrived"
+            )
 
 
 def error_formed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -1,6 +1,6 @@
 """Shapes about session ids: whose they are, whether they can be guessed, and that sessions end on both legs."""
 
-import os
+from itertools import takewhile
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
@@ -8,7 +8,9 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
 
 SESSION = "mcp-session-id"
-SHORTEST = 8  # characters in which ids must differ: 32 bits in hexadecimal, and still far fewer than any real generator has
+SHORTEST = (
+    8  # characters in which ids must differ: 32 bits in hexadecimal, and still far fewer than any real generator has
+)
 
 
 def new_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -17,7 +19,9 @@ def new_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
         for attempt in case.attempts:
             context.examined()
             if case.facts["chosen"] in attempt.response_header(SESSION):
-                _violation(context, case, attempt, "an id of the gateway's own, or none", "the id that the client chose")
+                _violation(
+                    context, case, attempt, "an id of the gateway's own, or none", "the id that the client chose"
+                )
 
 
 def not_on_session(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -38,7 +42,9 @@ def unguessable(context: CheckContext, transcript: Transcript, row: ShapeRow) ->
             for identifier in attempt.response_header(SESSION)[:1]:
                 context.examined()
                 if identifier in given:
-                    _violation(context, case, attempt, "an id that no session had before", "an id that was given before")
+                    _violation(
+                        context, case, attempt, "an id that no session had before", "an id that was given before"
+                    )
                 given[identifier] = attempt
         if len(given) > 1 and (varying := _varying(list(given))) < SHORTEST:
             last = list(given.values())[-1]
@@ -47,9 +53,13 @@ def unguessable(context: CheckContext, transcript: Transcript, row: ShapeRow) ->
 
 def _varying(given: list[str]) -> int:
     """Return in how many characters ids differ at most: beside what all of them begin and end with."""
-    start = os.path.commonprefix(given)
-    end = os.path.commonprefix([one[len(start) :][::-1] for one in given])
-    return max(len(one) for one in given) - len(start) - len(end)
+    start = _common(given)
+    return max(len(one) for one in given) - start - _common([one[start:][::-1] for one in given])
+
+
+def _common(given: list[str]) -> int:
+    """Return how many characters all of them begin with."""
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*given, strict=False)))
 
 
 def nameless(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -17,7 +17,7 @@ FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{
 
 def trace_valid(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every traceparent with which an attempt, whose own is valid, reaches an upstream is one value of the right form."""
-    for case, attempt, arrival in _arrivals(context, transcript, row):
+    for case, _, arrival in _arrivals(context, transcript, row):
         context.examined()
         values = arrival.header(PARENT)
         if len(values) > 1:
@@ -40,7 +40,9 @@ def own_trace(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             for where in [attempt, *transcript.landed(attempt.nonce)]:
                 text = where.response_text if where is attempt else where.request_text
                 if found := [mark for mark in others if mark in text]:
-                    _violation(context, case, where, "the context of this request, or a new one", f"{found[0]} of another")
+                    _violation(
+                        context, case, where, "the context of this request, or a new one", f"{found[0]} of another"
+                    )
 
 
 def trace_complete(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -1,4 +1,4 @@
-"""Clients with correct but unusual HTTP, and with wrong requests: bodies, media types, framing, methods, targets, header fields."""
+"""Clients with unusual HTTP and with wrong requests: bodies, media types, framing, methods, targets, header fields."""
 
 from collections.abc import Mapping, Sequence
 
@@ -77,9 +77,7 @@ async def _usual(caller: RawCaller, connection: RawConnection) -> Sequence[McpRe
 @judged_by_groups(ANONYMOUS, needs=("access-rules",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "dave")])
-@pytest.mark.parametrize(
-    ("case", "server"), [(case, server) for case in ANONYMOUS for server in (SERVER, VIRTUAL)]
-)
+@pytest.mark.parametrize(("case", "server"), [(case, server) for case in ANONYMOUS for server in (SERVER, VIRTUAL)])
 async def test_habit_of_a_stranger(
     scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ USES: dict[str, Use] = {
     "get": lambda client, _tool: client.open_stream_and_leave(),
     "delete": lambda client, _tool: client.delete(),
 }
-UNKNOWN = {
+UNKNOWN: dict[str, Callable[[str], str]] = {
     "random": lambda _own: secrets.token_hex(16),
     "short": lambda _own: "1",
     "long": lambda _own: "s" * 400,
@@ -72,7 +73,7 @@ async def test_unknown_session(scenario: Scenario, principal: str, server: str, 
             client = await another(scenario, owner, principal, UNKNOWN[kind](str(owner.session)))
             attempts.append(await make(client, echo_of(scenario, server)))
         after = await still(scenario, owner)
-        facts = {"server": server, "principal": principal, "after": after}
+        facts: dict[str, Any] = {"server": server, "principal": principal, "after": after}
         scenario.case(f"unknown-session-{use}", *attempts, control=control, since=begin, **facts)
 
 
@@ -94,7 +95,7 @@ async def test_session_of_another(scenario: Scenario, principal: str, other: str
             begin = scenario.here()
             attempt = await make(caller, echo_of(scenario, server))
             after = await still(scenario, owner) if use in ("delete", "notification") else []
-            facts = {"server": server, "principal": other, "after": after}
+            facts: dict[str, Any] = {"server": server, "principal": other, "after": after}
             scenario.case(f"{prefix}-{use}", attempt, control=control, since=begin, **facts)
 
 
@@ -115,7 +116,11 @@ async def test_session_of_a_revoked_token(scenario: Scenario, principal: str, se
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
 
 
-@judged_by_cases(["session-at-another-server"], then="-tried", needs=("sessions", "several-servers"))
+@judged_by_cases(
+    ["session-at-another-server"],
+    then="-tried",
+    needs=("sessions", "several-servers", f"server.{SERVER}", "server.everything"),
+)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "other"), [(SERVER, "everything"), (VIRTUAL, "everything"), ("everything", SERVER)])
@@ -131,7 +136,7 @@ async def test_another_server(scenario: Scenario, principal: str, server: str, o
     attempts = [await client.call(scenario.identities.tool(other, "echo"), AWKWARD_VALUES), await client.list_tools()]
     after = exchanges([await owner.call(tool, AWKWARD_VALUES)])
     elsewhere = [one for one in scenario.identities.members(server) if one != other]
-    facts = {"server": other, "principal": principal, "elsewhere": elsewhere}
+    facts: dict[str, Any] = {"server": other, "principal": principal, "elsewhere": elsewhere}
     case = "session-at-another-server"
     scenario.case(case, *attempts, control=control, since=begin, **facts)
     scenario.case(f"{case}-tried", *attempts, control=control, since=begin, **facts | {"after": after})
@@ -149,7 +154,12 @@ async def test_chosen_session(scenario: Scenario, principal: str, other: str, se
         begin = scenario.here()
         client = await another(scenario, owner, other, identifier)
         attempt = await initialize(client, identifier)
-        facts = {"server": server, "principal": other, "chosen": identifier, "after": await still(scenario, owner)}
+        facts: dict[str, Any] = {
+            "server": server,
+            "principal": other,
+            "chosen": identifier,
+            "after": await still(scenario, owner),
+        }
         scenario.case(case, attempt, control=control, since=begin, **facts)
     begin, client = scenario.here(), await another(scenario, owner, other, chosen)
     used = await client.call(echo_of(scenario, server), AWKWARD_VALUES)
@@ -177,5 +187,5 @@ async def test_upstream_session(scenario: Scenario, principal: str, other: str, 
         client = await scenario.client(other, server, revision)
         client.session = identifier
         attempts.append(await client.call(echo_of(scenario, server), AWKWARD_VALUES))
-    facts = {"server": server, "principal": other, "foreign": foreign}
+    facts: dict[str, Any] = {"server": server, "principal": other, "foreign": foreign}
     scenario.case("upstream-session-of-another", *attempts, control=control, since=begin, **facts)

@@ -88,8 +88,8 @@ async def test_other_revision(scenario: Scenario, principal: str, server: str, r
     attempt = await owner.call(echo_of(scenario, server), AWKWARD_VALUES)
     owner.changes = {}
     after = exchanges([await owner.call(echo_of(scenario, server), AWKWARD_VALUES)])
-    facts = {"server": server, "principal": principal, "after": after}
-    scenario.case("request-of-another-revision", attempt, control=control, since=begin, **facts)
+    facts = {"server": server, "principal": principal}
+    scenario.case("request-of-another-revision", attempt, control=control, since=begin, after=after, **facts)
 
 
 @judged_by_cases(["session-ended"], needs=("sessions",))

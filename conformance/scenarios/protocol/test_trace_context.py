@@ -36,7 +36,9 @@ INVALID = {
         for value in ("", "=", "A=1,A=1", ",,,", "vendor=" + "x" * 600, "x" * 40 + "@" + "y" * 40 + "=1")
     ]
     + [{"tracestate": "vendor=without-a-parent"}],
-    "invalid-baggage": [{"baggage": value} for value in ("", "=", "a", "a=%zz", ",,=,", "k=" + "v" * 5000, "a=1;b;;=c")],
+    "invalid-baggage": [
+        {"baggage": value} for value in ("", "=", "a", "a=%zz", ",,=,", "k=" + "v" * 5000, "a=1;b;;=c")
+    ],
 }
 IDS: list[dict[str, str]] = [
     {"X-Request-Id": "r" * 300},
@@ -83,20 +85,12 @@ async def test_context(
             attempts = list(await asyncio.gather(*(client.call(tool, AWKWARD_VALUES) for client in clients)))
     else:
         attempts = [await client.call(tool, AWKWARD_VALUES) for client in clients]
-    _record(scenario, case, attempts, control, begin, marks, server)
+    facts: dict[str, Any] = {"server": server, "principal": principal, "marks": _named(attempts, marks)}
+    scenario.case(case, *attempts, control=control, since=begin, **facts)
 
 
-def _record(
-    scenario: Scenario,
-    case: str,
-    attempts: list[McpResponse],
-    control: McpResponse,
-    begin: int,
-    marks: list[str],
-    server: str,
-) -> None:
-    named = {one.exchange: [mark] for one, mark in zip(attempts, marks, strict=False)}
-    scenario.case(case, *attempts, control=control, since=begin, server=server, principal="alice", marks=named)
+def _named(attempts: list[McpResponse], marks: list[str]) -> dict[str, list[str]]:
+    return {one.exchange: [mark] for one, mark in zip(attempts, marks, strict=False)}
 
 
 @judged_by_cases(META, thorough=in_the_newest)
@@ -117,7 +111,8 @@ async def test_context_in_meta(scenario: Scenario, principal: str, other: str, s
                 attempts = list(await asyncio.gather(*calls))
         else:
             attempts = [await call for call in calls]
-        _record(scenario, case, attempts, control, begin, marks, server)
+        facts: dict[str, Any] = {"server": server, "principal": principal, "marks": _named(attempts, marks)}
+        scenario.case(case, *attempts, control=control, since=begin, **facts)
 
 
 async def _with_meta(client: McpClient, tool: str, context: dict[str, str]) -> McpResponse:
@@ -159,9 +154,8 @@ async def test_ids_and_baggage(scenario: Scenario, principal: str, server: str, 
         attempts.append(await client.call(tool, AWKWARD_VALUES))
     scenario.case("strange-request-ids", *attempts, control=control, since=begin, server=server, principal=principal)
     marker, begin = new_nonce(), scenario.here()
-    client.changes = {
-        "baggage": f"authorization=Bearer%20{marker},X-API-Key={marker},user=bob,x-tfy-mcp-headers={marker},mcp-session-id={marker}"
-    }
+    names = ("authorization=Bearer%20", "X-API-Key=", "x-tfy-mcp-headers=", "mcp-session-id=")
+    client.changes = {"baggage": ",".join([*(name + marker for name in names), "user=bob"])}
     attempts = [await client.call(tool, AWKWARD_VALUES)]
     facts = {"server": server, "principal": principal, "marker": marker}
     scenario.case("credentials-in-baggage", *attempts, control=control, since=begin, **facts)

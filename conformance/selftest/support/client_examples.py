@@ -135,9 +135,7 @@ def _stream(builder: TranscriptBuilder, row: Requirement, case: str, *, ends: bo
     return line
 
 
-def _traced(
-    builder: TranscriptBuilder, row: Requirement, case: str, *arrives: tuple[str, str]
-) -> TranscriptLine:
+def _traced(builder: TranscriptBuilder, row: Requirement, case: str, *arrives: tuple[str, str]) -> TranscriptLine:
     """Add a call with a context in its header fields and in `_meta`, which arrives with these fields."""
     sent = [("traceparent", parent(TRACE)), ("tracestate", "a=1,b=2")]
     made = builder.ask("alice", "mail", also=sent, meta={"traceparent": parent(TRACE)})
