@@ -119,8 +119,8 @@ async def test_left(scenario: Scenario, *, case: str, principal: str, other: str
         held |= {"times": 1}
     with scenario.upstream_fault(MEMBER, held):
         calling, left = await _under_way(scenario, caller, beside, request, case)
-    others = [*(await calling if calling else []), *await beside.connection().exchange(beside.request())]
-    after = [await one.connection().exchange(one.request()) for one in (caller, beside, caller)]
+    others = await calling if calling else []
+    after = [await one.connection().exchange(one.request()) for one in (beside, caller, beside, caller)]
     facts = {"after": exchanges([one for answers in after for one in answers]), "others": exchanges(others)}
     scenario.case(case, left, control=control, since=begin, server=server, principal=principal, **facts)
 
