@@ -183,8 +183,8 @@ def _arrived(transcript: Transcript, case: Case, attempt: Exchange) -> Iterator[
 
 
 def _calls(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:
-    """Return the calls of tools at upstreams during a case that carry the nonce of an attempt."""
-    return [one for one in _arrived(transcript, case, attempt) if one.tool]
+    """Return the calls of tools at upstreams during a case that carry the nonce of an attempt, and arrived whole."""
+    return [one for one in _arrived(transcript, case, attempt) if one.tool and one.tags.get("body_complete", True)]
 
 
 def _run(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:

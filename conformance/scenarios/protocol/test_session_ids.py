@@ -99,7 +99,13 @@ async def test_session_of_another(scenario: Scenario, principal: str, other: str
             scenario.case(f"{prefix}-{use}", attempt, control=control, since=begin, **facts)
 
 
-@judged_by_cases(["session-of-a-revoked-token"], needs=("sessions", "token-revocation"))
+REVOKED = {
+    "session-of-a-revoked-token": ("call", "list", "ping"),
+    "session-of-a-revoked-token-otherwise": ("notification", "get", "delete"),
+}
+
+
+@judged_by_cases(REVOKED, needs=("sessions", "token-revocation"))
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", SERVERS)
@@ -111,9 +117,10 @@ async def test_session_of_a_revoked_token(scenario: Scenario, principal: str, se
     tool = echo_of(scenario, server)
     control, begin = await client.call(tool, AWKWARD_VALUES), scenario.here()
     scenario.verbs.revoke_token(token)
-    attempts = [await make(client, tool) for make in USES.values()]
-    case = "session-of-a-revoked-token"
-    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
+    facts: dict[str, Any] = {"server": server, "principal": principal}
+    for case, uses in REVOKED.items():
+        attempts = [await USES[use](client, tool) for use in uses]
+        scenario.case(case, *attempts, control=control, since=begin, **facts)
 
 
 @judged_by_cases(
