@@ -87,12 +87,12 @@ def no_fault_of_the_server(context: CheckContext, transcript: Transcript, row: S
 
 
 def responded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt gets a whole response in time, whatever it says. `or_closed`: or its connection is closed at once."""
+    """Every attempt gets a whole response, or a stream, in time. `or_closed`: or its connection is closed at once."""
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             context.examined()
             late = "Timeout" in (attempt.detail or "")
-            if attempt.how == "complete" or (row.options.get("or_closed") and not late):
+            if attempt.how in ("complete", "closed") or (row.options.get("or_closed") and not late):
                 continue
             _violation(context, case, attempt, "a whole response", outcome_of(attempt))
 

@@ -1,6 +1,7 @@
 """What right gateways may do with unusual requests of clients, with session ids in wrong hands, and with trace context."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def ask(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "calculator")
 
 
-def record(builder: TranscriptBuilder, case: str, *made: ClientRequest, **facts: object) -> None:
+def record(builder: TranscriptBuilder, case: str, *made: ClientRequest, **facts: Any) -> None:
     """Record a case with an accepted control."""
     builder.case(case, *made, control=builder.call("alice", "calculator"), **facts)
 
