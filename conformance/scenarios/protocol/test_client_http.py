@@ -28,7 +28,7 @@ STRANGERS = {
     caller: [f"{caller}-{name}" for name, habit in HABITS.items() if habit.anonymous]
     for caller in ("anonymous", "denied")
 }
-AFTER = 6  # a usual call after every so many requests, and after the last one
+AFTER = 5  # a usual call after every so many requests, and after the last one
 
 
 async def raw_caller(scenario: Scenario, principal: str, server: str, revision: str) -> tuple[RawCaller, McpResponse]:
