@@ -61,18 +61,23 @@ def served(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
 def _is_refusal(row: ShapeRow, attempt: Exchange) -> bool:
     if attempt.status is None:
         return bool(row.options.get("or_closed")) and "Timeout" not in (attempt.detail or "")
-    return attempt.status >= 300 or "error" in attempt.answer
+    return attempt.status >= 300 or _answered_as_error(attempt)
 
 
 def _difference(control: Exchange, attempt: Exchange) -> tuple[str, str] | None:
     return first_difference(answer_part(control, ECHOED), answer_part(attempt, ECHOED))
 
 
+def _answered_as_error(attempt: Exchange) -> bool:
+    """Return whether the answer is a JSON-RPC error, or the error of a tool."""
+    return "error" in attempt.answer or attempt.result.get("isError") is True
+
+
 def _is_error(row: ShapeRow, attempt: Exchange) -> bool:
     status, statuses = attempt.status, row.options.get("statuses")
     if status is None:
         return bool(row.options.get("or_closed")) and "Timeout" not in (attempt.detail or "")
-    said = status >= 400 or (status < 300 and "error" in attempt.answer)
+    said = status >= 400 or (status < 300 and _answered_as_error(attempt))
     return said and (statuses is None or status in statuses)
 
 
