@@ -57,6 +57,12 @@ RELAYED = {
     "ASM-029": "or a request for another resource",
     "BRW-006": "it answers no preflight",
     "TWO-019": "each request has a connection of its own, and waits for no other",
+    "CLI-006": "batches are refused by the upstream",
+    "CLI-015": "it compresses nothing",
+    "CLI-021": "it knows only the methods of MCP",
+    "CLI-027": "the upstream does not ask for the header",
+    "SES-015": "the session ids are the upstream's, without names",
+    "SES-023": "it closes the upstream's stream with the client's",
     "UPS-005": "it reads what HTTP allows",
     "UPS-010": "the client's Accept-Encoding is the upstream's",
     "UPS-013": "it hands on only the headers that it knows",
@@ -140,8 +146,11 @@ PASSES = {
         **dict.fromkeys(
             ("SRQ-010", "SRQ-012", "SRQ-026", "SRQ-033"), "each client has a session of its own at the upstream"
         ),
+        "SES-006": "or that there never was one",
+        "SES-022": "and it ends it",
+        "CLI-009": "what the upstream refuses, it refuses with the same status",
     },
-    "stuck-session": OURS | RELAYED,
+    "stuck-session": OURS | RELAYED | {"SES-009": "all callers are in one session, which goes on"},
 }
 SILENT = {"black-hole": "(whole_life or no_access or guide_client) and calculator"}  # a second for each scenario
 # Maximum seconds of a gateway that never responds (`gatebench.fixtures.protocol.limits`), with a margin for a busy

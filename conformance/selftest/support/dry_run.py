@@ -22,6 +22,8 @@ from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.requirements.features import FEATURES, OUTSIDE, features_of
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.fixtures.clients import fastmcp_client
+from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.raw_http import RawRequest
 from gatebench.fixtures.gateways.adapter import Adapter
 from gatebench.fixtures.gateways.descriptor import ClaimsSection, Descriptor, Dialect, GatewaySection
 from gatebench.fixtures.gateways.target import Target
@@ -104,6 +106,7 @@ async def _rehearse(function: Callable[..., Any], play: DryRun, stub_bench: "_St
     with (
         patch("gatebench.fixtures.harness.scenario.http_client", stub_bench.client),
         patch("gatebench.fixtures.clients.browser.http_client", stub_bench.client),
+        patch("gatebench.fixtures.harness.scenario.RawConnection", stub_bench.raw_connection),
         patch.dict(os.environ, {own.VARIABLE: str(OWN_VARIANTS)}),
     ):
         async with AsyncExitStack() as stack:
@@ -161,10 +164,18 @@ class _StubBench:
             }
             self.builder.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"), **fields)
             response = self._visited(request) if tags["client"] == "browser" else self._asked(request)
-            response.extensions["gatebench_exchange"] = f"client-{next(self._exchanges)}"
+            response.extensions["gatebench_exchange"] = self.next_exchange()
             return response
 
         return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    def raw_connection(self, _url: str, _recorder: Any, tags: dict[str, Any], **_options: Any) -> Any:
+        """Replaces a plain connection."""
+        return _StubConnection(self, tags)
+
+    def next_exchange(self) -> str:
+        """Return the name of a further exchange."""
+        return f"client-{next(self._exchanges)}"
 
     def _called(self, request: httpx.Request) -> str | None:
         message = parse_json(request.content.decode())
@@ -188,6 +199,38 @@ class _StubBench:
         body = {"jsonrpc": "2.0", "id": message["id"], **answer}
         opened = {"mcp-session-id": f"s{next(self._sessions)}"} if message.get("method") == "initialize" else {}
         return httpx.Response(200, headers=opened, json=body)
+
+
+class _StubConnection:
+    reusable = True
+
+    def __init__(self, stub_bench: _StubBench, tags: dict[str, Any]) -> None:
+        self._stub_bench = stub_bench
+        self._tags = tags
+
+    async def exchange(self, *requests: RawRequest, tags: dict[str, Any] | None = None) -> list[McpResponse]:
+        return [self._answered(request, tags or {}) for request in requests]
+
+    async def begin(self, request: RawRequest, share: float = 1.0, *, head: bool = False) -> McpResponse:
+        return self._answered(request, {"share": share, "head": head})
+
+    async def further(self) -> bool:
+        return False
+
+    def left(self, response: McpResponse) -> McpResponse:
+        return response
+
+    def close(self) -> None:
+        return
+
+    def _answered(self, request: RawRequest, tags: dict[str, Any]) -> McpResponse:
+        given = {**self._tags, **tags}
+        fields = {"client": "raw", "method": request.method, "tool": None, "credential": None}
+        self._stub_bench.builder.recorder.note(
+            "sent", principal=given.get("principal"), server=given.get("server"), **fields
+        )
+        body = '{"jsonrpc": "2.0", "id": 1, "result": {}}'
+        return McpResponse(self._stub_bench.next_exchange(), request.nonce, 200, [], body)
 
 
 class _StubIdentities(Identities):

@@ -6,6 +6,7 @@ from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support import (
+    client_examples,
     dialogue_examples,
     feature_examples,
     response_examples,
@@ -163,6 +164,17 @@ def _once(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientReq
 def _twice(builder: TranscriptBuilder, _row: Requirement, case: str) -> TranscriptLine:
     made = builder.ask("alice", "mail").arrives().arrives()
     builder.case(case, made.answered())
+    return made.arrival
+
+
+def _own_answer(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    made = builder.call("alice", "mail")
+    return builder.case(case, made, **_group(row, made))
+
+
+def _answer_of_another(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
+    made = builder.ask("alice", "mail").arrives(auth=["access:bob:mail"])
+    builder.case(case, made.answered(), **_group(row, made))
     return made.arrival
 
 
@@ -392,7 +404,7 @@ CONFORMING: Mapping[str, Example] = {
     "granted": _admitted,
     "metadata-refused": lambda builder, row, case: _unusable_metadata(builder, row, case, used=False),
     "not-requested": _stopped,
-    "own-answer": _once,
+    "own-answer": _own_answer,
     "overtakes": lambda builder, row, case: _overtaken(builder, row, case, first=True),
     "each-arrives": lambda builder, row, case: _counted(builder, row, case, each=True),
     "own-list": lambda builder, row, case: _personal(builder, row, case, own=True),
@@ -404,6 +416,7 @@ CONFORMING: Mapping[str, Example] = {
     **upstream_examples.CONFORMING,
     **dialogue_examples.CONFORMING,
     **feature_examples.CONFORMING,
+    **client_examples.CONFORMING,
     "answered": _refused,
     "not-echoed": _refused,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
@@ -429,7 +442,7 @@ VIOLATING: Mapping[str, Example] = {
     "granted": _not_admitted,
     "metadata-refused": lambda builder, row, case: _unusable_metadata(builder, row, case, used=True),
     "not-requested": _went_on,
-    "own-answer": _of_another,
+    "own-answer": _answer_of_another,
     "overtakes": lambda builder, row, case: _overtaken(builder, row, case, first=False),
     "each-arrives": lambda builder, row, case: _counted(builder, row, case, each=False),
     "own-list": lambda builder, row, case: _personal(builder, row, case, own=False),
@@ -441,6 +454,7 @@ VIOLATING: Mapping[str, Example] = {
     **upstream_examples.VIOLATING,
     **dialogue_examples.VIOLATING,
     **feature_examples.VIOLATING,
+    **client_examples.VIOLATING,
     "answered": _failed,
     "not-echoed": _echo,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"] + 1),
@@ -455,6 +469,7 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     **upstream_examples.OTHER_VIOLATIONS,
     **dialogue_examples.OTHER_VIOLATIONS,
     **feature_examples.OTHER_VIOLATIONS,
+    **client_examples.OTHER_VIOLATIONS,
     "headers-sent": [_header_twice, _further_header, _headers_lost],
 }
 

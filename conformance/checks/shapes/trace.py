@@ -1,0 +1,116 @@
+"""Shapes about trace context (W3C Trace Context, W3C Baggage): what arrives upstream is valid, and is no other request's.
+
+A gateway may forward it unchanged, take part in the trace, or restart it: all of them are right.
+"""
+
+import re
+from collections.abc import Iterator
+
+from gatebench.conformance.checks.answers import mapping
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Exchange, Transcript
+
+PARENT, STATE, BAGGAGE = "traceparent", "tracestate", "baggage"
+FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+
+
+def trace_valid(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every traceparent with which an attempt, whose own is valid, reaches an upstream is one value of the right form."""
+    for case, _, arrival in _arrivals(context, transcript, row):
+        context.examined()
+        values = arrival.header(PARENT)
+        if len(values) > 1:
+            _violation(context, case, arrival, "one traceparent", f"{len(values)} values: {', '.join(values)}")
+        for value in [*values, *_in_meta(arrival, PARENT)]:
+            if not FORM.fullmatch(value):
+                _violation(context, case, arrival, "a traceparent of the form of W3C Trace Context", f"{value[:80]!r}")
+
+
+def own_trace(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Nothing of another attempt's context reaches an upstream with an attempt, or its client in the response.
+
+    The case's fact `marks` names the texts in the context of each attempt.
+    """
+    for case in with_control(context, transcript, row):
+        marks = case.facts["marks"]
+        for attempt in case.attempts:
+            context.examined()
+            others = [mark for name, texts in marks.items() if name != attempt.id for mark in texts]
+            for where in [attempt, *transcript.landed(attempt.nonce)]:
+                text = where.response_text if where is attempt else where.request_text
+                if found := [mark for mark in others if mark in text]:
+                    _violation(
+                        context, case, where, "the context of this request, or a new one", f"{found[0]} of another"
+                    )
+
+
+def trace_complete(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """A trace that goes on keeps its tracestate, the members in their order; one that was restarted has none of it."""
+    for case, attempt, arrival in _arrivals(context, transcript, row):
+        sent, parents = attempt.header(STATE), arrival.header(PARENT)
+        if not sent or len(parents) != 1:
+            continue
+        context.examined()
+        members = _members(sent)
+        kept = [one for one in _members(arrival.header(STATE)) if one in members]
+        goes_on = _trace_id(parents[0]) == _trace_id(attempt.header(PARENT)[0])
+        if goes_on and kept != members:
+            _violation(context, case, arrival, f"tracestate with {', '.join(members)}", f"{', '.join(kept) or 'none'}")
+        elif not goes_on and kept:
+            _violation(context, case, arrival, "no tracestate of the other trace", ", ".join(kept))
+
+
+def trace_agrees(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Where an attempt arrives with a traceparent in the header and in `_meta`, both name the same trace, as it was sent."""
+    for case, _, arrival in _arrivals(context, transcript, row):
+        headers, meta = arrival.header(PARENT), _in_meta(arrival, PARENT)
+        if headers and meta:
+            context.examined()
+            if _trace_id(headers[0]) != _trace_id(meta[0]):
+                _violation(context, case, arrival, "one trace", f"header {headers[0]}, _meta {meta[0]}")
+
+
+def only_baggage(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The text in the fact `marker`, which an attempt has in its baggage, reaches an upstream as baggage or not at all."""
+    for case, attempt, arrival in _arrivals(context, transcript, row):
+        context.examined()
+        marker = case.facts["marker"]
+        elsewhere = [name for name, value in arrival.request_headers if marker in value and name.lower() != BAGGAGE]
+        if marker in arrival.request_body and not any(marker in one for one in _in_meta(arrival, BAGGAGE)):
+            elsewhere.append("the body")
+        if elsewhere:
+            _violation(context, case, arrival, "baggage stays baggage", f"{attempt.describe()}: in {elsewhere[0]}")
+
+
+def _arrivals(
+    context: CheckContext, transcript: Transcript, row: ShapeRow
+) -> Iterator[tuple[Case, Exchange, Exchange]]:
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            for arrival in transcript.landed(attempt.nonce):
+                yield case, attempt, arrival
+
+
+def _in_meta(exchange: Exchange, name: str) -> list[str]:
+    value = mapping(mapping(exchange.rpc.get("params")).get("_meta")).get(name)
+    return [value] if isinstance(value, str) else []
+
+
+def _members(values: list[str]) -> list[str]:
+    return [one.strip() for one in ",".join(values).split(",") if one.strip()]
+
+
+def _trace_id(value: str) -> str | None:
+    form = FORM.fullmatch(value)
+    return form[1] if form else None
+
+
+def _violation(context: CheckContext, case: Case, at: Exchange, expected: str, actual: str) -> None:
+    context.violation(
+        f"{at.describe()} has a wrong trace context ({case.where})",
+        expected=expected,
+        actual=actual,
+        at=at,
+        control=case.control,
+    )

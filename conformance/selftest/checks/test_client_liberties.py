@@ -1,0 +1,168 @@
+"""What right gateways may do with unusual requests of clients, with session ids in wrong hands, and with trace context."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.client_examples import OTHER_TRACE, TRACE, parent
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+
+GROUPS = ("client_http", "sessions", "trace")
+
+
+def ask(builder: TranscriptBuilder) -> ClientRequest:
+    """Return a call of alice that has not been answered."""
+    return builder.ask("alice", "calculator")
+
+
+def record(builder: TranscriptBuilder, case: str, *made: ClientRequest, **facts: Any) -> None:
+    """Record a case with an accepted control."""
+    builder.case(case, *made, control=builder.call("alice", "calculator"), **facts)
+
+
+def malformed_bodies_refused(builder: TranscriptBuilder) -> None:
+    """Refuses what is no JSON-RPC with a status, with a JSON-RPC error under 200 or 400, and with or without an id."""
+    error = {"jsonrpc": "2.0", "error": {"code": -32700, "message": "no JSON"}}
+    for case in ("json-empty", "rpc-null", "form-id-true", "batch-of-two"):
+        record(builder, case, ask(builder).answered(400, error), ask(builder).answered(400, {**error, "id": None}))
+        record(builder, case, ask(builder).answered(200, error), ask(builder).answered(415), ask(builder).answered(422))
+
+
+def judgement_left_to_the_upstream(builder: TranscriptBuilder) -> None:
+    """Hands bodies and header fields on unread, and relays the upstream's refusal."""
+    for case in ("json-cut-off", "batch-of-one", "revision-unknown", "accept-two-fields", "type-in-capitals"):
+        record(builder, case, ask(builder).arrives(status=400).refused("the upstream says no", 400))
+
+
+def unusual_calls_served_or_refused(builder: TranscriptBuilder) -> None:
+    """Serves an unusual call like any other, or refuses it with a status of its own choice."""
+    cases = (
+        "lenient-byte-order-mark",
+        "type-text",
+        "accept-anything",
+        "framing-chunked",
+        "target-query",
+        "fields-many",
+    )
+    for case, status in zip(cases, (400, 415, 406, 411, 404, 431), strict=True):
+        record(builder, case, ask(builder).arrives().answered(), ask(builder).answered(status))
+    moved = ask(builder).answered(308, headers=[("location", "/api/llm/mcp/calculator/server")])
+    record(builder, "target-dot", moved)
+
+
+def broken_requests_closed(builder: TranscriptBuilder) -> None:
+    """Answers a request with wrong framing, or closes its connection."""
+    for case in ("broken-two-lengths", "broken-length-long", "smuggled-two-lengths"):
+        closed = ask(builder).failed(detail="EOFError: the connection was closed without a response")
+        record(builder, case, closed, ask(builder).answered(400), ask(builder).answered(501), hidden="n-hidden")
+
+
+def contradictory_framing_read_one_way(builder: TranscriptBuilder) -> None:
+    """Reads a chunked body as chunked, whatever its length, and refuses what follows for the lack of a token."""
+    record(builder, "smuggled-length-and-chunks", ask(builder).arrives().answered(), hidden="n-hidden")
+
+
+def other_methods(builder: TranscriptBuilder) -> None:
+    """Answers methods that MCP does not use with 405, 404 or 501, OPTIONS with 204, and GET with a stream or 405."""
+    record(builder, "method-put", *(ask(builder).answered(status) for status in (405, 404, 501)))
+    record(builder, "safe-options", ask(builder).answered(204, headers=[]), ask(builder).answered(405))
+    record(builder, "safe-get-with-call", ask(builder).streamed(), ask(builder).answered(405))
+
+
+def strangers_refused(builder: TranscriptBuilder) -> None:
+    """Refuses a request without a token for the first reason that it finds."""
+    for case in ("anonymous-json-empty", "anonymous-method-put", "denied-target-query", "denied-batch-of-one"):
+        record(builder, case, *(ask(builder).answered(status) for status in (400, 401, 403, 404, 405)))
+
+
+def connections_closed_early(builder: TranscriptBuilder) -> None:
+    """Closes a connection behind the first of several requests."""
+    first = ask(builder).arrives().answered(headers=[*JSON_HEADERS, ("connection", "close")])
+    record(builder, "pipelined-calls", first, first=[first.exchange])
+
+
+def sessions_refused_in_its_own_way(builder: TranscriptBuilder) -> None:
+    """Refuses an unknown session with 404 and another caller's with 403 or 404, GET with 405; ends nothing twice."""
+    record(builder, "unknown-session-call", ask(builder).answered(404))
+    record(builder, "unknown-session-get", builder.ask("alice", "calculator", "GET").answered(405))
+    record(builder, "foreign-session-list", *(ask(builder).answered(status) for status in (400, 403, 404)))
+    gone = builder.ask("alice", "calculator", "DELETE")
+    record(builder, "unknown-session-delete", gone.answered(204, headers=[]), after=[])
+
+
+def sessions_for_all_addresses(builder: TranscriptBuilder) -> None:
+    """Has one store of sessions for all addresses: the addressed server answers, in the same session."""
+    made = builder.call("alice", "everything")
+    record(builder, "session-at-another-server", made, elsewhere=["calculator"])
+
+
+def no_session_at_all(builder: TranscriptBuilder) -> None:
+    """Gives no session id in one handshake, and has no upstream session for that of another."""
+    made = builder.ask("alice", "calculator", "initialize").arrives().answered()
+    record(builder, "chosen-session", made, chosen="chosen")
+    record(builder, "several-sessions", made)
+    builder.case(
+        "session-ended", builder.ask("alice", "calculator", "DELETE").answered(405), control=ask(builder).arrives()
+    )
+
+
+def handshakes_of_its_own(builder: TranscriptBuilder) -> None:
+    """Refuses a call before `initialized` and another `initialize`, or serves them."""
+    record(builder, "before-initialized", ask(builder).refused("not yet", 400), ask(builder).arrives().answered())
+    again = builder.ask("alice", "calculator", "initialize")
+    record(builder, "handshake-in-a-session", again.refused("already initialized", 400))
+    record(builder, "ping-without-a-session", builder.ask("alice", "calculator", "ping").refused("no session", 400))
+
+
+def contexts_forwarded_or_new(builder: TranscriptBuilder) -> None:
+    """Forwards a trace context, takes part in the trace, restarts it, or drops it."""
+    sent = [("traceparent", parent(TRACE)), ("tracestate", "a=1,b=2"), ("baggage", "key=1")]
+    part = [("traceparent", f"00-{TRACE}-b7ad6b7169203331-00"), ("tracestate", "own=x,a=1,b=2")]
+    for also in (
+        sent,
+        part,
+        [("traceparent", parent(OTHER_TRACE))],
+        [("traceparent", "01-" + parent(TRACE)[3:] + "-x")],
+        [],
+    ):
+        kept = also if not also or also[0][1].startswith("00") else [*also, sent[1]]
+        made = builder.ask("alice", "calculator", also=sent).arrives(also=kept).answered()
+        marks = {made.exchange: [TRACE], "client-0": ["0" * 31 + "7"]}
+        record(builder, "context-in-turn", made, marks=marks)
+    record(
+        builder,
+        "invalid-traceparent",
+        builder.ask("alice", "calculator").arrives(also=[("traceparent", "x")]).answered(),
+    )
+
+
+LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    malformed_bodies_refused,
+    judgement_left_to_the_upstream,
+    unusual_calls_served_or_refused,
+    broken_requests_closed,
+    contradictory_framing_read_one_way,
+    other_methods,
+    strangers_refused,
+    connections_closed_early,
+    sessions_refused_in_its_own_way,
+    sessions_for_all_addresses,
+    no_session_at_all,
+    handshakes_of_its_own,
+    contexts_forwarded_or_new,
+]
+
+
+@pytest.mark.parametrize("liberty", LIBERTIES)
+def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+    liberty(builder)
+    rows = [one.id for one in REGISTRY.all() if one.group in GROUPS]
+    judgements = [builder.judged_by(requirement) for requirement in (*rows, *LEAKS)]
+    harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
+    assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
+    assert any(judgement.outcome is Outcome.PASS for judgement in judgements)
