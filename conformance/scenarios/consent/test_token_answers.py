@@ -23,7 +23,8 @@ from gatebench.fixtures.world.variants import token_endpoint
 TO_CODE = token_endpoint.answers("code")
 TO_REFRESH = token_endpoint.answers("refresh")
 OUTLIVED = {
-    f"outlived-{name}": TO_CODE[f"code-{name}"] for name in ("lifetime-absent", "lifetime-huge", "lifetime-text")
+    f"outlived-{name}": TO_CODE[f"code-{name}"]
+    for name in ("lifetime-absent", "lifetime-huge", "lifetime-text", "secrets-of-all-characters", "secrets-long")
 }
 REFUSALS = token_endpoint.refusals()
 REFUSED = [*REFUSALS, "refused-revoked"]
