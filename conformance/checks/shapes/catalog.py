@@ -45,6 +45,7 @@ SHAPES: Mapping[str, Shape] = {
     "forwarded": _shape(values.forwarded, "part", "exact"),
     "returned": _shape(values.returned, "part", "exact kept message_within"),
     "same-id": _shape(responses.same_id),
+    "called": _shape(responses.called),
     "no-result": _shape(responses.no_result),
     "listed": _shape(responses.listed, "members"),
     "absent": _shape(values.absent, "leg"),

@@ -31,6 +31,22 @@ def same_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
                 )
 
 
+def called(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt, a call, reaches the upstream as a call of the tool that the scenario named in `tools`, in that order."""
+    for case in with_control(context, transcript, row):
+        for attempt, tool in zip(case.attempts, case.facts["tools"], strict=True):
+            context.examined()
+            named = [member(arrival.request_body, "params.name") for arrival in transcript.landed(attempt.nonce)]
+            if not named or any(name != tool for name in named):
+                context.violation(
+                    f"{attempt.describe()} did not call the upstream's tool {tool} ({case.where})",
+                    expected=f"the upstream receives a call of {tool}",
+                    actual=f"a call of {named[-1]} arrived" if named else f"nothing arrived; {outcome_of(attempt)}",
+                    at=attempt,
+                    control=case.control,
+                )
+
+
 def no_result(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No attempt is answered with a result that the upstream did not send: an error or a stream without response is right."""
     for case in with_control(context, transcript, row):

@@ -38,7 +38,9 @@ def _with_other_cases(message: dict[str, Any]) -> str:
     params = message["params"]
     arguments = params["arguments"] | {"value": "of another member"}
     others = {"Name": params["name"].replace("echo", "fail"), "Arguments": arguments, "ARGUMENTS": arguments}
-    return json.dumps({**message, "params": params | others, "Method": "tools/list", "METHOD": "ping", "Id": 7, "ID": 8})
+    return json.dumps(
+        {**message, "params": params | others, "Method": "tools/list", "METHOD": "ping", "Id": 7, "ID": 8}
+    )
 
 
 Write = Callable[[dict[str, Any]], str]
