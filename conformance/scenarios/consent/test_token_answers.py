@@ -101,9 +101,7 @@ async def test_two_refreshes(scenario: Scenario, case: str, principal: str, serv
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
 @pytest.mark.parametrize("case", ["refresh-of-less-scope"])
-async def test_refresh_of_less_scope(
-    scenario: Scenario, case: str, principal: str, server: str, revision: str
-) -> None:
+async def test_refresh_of_less_scope(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """The authorization server grants another scope than the one that was asked for, as it names in its answer."""
     issuer = str(UPSTREAMS[server].issuer)
     with scenario.idp_settings(issuer, answer_members={"scope": GRANTED}):
