@@ -65,17 +65,17 @@ def _result(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientR
     return builder.case(case, builder.call("alice", "mail"))
 
 
+def _call_of(builder: TranscriptBuilder, tool: str, arriving: str) -> ClientRequest:
+    made = builder.ask("alice", "desk", tool=f"calculator_{tool}")
+    return made.arrives("calculator", changed={"name": arriving}).answered()
+
+
 def _own_tools(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
-    made = [
-        builder.call("alice", "desk", tool=f"calculator_{tool}", to="calculator", changed={"name": tool})
-        for tool in ("a", "b")
-    ]
-    return builder.case(case, *made, tools=["a", "b"])
+    return builder.case(case, *(_call_of(builder, tool, tool) for tool in ("a", "b")), tools=["a", "b"])
 
 
 def _other_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
-    made = builder.call("alice", "desk", tool="calculator_a_b", to="calculator", changed={"name": "b"})
-    return builder.case(case, made, tools=["a_b"])
+    return builder.case(case, _call_of(builder, "a_b", "b"), tools=["a_b"])
 
 
 def _no_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
