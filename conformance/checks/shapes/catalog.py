@@ -45,7 +45,7 @@ SHAPES: Mapping[str, Shape] = {
     "forwarded": _shape(values.forwarded, "part", "exact or_refused"),
     "returned": _shape(values.returned, "part", "exact kept message_within or_refused"),
     "same-id": _shape(responses.same_id),
-    "called": _shape(responses.called),
+    "called": _shape(responses.called, optional="or_refused"),
     "no-result": _shape(responses.no_result),
     "listed": _shape(responses.listed, "members"),
     "absent": _shape(values.absent, "leg"),

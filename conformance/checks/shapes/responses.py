@@ -8,6 +8,7 @@ from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.refusals import is_client_error
 from gatebench.conformance.checks.shapes.values import ABSENT, answer_part, member
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
@@ -32,11 +33,16 @@ def same_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
 
 
 def called(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt, a call, reaches the upstream as a call of the tool that the scenario named in `tools`, in that order."""
+    """Every attempt, a call, reaches the upstream as a call of the tool that the scenario named in `tools`, in that order.
+
+    `or_refused`: or it is refused with a client error, and nothing arrives.
+    """
     for case in with_control(context, transcript, row):
         for attempt, tool in zip(case.attempts, case.facts["tools"], strict=True):
             context.examined()
             named = [member(arrival.request_body, "params.name") for arrival in transcript.landed(attempt.nonce)]
+            if not named and row.options.get("or_refused") and is_client_error(attempt):
+                continue
             if not named or any(name != tool for name in named):
                 context.violation(
                     f"{attempt.describe()} did not call the upstream's tool {tool} ({case.where})",

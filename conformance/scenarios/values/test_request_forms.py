@@ -36,7 +36,7 @@ def escaped(value: Any) -> str:
 def _with_other_cases(message: dict[str, Any]) -> str:
     """Return a request with further members whose names differ from its own in case only."""
     params = message["params"]
-    arguments = params["arguments"] | {"value": "of another member"}
+    arguments = params["arguments"] | {"value": "of another member"}  # with the nonce, to find it at the upstream
     others = {"Name": params["name"].replace("echo", "fail"), "Arguments": arguments, "ARGUMENTS": arguments}
     return json.dumps(
         {**message, "params": params | others, "Method": "tools/list", "METHOD": "ping", "Id": 7, "ID": 8}
@@ -81,4 +81,5 @@ async def test_request_forms(scenario: Scenario, case: str, principal: str, serv
         elif "cases" in form:
             value = 1  # as the control
         attempt = await post(scenario, client, value, write)
-        scenario.case(form, attempt, control=control, server=server, principal=principal)
+        facts = {"tools": [scripted_calls.TOOL]}
+        scenario.case(form, attempt, control=control, server=server, principal=principal, **facts)
