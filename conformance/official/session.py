@@ -50,17 +50,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class OfficialRun:
-    """A run: the target and its claims, the suite, the folder for all files, and the revisions to play."""
+    """A run: the target and its claims, the folder for all files, and the revisions to play."""
 
     name: str
     target: Target
     claims: Claims
-    suite: Suite
     folder: Path
     revisions: tuple[str, ...]
 
 
-def prepare(name: str, suite: Suite, folder: Path) -> OfficialRun:
+def prepare(name: str, folder: Path) -> OfficialRun:
     """Return the run for a target. Raise BenchError with one sentence if the suite says nothing about it."""
     target = by_name(name)
     claims = claims_of(target.descriptor, target.path)
@@ -72,10 +71,10 @@ def prepare(name: str, suite: Suite, folder: Path) -> OfficialRun:
             raise BenchError(f"{target.path}: claims.features lacks {needed}, which the official suite needs")
     if f"server.{SERVER}" not in claims.world:
         raise BenchError(f"{target.path}: claims.servers lacks {SERVER}, the server that the official suite needs")
-    return OfficialRun(name, target, claims, suite, folder, revisions)
+    return OfficialRun(name, target, claims, folder, revisions)
 
 
-def play(run: OfficialRun, measured: Measured, on_progress: ProgressCallback) -> None:
+def play(run: OfficialRun, suite: Suite, measured: Measured, on_progress: ProgressCallback) -> None:
     """Run the suite in each revision, directly and through the gateway. Results go to `measured` as they come.
 
     Raise BenchError if the gateway cannot be tested at all, HarnessError if the suite's results cannot be read.
@@ -92,9 +91,11 @@ def play(run: OfficialRun, measured: Measured, on_progress: ProgressCallback) ->
                 on_progress(f"{revision}, {'through the gateway' if way == 'gateway' else 'direct'}")
                 output = run.folder / "suite" / revision / way
                 began = time.monotonic()
-                trouble = run.suite.run(url, revision, output)
+                trouble = suite.run(url, revision, output)
                 measured.spans[revision, way] = began, time.monotonic()
                 measured.results[revision, way] = read(output)
+                if not measured.results[revision, way] and not trouble:
+                    trouble = "the official suite wrote no results"
                 if front.unanswered and not trouble:
                     trouble = f"{front.unanswered} requests of the suite got no answer from the server"
                 if trouble:
@@ -125,9 +126,9 @@ def _front(bench: Bench, servers: ServerThread, way: Way, url: str, credential: 
     return front, servers.serve(front.app) + url.removeprefix(f"{parts.scheme}://{parts.netloc}")
 
 
-def report(run: OfficialRun, measured: Measured, expectations: Expectations) -> dict[str, Any]:
+def report(run: OfficialRun, suite: Suite, measured: Measured, expectations: Expectations) -> dict[str, Any]:
     """Return the report (`official.json`): the rows of each revision, the scenarios passed, and the conclusion."""
-    revisions = {revision: _revision(run, measured, expectations, revision) for revision in run.revisions}
+    revisions = {revision: _revision(suite, measured, expectations, revision) for revision in run.revisions}
     rows = [row for one in revisions.values() for row in one["rows"]]
     as_judged = [
         {"requirement": f"official/{row['check']}", "scenario": f"{name}/{row['scenario']}", "outcome": row["outcome"]}
@@ -138,7 +139,7 @@ def report(run: OfficialRun, measured: Measured, expectations: Expectations) -> 
     return {
         "official": FORMAT,
         "gatebench": version("gatebench"),
-        "suite": {"package": "@modelcontextprotocol/conformance", "version": run.suite.version},
+        "suite": {"package": "@modelcontextprotocol/conformance", "version": suite.version},
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(measured.started)),
         "target": run.name,
         "gateway": run.target.descriptor.gateway.model_dump(mode="json"),
@@ -151,8 +152,8 @@ def report(run: OfficialRun, measured: Measured, expectations: Expectations) -> 
     }
 
 
-def _revision(run: OfficialRun, measured: Measured, expectations: Expectations, revision: str) -> dict[str, Any]:
-    listed = scenarios_of(run.suite.package, revision)
+def _revision(suite: Suite, measured: Measured, expectations: Expectations, revision: str) -> dict[str, Any]:
+    listed = scenarios_of(suite.package, revision)
     direct = measured.results.get((revision, "direct"), {})
     gateway = measured.results.get((revision, "gateway"), {})
     rows = list(comparison.compare(revision, listed, direct, gateway, expectations.entries))

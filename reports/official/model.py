@@ -48,7 +48,7 @@ def with_traffic(report: Report, folder: Path) -> Report:
     found: dict[str, dict[str, Any]] = {}
     for revision, facts in report["revisions"].items() if transcripts else ():
         for scenario in dict.fromkeys(row["scenario"] for row in facts["rows"] if row["outcome"] in DIFFERENT):
-            ways = {way: _traffic(report, facts, transcripts[0], scenario, way) for way in ("direct", "gateway")}
+            ways = {way: _traffic(report, facts, transcripts[0], scenario, way) for way in ("gateway", "direct")}
             found.setdefault(revision, {})[scenario] = {way: drawn for way, drawn in ways.items() if drawn}
     return {**report, "traffic": found}
 

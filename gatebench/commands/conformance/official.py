@@ -53,15 +53,16 @@ def official(target: str, *, expectations: Path | None, out: Path | None, as_jso
     exit_codes.end_in_order()
     measured = session.Measured()
     with _progress(quiet=quiet) as tell:
-        run = session.prepare(target, suite.install(tell), folder)
+        run = session.prepare(target, folder)
+        installed = suite.install(tell)
         report_files.prepare(folder)
         try:
-            session.play(run, measured, tell)
+            session.play(run, installed, measured, tell)
         except KeyboardInterrupt:
             measured.trouble = "interrupted"
         if not measured.results:
             return exit_codes.complain("interrupted before any result", exit_codes.INTERRUPTED)
-        report = report_files.build(session.report(run, measured, known), folder)
+        report = report_files.build(session.report(run, installed, measured, known), folder)
     if as_json:
         print(json_text({key: value for key, value in report.items() if key != "traffic"}, indent=1))
     else:
