@@ -81,5 +81,5 @@ async def test_request_forms(scenario: Scenario, case: str, principal: str, serv
         elif "cases" in form:
             value = 1  # as the control
         attempt = await post(scenario, client, value, write)
-        facts = {"tools": [scripted_calls.TOOL]}
-        scenario.case(form, attempt, control=control, server=server, principal=principal, **facts)
+        tools = [scripted_calls.TOOL]
+        scenario.case(form, attempt, control=control, server=server, principal=principal, tools=tools)
