@@ -93,7 +93,7 @@ def unusual_json_refused(builder: TranscriptBuilder) -> None:
     attempts = [builder.ask("alice", "calculator").refused("this is not I-JSON", status) for status in (400, 200)]
     answered = builder.ask("alice", "calculator").arrives().refused("the server calculator sent no I-JSON", 502)
     for case in ("lone-surrogates", "prototype-keys", "great-depth", "request-with-names-in-other-cases"):
-        builder.case(case, *attempts, control=control)
+        builder.case(case, *attempts, control=control, tools=["echo"] * len(attempts))
     builder.case("lone-surrogates", answered, control=control)
 
 
