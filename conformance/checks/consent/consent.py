@@ -76,24 +76,32 @@ def _issuer(transcript: Transcript, urls: list[str]) -> str | None:
 
 def authorization_requests_are_sound(context: CheckContext, transcript: Transcript) -> None:
     """CONS-004: as the authorization server received them."""
-    by_issuer = {
-        up["auth"]["issuer"]: up["auth"]
-        for up in transcript.facts.world["upstreams"].values()
-        if up["auth"]["model"] == "oauth"
-    }
+    by_issuer: dict[str, list[dict[str, Any]]] = {}
+    for up in transcript.facts.world["upstreams"].values():
+        if up["auth"]["model"] == "oauth":
+            by_issuer.setdefault(up["auth"]["issuer"], []).append(up["auth"])
     for exchange in transcript.leg("idp"):
-        auth = by_issuer.get(exchange.node)
+        auths = by_issuer.get(exchange.node)
         path, _, query = exchange.target.partition("?")
-        if auth is None:
+        if auths is None:
             continue
         if exchange.method == "GET" and path.endswith("/authorize"):
             context.examined()
-            _compare(context, exchange, "authorization request", form_fields(query), _authorization(transcript, auth))
+            fields = form_fields(query)
+            auth = _meant(auths, fields)
+            _compare(context, exchange, "authorization request", fields, _authorization(transcript, auth))
         elif exchange.method == "POST" and path.endswith("/token"):
             fields = form_fields(exchange.request_body)
             if fields.get("grant_type") == "authorization_code":
                 context.examined()
+                auth = _meant(auths, fields)
                 _compare(context, exchange, "redemption of the code", fields, _redemption(transcript, auth, fields))
+
+
+def _meant(auths: list[dict[str, Any]], fields: dict[str, str]) -> dict[str, Any]:
+    """Return the settings of the upstream, of several with one issuer, that a request is for: by its client, or resource."""
+    named = (one for key in ("client_id", "resource") for one in auths if fields.get(key) == one[key])
+    return next(named, auths[0])
 
 
 Wanted = dict[str, str | None]  # parameter -> exact value, or None for any value

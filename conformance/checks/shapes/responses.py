@@ -8,6 +8,7 @@ from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.refusals import is_client_error
 from gatebench.conformance.checks.shapes.values import ABSENT, answer_part, member
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
@@ -43,6 +44,27 @@ def of_its_uri(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
                     f"{attempt.tags.get('principal')} did not get the resource that it read ({case.where})",
                     expected=f"the contents of {wanted}",
                     actual=f"the contents of {uris[0]}" if uris else outcome_of(attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def called(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt, a call, reaches the upstream as a call of the tool that the scenario named in `tools`, in that order.
+
+    `or_refused`: or it is refused with a client error, and nothing arrives.
+    """
+    for case in with_control(context, transcript, row):
+        for attempt, tool in zip(case.attempts, case.facts["tools"], strict=True):
+            context.examined()
+            named = [member(arrival.request_body, "params.name") for arrival in transcript.landed(attempt.nonce)]
+            if not named and row.options.get("or_refused") and is_client_error(attempt):
+                continue
+            if not named or any(name != tool for name in named):
+                context.violation(
+                    f"{attempt.describe()} did not call the upstream's tool {tool} ({case.where})",
+                    expected=f"the upstream receives a call of {tool}",
+                    actual=f"a call of {named[-1]} arrived" if named else f"nothing arrived; {outcome_of(attempt)}",
                     at=attempt,
                     control=case.control,
                 )
@@ -135,6 +157,9 @@ def _expected(transcript: Transcript, case: Case, pages: list[Exchange]) -> Iter
 
 def _of_members(expected: dict[str, Any], actual: dict[str, Any], members: list[str]) -> tuple[str, str] | None:
     for name in members:
-        if difference := first_difference(expected.get(name, ABSENT), actual.get(name, ABSENT), name):
+        given, got = expected.get(name, ABSENT), actual.get(name, ABSENT)
+        if name == "_meta" and isinstance(got, dict):  # to which a gateway may add its own
+            got = {key: got[key] for key in given if key in got} if isinstance(given, dict) else ABSENT
+        if difference := first_difference(given, got, name):
             return difference
     return None

@@ -7,6 +7,7 @@ from typing import Any
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, during, with_control
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
+from gatebench.conformance.checks.shapes.refusals import is_client_error
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Exchange, Transcript
 from gatebench.fixtures.protocol import messages
@@ -20,12 +21,15 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     """The `part` of every attempt arrives at the upstream as the client sent it.
 
     `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
+    `or_refused`: or the request is refused with a client error, and nothing arrives.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
             context.examined()
+            if not landed and row.options.get("or_refused") and is_client_error(attempt):
+                continue
             if not landed:
                 context.violation(
                     f"{attempt.describe()} with {case.where} did not arrive",
@@ -86,7 +90,8 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
     """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
 
     `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
-    `message_within`: the message of an error may be a part of a longer one.
+    `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
+    result, so that nothing is changed without notice.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -101,6 +106,8 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                 given, got = _kept(given, got)
             if row.options.get("message_within"):
                 got = _with_message_of(given, got)
+            if row.options.get("or_refused") and answer_part(attempt, "error") is not ABSENT:
+                continue
             if difference := first_difference(given, got, exact=exact):
                 context.violation(
                     f"the gateway changed {part} of the response to {attempt.describe()} ({case.where})",

@@ -6,6 +6,7 @@ from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent.flows import (
     Flow,
     Overlap,
+    answer_to_first_call,
     ask_anew,
     begin,
     overlap,
@@ -26,6 +27,11 @@ TWO_UPSTREAMS = {
     "two-upstreams-in-reverse": Overlap(_TWO_SERVERS, (1, 0)),
     "two-upstreams-at-once": Overlap(_TWO_SERVERS, (0, 1), at_once=True),
     "two-upstreams-in-two-browsers": Overlap((Flow(), Flow(server=1, browser=1)), (1, 0)),
+}
+ONE_ISSUER = {
+    "one-issuer-in-order": Overlap(_TWO_SERVERS, (0, 1)),
+    "one-issuer-in-reverse": Overlap(_TWO_SERVERS, (1, 0)),
+    "one-issuer-at-once": Overlap(_TWO_SERVERS, (0, 1), at_once=True),
 }
 _TWO_TABS = (Flow(), Flow())
 _TWO_BROWSERS = (Flow(), Flow(browser=1))
@@ -69,6 +75,40 @@ async def test_two_upstreams(
 ) -> None:
     """One user authorises two servers; both consents are under way before one is finished."""
     await overlap(scenario, case, TWO_UPSTREAMS[case], users=[principal], servers=servers, revision=revision)
+
+
+@judged_by_cases(ONE_ISSUER, *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "servers"), [("alice", ("calendar", "contacts"))], ids=["alice-calendar+contacts"]
+)
+@pytest.mark.parametrize("case", list(ONE_ISSUER))
+async def test_one_issuer(
+    scenario: Scenario, case: str, principal: str, servers: tuple[str, ...], revision: str
+) -> None:
+    """One user authorises two servers that have one authorization server; both consents are under way before one is finished."""
+    await overlap(scenario, case, ONE_ISSUER[case], users=[principal], servers=servers, revision=revision)
+
+
+@judged_by_cases(["one-issuer-and-one-consent"], *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "servers"),
+    [("alice", ("calendar", "contacts")), ("alice", ("contacts", "calendar"))],
+    ids=["alice-calendar+contacts", "alice-contacts+calendar"],
+)
+async def test_one_issuer_and_one_consent(
+    scenario: Scenario, principal: str, servers: tuple[str, ...], revision: str
+) -> None:
+    """One user authorises one of two servers that have one authorization server, and calls it and the other one."""
+    given, other = servers
+    await scenario.no_consent(principal, other)
+    link = await ask_anew(scenario, principal, given, revision)
+    await (await scenario.browser(principal)).visit(link.url)
+    attempt = await use(scenario, principal, given, revision)
+    case = "one-issuer-and-one-consent"
+    answer = await answer_to_first_call(scenario, principal, other, revision)
+    scenario.case(case, answer, control=attempt, server=other, principal=principal)
 
 
 @judged_by_cases(SAME_UPSTREAM, *LEAKS, needs=NEEDS)

@@ -23,10 +23,12 @@ from gatebench.fixtures.world.variants import token_endpoint
 TO_CODE = token_endpoint.answers("code")
 TO_REFRESH = token_endpoint.answers("refresh")
 OUTLIVED = {
-    f"outlived-{name}": TO_CODE[f"code-{name}"] for name in ("lifetime-absent", "lifetime-huge", "lifetime-text")
+    f"outlived-{name}": TO_CODE[f"code-{name}"]
+    for name in ("lifetime-absent", "lifetime-huge", "lifetime-text", "secrets-of-all-characters", "secrets-long")
 }
 REFUSALS = token_endpoint.refusals()
 REFUSED = [*REFUSALS, "refused-revoked"]
+GRANTED = "calendar:read"
 NEEDS = ("consent-withdrawal",)
 
 
@@ -92,6 +94,21 @@ async def test_two_refreshes(scenario: Scenario, case: str, principal: str, serv
             attempts += await connect_and_call(scenario, principal, server, revision)
     auth = scenario.bench.world_json["upstreams"][server]["auth"]
     facts = {"expected": auth["resource"], "allowed": [*auth["scopes"], "offline_access"]}
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
+
+
+@judged_by_cases(["refresh-of-less-scope"], needs=NEEDS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+@pytest.mark.parametrize("case", ["refresh-of-less-scope"])
+async def test_refresh_of_less_scope(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The authorization server grants another scope than the one that was asked for, as it names in its answer."""
+    issuer = str(UPSTREAMS[server].issuer)
+    with scenario.idp_settings(issuer, answer_members={"scope": GRANTED}):
+        control = await expired_consent(scenario, principal, server, revision, issuer)
+    begin = scenario.here()
+    attempts = await connect_and_call(scenario, principal, server, revision)
+    facts = {"allowed": [GRANTED, "offline_access"]}
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
 
 

@@ -23,6 +23,12 @@ REDEEMING = token_endpoint.failures("code")
 UPSTREAM = token_endpoint.upstream_failures()
 MEMBER = ["member-failed-503"]
 LOST = ["rotation-lost"]
+ELSEWHERE = "everything"
+REDIRECTED = {
+    "refresh-redirected-307-elsewhere": ("refresh_token", 307),
+    "refresh-redirected-308-elsewhere": ("refresh_token", 308),
+    "code-redirected-307-elsewhere": ("authorization_code", 307),
+}
 NEEDS = ("consent-withdrawal",)
 LONG = 3600  # seconds: longer than a run
 
@@ -102,6 +108,28 @@ async def test_redeeming(scenario: Scenario, case: str, principal: str, server: 
         await (await scenario.browser(principal)).visit(urls[0])
     renewed = exchanges(await call_until_success(scenario, principal, server, revision))
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, renewed=renewed)
+
+
+@judged_by_cases(REDIRECTED, needs=(*NEEDS, f"server.{ELSEWHERE}"))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+@pytest.mark.parametrize("case", list(REDIRECTED))
+async def test_redirected(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The token endpoint redirects a refresh, or the redemption of a code, to another origin."""
+    issuer, (grant, status) = str(UPSTREAMS[server].issuer), REDIRECTED[case]
+    location = scenario.bench.world_json["upstreams"][ELSEWHERE]["url"]
+    rule = {"issuer": issuer, "endpoint": "token", "grant": grant}
+    redirected = scenario.idp_fault({**rule, "action": {"status": status, "headers": {"Location": location}}})
+    begin = scenario.here()
+    if grant == "refresh_token":
+        control = await expired_consent(scenario, principal, server, revision, issuer)
+        with redirected:
+            _, attempt = await contact(scenario, principal, server, revision)
+    else:
+        with redirected:
+            control = await consent_anew(scenario, principal, server, revision)
+            _, attempt = await contact(scenario, principal, server, revision)
+    scenario.case(case, attempt, control=control, since=begin, server=server, principal=principal, elsewhere=ELSEWHERE)
 
 
 @judged_by_cases(MEMBER, needs=(*NEEDS, "server.calendar"))

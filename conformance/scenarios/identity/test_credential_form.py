@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
-from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_groups
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -24,6 +24,23 @@ HEADERS: dict[str, dict[str, Callable[[str, str], str | list[str]]]] = {
         "scheme-in-capitals": lambda right, _wrong: _scheme(right, str.upper),
         "scheme-in-mixed-case": lambda right, _wrong: _scheme(right, str.swapcase),
         "scheme-and-three-spaces": lambda right, _wrong: right.replace(" ", "   "),
+    }
+}
+# Tokens that resemble a valid one: each differs from it in one attribute.
+RESEMBLING: dict[str, dict[str, Callable[[str], str]]] = {
+    "resembling": {
+        "gateway-token-in-another-case": str.swapcase,
+        "gateway-token-in-lower-case": str.lower,
+        "gateway-token-cut-short": lambda token: token[:-2],
+        "gateway-token-cut-in-half": lambda token: token[: (len(token) + 1) // 2],
+        "gateway-token-without-its-beginning": lambda token: token[1:],
+        "gateway-token-with-more-behind": lambda token: token + "0",
+        "gateway-token-with-much-more-behind": lambda token: token + "0" * 200,
+        "gateway-token-with-a-point-behind": lambda token: token + ".0",
+        "gateway-token-with-another-beginning": lambda token: _other(token, 0),
+        "gateway-token-with-another-middle": lambda token: _other(token, len(token) // 2),
+        "gateway-token-with-another-end": lambda token: _other(token, len(token) - 3),
+        "gateway-token-twice": lambda token: token + token,
     }
 }
 # Places beside the header; the request has no credential in its header.
@@ -73,6 +90,11 @@ OF_PROXIES = [
 ]
 
 
+def _other(token: str, at: int) -> str:
+    """Return the token with another character at this place."""
+    return token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+
+
 def _scheme(value: str, change: Callable[[str], str]) -> str:
     scheme, blank, token = value.rpartition(" ")
     return f"{change(scheme)}{blank}{token}"
@@ -100,6 +122,25 @@ async def test_header(scenario: Scenario, case: str, principal: str, server: str
     right, wrong = map(scenario.identities.credential_value, (token, scenario.unknown_token(token)))
     for name, value in HEADERS[case].items():
         other.changes = {scenario.dialect.credential_header: value(right, wrong)}
+        since = scenario.here()
+        attempt = await other.call("whoami")
+        scenario.case(name, attempt, control=control, since=since, server=server, principal=principal)
+    await scenario.fence(good)
+
+
+@judged_by_groups(RESEMBLING, *LEAKS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search")])
+@pytest.mark.parametrize("case", ["resembling"])
+async def test_resembling_token(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Tokens that differ from a valid one in one attribute."""
+    good, control, other = await sides(scenario, principal, server, revision)
+    token = scenario.identities.token(principal)
+    for name, change in RESEMBLING[case].items():
+        if (changed := change(token)) == token:
+            continue  # a token of digits has no other case
+        shown = scenario.bench.secrets.add("unknown-token", "unknown-token", changed).value
+        other.changes = dict(scenario.identities.credential(shown))
         since = scenario.here()
         attempt = await other.call("whoami")
         scenario.case(name, attempt, control=control, since=since, server=server, principal=principal)

@@ -1,11 +1,12 @@
 """Tool lists as published servers have them, in pages, up to 1,000 tools."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from gatebench.conformance.scenarios.common import refresh
-from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_groups
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient, McpResponse
 from gatebench.fixtures.harness import scripted_calls
@@ -56,6 +57,30 @@ async def test_framed_pages(scenario: Scenario, case: str, principal: str, serve
     pages = [[{"name": framing.name, "inputSchema": {"type": "object"}}] for framing in FRAMINGS]
     framed = {number: framing.response_of for number, framing in enumerate(FRAMINGS)}
     await play(scenario, case, client, scripted_calls.tool_list_rules(pages, framed=framed))
+
+
+@judged_by_cases(["odd-tools-called"], "END-002", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["odd-tools-called"])
+async def test_odd_tools_called(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A list of tools with unusual names, and a call of each."""
+    client = await scenario.client(principal, server, revision)
+    names = {
+        str(tool["name"]): scenario.identities.tool(server, tool["name"], MEMBER) for tool in tool_lists.odd_names()
+    }
+    given = Counter(names.values())  # a dialect may give two tools the same name
+    tools = [tool for tool, name in names.items() if given[name] == 1]
+    response = scripted_calls.as_json(scripted_calls.result_of({"content": [{"type": "text", "text": "called"}]}))
+    rules = scripted_calls.tool_list_rules(tool_lists.pages("odd-tool-names"), framed={})
+    rules += [{"method": "tools/call", "tool": tool, "action": {"respond": response}} for tool in tools]
+    with scripted_calls.tool_list(scenario, MEMBER, rules):
+        refreshed(scenario, client)
+        await client.connect()
+        await all_pages(client)
+        attempts = [await client.call(names[tool]) for tool in tools]
+    refreshed(scenario, client)
+    scenario.case(case, *attempts, server=server, principal=principal, tools=tools)
 
 
 @judged_by_groups({"checked-results": RESULTS}, "END-002")

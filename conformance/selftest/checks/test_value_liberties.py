@@ -72,7 +72,44 @@ def lists_in_pages_of_its_own(builder: TranscriptBuilder) -> None:
         builder.case(case, first, second, member="calculator", original=[original.exchange])
 
 
+def metadata_of_its_own_on_tools(builder: TranscriptBuilder) -> None:
+    """Adds `_meta` to the tools of a list, where the upstream's tool has none or has some."""
+
+    def page(server: str, *metas: Any, prefix: str = "", **details: Any) -> ClientRequest:
+        made = builder.ask("alice", server, "tools/list", **details)
+        tools = [
+            {"inputSchema": {}, "name": f"{prefix}{n}"} | ({"_meta": one} if one else {}) for n, one in enumerate(metas)
+        ]
+        return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools}})
+
+    original = page("calculator", {"a": [1]}, None, client="direct")
+    listed = page("desk", {"gateway": "g", "a": [1]}, {"gateway": "g"}, prefix="calculator_", at="calculator")
+    builder.case("described-tools", listed, member="calculator", original=[original.exchange])
+
+
+def unusual_json_refused(builder: TranscriptBuilder) -> None:
+    """Refuses JSON that only some parsers accept, in a request with 400 or an error, in a response with an error."""
+    control = builder.call("alice", "calculator")
+    attempts = [builder.ask("alice", "calculator").refused("this is not I-JSON", status) for status in (400, 200)]
+    answered = builder.ask("alice", "calculator").arrives().refused("the server calculator sent no I-JSON", 502)
+    for case in ("lone-surrogates", "prototype-keys", "great-depth", "request-with-names-in-other-cases"):
+        builder.case(case, *attempts, control=control, tools=["echo"] * len(attempts))
+    builder.case("lone-surrogates", answered, control=control)
+
+
+def requests_written_anew(builder: TranscriptBuilder) -> None:
+    """Writes a request anew, with its members in another order and without escapes."""
+    value = {"name": "fail", "ü": ["calculator_echo"]}
+    for case in ("request-in-reverse", "request-escaped", "request-that-names-its-tool-again"):
+        made = builder.ask("alice", "calculator", arguments={"value": value})
+        made.arrives(changed={"arguments": {"nonce": made.nonce, "value": dict(reversed(value.items()))}}).answered()
+        builder.case(case, made)
+
+
 LIBERTIES: list[Liberty] = [
+    metadata_of_its_own_on_tools,
+    unusual_json_refused,
+    requests_written_anew,
     numbers_written_its_own_way,
     framings_of_its_own,
     incomplete_responses_refused,

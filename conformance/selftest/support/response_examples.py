@@ -65,6 +65,24 @@ def _result(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientR
     return builder.case(case, builder.call("alice", "mail"))
 
 
-CONFORMING = {"same-id": _own_id, "no-result": _error_instead, "listed": _whole_list}
-VIOLATING = {"same-id": _other_id, "no-result": _result, "listed": _changed_list}
-OTHER_VIOLATIONS: dict[str, list[Example]] = {"listed": [_repeated_list]}
+def _call_of(builder: TranscriptBuilder, tool: str, arriving: str) -> ClientRequest:
+    made = builder.ask("alice", "desk", tool=f"calculator_{tool}")
+    return made.arrives("calculator", changed={"name": arriving}).answered()
+
+
+def _own_tools(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    return builder.case(case, *(_call_of(builder, tool, tool) for tool in ("a", "b")), tools=["a", "b"])
+
+
+def _other_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    return builder.case(case, _call_of(builder, "a_b", "b"), tools=["a_b"])
+
+
+def _no_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    made = builder.ask("alice", "desk", tool="calculator_a").refused("unknown tool")
+    return builder.case(case, made, tools=["a"])
+
+
+CONFORMING = {"same-id": _own_id, "no-result": _error_instead, "listed": _whole_list, "called": _own_tools}
+VIOLATING = {"same-id": _other_id, "no-result": _result, "listed": _changed_list, "called": _other_tool}
+OTHER_VIOLATIONS: dict[str, list[Example]] = {"listed": [_repeated_list], "called": [_no_tool]}

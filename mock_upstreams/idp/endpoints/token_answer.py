@@ -1,5 +1,7 @@
 """Successful token responses: their members, and what the settings of the issuer change."""
 
+import json
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,6 +11,7 @@ from starlette.responses import Response
 from ..http import NO_STORE, answer
 from ..state.issuer import Issuer, Token
 
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -30,4 +33,13 @@ def token_response(issuer: Issuer, request: Request, content: dict[str, Any]) ->
     members = {name: value for name, value in members.items() if name not in settings.answer_omits}
     if settings.answer_form_encoded and "application/json" not in request.headers.get("accept", ""):
         return Response(urlencode(members), headers=NO_STORE, media_type=_FORM)
+    if settings.answer_content_type or settings.answer_indent:
+        text = json.dumps(members, indent=3)
+        if settings.answer_indent:
+            text = _TEXT.sub(_escaped, text)
+        return Response(text, headers=NO_STORE | {"content-type": settings.answer_content_type or "application/json"})
     return answer(members)
+
+
+def _escaped(text: re.Match[str]) -> str:
+    return '"' + "".join(f"\\u{ord(character):04x}" for character in json.loads(text[0])) + '"'

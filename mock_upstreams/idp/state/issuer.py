@@ -104,7 +104,7 @@ class Issuer:
 
     def issue_code(self, grant: Grant, *, redirect_uri: str, challenge: str) -> str:
         """Issue an authorization code."""
-        value = secrets.token_urlsafe(32)
+        value = self._opaque()
         self.codes[value] = Code(grant, redirect_uri, challenge, self.clock() + self.settings.code_lifetime)
         self._announce("code", value, grant)
         return value
@@ -126,6 +126,7 @@ class Issuer:
         now = int(self.clock())
         expires_at = now + (lifetime or self.settings.access_lifetime)
         claims: dict[str, Any] = {
+            **self.settings.access_claims,
             "iss": self.url,
             "sub": grant.subject,
             "aud": _one_or_list(audience or (self.url,)),
@@ -160,10 +161,13 @@ class Issuer:
 
     def issue_refresh_token(self, grant: Grant) -> str:
         """Issue an opaque refresh token."""
-        value = secrets.token_urlsafe(32)
+        value = self._opaque()
         now = int(self.clock())
         life = (now, now + self.settings.refresh_lifetime)
         return self._keep("refresh-token", value, grant, life, audience=_one_or_list(grant.resources)).value
+
+    def _opaque(self) -> str:
+        return secrets.token_urlsafe(32) + self.settings.secret_suffix
 
     def mint(
         self, claims: Mapping[str, Any], *, algorithm: str, headers: Mapping[str, Any] | None, label: str | None

@@ -12,7 +12,7 @@ DOCUMENTS = (
 )
 """The addresses of metadata: both names, inserted before the issuer's path (RFC 8414) and appended to it."""
 
-_KINDS = {bool: "a boolean", int: "a whole number", dict: "an object"}
+_KINDS = {bool: "a boolean", int: "a whole number", str: "a text", dict: "an object"}
 
 
 class SettingError(Exception):
@@ -39,6 +39,14 @@ class Settings:
     """Members that replace those of successful token responses, or are added to them."""
     answer_omits: tuple[str, ...] = ()
     """Members that token responses lack."""
+    answer_content_type: str = ""
+    """The media type of token responses in JSON, instead of application/json alone."""
+    answer_indent: bool = False
+    """Write token responses in JSON with blanks and line ends, and each character of a text as an escape."""
+    secret_suffix: str = ""
+    """The end of each code and refresh token (RFC 6749 appendix A: any printable ASCII)."""
+    access_claims: dict[str, Any] = field(default_factory=dict)
+    """Claims that are added to access tokens."""
     answer_form_encoded: bool = False
     """Encode token responses as a form unless the request accepts JSON by name."""
     metadata: dict[str, Any] = field(default_factory=dict)
