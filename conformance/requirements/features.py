@@ -23,6 +23,8 @@ FEATURES = {
     "upstream.passthrough": "servers that get the caller's JWT unchanged",
     "access-rules": "who may use which server",
     "virtual-servers": "several servers behind one endpoint",
+    "member-access": "on a virtual server, each caller gets only those members that it may use",
+    "hidden-servers": "a request without a valid token does not show whether a server exists",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
     "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
@@ -85,7 +87,7 @@ class FeatureProfile:
 PROFILES = {
     "core": FeatureProfile(
         ("caller.user", "upstream.none", "access-rules"),
-        ("token-revocation", "runtime-grants", "sessions", OWN_OUTPUT),
+        ("token-revocation", "runtime-grants", "sessions", "hidden-servers", OWN_OUTPUT),
         (
             "access",
             "agent",
@@ -100,6 +102,7 @@ PROFILES = {
             "discovery",
             "endpoint",
             "fidelity",
+            "refusals",
             "values",
         ),
     ),
@@ -110,7 +113,7 @@ PROFILES = {
     ),
     "external-identity": FeatureProfile(("caller.external",)),
     "passthrough": FeatureProfile(("upstream.passthrough",)),
-    "virtual-servers": FeatureProfile(("virtual-servers",)),
+    "virtual-servers": FeatureProfile(("virtual-servers",), ("member-access",)),
     "header-override": FeatureProfile(("header-override",), ("override.json",)),
     # Error handling is not a feature; these are needed to test it.
     "troubleshooting": FeatureProfile(

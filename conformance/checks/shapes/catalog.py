@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gatebench.conformance.checks.shapes import (
     arrivals,
     consents,
+    denials,
     grants,
     headers,
     issuer_requests,
@@ -86,4 +87,9 @@ SHAPES: Mapping[str, Shape] = {
     "header-sent": _shape(arrivals.header_sent, "name"),
     "own-cookies": _shape(arrivals.own_cookies),
     "cookies-in-scope": _shape(arrivals.cookies_in_scope),
+    "nothing-arrives": _shape(denials.nothing_arrives),
+    "not-listed": _shape(denials.not_listed),
+    "no-internals": _shape(denials.no_internals, "what"),
+    "no-session": _shape(denials.no_session),
+    "same-refusal": _shape(denials.same_refusal),
 }
