@@ -192,21 +192,20 @@ async def test_in_session(
     made["initialize"] = [
         await client.request("initialize", beginning, headers={"Mcp-Session-Id": str(owner.session)})
     ]
-    made["cancellation"] = [await _running_call(scenario, owner, client, tool)]
+    made["cancellation"] = [await _running_call(scenario, owner, client)]
     made["end"] = [await client.delete()]
     made["after"] = [await owner.call(tool, AWKWARD_VALUES)]
     record(scenario, f"{case}-in-session", made, control=first, since=begin, server=server, principal=principal)
 
 
-async def _running_call(scenario: Scenario, owner: McpClient, client: McpClient, tool: str) -> McpResponse:
-    """Let the upstream hold a call until another client has sent its cancellation; return the response to the call."""
+async def _running_call(scenario: Scenario, owner: McpClient, client: McpClient) -> McpResponse:
+    """Send, from another client, the cancellation of a call that runs for a moment; return the response to the call."""
+    tool = scenario.identities.tool(str(owner.tags["server"]), "slow", MEMBER)
     nonce, bench = new_nonce(), scenario.bench
-    held = {"method": "tools/call", "tool": "echo", "times": 1, "action": {"hold": True}}
-    with scenario.upstream_fault(MEMBER, held):
-        calling = asyncio.create_task(owner.call(tool, AWKWARD_VALUES, nonce=nonce, rpc_id=9001))
-        while not calling.done() and not bench.seen_upstream(nonce, MEMBER, "tools/call"):
-            arriving: asyncio.Future[Any] = bench.next_request(MEMBER)
-            if not bench.seen_upstream(nonce, MEMBER, "tools/call"):
-                await asyncio.wait([arriving, calling], return_when=asyncio.FIRST_COMPLETED)
-        await client.notify("notifications/cancelled", {"requestId": 9001, "reason": "not yours"})
+    calling = asyncio.create_task(owner.call(tool, {"steps": 2, "interval_ms": 60}, nonce=nonce, rpc_id=9001))
+    while not calling.done() and not bench.seen_upstream(nonce, MEMBER, "tools/call"):
+        arriving: asyncio.Future[Any] = bench.next_request(MEMBER)
+        if not bench.seen_upstream(nonce, MEMBER, "tools/call"):
+            await asyncio.wait([arriving, calling], return_when=asyncio.FIRST_COMPLETED)
+    await client.notify("notifications/cancelled", {"requestId": 9001, "reason": "not yours"})
     return await calling

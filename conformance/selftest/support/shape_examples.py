@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import response_examples, upstream_examples
+from gatebench.conformance.selftest.support import denial_examples, response_examples, upstream_examples
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, Pairs, TranscriptLine
@@ -386,6 +386,7 @@ CONFORMING: Mapping[str, Example] = {
     **{shape: lambda builder, row, case: _page(builder, row, case, right=True) for shape in PAGES},
     **response_examples.CONFORMING,
     **upstream_examples.CONFORMING,
+    **denial_examples.CONFORMING,
     "answered": _refused,
     "not-echoed": _refused,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
@@ -421,6 +422,7 @@ VIOLATING: Mapping[str, Example] = {
     **{shape: lambda builder, row, case: _page(builder, row, case, right=False) for shape in PAGES},
     **response_examples.VIOLATING,
     **upstream_examples.VIOLATING,
+    **denial_examples.VIOLATING,
     "answered": _failed,
     "not-echoed": _echo,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"] + 1),
@@ -433,6 +435,7 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "orderly": [_page_500],
     **response_examples.OTHER_VIOLATIONS,
     **upstream_examples.OTHER_VIOLATIONS,
+    **denial_examples.OTHER_VIOLATIONS,
     "headers-sent": [_header_twice, _further_header, _headers_lost],
 }
 
