@@ -40,6 +40,14 @@ FEATURES = {
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
     "consent-withdrawal": "a user's stored upstream tokens can be dropped",
+    "restart": "the gateway can be restarted while the bench runs, and keeps its configuration",
+    "stored-consents": "users' upstream tokens outlast a restart",
+    "stored-changes": "an operator's changes outlast a restart: revoked tokens, access, dropped consents, servers",
+    "server-switching": "a server can be disabled and enabled while the gateway runs",
+    "server-removal": "a server can be removed and registered again while the gateway runs",
+    "server-renaming": "a server can be renamed while the gateway runs",
+    "address-changes": "a server's address can be changed while the gateway runs",
+    "credential-changes": "a server's configured header can be changed while the gateway runs",
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
     "override.json": "an override is one header that holds JSON",
@@ -84,10 +92,19 @@ class FeatureProfile:
         return "extended" if feature in self.extended else None
 
 
+CHANGES = (
+    "restart",
+    "stored-changes",
+    "server-switching",
+    "server-removal",
+    "server-renaming",
+    "address-changes",
+    "credential-changes",
+)
 PROFILES = {
     "core": FeatureProfile(
         ("caller.user", "upstream.none", "access-rules"),
-        ("token-revocation", "runtime-grants", "sessions", "hidden-servers", OWN_OUTPUT),
+        ("token-revocation", "runtime-grants", "sessions", "hidden-servers", *CHANGES, OWN_OUTPUT),
         (
             "access",
             "agent",
@@ -109,7 +126,7 @@ PROFILES = {
     "outside": FeatureProfile((OUTSIDE,), (), ("authentication", "discovery", "endpoint")),
     "shared-credentials": FeatureProfile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": FeatureProfile(
-        ("upstream.oauth",), ("consent-withdrawal", "consent.guide-error", "consent.on-connecting")
+        ("upstream.oauth",), ("consent-withdrawal", "stored-consents", "consent.guide-error", "consent.on-connecting")
     ),
     "external-identity": FeatureProfile(("caller.external",)),
     "passthrough": FeatureProfile(("upstream.passthrough",)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gatebench.conformance.checks.shapes import (
     arrivals,
+    changes,
     consents,
     denials,
     grants,
@@ -92,4 +93,8 @@ SHAPES: Mapping[str, Shape] = {
     "no-internals": _shape(denials.no_internals, "what"),
     "no-session": _shape(denials.no_session),
     "same-refusal": _shape(denials.same_refusal),
+    "kept-or-ended": _shape(changes.kept_or_ended),
+    "fresh-session": _shape(changes.fresh_session),
+    "arrives-at": _shape(changes.arrives_at, optional="accepted"),
+    "credential-used": _shape(changes.credential_used),
 }

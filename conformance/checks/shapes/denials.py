@@ -18,7 +18,7 @@ STACK = re.compile(
 FILE = re.compile(r"(?<![\w.:/-])/(?:usr|home|opt|root|var|tmp|srv|app)/[\w@+./-]*\w\.[a-z]{1,5}\b")
 
 
-def nothing_arrives(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:  # noqa: ARG001 - as every shape
+def nothing_arrives(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No attempt reaches an upstream, other than those in the case's fact `allowed`.
 
     Attempts without a body have no nonce: with the fact `http_methods`, no request with one of these HTTP methods arrives

@@ -27,7 +27,7 @@ STATES = ("no-token", "unknown-token", "denied")
 LOST = ("withdrawn", "revoked")
 KINDS = ("requests", "lists", "others", "notifications", "streams", "verbs", "large", "after")
 IN_SESSION = ("requests", "lists", "others", "notifications", "streams", "after")
-OF_ANOTHER = ("requests", "streams", "initialize", "end", "cancellation", "after")
+OF_ANOTHER = ("requests", "streams", "initialize", "cancellation", "after")
 
 
 def cases_of(states: tuple[str, ...], kinds: tuple[str, ...], where: str = "") -> dict[str, list[str]]:
@@ -91,10 +91,10 @@ def record(scenario: Scenario, name: str, made: dict[str, list[McpResponse]], **
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("server", ["calculator", "desk"])
 @pytest.mark.parametrize("control", ["alice"])
-@pytest.mark.parametrize(
-    ("case", "principal"), [("no-token", "alice"), ("unknown-token", "alice"), ("denied", "dave")]
-)
-async def test_refused(scenario: Scenario, *, case: str, principal: str, control: str, server: str, revision: str) -> None:
+@pytest.mark.parametrize(("case", "principal"), [("no-token", "alice"), ("unknown-token", "alice"), ("denied", "dave")])
+async def test_refused(
+    scenario: Scenario, *, case: str, principal: str, control: str, server: str, revision: str
+) -> None:
     """Every kind of request without a valid token, or without access; then an accepted call."""
     tool = echo_of(scenario, server)
     accepted = await scenario.client(control, server, revision)
@@ -135,7 +135,7 @@ async def test_withdrawn(
         client = await scenario.client(principal, server, revision)
         await client.connect()
         control = await client.call(tool, AWKWARD_VALUES)
-    await _after_the_loss(scenario, case, client, beside, control, tool)
+    await _after_the_loss(scenario, case, (client, beside), control, tool)
 
 
 @judged_by_groups(cases_of(("revoked",), IN_SESSION), needs=("token-revocation",), thorough=in_each_era)
@@ -153,12 +153,13 @@ async def test_revoked(
     await client.connect()
     control = await client.call(tool, AWKWARD_VALUES)
     scenario.verbs.revoke_token(token)
-    await _after_the_loss(scenario, case, client, beside, control, tool)
+    await _after_the_loss(scenario, case, (client, beside), control, tool)
 
 
 async def _after_the_loss(
-    scenario: Scenario, case: str, client: McpClient, beside: McpClient, control: McpResponse, tool: str
+    scenario: Scenario, case: str, clients: tuple[McpClient, McpClient], control: McpResponse, tool: str
 ) -> None:
+    client, beside = clients
     begin = scenario.here()
     made = await each_kind(client, tool, IN_SESSION, established=True)
     made["after"] = [await beside.call(tool, AWKWARD_VALUES)]
@@ -166,15 +167,11 @@ async def _after_the_loss(
     record(scenario, case, made, control=control, since=begin, server=server, principal=principal)
 
 
-@judged_by_groups(
-    cases_of(STATES, OF_ANOTHER, "-in-session"), needs=("sessions", "access-rules"), thorough=in_each_era
-)
+@judged_by_groups(cases_of(STATES, OF_ANOTHER, "-in-session"), needs=("sessions", "access-rules"), thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("server", ["calculator", "desk"])
 @pytest.mark.parametrize("control", ["alice"])
-@pytest.mark.parametrize(
-    ("case", "principal"), [("no-token", "bob"), ("unknown-token", "bob"), ("denied", "dave")]
-)
+@pytest.mark.parametrize(("case", "principal"), [("no-token", "bob"), ("unknown-token", "bob"), ("denied", "dave")])
 async def test_in_session(
     scenario: Scenario, *, case: str, principal: str, control: str, server: str, revision: str
 ) -> None:
@@ -189,11 +186,9 @@ async def test_in_session(
     client.session = owner.session
     made = await each_kind(client, tool, OF_ANOTHER, established=True)
     beginning = {"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "gatebench", "version": "1"}}
-    made["initialize"] = [
-        await client.request("initialize", beginning, headers={"Mcp-Session-Id": str(owner.session)})
-    ]
+    made["initialize"] = [await client.request("initialize", beginning, headers={"Mcp-Session-Id": str(owner.session)})]
     made["cancellation"] = [await _running_call(scenario, owner, client)]
-    made["end"] = [await client.delete()]
+    await client.delete()
     made["after"] = [await owner.call(tool, AWKWARD_VALUES)]
     record(scenario, f"{case}-in-session", made, control=first, since=begin, server=server, principal=principal)
 

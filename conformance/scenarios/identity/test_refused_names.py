@@ -96,14 +96,23 @@ async def test_member(scenario: Scenario, principal: str, server: str, member: s
     finally:
         for one in permitted:
             scenario.verbs.withdraw(principal, one)
-    made = {"member-listed": (lists, listed), "member-called": (attempts, called), "other-member-called": (others, other)}
+    made = {
+        "member-listed": (lists, listed),
+        "member-called": (attempts, called),
+        "other-member-called": (others, other),
+    }
     for case, (answers, control) in made.items():
-        scenario.case(
-            case, *answers, control=control, since=begin, server=server, principal=principal, member=member
-        )
+        scenario.case(case, *answers, control=control, since=begin, server=server, principal=principal, member=member)
     allowed = [one for one in VIRTUAL_SERVERS[server] if one != member]
-    facts = {"server": server, "principal": principal, "allowed": allowed}
-    scenario.case("member-called-by-other-names", *tricks, control=called, since=begin, **facts)
+    scenario.case(
+        "member-called-by-other-names",
+        *tricks,
+        control=called,
+        since=begin,
+        server=server,
+        principal=principal,
+        allowed=allowed,
+    )
 
 
 @judged_by_cases(["server-that-does-not-exist"], needs=("hidden-servers",), thorough=in_each_era)

@@ -30,7 +30,9 @@ def denied_callers_get_pings_and_empty_lists(builder: TranscriptBuilder) -> None
     note = builder.ask("dave", "desk", "notifications/initialized").answered(202)
     builder.case("denied-notifications", note, control=control)
     # The forms of denials are a matter of the SHOULD alone.
-    builder.case("withdrawn-lists", builder.ask("dave", "desk", "resources/list").answered(200, result), control=control)
+    builder.case(
+        "withdrawn-lists", builder.ask("dave", "desk", "resources/list").answered(200, result), control=control
+    )
 
 
 def sessions_end_with_access(builder: TranscriptBuilder) -> None:
@@ -80,7 +82,9 @@ def refusals_that_name_the_server(builder: TranscriptBuilder) -> None:
     control = builder.call("alice", "calculator")
     text = "dave may not use calculator at http://gateway.example/api/llm/mcp/calculator/server"
     made = builder.ask("dave", "calculator", session="s").refused(text, 403)
-    again = builder.ask("dave", "calculator", session="s").answered(403, headers=[*JSON_HEADERS, ("mcp-session-id", "s")])
+    again = builder.ask("dave", "calculator", session="s").answered(
+        403, headers=[*JSON_HEADERS, ("mcp-session-id", "s")]
+    )
     builder.case("denied-requests", made, again, control=control, others=["alice", "bob"])
 
 
