@@ -91,7 +91,7 @@ async def _member_gone(scenario: Scenario, case: str, principal: str, server: st
         further, _ = await connected(scenario, principal, server, revision)
         pairs = [await both(one, tool) for one in (client, further)]
         others = [await one.call(other, AWKWARD_VALUES) for one in (client, further)]
-    facts = {"server": server, "principal": principal, "member": SERVER}
+    facts: dict[str, Any] = {"server": server, "principal": principal, "member": SERVER}
     scenario.case(f"{case}-listed", *(one for one, _ in pairs), control=listed, **facts)
     scenario.case(f"{case}-member", *(one for _, one in pairs), control=called, **facts)
     scenario.case(f"{case}-other-members", *others, control=control, **facts)
@@ -219,7 +219,7 @@ async def test_credential(scenario: Scenario, principal: str, server: str, membe
         further, _ = await connected(scenario, principal, server, revision)
         new = [await further.call(tool, AWKWARD_VALUES)]
         label: Callable[[str], str] = scenario.bench.secrets.redact
-        facts = {"credential": label(next(iter(header.values()))), "replaced": label(before)}
+        facts: dict[str, Any] = {"credential": label(next(iter(header.values()))), "replaced": label(before)}
     for case, answers in (("credential-changed-new", new), ("credential-changed-open", opened)):
         scenario.case(case, *answers, control=control, server=server, principal=principal, **facts)
 

@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import denial_examples, response_examples, upstream_examples
+from gatebench.conformance.selftest.support import (
+    change_examples,
+    denial_examples,
+    response_examples,
+    upstream_examples,
+)
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, Pairs, TranscriptLine
@@ -387,6 +392,7 @@ CONFORMING: Mapping[str, Example] = {
     **response_examples.CONFORMING,
     **upstream_examples.CONFORMING,
     **denial_examples.CONFORMING,
+    **change_examples.CONFORMING,
     "answered": _refused,
     "not-echoed": _refused,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
@@ -423,6 +429,7 @@ VIOLATING: Mapping[str, Example] = {
     **response_examples.VIOLATING,
     **upstream_examples.VIOLATING,
     **denial_examples.VIOLATING,
+    **change_examples.VIOLATING,
     "answered": _failed,
     "not-echoed": _echo,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"] + 1),
@@ -436,6 +443,7 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     **response_examples.OTHER_VIOLATIONS,
     **upstream_examples.OTHER_VIOLATIONS,
     **denial_examples.OTHER_VIOLATIONS,
+    **change_examples.OTHER_VIOLATIONS,
     "headers-sent": [_header_twice, _further_header, _headers_lost],
 }
 
