@@ -7,7 +7,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, within_claims
 from gatebench.conformance.scenarios.consent.authorization_steps import begin, issuer_of
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
 from gatebench.fixtures.harness.grants import contact
 from gatebench.fixtures.harness.scenario import Scenario
@@ -25,6 +25,20 @@ async def connected(scenario: Scenario, principal: str, server: str, revision: s
 def echo_of(scenario: Scenario, server: str) -> str:
     """Return the name of the tool echo of a server, or of the member that a virtual server has for certain."""
     return scenario.identities.tool(server, "echo", MEMBER)
+
+
+BODIES = (b"", b"{", b"null", b"[]", b"[" * 2000, b"\xff\xfe", b'{"jsonrpc": "2.0", "id": 1e999, "method": "ping"}')
+
+
+@judged_by("TRB-021", needs=("own-output",), thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+async def test_stays_up(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Bodies that are no messages, with and without a token."""
+    for one in (principal, None):
+        client = await scenario.client(one, server, revision)
+        for body in BODIES:
+            await client.post({}, content=body)
 
 
 @judged_by_cases(["token-after-restart"], needs=("restart",), thorough=in_each_era)

@@ -46,6 +46,7 @@ def render(report: Report) -> str:
     lines = [f"## {_plain(who or report['target'])}: {_plain(outcomes.verdict(report))}", ""]
     if report["incomplete_reason"]:
         lines += [f"**This run is not complete:** {_plain(report['incomplete_reason'])}.", ""]
+    lines += [f"**Restarted:** {_plain(outcomes.restarted(entry))}  " for entry in report.get("restarts", [])]
     if report.get("cut"):
         lines += [f"**This run was cut short:** {_plain(report['cut'])}.", ""]
     lines += [f"**Stale expectation:** {_plain(entry)}  " for entry in report["stale"]]
