@@ -201,7 +201,7 @@ class Executor:
                 reason = reason if self._budget.left else f"not played to its end: {self._budget.reason}"
         try:
             bench.target.check_supervised()
-            self._revive(bench, name, silent=outcome is not None)
+            fatal = {"fatal": True} if self._revive(bench, name, silent=outcome is not None) else {}
             bench.recorder.check_written()
         except HarnessError as error:  # an error of the bench in this run is not attributed to the gateway
             self._broken = error
@@ -211,14 +211,17 @@ class Executor:
         if bench.recorder.full:  # an incomplete recording proves neither presence nor absence
             outcome, reason, cut = Outcome.UNTESTABLE, f"not recorded to its end: {bench.recorder.full}", {"cut": True}
         bench.recorder.note(
-            "played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=seconds, **cut
+            "played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=seconds, **fatal, **cut
         )
         return run_from_events(self.events[begin:], self.facts)
 
-    def _revive(self, bench: Bench, scenario: str, *, silent: bool) -> None:
-        """Start a gateway again that has ended or hangs after a scenario, at most MAX_RESTARTS times; record that."""
+    def _revive(self, bench: Bench, scenario: str, *, silent: bool) -> bool:
+        """Start a gateway again that has ended or hangs after a scenario, at most MAX_RESTARTS times; record that.
+
+        Return whether it had to be started again.
+        """
         if self._restarts >= MAX_RESTARTS or not (why := bench.target.trouble(silent=silent)):
-            return
+            return False
         self._restarts += 1
         failure = ""
         try:
@@ -227,6 +230,7 @@ class Executor:
             self._restarts, failure = MAX_RESTARTS, str(error)
         bench.patience = TimeoutPolicy()  # what it no longer answered does not count against the new process
         bench.recorder.note("restart", why=why, scenario=scenario, number=self._restarts, failure=failure)
+        return True
 
     def _why_not_played(self, bench: Bench) -> str:
         """Return which limit of the run has been reached; empty if none."""
