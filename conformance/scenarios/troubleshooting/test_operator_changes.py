@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, together
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.troubleshooting.test_restart import connected, echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient, McpResponse
@@ -42,10 +42,11 @@ async def both(client: McpClient, tool: str) -> list[McpResponse]:
     return [await client.list_tools(), await client.call(tool, AWKWARD_VALUES)]
 
 
-async def _gone(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
+    server, other = servers
     tool = echo_of(scenario, server)
     client, _ = await connected(scenario, principal, server, revision)
-    beside, _ = await connected(scenario, principal, OTHER, revision)
+    beside, _ = await connected(scenario, principal, other, revision)
     control = await client.call(tool, AWKWARD_VALUES)
     made: dict[str, list[McpResponse]] = {}
 
@@ -68,18 +69,20 @@ async def _gone(scenario: Scenario, case: str, principal: str, server: str, revi
 
 @judged_by_groups({"disabled-server": GROUPS["disabled-server"]}, needs=("server-switching",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("case", "principal", "server"), [("disabled-server", "alice", SERVER)])
-async def test_disabled(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "principal", "servers"), [("disabled-server", "alice", (SERVER, OTHER))], ids=together
+)
+async def test_disabled(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
     """A server is disabled while a session is open and a call runs; another server is called meanwhile."""
-    await _gone(scenario, case, principal, server, revision)
+    await _gone(scenario, case, principal, servers, revision)
 
 
 @judged_by_groups({"removed-server": GROUPS["removed-server"]}, needs=("server-removal",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("case", "principal", "server"), [("removed-server", "alice", SERVER)])
-async def test_removed(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+@pytest.mark.parametrize(("case", "principal", "servers"), [("removed-server", "alice", (SERVER, OTHER))], ids=together)
+async def test_removed(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
     """A server is removed while a session is open and a call runs; another server is called meanwhile."""
-    await _gone(scenario, case, principal, server, revision)
+    await _gone(scenario, case, principal, servers, revision)
 
 
 async def _member_gone(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
