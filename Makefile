@@ -15,7 +15,7 @@ READY  := $(VENV)/.ready
 # A run starts many processes of Python. Where this is set, as in container images, each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run run-lean guide-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean official guide-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -72,6 +72,9 @@ bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load
 
 readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
 	GATEBENCH_README=slow $(BIN)/pytest -q -n auto --timeout 900 tests/docs
+
+official: $(READY)   ## the official MCP suite directly and through TARGET
+	$(BIN)/gatebench official $(TARGET)
 
 package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
 	rm -rf dist

@@ -36,6 +36,10 @@ COMMANDS = {  # in the order of `gatebench --help`
     "report": (f"{_PACKAGE}.conformance.report:report", "rebuild and show the report of a run"),
     "compare": (f"{_PACKAGE}.conformance.compare:compare", "compare the reports of two runs"),
     "judge": (f"{_PACKAGE}.conformance.judge:judge", "evaluate recorded traffic again, without any server"),
+    "official": (
+        f"{_PACKAGE}.conformance.official:official",
+        "run the official MCP suite directly and through a gateway",
+    ),
     "load": (f"{_PACKAGE}.load.group:load", "measure the performance of a gateway"),
     "publish": (f"{_PACKAGE}.conformance.publish:publish", "create a published report from two runs of a gateway"),
     "matrix": (f"{_PACKAGE}.conformance.matrix:matrix", "create a page and a table of all published reports"),

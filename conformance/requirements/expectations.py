@@ -62,7 +62,19 @@ class Expectations:
 
     @classmethod
     def load(cls, path: Path, registry: Registry) -> "Expectations":
-        """Read a file; raises BenchError (one sentence) that names the file, the key and the fix."""
+        """Read a file about requirements; raises BenchError (one sentence) that names the file, the key and the fix."""
+        loaded = cls.read(path)
+        for entry in loaded.entries:
+            if not any(_glob(entry.requirement, identifier) for identifier in registry.by_id):
+                raise BenchError(
+                    f"the expectations file {path}: requirement {entry.requirement!r} matches no requirement; "
+                    "see `gatebench list`"
+                )
+        return loaded
+
+    @classmethod
+    def read(cls, path: Path) -> "Expectations":
+        """Read a file whatever its entries are about; raises BenchError (one sentence) if it is not valid."""
         try:
             loaded = _ExpectationsFile.model_validate(tomllib.loads(files.read_text(path)))
         except OSError as error:
@@ -71,12 +83,6 @@ class Expectations:
             raise BenchError(f"the expectations file {path} is not valid TOML: {error}") from error
         except ValidationError as error:
             raise BenchError(f"the expectations file {path}: {explain(error, _ExpectationsFile)}") from error
-        for entry in loaded.expect:
-            if not any(_glob(entry.requirement, identifier) for identifier in registry.by_id):
-                raise BenchError(
-                    f"the expectations file {path}: requirement {entry.requirement!r} matches no requirement; "
-                    "see `gatebench list`"
-                )
         return cls(loaded.expect)
 
     def skip(self, requirement: str, scenario: str) -> Expectation | None:

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +115,25 @@ def read(path: Path) -> Report:
     return report
 
 
+def in_lines(report: Mapping[str, Any]) -> str:
+    """Return a report as JSON with a line for each member and each element of a list, much faster than with indentation."""
+    members = (f"{json.dumps(key)}: {_of_member(value)}" for key, value in report.items())
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _of_member(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    return "[\n " + ",\n ".join(json.dumps(one, ensure_ascii=False) for one in value) + "\n]"
+
+
 def write(report: Report, folder: Path) -> Path:
     """Write report.json into the folder of the run and return its path.
 
     Raises ValueError if the report violates its schema, which is a fault of gatebench; the file is written first.
     """
     path = folder / "report.json"
-    files.write_text(path, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    files.write_text(path, in_lines(report))
     schema.check(report)
     return path
 

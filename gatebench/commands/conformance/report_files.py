@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from gatebench.fixtures.harness import gc_pauses
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import badge, html, junit, markdown, sarif, terminal
@@ -16,6 +17,7 @@ from gatebench.reports.load import html as load_html
 FORMATS = (markdown, sarif, badge, junit)
 
 
+@gc_pauses.held_back()  # a report is many objects that live until its end: collections take a quarter of its time
 def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
     """Build the report of a run in all formats and return it; `foreign`: the evidence may be damaged.
 

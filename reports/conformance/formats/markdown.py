@@ -3,7 +3,6 @@
 Recorded text is escaped or in code spans, so that it cannot act as markup or as a mention.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes
 from gatebench.reports.conformance.analysis import causes
 from gatebench.reports.conformance.formats.blocks import consequences, unexplained_findings
-from gatebench.reports.rendering.text import counted, shorten, visible
+from gatebench.reports.rendering.markdown import code, plain
+from gatebench.reports.rendering.text import counted, visible
 
 SHOWN = 25  # findings in the table
 CAUSES = 10  # causes listed
@@ -30,8 +30,6 @@ SIGNS = {
 
 Report = Mapping[str, Any]
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~&$])")
-
 
 def write(report: Report, folder: Path) -> Path:
     """Write report.md into the folder of the run and return its path."""
@@ -43,13 +41,13 @@ def write(report: Report, folder: Path) -> Path:
 def render(report: Report) -> str:
     """Return the report as Markdown."""
     who = " ".join(str(report["gateway"].get(key)) for key in ("name", "version") if report["gateway"].get(key))
-    lines = [f"## {_plain(who or report['target'])}: {_plain(outcomes.verdict(report))}", ""]
+    lines = [f"## {plain(who or report['target'])}: {plain(outcomes.verdict(report))}", ""]
     if report["incomplete_reason"]:
-        lines += [f"**This run is not complete:** {_plain(report['incomplete_reason'])}.", ""]
-    lines += [f"**Restarted:** {_plain(outcomes.restarted(entry))}  " for entry in report.get("restarts", [])]
+        lines += [f"**This run is not complete:** {plain(report['incomplete_reason'])}.", ""]
+    lines += [f"**Restarted:** {plain(outcomes.restarted(entry))}  " for entry in report.get("restarts", [])]
     if report.get("cut"):
-        lines += [f"**This run was cut short:** {_plain(report['cut'])}.", ""]
-    lines += [f"**Stale expectation:** {_plain(entry)}  " for entry in report["stale"]]
+        lines += [f"**This run was cut short:** {plain(report['cut'])}.", ""]
+    lines += [f"**Stale expectation:** {plain(entry)}  " for entry in report["stale"]]
     found = outcomes.counts(report)
     lines += [
         "| " + " | ".join(f"{SIGNS.get(outcome, '➖')} {outcome}" for outcome in found) + " |",
@@ -58,7 +56,7 @@ def render(report: Report) -> str:
         "",
     ]
     size, done = counted(report["registry"]["size"], "requirement"), counted(report["judged"]["done"], "check result")
-    summary_line = f"{size}, {done}, gatebench {_plain(report['gatebench'])}, target {_code(report['target'])}"
+    summary_line = f"{size}, {done}, gatebench {plain(report['gatebench'])}, target {code(report['target'])}"
     return "\n".join([*lines, summary_line, "", *_causes(report), *_findings(report)]).rstrip() + "\n"
 
 
@@ -68,10 +66,10 @@ def _causes(report: Report) -> list[str]:
         return []
     lines = [f"**{causes.summary(report)}:**", ""]
     for cause in report["causes"][:CAUSES]:
-        lines.append(f"- **{_plain(cause['headline'])}** ({counted(len(cause['scenarios']), 'scenario')})")
+        lines.append(f"- **{plain(cause['headline'])}** ({counted(len(cause['scenarios']), 'scenario')})")
         below = consequences(report["findings"], cause["id"])
         lines += [
-            f"  - {SIGNS.get(block.first['outcome'], '')} {', '.join(block.requirements)}: {_plain(block.first['what'])}"
+            f"  - {SIGNS.get(block.first['outcome'], '')} {', '.join(block.requirements)}: {plain(block.first['what'])}"
             for block in below[:BELOW]
         ]
         elsewhere = len(cause["findings"]) - sum(len(block.findings) for block in below[:BELOW])
@@ -93,9 +91,9 @@ def _findings(report: Report) -> list[str]:
         cells = [
             f"{SIGNS.get(finding['outcome'], '')} {finding['outcome']}",
             f"**{finding['requirement']}** {levels.get(finding['requirement'], '')}",
-            _plain(finding["what"]) + f" ({counted(len(finding['scenarios']), 'scenario')})",
-            _plain(finding["expected"] or ""),
-            _code(finding["actual"]) if finding["actual"] else "",
+            plain(finding["what"]) + f" ({counted(len(finding['scenarios']), 'scenario')})",
+            plain(finding["expected"] or ""),
+            code(finding["actual"]) if finding["actual"] else "",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     if len(alone) > SHOWN:
@@ -109,13 +107,3 @@ def _again(findings: list[dict[str, Any]]) -> list[str]:
     if first is None:
         return []
     return ["To reproduce the first finding:", "", "```sh", visible(first["reproduce"]).replace("```", "'''"), "```"]
-
-
-def _plain(text: object) -> str:
-    """Escape Markdown and mentions."""
-    return _SPECIAL.sub(r"\\\1", shorten(text, 300)).replace("@", "@\u200b")
-
-
-def _code(text: object) -> str:
-    """Return a code span, with backticks and pipes replaced, which would end the span or the table cell."""
-    return "`" + shorten(text, 200).replace("`", "'").replace("|", "¦") + "`"

@@ -47,7 +47,11 @@ def last_of(transcript: TranscriptIndex, scenario: str) -> dict[str, Any] | None
 
 def of_play(transcript: TranscriptIndex, scenario: str, most: int) -> dict[str, Any] | None:
     """Return the first run of a scenario, at most `most` messages from its start; None without messages."""
-    play = transcript.first_play(scenario)
+    return of_lines(transcript, transcript.first_play(scenario), most)
+
+
+def of_lines(transcript: TranscriptIndex, play: ScenarioRun | None, most: int) -> dict[str, Any] | None:
+    """Return the exchanges that began in a part of the transcript, at most `most` messages; None without messages."""
     parts = [part for part in transcript.during(play) if _ours(part) != "harness"]
     client = next((part for part in parts if part.leg == "client"), None)
     if client is None:
