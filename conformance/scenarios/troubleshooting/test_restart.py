@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, within_claims
-from gatebench.conformance.scenarios.consent.authorization_steps import begin, issuer_of
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
 from gatebench.fixtures.harness.grants import contact
@@ -101,13 +100,14 @@ async def test_consent_under_way(scenario: Scenario, principal: str, other: str,
     """A user withdraws the consent and begins to give it again; the gateway restarts before the browser returns."""
     accepted = await scenario.consented(other, server, revision)
     control = await accepted.call("whoami")
-    _, urls = await begin(scenario, principal, server, revision)
+    await scenario.no_consent(principal, server)
+    urls = scenario.urls((await contact(scenario, principal, server, revision))[1])
     scenario.require(urls, "there is no authorization URL to visit")
     browser = await scenario.browser(principal)
     callback = str(scenario.bench.world_json["gateway"]["callback_url"])
     visit = await browser.visit(urls[0], stop=callback)
     await scenario.restart()
-    facts: dict[str, Any] = {"server": server, "principal": principal, "issuer": issuer_of(server)}
+    facts: dict[str, Any] = {"server": server, "principal": principal}
     asked, start = (await contact(scenario, principal, server, revision))[1], scenario.here()
     scenario.case("no-consent-after-restart", asked, control=control, **facts)
     await browser.visit(visit.final_url)
