@@ -116,8 +116,6 @@ async def test_consent_under_way(scenario: Scenario, principal: str, other: str,
     for url in scenario.urls(answer):
         await (await scenario.browser(principal)).visit(url)
     attempt = (await contact(scenario, principal, server, revision))[1]
-    if scenario.urls(attempt):
-        attempt = await (await scenario.client(principal, server, revision)).call("whoami")
     scenario.case("consent-after-the-one-under-way", attempt, control=control, **facts)
 
 
