@@ -23,8 +23,8 @@ PARAMS: dict[str, dict[str, Any]] = {
 NOTIFICATIONS = ("notifications/initialized", "notifications/roots/list_changed", "notifications/unknown")
 VERBS = ("PUT", "PATCH", "OPTIONS", "QUERY", "HEAD")
 LARGE = 100_000  # characters: more than a gateway needs to decide
-STATES = ("no-token", "unknown-token", "denied")
-LOST = ("withdrawn", "revoked")
+UNKNOWN = ("no-token", "unknown-token")
+DENIED = ("denied",)
 KINDS = ("requests", "lists", "others", "notifications", "streams", "verbs", "large", "after")
 IN_SESSION = ("requests", "lists", "others", "notifications", "streams", "after")
 OF_ANOTHER = ("requests", "streams", "initialize", "cancellation", "after")
@@ -87,16 +87,29 @@ def record(scenario: Scenario, name: str, made: dict[str, list[McpResponse]], **
             scenario.case(f"{name}-{kind}", *answers, http_methods=methods, others=["alice", "bob"], **facts)
 
 
-@judged_by_groups(cases_of(STATES, KINDS), needs=("access-rules",), thorough=in_each_era)
+@judged_by_groups(cases_of(UNKNOWN, KINDS), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("server", ["calculator", "desk"])
-@pytest.mark.parametrize("control", ["alice"])
-@pytest.mark.parametrize(("case", "principal"), [("no-token", "alice"), ("unknown-token", "alice"), ("denied", "dave")])
-async def test_refused(
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("case", UNKNOWN)
+async def test_unauthenticated(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Every kind of request without a valid token; then an accepted call."""
+    await _refused(scenario, case, (principal, principal), server, revision)
+
+
+@judged_by_groups(cases_of(DENIED, KINDS), needs=("access-rules",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("server", ["calculator", "desk"])
+@pytest.mark.parametrize(("case", "principal", "control"), [("denied", "dave", "alice")])
+async def test_denied(
     scenario: Scenario, *, case: str, principal: str, control: str, server: str, revision: str
 ) -> None:
-    """Every kind of request without a valid token, or without access; then an accepted call."""
-    tool = echo_of(scenario, server)
+    """Every kind of request without access; then an accepted call."""
+    await _refused(scenario, case, (principal, control), server, revision)
+
+
+async def _refused(scenario: Scenario, case: str, callers: tuple[str, str], server: str, revision: str) -> None:
+    tool, (principal, control) = echo_of(scenario, server), callers
     accepted = await scenario.client(control, server, revision)
     await accepted.connect()
     first = await accepted.call(tool, AWKWARD_VALUES)
@@ -167,16 +180,29 @@ async def _after_the_loss(
     record(scenario, case, made, control=control, since=begin, server=server, principal=principal)
 
 
-@judged_by_groups(cases_of(STATES, OF_ANOTHER, "-in-session"), needs=("sessions", "access-rules"), thorough=in_each_era)
+@judged_by_groups(cases_of(UNKNOWN, OF_ANOTHER, "-in-session"), needs=("sessions",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("server", ["calculator", "desk"])
-@pytest.mark.parametrize("control", ["alice"])
-@pytest.mark.parametrize(("case", "principal"), [("no-token", "bob"), ("unknown-token", "bob"), ("denied", "dave")])
-async def test_in_session(
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("case", UNKNOWN)
+async def test_in_session(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Requests without a valid token, with the session id of a caller who goes on afterwards."""
+    await _in_session(scenario, case, (principal, principal), server, revision)
+
+
+@judged_by_groups(cases_of(DENIED, OF_ANOTHER, "-in-session"), needs=("sessions", "access-rules"), thorough=in_each_era)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("server", ["calculator", "desk"])
+@pytest.mark.parametrize(("case", "principal", "control"), [("denied", "dave", "alice")])
+async def test_denied_in_session(
     scenario: Scenario, *, case: str, principal: str, control: str, server: str, revision: str
 ) -> None:
-    """Refused requests with the session id of another caller, who goes on afterwards; one cancels a call that runs."""
-    tool = echo_of(scenario, server)
+    """Requests without access, with the session id of another caller, who goes on afterwards."""
+    await _in_session(scenario, case, (principal, control), server, revision)
+
+
+async def _in_session(scenario: Scenario, case: str, callers: tuple[str, str], server: str, revision: str) -> None:
+    tool, (principal, control) = echo_of(scenario, server), callers
     owner = await scenario.client(control, server, revision)
     await owner.connect()
     scenario.require(owner.session, "the gateway gave no session id")
