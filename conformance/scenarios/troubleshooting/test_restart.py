@@ -100,6 +100,7 @@ async def test_consent_under_way(scenario: Scenario, principal: str, other: str,
     """A user withdraws the consent and begins to give it again; the gateway restarts before the browser returns."""
     accepted = await scenario.consented(other, server, revision)
     control = await accepted.call("whoami")
+    await scenario.consented(principal, server, revision)
     await scenario.no_consent(principal, server)
     urls = scenario.urls((await contact(scenario, principal, server, revision))[1])
     scenario.require(urls, "there is no authorization URL to visit")
