@@ -175,6 +175,7 @@ async def test_moved(scenario: Scenario, principal: str, server: str, revision: 
 def _at(scenario: Scenario, server: str, other: str) -> Iterator[None]:
     """Let a server have the address of another upstream within this block."""
     urls = [str(scenario.bench.world_json["upstreams"][one]["url"]) for one in (other, server)]
+    scenario.bench.recorder.note("address", scenario=scenario.name, server=server, at=other)
     scenario.verbs.change_address(server, urls[0])
     try:
         yield
