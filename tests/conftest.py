@@ -1,6 +1,6 @@
 """The order of the tests, so that several workers end at about the same time, and no long pauses of the collector.
 
-With GATEBENCH_TRIAL=share (CI) a half of the long tests is played, which the commit determines.
+With GATEBENCH_TRIAL=share (CI) a third of the long tests is played, which the commit determines.
 """
 
 import gc
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     xdist's `worksteal` cuts the tests into contiguous shares; a worker that has no more tests takes the last ones of another.
     """
     if os.environ.get("GATEBENCH_TRIAL") == "share":
-        _leave_out_half_of_the_long(config, items)
+        _leave_out_two_thirds_of_the_long(config, items)
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers == 1:
         return
@@ -61,9 +61,9 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def _leave_out_half_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+def _leave_out_two_thirds_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
     groups = sorted({_group(item) for item in items if item.nodeid.startswith(LONG)})
-    left_out = {*groups} - {*share.choose(groups, (len(groups) + 1) // 2, share.commit())}
+    left_out = {*groups} - {*share.choose(groups, (len(groups) + 2) // 3, share.commit())}
     config.hook.pytest_deselected(items=[item for item in items if _group(item) in left_out])
     items[:] = [item for item in items if _group(item) not in left_out]
 

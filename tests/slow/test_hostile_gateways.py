@@ -74,7 +74,7 @@ def assert_whole(measured: ProcessUsage) -> None:
 
 # Kinds whose responses do not come: their runs mostly wait, and run at the same time.
 SLOW = ("byte-a-second", "too-long-a-length", "early-hints")
-SHARE = 10  # kinds for each commit; `make trial ALL=1` plays all
+SHARE = 5  # kinds for each commit; `make trial ALL=1` plays all
 
 
 @pytest.mark.parametrize("kind", rotating((kind for kind in KINDS if kind not in SLOW), SHARE))
