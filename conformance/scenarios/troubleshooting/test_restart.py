@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, within_claims
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, together, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
 from gatebench.fixtures.harness.grants import contact
@@ -26,7 +26,7 @@ def echo_of(scenario: Scenario, server: str) -> str:
     return scenario.identities.tool(server, "echo", MEMBER)
 
 
-BODIES = (b"", b"{", b"null", b"[]", b"[" * 2000, b"\xff\xfe", b'{"jsonrpc": "2.0", "id": 1e999, "method": "ping"}')
+BODIES = (b"", b"{", b"null", b"[]", b"[" * 2000, b"\xff\xfe", b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}')
 
 
 @judged_by("TRB-021", needs=("own-output",), thorough=in_one_with_sessions)
@@ -150,9 +150,10 @@ async def test_tokens(scenario: Scenario, principal: str, server: str, revision:
     thorough=in_each_era,
 )
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "granted"), [("dave", "calculator", "everything")])
-async def test_access(scenario: Scenario, principal: str, server: str, granted: str, revision: str) -> None:
+@pytest.mark.parametrize(("principal", "servers"), [("dave", ("calculator", "everything"))], ids=together)
+async def test_access(scenario: Scenario, principal: str, servers: tuple[str, str], revision: str) -> None:
     """Access to one server is granted and withdrawn before a restart, access to another one is only granted."""
+    server, granted = servers
     for one in (server, granted):
         scenario.verbs.grant(principal, one)
     try:
