@@ -62,6 +62,7 @@ class RecordedRun:
     outcome: Outcome | None = None
     reason: str = ""
     seconds: float = 0.0
+    fatal: bool = False  # the gateway ended or hung, and was started again
     cut: bool = False  # not made, or not recorded to its end, because a limit of the run was reached
 
 
@@ -80,7 +81,12 @@ def run_from_events(events: Iterable[Event], facts: Facts) -> RecordedRun:
     end = inside[-1]
     outcome = Outcome(end["outcome"]) if end["outcome"] else None
     return RecordedRun(
-        Transcript(inside, facts, direct=end["direct"]), outcome, end["reason"], end["seconds"], end.get("cut", False)
+        Transcript(inside, facts, direct=end["direct"]),
+        outcome,
+        end["reason"],
+        end["seconds"],
+        end.get("fatal", False),
+        end.get("cut", False),
     )
 
 
@@ -115,8 +121,8 @@ class Evaluator:
             if alone.outcome is Outcome.FAIL:
                 reason = f"fails without the gateway as well, so the gateway is not the cause: {alone.reason}"
                 return replace(alone, outcome=Outcome.HARNESS_ERROR, reason=reason)
-        if judgement.outcome in FAILURES and first.seconds <= SLOW_SECONDS and not first.cut:
-            again = []  # a scenario that hangs is not rerun
+        if judgement.outcome in FAILURES and first.seconds <= SLOW_SECONDS and not (first.cut or first.fatal):
+            again = []  # a scenario that hangs, or ends the gateway, is not rerun
             for number in range(1, self.terms.plays_of_failures):
                 further = play(number, False)
                 if further.cut:

@@ -33,12 +33,13 @@ from gatebench.fixtures.harness.backend_choice import WorldKind
 from gatebench.fixtures.harness.bench import Bench, running_bench
 from gatebench.fixtures.harness.scenario import PrerequisiteError, Scenario, running_scenario
 from gatebench.fixtures.processes import host as host_facts
-from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget
+from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget, TimeoutPolicy
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world import config as world_config
 from gatebench.fixtures.world.variants import own
 
+MAX_RESTARTS = 5  # of a gateway that ends or hangs, in one run (of one worker)
 Traffic = Callable[[Scenario], Awaitable[None]]
 
 
@@ -73,6 +74,7 @@ class Executor:
                     f"{self.target.path}: claims.deviations names {deviation}, which is not a requirement; see `gatebench list`"
                 )
         self._budget = TimeBudget(self.budget_seconds)
+        self._restarts = 0
         self._stack = ExitStack()
         self._bench: Bench | None = None
         self._broken: BenchError | HarnessError | None = None
@@ -199,6 +201,7 @@ class Executor:
                 reason = reason if self._budget.left else f"not played to its end: {self._budget.reason}"
         try:
             bench.target.check_supervised()
+            fatal = {"fatal": True} if self._revive(bench, name, silent=outcome is not None) else {}
             bench.recorder.check_written()
         except HarnessError as error:  # an error of the bench in this run is not attributed to the gateway
             self._broken = error
@@ -208,9 +211,26 @@ class Executor:
         if bench.recorder.full:  # an incomplete recording proves neither presence nor absence
             outcome, reason, cut = Outcome.UNTESTABLE, f"not recorded to its end: {bench.recorder.full}", {"cut": True}
         bench.recorder.note(
-            "played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=seconds, **cut
+            "played", scenario=name, direct=direct, outcome=outcome, reason=reason, seconds=seconds, **fatal, **cut
         )
         return run_from_events(self.events[begin:], self.facts)
+
+    def _revive(self, bench: Bench, scenario: str, *, silent: bool) -> bool:
+        """Start a gateway again that has ended or hangs after a scenario, at most MAX_RESTARTS times; record that.
+
+        Return whether it had to be started again.
+        """
+        if self._restarts >= MAX_RESTARTS or not (why := bench.target.trouble(silent=silent)):
+            return False
+        self._restarts += 1
+        failure = ""
+        try:
+            bench.target.restart()
+        except BenchError as error:
+            self._restarts, failure = MAX_RESTARTS, str(error)
+        bench.patience = TimeoutPolicy()  # what it no longer answered does not count against the new process
+        bench.recorder.note("restart", why=why, scenario=scenario, number=self._restarts, failure=failure)
+        return True
 
     def _why_not_played(self, bench: Bench) -> str:
         """Return which limit of the run has been reached; empty if none."""

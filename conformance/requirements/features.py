@@ -23,6 +23,8 @@ FEATURES = {
     "upstream.passthrough": "servers that get the caller's JWT unchanged",
     "access-rules": "who may use which server",
     "virtual-servers": "several servers behind one endpoint",
+    "member-access": "on a virtual server, each caller gets only those members that it may use",
+    "hidden-servers": "a request without a valid token does not show whether a server exists",
     "header-override": "a request may bring its own upstream headers",
     "sessions": "the gateway gives session ids in the handshake era",
     "mcp.server-requests": "requests, progress and log messages of servers reach the calling client, and its answers reach them",
@@ -45,6 +47,14 @@ FEATURES = {
     "token-revocation": "a gateway token can be revoked while the gateway runs",
     "runtime-grants": "access can be granted and withdrawn while the gateway runs",
     "consent-withdrawal": "a user's stored upstream tokens can be dropped",
+    "restart": "the gateway can be restarted while the bench runs, and keeps its configuration",
+    "stored-consents": "users' upstream tokens outlast a restart",
+    "stored-changes": "an operator's changes outlast a restart: revoked tokens, access, dropped consents, servers",
+    "server-switching": "a server can be disabled and enabled while the gateway runs",
+    "server-removal": "a server can be removed and registered again while the gateway runs",
+    "server-renaming": "a server can be renamed while the gateway runs",
+    "address-changes": "a server's address can be changed while the gateway runs",
+    "credential-changes": "a server's configured header can be changed while the gateway runs",
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
     "override.json": "an override is one header that holds JSON",
@@ -89,6 +99,15 @@ class FeatureProfile:
         return "extended" if feature in self.extended else None
 
 
+CHANGES = (
+    "restart",
+    "stored-changes",
+    "server-switching",
+    "server-removal",
+    "server-renaming",
+    "address-changes",
+    "credential-changes",
+)
 PROFILES = {
     "core": FeatureProfile(
         ("caller.user", "upstream.none", "access-rules"),
@@ -103,6 +122,8 @@ PROFILES = {
             "mcp.prompts",
             "mcp.completion",
             "mcp.logging",
+            "hidden-servers",
+            *CHANGES,
             OWN_OUTPUT,
         ),
         (
@@ -120,17 +141,18 @@ PROFILES = {
             "endpoint",
             "fidelity",
             "mcp_features",
+            "refusals",
             "values",
         ),
     ),
     "outside": FeatureProfile((OUTSIDE,), (), ("authentication", "discovery", "endpoint")),
     "shared-credentials": FeatureProfile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": FeatureProfile(
-        ("upstream.oauth",), ("consent-withdrawal", "consent.guide-error", "consent.on-connecting")
+        ("upstream.oauth",), ("consent-withdrawal", "stored-consents", "consent.guide-error", "consent.on-connecting")
     ),
     "external-identity": FeatureProfile(("caller.external",)),
     "passthrough": FeatureProfile(("upstream.passthrough",)),
-    "virtual-servers": FeatureProfile(("virtual-servers",)),
+    "virtual-servers": FeatureProfile(("virtual-servers",), ("member-access",)),
     "header-override": FeatureProfile(("header-override",), ("override.json",)),
     # Error handling is not a feature; these are needed to test it.
     "troubleshooting": FeatureProfile(

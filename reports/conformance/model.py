@@ -67,6 +67,7 @@ def build(folder: Path) -> Report:
         },
         "stale": stale,
         "timings": _timings(footer, evidence),
+        "restarts": evidence.restarts,
         "requirements": requirements,
         "findings": found,
         "causes": explaining.collect(found),

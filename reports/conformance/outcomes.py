@@ -75,3 +75,9 @@ def verdict(report: Mapping[str, Any]) -> str:
     red = [f"{found[outcome]} {outcome}" for outcome in found if outcome in RED and found[outcome]]
     red += [counted(len(report["stale"]), "stale expectation")] if report["stale"] else []
     return "not conformant: " + ", ".join(red)
+
+
+def restarted(entry: Mapping[str, str]) -> str:
+    """Return one sentence about a restart of the gateway by the bench."""
+    done = f"it could not be started again: {entry['failure']}" if entry["failure"] else "it was started again"
+    return f"{entry['why']} during {entry['scenario']}; {done}"

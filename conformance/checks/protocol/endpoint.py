@@ -10,6 +10,8 @@ from gatebench.fixtures.protocol import messages
 
 def calls_reach_their_upstream_only(context: CheckContext, transcript: Transcript) -> None:
     """END-001."""
+    # Servers whose address a scenario has changed to that of another upstream.
+    moved = {(note["scenario"], note["at"]): str(note["server"]) for note in transcript.notes("address")}
     servers = {x.nonce: x for x in transcript.client if x.nonce and x.tags.get("server") and x.tool}
     for nonce, call in servers.items():
         allowed = transcript.facts.members(call.tags["server"])
@@ -24,7 +26,8 @@ def calls_reach_their_upstream_only(context: CheckContext, transcript: Transcrip
                     at=call,
                 )
         for arrival in landed:
-            if arrival.node not in allowed or not _meant(transcript, call, arrival):
+            node = moved.get((call.tags.get("scenario"), arrival.node), arrival.node)
+            if node not in allowed or not _meant(transcript, call, arrival, node):
                 context.violation(
                     f"{call.describe()} for {call.tags['server']} arrived at {arrival.node}",
                     expected=f"it arrives at {' or '.join(allowed)} only",
@@ -33,11 +36,11 @@ def calls_reach_their_upstream_only(context: CheckContext, transcript: Transcrip
                 )
 
 
-def _meant(transcript: Transcript, call: Exchange, arrival: Exchange) -> bool:
-    """Return whether the arrival belongs to the call, by the tool's name. (Any member may be asked to list its tools.)"""
+def _meant(transcript: Transcript, call: Exchange, arrival: Exchange, node: str) -> bool:
+    """Return whether the arrival at a node belongs to the call, by the tool's name. (Any member may be asked for its list.)"""
     if call.tags["server"] not in transcript.facts.world["virtual_servers"] or not arrival.tool:
         return True
-    return transcript.facts.spoken.tool_of(arrival.node, arrival.tool, alone=False) == call.tool
+    return transcript.facts.spoken.tool_of(node, arrival.tool, alone=False) == call.tool
 
 
 def answers_are_well_formed(context: CheckContext, transcript: Transcript) -> None:

@@ -56,7 +56,7 @@ def no_credential(context: CheckContext, transcript: Transcript, row: ShapeRow) 
             found = transcript.labels(one.request_text) if one.node == case.facts["elsewhere"] else []
             if found:
                 context.violation(
-                    f"a credential of {case.server} followed a redirect to {one.node} ({case.where})",
+                    f"a credential went with a request of {case.server} to {one.node} ({case.where})",
                     expected="a credential is for the origin that it was configured for",
                     actual=f"{one.describe()} arrived with {', '.join(sorted(set(found)))}",
                     at=one,

@@ -290,3 +290,19 @@ def lost_sessions_are_regained(context: CheckContext, transcript: Transcript) ->
 
 def _troubled(context: CheckContext, transcript: Transcript) -> Iterator[Probe]:
     return with_control(context, transcript, TROUBLED)
+
+
+# -- the process
+
+
+def the_gateway_stays_up(context: CheckContext, transcript: Transcript) -> None:
+    """TRB-021: the bench had to start the gateway again; the restarts of scenarios do not count."""
+    context.examined()
+    for note in transcript.notes("restart"):
+        if "number" in note:
+            context.violation(
+                f"{note['why']} during the scenario {note['scenario']}",
+                expected="the gateway goes on",
+                actual=note["failure"] or "the bench started it again, and judged the rest",
+                at=next((one for one in reversed(transcript.client) if one.seq < note["seq"]), None),
+            )

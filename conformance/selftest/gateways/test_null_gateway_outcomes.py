@@ -27,7 +27,10 @@ ENOUGH = (
     " and not (_fails and (401 or 403 or 404 or 503 or web-page or broken-json))"
 )
 
-OURS = {"AGT-002": "the guide's agent itself refuses an unregistered server, whatever the gateway"}
+OURS = {
+    "AGT-002": "the guide's agent itself refuses an unregistered server, whatever the gateway",
+    "TRB-021": "it goes on, whatever is sent",
+}
 # A relay that forwards requests unchanged, without any credentials.
 RELAYED = {
     "CRED-003": "it injects the configured header, for every caller",
@@ -46,6 +49,15 @@ RELAYED = {
     "SES-004": "the session ids are the upstream's, in visible ASCII",
     "TRB-011": "it sends each request once",
     "TRB-016": "it knows only the names of real servers",
+    "REF-010": "it forwards every tool name to the server that was addressed",
+    **dict.fromkeys(
+        ("REF-016", "REF-017", "REF-018", "REF-019"), "what it refuses, as unknown methods, it refuses without details"
+    ),
+    **dict.fromkeys(("CHG-010", "CHG-012"), "it has no state, and admits every caller after a restart too"),
+    **dict.fromkeys(
+        ("CHG-013", "CHG-014", "CHG-021", "CHG-022", "CHG-028", "CHG-029"),
+        "a restart or a change has no effect on it, and so none on a call",
+    ),
     "TRB-019": "it relays the upstream's streams of notifications",
     "BRW-002": "its responses name no address, its own neither",
     "BRW-003": "whatever the Host",
@@ -149,6 +161,7 @@ PASSES = {
         "SES-006": "or that there never was one",
         "SES-022": "and it ends it",
         "CLI-009": "what the upstream refuses, it refuses with the same status",
+        "CHG-003": "session ids are the upstream's, which are unique",
     },
     "stuck-session": OURS | RELAYED | {"SES-009": "all callers are in one session, which goes on"},
 }

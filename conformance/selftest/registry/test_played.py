@@ -85,6 +85,14 @@ VERBS = {
     "issue_token": "token-revocation",
     "revoke_token": "token-revocation",
     "forget_consent": "consent-withdrawal",
+    "restart": "restart",
+    "disable_server": "server-switching",
+    "enable_server": "server-switching",
+    "remove_server": "server-removal",
+    "add_server": "server-removal",
+    "rename_server": "server-renaming",
+    "change_address": "address-changes",
+    "change_credential": "credential-changes",
 }
 OPTIONAL = {"refresh_tools"}  # without such a verb, the gateway has to detect the change itself
 

@@ -178,7 +178,7 @@ class _StubBench:
         return f"client-{next(self._exchanges)}"
 
     def _called(self, request: httpx.Request) -> str | None:
-        message = parse_json(request.content.decode())
+        message = parse_json(request.content.decode(errors="replace"))
         tool = message.get("params", {}).get("name") if isinstance(message, dict) else None
         return tool if isinstance(tool, str) and message["method"] == "tools/call" else None
 
@@ -191,7 +191,7 @@ class _StubBench:
         return httpx.Response(302, headers={"location": f"{callback}?code=c&state=s"})
 
     def _asked(self, request: httpx.Request) -> httpx.Response:
-        message = parse_json(request.content.decode())
+        message = parse_json(request.content.decode(errors="replace"))
         if not isinstance(message, dict) or "id" not in message:
             return httpx.Response(202)
         urls = " , ".join(f"{request.url.scheme}://{request.url.host}/connect/{n}" for n in range(self.missing))

@@ -6,7 +6,9 @@ from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support import (
+    change_examples,
     client_examples,
+    denial_examples,
     dialogue_examples,
     feature_examples,
     response_examples,
@@ -417,6 +419,8 @@ CONFORMING: Mapping[str, Example] = {
     **dialogue_examples.CONFORMING,
     **feature_examples.CONFORMING,
     **client_examples.CONFORMING,
+    **denial_examples.CONFORMING,
+    **change_examples.CONFORMING,
     "answered": _refused,
     "not-echoed": _refused,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
@@ -455,6 +459,8 @@ VIOLATING: Mapping[str, Example] = {
     **dialogue_examples.VIOLATING,
     **feature_examples.VIOLATING,
     **client_examples.VIOLATING,
+    **denial_examples.VIOLATING,
+    **change_examples.VIOLATING,
     "answered": _failed,
     "not-echoed": _echo,
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"] + 1),
@@ -470,6 +476,8 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     **dialogue_examples.OTHER_VIOLATIONS,
     **feature_examples.OTHER_VIOLATIONS,
     **client_examples.OTHER_VIOLATIONS,
+    **denial_examples.OTHER_VIOLATIONS,
+    **change_examples.OTHER_VIOLATIONS,
     "headers-sent": [_header_twice, _further_header, _headers_lost],
 }
 

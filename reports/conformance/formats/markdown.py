@@ -44,6 +44,7 @@ def render(report: Report) -> str:
     lines = [f"## {plain(who or report['target'])}: {plain(outcomes.verdict(report))}", ""]
     if report["incomplete_reason"]:
         lines += [f"**This run is not complete:** {plain(report['incomplete_reason'])}.", ""]
+    lines += [f"**Restarted:** {plain(outcomes.restarted(entry))}  " for entry in report.get("restarts", [])]
     if report.get("cut"):
         lines += [f"**This run was cut short:** {plain(report['cut'])}.", ""]
     lines += [f"**Stale expectation:** {plain(entry)}  " for entry in report["stale"]]

@@ -245,6 +245,8 @@ class _ConformancePrinter:
             self._print(causes.summary(report), indent=2)
         for entry in report["stale"]:
             self._print(f"stale expectation: {entry}", indent=2, style="bold red")
+        for entry in report.get("restarts", []):
+            self._print(f"RESTARTED: {outcomes.restarted(entry)}", indent=2, style="bold red")
         if report.get("cut"):
             self._print(f"CUT SHORT: {report['cut']}", indent=2, style="bold red")
         if report["incomplete_reason"]:

@@ -121,6 +121,7 @@ class TranscriptIndex:
         self.world: Event = {}
         self.labels: set[str] = set()
         self.timings: dict[str, float] = {}
+        self.restarts: list[Event] = []
         self.seconds = 0.0
         self.complete = False
         self._plays: list[ScenarioRun] = []
@@ -160,6 +161,8 @@ class TranscriptIndex:
             self.labels.add(event["label"])
         elif kind == "timing":
             self.timings[event["what"]] = float(event["seconds"])
+        elif kind == "restart" and "number" in event:  # of the bench, not of a scenario
+            self.restarts.append(event)
         elif kind == "footer":
             self.complete = bool(event.get("complete"))
 
@@ -232,6 +235,15 @@ class Evidence:
             for what, seconds in transcript.timings.items():
                 found[what] = max(seconds, found.get(what, 0.0))
         return found
+
+    @property
+    def restarts(self) -> list[dict[str, str]]:
+        """When and why the bench started the gateway again, and after which scenario."""
+        return [
+            {"scenario": str(event["scenario"]), "why": str(event["why"]), "failure": str(event.get("failure", ""))}
+            for transcript in self.transcripts
+            for event in transcript.restarts
+        ]
 
     @property
     def seconds(self) -> float:

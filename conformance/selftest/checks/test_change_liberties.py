@@ -1,0 +1,100 @@
+"""What right gateways may do when they restart, and when an operator changes a server."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+
+CALLBACK = "http://127.0.0.1:5000/oauth/callback?code=c&state=s"
+
+
+def sessions_go_on_or_end(builder: TranscriptBuilder) -> None:
+    """Keeps sessions over a restart, ends them, or gives none at all."""
+    control = builder.call("alice", "calculator")
+    kept = builder.call("alice", "calculator", session="s")
+    ended = builder.ask("alice", "calculator", session="s").answered(404)
+    builder.case("session-after-restart", kept, ended, control=control)
+    first = builder.ask("alice", "calculator", "initialize").arrives()
+    first.answered(headers=[*JSON_HEADERS, ("mcp-session-id", "s1")])
+    later = builder.ask("bob", "calculator", "initialize").arrives().answered()
+    builder.case("new-session-after-restart", later, before=[first.exchange])
+
+
+def calls_break_at_a_restart(builder: TranscriptBuilder) -> None:
+    """Cuts the connection of a call that is under way, ends it with an error, or lets it end."""
+    control = builder.call("alice", "calculator")
+    cut = builder.ask("alice", "calculator").arrives().failed()
+    refused = builder.ask("alice", "calculator").arrives().refused("the gateway restarts", 503)
+    done = builder.call("alice", "calculator")
+    for case in ("call-under-way-at-restart", "disabled-server-under-way", "moved-under-way"):
+        builder.case(case, cut, refused, done, control=control)
+
+
+def consents_under_way_lost_or_completed(builder: TranscriptBuilder) -> None:
+    """Refuses the browser that returns with a page, or completes the consent."""
+    control = builder.call("alice", "mail")
+    begin = builder.here()
+    for status in (200, 400, 403, 302):
+        builder.visit("bob", CALLBACK, status, headers=[("content-type", "text/html")])
+    builder.case("consent-under-way", control, control=control, since=begin)
+
+
+def gone_servers_refused_in_any_form(builder: TranscriptBuilder) -> None:
+    """Refuses a disabled or removed server with 404, 403, 503, 410, or a JSON-RPC error; its sessions are gone."""
+    control = builder.call("alice", "calculator")
+    made = [builder.ask("alice", "calculator").answered(status) for status in (404, 403, 503, 410)]
+    made.append(builder.ask("alice", "calculator").refused("the server is disabled", 200))
+    for case in ("disabled-server-new", "removed-server-open", "disabled-server-member", "disabled-before-restart"):
+        builder.case(case, *made, control=control)
+    old = [builder.ask("alice", "calculator").answered(status) for status in (404, 410, 403)]
+    builder.case("renamed-old-name", *old, control=control)
+
+
+def lists_without_the_member(builder: TranscriptBuilder) -> None:
+    """Lists no tools, an error, or the other members' tools."""
+    tools = [{"name": "calculator_echo"}, {"name": "web-search_echo"}]
+    reply = {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}
+    control = builder.ask("alice", "desk", "tools/list").answered(200, reply)
+    others = builder.ask("alice", "desk", "tools/list").answered(200, reply | {"result": {"tools": tools[1:]}})
+    gone = builder.ask("alice", "desk", "tools/list").answered(404)
+    builder.case("disabled-server-listed", others, gone, control=control, member="calculator")
+
+
+def sessions_end_with_the_address(builder: TranscriptBuilder) -> None:
+    """Ends open sessions when the address changes, with 404, or goes on at the new one."""
+    control = builder.call("alice", "calculator")
+    ended = builder.ask("alice", "calculator").answered(404)
+    kept = builder.ask("alice", "calculator").arrives("everything").answered()
+    builder.case("moved-open", ended, kept, control=control, old="calculator", node="everything")
+
+
+def consent_asked_at_the_new_address(builder: TranscriptBuilder) -> None:
+    """Asks for a new consent, sends no token, or refuses, when a server with users' tokens has moved."""
+    control = builder.call("alice", "mail")
+    asked = builder.ask("alice", "mail").asked_to_consent("http://127.0.0.1:5000/oauth/connect/1")
+    bare = builder.ask("alice", "mail").arrives("everything", auth=[]).answered()
+    refused = builder.ask("alice", "mail").answered(502)
+    builder.case("user-token-at-another-address", asked, bare, refused, control=control, elsewhere="everything")
+
+
+LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    sessions_go_on_or_end,
+    calls_break_at_a_restart,
+    consents_under_way_lost_or_completed,
+    gone_servers_refused_in_any_form,
+    lists_without_the_member,
+    sessions_end_with_the_address,
+    consent_asked_at_the_new_address,
+]
+
+
+@pytest.mark.parametrize("liberty", LIBERTIES)
+def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+    liberty(builder)
+    judgements = [builder.judged_by(one.id) for one in REGISTRY.all() if one.group == "changes"]
+    harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
+    assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
+    assert any(judgement.outcome is Outcome.PASS for judgement in judgements)

@@ -1,0 +1,109 @@
+"""What right gateways may do when they refuse."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+
+CHALLENGE = ("www-authenticate", "Bearer")
+
+
+def methods_unknown_before_the_token(builder: TranscriptBuilder) -> None:
+    """Answers methods that it does not know, notifications and streams before it looks at the token: 404, 400, 405."""
+    control = builder.call("alice", "calculator")
+    other = [builder.ask("alice", "calculator", "gatebench/unknown").answered(status) for status in (404, 400, 401)]
+    builder.case("no-token-others", *other, control=control)
+    streams = [builder.ask("alice", "calculator", "GET").answered(status) for status in (405, 400, 404, 406, 401)]
+    builder.case("unknown-token-streams", *streams, control=control)
+    notes = [builder.ask("alice", "calculator", "notifications/initialized").answered(code) for code in (401, 400)]
+    builder.case("no-token-notifications", *notes, control=control)
+
+
+def denied_callers_get_pings_and_empty_lists(builder: TranscriptBuilder) -> None:
+    """Answers pings, notifications and lists of resources itself, whoever asks: nothing of it reaches an upstream."""
+    control = builder.call("alice", "desk")
+    result = {"jsonrpc": "2.0", "id": 1, "result": {}}
+    builder.case("denied-others", builder.ask("dave", "desk", "ping").answered(200, result), control=control)
+    note = builder.ask("dave", "desk", "notifications/initialized").answered(202)
+    builder.case("denied-notifications", note, control=control)
+    # The forms of denials are a matter of the SHOULD alone.
+    builder.case(
+        "withdrawn-lists", builder.ask("dave", "desk", "resources/list").answered(200, result), control=control
+    )
+
+
+def sessions_end_with_access(builder: TranscriptBuilder) -> None:
+    """Ends the sessions of a caller who has lost token or access: 404, or 401 for the revoked token."""
+    control = builder.call("dave", "calculator")
+    for case, statuses in (("withdrawn-requests", (404, 403)), ("revoked-requests", (404, 401))):
+        made = [builder.ask("dave", "calculator", session="s").answered(status) for status in statuses]
+        builder.case(case, *made, control=control)
+    streams = [builder.ask("dave", "calculator", "GET", session="s").answered(status) for status in (404, 405, 403)]
+    builder.case("withdrawn-streams", *streams, control=control)
+
+
+def foreign_sessions_refused_in_any_way(builder: TranscriptBuilder) -> None:
+    """Refuses the session id of another caller with 401, 403, 404 or 400, or an initialize that names one with 403."""
+    control = builder.call("alice", "calculator")
+    for state in ("no-token", "unknown-token", "denied"):
+        made = [builder.ask("dave", "calculator", session="s").answered(code) for code in (400, 401, 403, 404)]
+        builder.case(f"{state}-in-session-requests", *made, control=control)
+        begun = builder.ask("dave", "calculator", "initialize", session="s").answered(403)
+        builder.case(f"{state}-in-session-initialize", begun, control=control)
+
+
+def bodies_cut_off(builder: TranscriptBuilder) -> None:
+    """Refuses a large body with 413 or 401, or closes the connection before it has read it."""
+    control = builder.call("alice", "calculator")
+    made = [builder.ask("dave", "calculator").answered(status) for status in (401, 403, 413)]
+    builder.case("no-token-large", *made, builder.ask("dave", "calculator").failed(), control=control)
+
+
+def other_methods_answered_itself(builder: TranscriptBuilder) -> None:
+    """Answers OPTIONS and HEAD itself with success, and other methods with 405, 501 or 404."""
+    control, begin = builder.call("alice", "calculator"), builder.here()
+    made = [builder.ask("dave", "calculator", "GET").answered(status) for status in (200, 204, 405, 501, 404)]
+    builder.case("denied-verbs", *made, control=control, since=begin, http_methods=["PUT", "OPTIONS"])
+
+
+def names_that_the_addressed_server_decides(builder: TranscriptBuilder) -> None:
+    """Forwards any tool name to the server that was addressed, which does not know it; or refuses it itself."""
+    control = builder.call("alice", "calculator")
+    forwarded = builder.ask("alice", "calculator").arrives("calculator").refused("unknown tool", 200)
+    own = builder.ask("alice", "calculator").refused("unknown tool", 404)
+    builder.case("tools-of-other-servers", forwarded, own, control=control, allowed=["calculator"])
+
+
+def refusals_that_name_the_server(builder: TranscriptBuilder) -> None:
+    """Names the caller, the server and the gateway's own address; echoes the client's own session id."""
+    control = builder.call("alice", "calculator")
+    text = "dave may not use calculator at http://gateway.example/api/llm/mcp/calculator/server"
+    made = builder.ask("dave", "calculator", session="s").refused(text, 403)
+    again = builder.ask("dave", "calculator", session="s").answered(
+        403, headers=[*JSON_HEADERS, ("mcp-session-id", "s")]
+    )
+    builder.case("denied-requests", made, again, control=control, others=["alice", "bob"])
+
+
+LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    methods_unknown_before_the_token,
+    denied_callers_get_pings_and_empty_lists,
+    sessions_end_with_access,
+    foreign_sessions_refused_in_any_way,
+    bodies_cut_off,
+    other_methods_answered_itself,
+    names_that_the_addressed_server_decides,
+    refusals_that_name_the_server,
+]
+
+
+@pytest.mark.parametrize("liberty", LIBERTIES)
+def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+    liberty(builder)
+    judgements = [builder.judged_by(one.id) for one in REGISTRY.all() if one.group == "refusals"]
+    harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
+    assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
+    assert any(judgement.outcome is Outcome.PASS for judgement in judgements)

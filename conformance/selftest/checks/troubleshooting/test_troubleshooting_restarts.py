@@ -1,0 +1,20 @@
+"""Tests of the check that the gateway goes on."""
+
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import fails, passes
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+
+@passes("TRB-021")
+def test_restarted_by_a_scenario(builder: TranscriptBuilder) -> int:
+    builder.call("alice", "calculator")
+    builder.recorder.note("restart", why="scenario", scenario="story")
+    return 1
+
+
+@fails("TRB-021")
+def test_ended(builder: TranscriptBuilder) -> ClientRequest:
+    made = builder.ask("alice", "calculator").failed()
+    why = "the gateway ended with status 70"
+    builder.recorder.note("restart", why=why, scenario="story", number=1, failure="")
+    return made
