@@ -1,7 +1,7 @@
 """Shapes about a gateway that restarts, and about servers that an operator changes while it runs."""
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, accepted, recorded, with_control
+from gatebench.conformance.checks.shapes.cases import ShapeRow, accepted, with_control
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
@@ -23,8 +23,8 @@ def kept_or_ended(context: CheckContext, transcript: Transcript, row: ShapeRow) 
 
 def fresh_session(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No attempt is given a session id that an exchange in the fact `before` was given."""
-    for case in recorded(transcript, row):
-        earlier = [transcript.exchanges[name] for name in case.facts["before"]]
+    for case in with_control(context, transcript, row):
+        earlier = [transcript.exchanges[name] for name in case.facts.get("before", ())]
         given = {value for one in earlier for value in one.response_header("mcp-session-id")}
         for attempt in case.attempts:
             values = attempt.response_header("mcp-session-id")

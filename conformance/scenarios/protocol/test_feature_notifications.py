@@ -181,13 +181,14 @@ async def test_log_messages_of_a_request(
 @judged_by_groups({"levels": ["log-level", "levels-of-two-sessions"]}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+@pytest.mark.parametrize("other", ["bob"])
 @pytest.mark.parametrize("case", ["levels"])
 async def test_log_level(
-    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+    scenario: Scenario, *, case: str, other: str, principal: str, server: str, member: str, revision: str
 ) -> None:
     """Two sessions set levels of their own; then each calls the tool that sends log messages."""
     del case
-    sides = [await feature_client(scenario, one, server, member, revision) for one in (principal, "bob")]
+    sides = [await feature_client(scenario, one, server, member, revision) for one in (principal, other)]
     levels = ("emergency", "debug")
     tool = scenario.identities.tool(server, "test_tool_with_logging", member)
     set_ = [
@@ -197,5 +198,5 @@ async def test_log_level(
     sides[0].case("log-level", *set_, capability="logging")
     got = [await _logged(side, tool, new_nonce()) for side in sides]
     # The messages carry their level: the one below that of a session would show another session's level.
-    marks = {"bob": '"debug"'}
+    marks = {other: '"debug"'}
     sides[0].case("levels-of-two-sessions", *got, capability="logging", marks=marks, control=got[0])

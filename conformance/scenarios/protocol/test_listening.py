@@ -75,7 +75,7 @@ async def test_subscriptions(scenario: Scenario, principal: str, server: str, me
     scenario.case("listen-to-prompts", unheard, server=server, principal=principal, unwanted=[CHANGED])
 
 
-@judged_by_cases(["stream-left"], needs=("mcp.subscriptions",), thorough=in_each_era)
+@judged_by_cases(["listener-left"], needs=("mcp.subscriptions",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member"), SERVERS)
@@ -107,7 +107,7 @@ async def test_stream_left(scenario: Scenario, principal: str, server: str, memb
         left = await client.list_tools()
     if ends:
         await asyncio.wait(ends, timeout=PATIENCE)
-    scenario.case("stream-left", left, server=server, principal=principal, since=since, member=member)
+    scenario.case("listener-left", left, server=server, principal=principal, since=since, member=member)
 
 
 @judged_by_cases(["second-stream"])

@@ -78,8 +78,9 @@ def _other_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> Cli
     return builder.case(case, _call_of(builder, "a_b", "b"), tools=["a_b"])
 
 
-def _no_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
-    made = builder.ask("alice", "desk", tool="calculator_a").refused("unknown tool")
+def _no_tool(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    made = builder.ask("alice", "desk", tool="calculator_a")
+    made = made.answered() if row.options.get("or_refused") else made.refused("unknown tool")
     return builder.case(case, made, tools=["a"])
 
 

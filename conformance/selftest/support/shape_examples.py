@@ -113,7 +113,8 @@ def _response(builder: TranscriptBuilder, row: Requirement, received: Any = None
 
 
 def _changed_response(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
-    other = {"jsonrpc": "2.0", "id": 1, "error": {"code": 2, "message": ""}}
+    error: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "error": {"code": 2, "message": ""}}
+    other = {"jsonrpc": "2.0", "id": 1, "result": {}} if row.options.get("or_refused") else error
     return builder.case(case, _response(builder, row, other))
 
 

@@ -11,7 +11,7 @@ PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="  # one red pixel
 )
 WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA="  # no samples
-BYTES = base64.b64encode(bytes(range(256))).decode()
+BYTES = base64.b64encode(bytes(place * 167 % 256 for place in range(256))).decode()
 ICON = {"src": f"data:image/png;base64,{PNG}", "mimeType": "image/png", "sizes": ["1x1"]}
 AWKWARD_PATH = "a%20b%2Fc/%C3%BC~!$&'()*+,;=:@?q=1%26&r=#part"
 PERSONAL = "personal"
