@@ -36,7 +36,7 @@ def play(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         *options,
     ]
     return subprocess.run(  # noqa: S603 - our own command
-        command, capture_output=True, text=True, cwd=folder, check=False, timeout=120
+        command, capture_output=True, text=True, cwd=folder, check=False, timeout=230
     )
 
 

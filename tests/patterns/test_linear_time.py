@@ -9,6 +9,7 @@ from tests.support.regular_expressions import Found, computed, everything
 
 # Put together when they are used, from words of ours, escaped; read whether they are linear before adding to them.
 READ = {
+    r"conformance/checks/shapes/denials.py: f'\\b{re.escape(name)}\\b'",
     "conformance/requirements/expectations.py: expression",  # of the user's own file
     "fixtures/recording/labels.py: f'{prefix}([0-9]+)z'",
     "load/benchmarks/markdown.py: f'{re.escape(begin)}.*?{re.escape(end)}'",  # of our own page

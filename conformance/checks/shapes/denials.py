@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
@@ -97,7 +96,7 @@ def no_internals(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 def _found(transcript: Transcript, case: Case, attempt: Exchange, what: str) -> str | None:
     if what == "addresses":
         upstreams = transcript.facts.world["upstreams"].values()
-        hosts = {urlsplit(str(upstream["url"])).netloc for upstream in upstreams}
+        hosts = {str(upstream["url"]).split("/")[2] for upstream in upstreams}
         return next((host for host in sorted(hosts) if ":" in host and host in attempt.response_text), None)
     if what == "files":
         match = STACK.search(attempt.body) or FILE.search(attempt.body)
