@@ -85,9 +85,10 @@ def prompts() -> list[Entry]:
         {"name": "test_prompt_with_arguments", "description": "With two.", "arguments": arguments},
         {
             "name": "test_prompt_with_embedded_resource",
+            "description": "With a resource.",
             "arguments": [{"name": "resourceUri", "description": "Its URI.", "required": True}],
         },
-        {"name": "test_prompt_with_image", "arguments": []},
+        {"name": "test_prompt_with_image", "description": "With an image.", "arguments": []},
     ]
 
 

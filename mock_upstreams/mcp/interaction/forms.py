@@ -45,7 +45,7 @@ def sampling(prompt: str, tokens: int = 100) -> Params:
         "temperature": 0.0,
         "maxTokens": tokens,
         "stopSequences": [],
-        "metadata": {"of": ["a", 1, 0.5]},
+        "metadata": {"of": {"list": ["a", 1]}},
     }
 
 

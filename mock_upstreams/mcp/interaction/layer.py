@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...http import MODERN_REVISIONS, SESSION_HEADER, VERSION_HEADER, header, message, parameters, respond, wire
 from ..executions import ExecutionLog, called_with
+from . import rounds
 from .handshake_tools import RUN, Call, Held, ToolError
 from .modern import ModernCalls
 from .names import TOOLS
@@ -53,6 +54,8 @@ class Interaction:
         calls = method == "tools/call" and isinstance(tool, str) and tool in TOOLS and tool in self._offered
         if calls and modern and self._modern.serves(scope):
             await self._modern.answer(scope, receive, send)
+        elif modern and method == "prompts/get" and tool == rounds.PROMPT and self._offered:
+            await self._modern.prompt(scope, send)
         elif calls and peer is not None and tool in RUN:
             await self._call(peer, scope, receive, send)
         elif peer is not None and method is None and peer.answered(posted):

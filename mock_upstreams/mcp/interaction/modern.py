@@ -64,6 +64,13 @@ class ModernCalls:
         finally:
             running.cancel()
 
+    async def prompt(self, scope: Scope, send: Send) -> None:
+        """Respond to prompts/get of the prompt that needs input."""
+        answers = parameters(scope).get("inputResponses")
+        result = rounds.prompt(answers if isinstance(answers, dict) else {})
+        body = json.dumps(_response(scope, result), ensure_ascii=False).encode()
+        await respond(send, 200, [("content-type", "application/json")], body)
+
     async def _streamed(self, scope: Scope, tool: str, content: dict[str, Any], stream: StoredStream) -> None:
         meta = _meta(scope)
         named = "test_log_messages" if tool in LOGGING else tool

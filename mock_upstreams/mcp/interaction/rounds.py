@@ -13,6 +13,7 @@ from . import forms
 from .handshake_tools import ASKING
 
 Content = dict[str, Any]
+PROMPT = "test_input_required_result_prompt"
 INVALID_PARAMS, MISSING_CAPABILITY = -32602, -32021
 _KEY = secrets.token_bytes(32)
 
@@ -131,6 +132,15 @@ def _capable(one: Round) -> Content:
     if not asks or one.answers:
         return _done("done", answers=dict(one.answers))
     return _asks(asks)
+
+
+def prompt(answers: Mapping[str, Any]) -> Content:
+    """Return the result of the prompt that needs input: the request for it, or the messages with it."""
+    if not answers:
+        asked = {"method": "elicitation/create", "params": forms.name_form("Which context?", "context")}
+        return _asks({"user_context": asked})
+    text = f"The context is {json.dumps(dict(answers), ensure_ascii=False)}."
+    return {"resultType": "complete", "messages": [{"role": "user", "content": {"type": "text", "text": text}}]}
 
 
 RUN: dict[str, Callable[[Round], Content]] = {
