@@ -120,19 +120,27 @@ def differences(kept: MatrixRow, now: MatrixRow) -> Iterator[str]:
 
 
 def problems(matrix: Mapping[str, MatrixRow], registry: Registry) -> Iterator[str]:
-    """Yield the problems: survivors, requirements that kill no fault, and unexplained collateral."""
+    """Yield the problems of faults that have been played: survivors, requirements without a kill, unexplained collateral."""
     for fault in all_faults().values():
-        if fault.name not in matrix:
-            yield f"{fault.name} has not been played: run `make kill-matrix`"
-            continue
-        yield from _problems_of(fault, matrix[fault.name], registry)
+        if fault.name in matrix:
+            yield from _problems_of(fault, matrix[fault.name], registry)
     for name in sorted(set(matrix) - set(all_faults())):
         yield f"{name} is in the matrix and no fault any more: run `make kill-matrix`"
     killed = {name for entry in matrix.values() for name in entry.killers}
+    waiting = {name for fault in unplayed(matrix) for name in fault.caught_by} - killed
     for requirement in registry.all():
-        if requirement.check and (requirement.id in killed) == bool(requirement.no_fault):
+        if (
+            requirement.check
+            and requirement.id not in waiting
+            and (requirement.id in killed) == bool(requirement.no_fault)
+        ):
             problem = "has a `no_fault` reason, but a fault kills it" if requirement.no_fault else ""
             yield f"{requirement.id} {problem or 'is killed by no fault, and `no_fault` does not explain it'}"
+
+
+def unplayed(matrix: Mapping[str, MatrixRow]) -> list[Fault]:
+    """Return the faults that have not been played since they were written; the notice of `make test` counts them."""
+    return [fault for fault in all_faults().values() if fault.name not in matrix]
 
 
 def _problems_of(fault: Fault, entry: MatrixRow, registry: Registry) -> Iterator[str]:

@@ -16,10 +16,12 @@ def notice() -> str:
         return ""
     known = {name: row.get("whole") or {} for name, row in data["faults"].items()}
     new = [name for name, own in now.faults.items() if known.get(name, {}).get("fault") != own]
+    unplayed = sum(name not in known for name in now.faults)
     lines = [
         f"THE KILL MATRIX IS OLDER THAN THIS TREE (its whole runs: {last or 'none yet'}; this tree: {now.tree}).",
         "Checks, scenarios, faults or what plays them have changed since. Whether every fault is still caught is not known.",
         f"{len(new)} of {len(now.faults)} faults are new or changed, and have had no whole run as they are.",
+        *([f"{unplayed} of them have not been played at all."] if unplayed else []),
         "Run `make kill-matrix FULL=1` before an issue is resolved, and commit what it writes.",
     ]
     return "\n".join(["=" * WIDTH, *lines, "=" * WIDTH])

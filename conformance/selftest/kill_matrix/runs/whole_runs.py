@@ -23,8 +23,9 @@ def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: boo
     wrong = list(problems(results))
     now = matrix.load()
     for name, result in results.items():
-        if isinstance(result, WholeRun) and name in now:
-            now[name] = matrix.with_whole(now[name], _kept(result, digests, name))
+        if isinstance(result, WholeRun) and name != REFERENCE:
+            row = now.get(name) or matrix.row(faults.by_name(name), 0, {})  # a fault that is played for the first time
+            now[name] = matrix.with_whole(row, _kept(result, digests, name))
     reference = results[REFERENCE]
     if isinstance(reference, WholeRun) and reference.clean and not names and _complete(now, digests):
         seconds = sum(result.seconds for result in results.values() if isinstance(result, WholeRun))
