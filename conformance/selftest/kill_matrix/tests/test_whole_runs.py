@@ -387,6 +387,10 @@ def test_a_share_is_played_and_nothing_written(
     assert files.MATRIX.read_bytes() == before
     assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) >= 8
     results(monkeypatch, **{name.replace("-", "_"): WholeRun(missed={"R-1": "pass"}) for name in all_faults()})
+    monkeypatch.setattr(share, "changed", lambda *_: {*all_faults()})
+    assert main(["--share", "8"]) == 0
+    assert "in its first whole run: " in capsys.readouterr().out
+    monkeypatch.setattr(share, "changed", lambda *_: set())
     assert main(["--share", "8"]) == 1
 
 
