@@ -81,6 +81,8 @@ def test_its_overhead_has_one_start_and_says_so(running: Running, tmp_path: Path
     status = cli.main(["load", "overhead", *arguments, "--out", str(tmp_path / "out")])
     report = report_in(tmp_path / "out")
     assert status in (0, 2), report.said
+    if status == 2 and not report.overhead:
+        pytest.skip(f"the machine was never quiet: {report.said}")
     assert report.overhead[0].starts == 1
     assert report.overhead[0].quantiles[0].overhead_us.value > 0
     assert any("already runs" in note for note in report.notes)
