@@ -20,7 +20,10 @@ def capabilities_kept(context: CheckContext, transcript: Transcript, row: ShapeR
     claimed = transcript.facts.target.get("features", ())
     for case in with_control(context, transcript, row):
         (attempt,) = case.attempts
-        for name, parts in _announced(transcript, case).items():
+        own = _announced(transcript, case)
+        if not any(own.values() if row.options.get("parts") else own):
+            context.inapplicable(f"no upstream behind {case.server} announces such a feature")
+        for name, parts in own.items():
             if FEATURE_OF.get(name) not in claimed:
                 context.inapplicable(f"the target does not claim {FEATURE_OF.get(name, name)}")
                 continue
