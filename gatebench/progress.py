@@ -1,9 +1,13 @@
-"""Progress bar of a run on a terminal; nothing in a pipe."""
+"""Progress of long work on a terminal; nothing in a pipe."""
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Column
@@ -49,3 +53,13 @@ def on(stream: TextIO, *, quiet: bool) -> Progress | None:
         return None
     # A duplicate descriptor: pytest captures the standard ones during a run.
     return Progress(os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="replace"))
+
+
+@contextmanager
+def status(what: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show a status line on stderr if that is a terminal; yield a function that shows what happens now behind `what`."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _line: None
+        return
+    with Console(stderr=True).status(what) as shown:
+        yield lambda line: shown.update(f"{what}: [dim]{escape(line[:90])}[/]")

@@ -107,3 +107,14 @@ def test_a_program_that_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     fake.program.write_text("print('changed')", encoding="utf-8")
     assert cli.main(["official", "reference", "--out", str(tmp_path / "out")]) == 3
     assert "incomplete: the official suite wrote no results (2025-11-25, direct)" in capsys.readouterr().out
+
+
+def test_what_was_measured_before_the_output_changed_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Suite
+) -> None:
+    changed = PROGRAM.replace("json.dumps(checks)", "json.dumps([1] if gateway else checks)")
+    fake.program.write_text(changed, encoding="utf-8")
+    assert cli.main(["official", "reference", "--out", str(tmp_path / "out")]) == 3
+    assert "wrote results of an unknown form" in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "official.json").read_text(encoding="utf-8"))
+    assert report["revisions"]["2025-11-25"]["passed"]["direct"] == 2

@@ -1,18 +1,13 @@
 """`gatebench official`: the official MCP suite directly and through a gateway."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
-from gatebench import exit_codes
+from gatebench import exit_codes, progress
 from gatebench.commands.options import PATH, complete_target
 from gatebench.conformance.text import json_text
-from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.errors import BenchError, HarnessError
 
 EXAMPLES = """\b
 examples:
@@ -52,7 +47,7 @@ def official(target: str, *, expectations: Path | None, out: Path | None, as_jso
     folder = out or invoke.new_folder(f"official-{target}")
     exit_codes.end_in_order()
     measured = session.Measured()
-    with _progress(quiet=quiet) as tell:
+    with progress.status("official suite", quiet=quiet) as tell:
         run = session.prepare(target, folder)
         installed = suite.install(tell)
         report_files.prepare(folder)
@@ -60,6 +55,10 @@ def official(target: str, *, expectations: Path | None, out: Path | None, as_jso
             session.play(run, installed, measured, tell)
         except KeyboardInterrupt:
             measured.trouble = "interrupted"
+        except HarnessError as error:
+            if not measured.results:
+                raise
+            measured.trouble = str(error)
         if not measured.results:
             return exit_codes.complain("interrupted before any result", exit_codes.INTERRUPTED)
         report = report_files.build(session.report(run, installed, measured, known), folder)
@@ -70,13 +69,3 @@ def official(target: str, *, expectations: Path | None, out: Path | None, as_jso
     if measured.trouble == "interrupted":
         return exit_codes.complain("interrupted; evidence so far is kept", exit_codes.INTERRUPTED)
     return exit_codes.OF_CONCLUSION[report["conclusion"]]
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show a status line on a terminal; nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _line: None
-        return
-    with Console(stderr=True).status("official suite") as shown:
-        yield lambda line: shown.update(f"official suite: [dim]{escape(line[:90])}[/]")

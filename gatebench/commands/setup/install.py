@@ -1,14 +1,8 @@
 """`gatebench install`: install third-party gateways, each into its own environment."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 import click
-from rich.console import Console
-from rich.markup import escape
 
-from gatebench import exit_codes
+from gatebench import exit_codes, progress
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import installer
 from gatebench.fixtures.gateways.installer import Recipe
@@ -40,7 +34,7 @@ def _one(name: str) -> bool:
         return True
     exit_codes.end_in_order()
     try:
-        with _progress(f"{name}{_version(known)}") as tell:
+        with progress.status(f"installing {name}{_version(known)}", quiet=False) as tell:
             where = installer.install(name, tell)
     except BenchError as error:
         exit_codes.complain(str(error), exit_codes.BAD_INPUT)
@@ -62,17 +56,3 @@ def _list(known: Recipe) -> None:
 
 def _version(known: Recipe) -> str:
     return f" {known.version}" if known.version else ""
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show a status line on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _line: None
-        return
-    with Console(stderr=True).status(f"installing {what}") as shown:
-
-        def tell(line: str) -> None:
-            shown.update(f"installing {what}: [dim]{escape(line[:90])}[/]")
-
-        yield tell
