@@ -75,7 +75,7 @@ class FeatureClient:
         return self.shown[method]
 
     async def uri(self, path: str) -> str | None:
-        """Return the URI of a member's resource as it is listed here; None if it has another one that cannot be told."""
+        """Return the URI under which a member's resource is listed here; None if that URI is not known."""
         return await self._shown("resources/list", "resources", "uri", base_of(self.member) + path)
 
     async def template(self, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Shapes about refusals beside their status: what reaches an upstream, what is listed, and what a refusal tells."""
+"""Shapes about refusals beside their status: what reaches an upstream, what is listed, and what a refusal discloses."""
 
 import re
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def no_internals(context: CheckContext, transcript: Transcript, row: ShapeRow) -
             context.examined()
             if found := _found(transcript, case, attempt, what):
                 context.violation(
-                    f"the refusal of {attempt.describe()} tells of the gateway's inside ({case.where})",
+                    f"the refusal of {attempt.describe()} discloses internals of the gateway ({case.where})",
                     expected=f"no {what} in a refusal",
                     actual=found,
                     at=attempt,

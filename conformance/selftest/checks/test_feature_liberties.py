@@ -103,7 +103,7 @@ def names_that_cannot_be_told(builder: TranscriptBuilder) -> None:
 
 
 def empty_lists(builder: TranscriptBuilder) -> None:
-    """Answers lists that nobody announced with empty ones, and the rest with errors in the form of either era."""
+    """Answers lists that it does not announce with empty lists, and other methods with an error in the form of the era."""
     opened = connected(builder, {"tools": {}}, "calculator")
     made = [
         answered(builder.ask("alice", "calculator", "resources/list"), {"resources": []}),

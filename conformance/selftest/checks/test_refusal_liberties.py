@@ -23,7 +23,7 @@ def methods_unknown_before_the_token(builder: TranscriptBuilder) -> None:
 
 
 def denied_callers_get_pings_and_empty_lists(builder: TranscriptBuilder) -> None:
-    """Answers pings, notifications and lists of resources itself, whoever asks: nothing of it reaches an upstream."""
+    """Answers pings, notifications and lists of resources of every caller itself: none of these requests reaches an upstream."""
     control = builder.call("alice", "desk")
     result = {"jsonrpc": "2.0", "id": 1, "result": {}}
     builder.case("denied-others", builder.ask("dave", "desk", "ping").answered(200, result), control=control)

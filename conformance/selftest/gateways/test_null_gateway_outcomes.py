@@ -150,7 +150,7 @@ PASSES = {
         **dict.fromkeys(("MCF-025", "MCF-026"), "and has nothing beside tools"),
         "MCF-033": "it sends no notifications",
         **dict.fromkeys(("MCF-038", "MCF-039"), "its answer has no user's data"),
-        "SRQ-026": "it answers every call, whoever cancels (that the call reached nothing is END-001)",
+        "SRQ-026": "it answers every call, also one that another client cancels (that the call reached no upstream is END-001)",
     },
     "allow-all": OURS
     | RELAYED

@@ -48,7 +48,7 @@ def about(builder: TranscriptBuilder, capability: str = "resources", **details: 
 
 def entry(uri: str, **changed: Any) -> Result:
     """Return an entry of a list with every member that a row may name."""
-    told = {
+    members = {
         "title": "T",
         "mimeType": "text/plain",
         "size": 0,
@@ -58,7 +58,7 @@ def entry(uri: str, **changed: Any) -> Result:
     return {
         "uri": uri,
         "name": uri,
-        **told,
+        **members,
         "_meta": {"a": 1},
         "arguments": [{"name": "a", "required": False}],
     } | changed
@@ -218,10 +218,10 @@ def _logged(builder: TranscriptBuilder, case: str, *, kept: bool) -> ClientReque
     facts = about(builder, "logging")
     made = builder.ask("alice", SERVER)
     result = made.reply(SERVER)
-    told = notification("message", level="info", data={"a": None})
-    body = "".join(f"data: {json.dumps(one)}\n\n" for one in (told, result))
+    logged = notification("message", level="info", data={"a": None})
+    body = "".join(f"data: {json.dumps(one)}\n\n" for one in (logged, result))
     landed_as(made, 200, body, STREAM_HEADERS)
-    return builder.case(case, made.streamed(told, result) if kept else made.answered(200, result), **facts)
+    return builder.case(case, made.streamed(logged, result) if kept else made.answered(200, result), **facts)
 
 
 CONFORMING: Mapping[str, Example] = {

@@ -98,9 +98,9 @@ def contents(node: str, uri: str, owner: str | None) -> list[Entry] | None:
     path = uri.removeprefix(base) if uri.startswith(base) else ""
     text = {"uri": uri, "mimeType": "text/plain"}
     blob = {"uri": f"{uri}/2", "mimeType": "application/octet-stream", "blob": BYTES}
-    told = f"This is a static text of {node}.\n\u00fc\u2028\U0001d11e"
+    content = f"This is a static text of {node}.\n\u00fc\u2028\U0001d11e"
     fixed: dict[str, list[Entry]] = {
-        "static-text": [{**text, "text": told, "_meta": {"a": None}}],
+        "static-text": [{**text, "text": content, "_meta": {"a": None}}],
         "static-binary": [{"uri": uri, "mimeType": "image/png", "blob": PNG}],
         "watched-resource": [{**text, "text": "Watched."}],
         "several": [{**text, "text": ""}, blob, {"uri": f"{uri}/3", "text": "third"}, {**text, "text": ""}],
@@ -141,8 +141,8 @@ def prompt(node: str, name: str, arguments: dict[str, str]) -> Entry | None:
         case _:
             return None
     roles = ("user", "user", "assistant")
-    told = [{"role": role, "content": one} for role, one in zip(roles, content, strict=False)]
-    return {"description": f"{name}, \u00fc", "messages": told, "_meta": {"example.com/of": node}}
+    messages = [{"role": role, "content": one} for role, one in zip(roles, content, strict=False)]
+    return {"description": f"{name}, \u00fc", "messages": messages, "_meta": {"example.com/of": node}}
 
 
 def completion(node: str, reference: str, argument: Entry, context: Entry) -> Entry:
