@@ -48,9 +48,9 @@ class Digests:
         """The digest of everything: it changes if any result may change."""
         return _hash([self.bench, *(f"{name} {digest}" for name, digest in sorted(self.faults.items()))])
 
-    def of(self, fault: str) -> str:
-        """Return the digest of what the result of this fault depends on; "" for the reference itself."""
-        return _hash([self.bench, self.faults.get(fault, "")])
+    def of(self, *faults: str) -> str:
+        """Return the digest of what the result of a run with these faults depends on; the reference itself counts as none."""
+        return _hash([self.bench, *(self.faults.get(fault, "") for fault in faults)])
 
 
 @dataclass

@@ -42,7 +42,8 @@ def _whole_runs(matrix: KillMatrix) -> Iterable[str]:
     yield from ("## Whole runs", "")
     yield (
         "A fault counts as caught when each requirement meant for it fails in a whole run: every scenario in the order of "
-        "`gatebench run`, in one world."
+        "`gatebench run`, in one world. The gateway of a run has several faults at once, as `runs/pools.py` describes; what that "
+        "leaves open is run alone."
     )
     played = sum(entry.whole is not None for entry in matrix.values())
     missed = {name: entry.missed for name, entry in matrix.items() if entry.missed}
@@ -53,8 +54,8 @@ def _whole_runs(matrix: KillMatrix) -> Iterable[str]:
         yield ""
         yield (
             f"The last trial of all {matrix.trial.faults} faults was of the tree with the digest `{matrix.trial.digest}`: "
-            f"{matrix.trial.minutes:g} minutes, {matrix.trial.worlds} worlds at a time; the reference, in all of its "
-            f"{matrix.trial.scenarios} scenarios, without a finding."
+            f"{matrix.trial.runs} runs in {matrix.trial.minutes:g} minutes, {matrix.trial.worlds} worlds at a time; the "
+            f"reference, in all of its {matrix.trial.scenarios} scenarios, without a finding."
         )
     else:
         yield from ("", "There has been no trial of all faults yet.")

@@ -59,8 +59,8 @@ class MatrixRow:
 class Trial:
     """The last trial in which every fault had a whole run, and the reference too, without a finding.
 
-    `digest` is that of the tree (see `digest.py`); `minutes` is how long the runs took, with `worlds` of them at a
-    time.
+    `digest` is that of the tree (see `digest.py`); `runs` is how many there were, most of them with several faults at once (see
+    `runs/pools.py`), and `minutes` how long they took, with `worlds` of them at a time.
     """
 
     digest: str
@@ -68,6 +68,7 @@ class Trial:
     scenarios: int
     worlds: int
     minutes: float
+    runs: int
 
 
 class KillMatrix(dict[str, MatrixRow]):

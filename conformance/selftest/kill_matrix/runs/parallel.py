@@ -18,7 +18,7 @@ from threading import Event
 
 from gatebench.conformance.selftest.kill_matrix import files
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
-from gatebench.conformance.selftest.kill_matrix.runs.whole import REFERENCE, SECONDS, WholeRun
+from gatebench.conformance.selftest.kill_matrix.runs.whole import JOINED, REFERENCE, SECONDS, WholeRun
 from gatebench.fixtures.processes import child
 
 COMMAND = (sys.executable, "-m", "gatebench.conformance.selftest.kill_matrix.runs.whole")
@@ -44,7 +44,7 @@ class Runs:
     _stopping: Event = field(default_factory=Event)
 
     def play(self, names: Sequence[str]) -> Iterator[tuple[str, WholeRun | DiedError]]:
-        """Yield each fault (or the reference) with its result, as they come."""
+        """Yield each fault (or several joined by +, or the reference) with its result, as they come."""
         remembered = {name: run for name in names if (run := self.remembered(name))}
         yield from remembered.items()
         pool = ThreadPoolExecutor(self.workers)
@@ -70,7 +70,9 @@ class Runs:
 
     def _path(self, name: str) -> Path:
         how = "-to-the-end" if self.to_the_end and name != REFERENCE else ""
-        return self.cache / f"{name}{how}.{self.digests.of(name)}.json"
+        faults = name.split(JOINED)
+        shown = name if len(faults) == 1 else f"pool-of-{len(faults)}"
+        return self.cache / f"{shown}{how}.{self.digests.of(*faults)}.json"
 
     def _play(self, name: str) -> WholeRun:
         path = self._path(name)

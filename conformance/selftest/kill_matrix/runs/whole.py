@@ -1,4 +1,5 @@
-"""A whole run of one fault: all that `gatebench run faulty:NAME` runs, in its order, in one world, with smoke test and sweep.
+"""A whole run of one fault, or of several in one gateway: all that `gatebench run faulty:NAME` runs, in its order, in one
+world, with smoke test and sweep.
 
 A requirement has caught the fault if it fails (or warns) on any scenario of the run, as it then does in the report of
 that command. So the run may end as soon as every requirement meant for the fault has caught it: the remaining scenarios
@@ -38,6 +39,7 @@ from gatebench.fixtures.errors import BenchError, HarnessError
 from gatebench.fixtures.reference_gateway import faults
 
 REFERENCE = "reference"
+JOINED = "+"  # `faulty:A+B` has both faults
 SECONDS = 600.0  # a whole run of the reference takes 35 s on a quiet machine; what has not caught a fault by then has missed it
 INTERRUPTED = 130
 
@@ -167,7 +169,7 @@ def play(target: str, meant: Collection[str] = (), *, to_the_end: bool) -> Whole
 def main() -> int:
     """Run the program (see the module's docstring); exit status 0 for any result, 1 without one, 130 after an interruption."""
     parser = argparse.ArgumentParser(prog="whole")
-    parser.add_argument("fault")
+    parser.add_argument("fault", help="the reference, a fault, or several faults joined by +")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--to-the-end", action="store_true")
     options = parser.parse_args()
@@ -177,8 +179,8 @@ def main() -> int:
         if options.fault == REFERENCE:
             whole = play(REFERENCE, to_the_end=True)
         else:
-            fault = faults.by_name(options.fault)
-            whole = play(f"faulty:{fault.name}", fault.caught_by, to_the_end=options.to_the_end)
+            meant = [name for fault in options.fault.split(JOINED) for name in faults.by_name(fault).caught_by]
+            whole = play(f"faulty:{options.fault}", meant, to_the_end=options.to_the_end)
     except KeyboardInterrupt:
         return INTERRUPTED
     except NoResultError as error:

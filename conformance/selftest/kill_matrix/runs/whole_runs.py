@@ -1,38 +1,111 @@
 """Whole runs of every fault, or of a share of them, and their entries in the matrix."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.kill_matrix import digest, files, matrix, progress
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
-from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix, Trial
-from gatebench.conformance.selftest.kill_matrix.runs import select_runs, share
+from gatebench.conformance.selftest.kill_matrix.matrix import Trial
+from gatebench.conformance.selftest.kill_matrix.runs import pools, select_runs, share
 from gatebench.conformance.selftest.kill_matrix.runs.parallel import DiedError, Runs
-from gatebench.conformance.selftest.kill_matrix.runs.whole import REFERENCE, WholeRun
+from gatebench.conformance.selftest.kill_matrix.runs.whole import JOINED, REFERENCE, WholeRun
 from gatebench.fixtures.reference_gateway import faults
 
 Results = dict[str, WholeRun | DiedError]
 
 
 def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: bool) -> int:
-    """Run the reference and these faults (all if none is named), and store the results; return the exit status."""
+    """Run the reference and these faults, or all faults in pools if none is named; return the exit status.
+
+    The results are stored as they come, round by round.
+    """
     digests = digest.current()
     runs = Runs(digests, workers, to_the_end=to_the_end, fresh=fresh)
-    results = _results(runs, [REFERENCE, *(names or faults.names())])
-    wrong = list(problems(results))
-    now = matrix.load()
-    for name, result in results.items():
-        if isinstance(result, WholeRun) and name != REFERENCE:
-            row = now.get(name) or matrix.row(faults.by_name(name), 0, {})  # a fault that is played for the first time
-            now[name] = matrix.with_whole(row, _kept(result, digests, name))
-    reference = results[REFERENCE]
-    if isinstance(reference, WholeRun) and reference.clean and not names and _complete(now, digests):
-        seconds = sum(result.seconds for result in results.values() if isinstance(result, WholeRun))
-        now.trial = Trial(digests.tree, len(now), reference.scenarios, workers, round(seconds / workers / 60, 1))
-    wrong += [problem for problem in select_runs.write(now) if problem not in wrong]
-    print("\n".join([*wrong, f"{len(results) - 1} faults, {len(wrong)} problems; {files.MATRIX.name} is written"]))
+    record = _Record(digests)
+    played = _results(runs, [REFERENCE, *names])
+    record.add(played)
+    if not names:
+        for result in _pooled(replace(runs, to_the_end=True), record):
+            record.add(result)
+            record.write()
+        record.add(_results(runs, record.open()))
+    reference = played[REFERENCE]
+    if isinstance(reference, WholeRun) and reference.clean and not names and record.complete():
+        minutes = round(record.seconds / workers / 60, 1)
+        record.matrix.trial = Trial(
+            digests.tree, len(digests.faults), reference.scenarios, workers, minutes, record.runs
+        )
+    wrong = [*record.wrong, *(problem for problem in record.write() if problem not in record.wrong)]
+    print(
+        "\n".join(
+            [*wrong, f"{len(names or digests.faults)} faults, {len(wrong)} problems; {files.MATRIX.name} is written"]
+        )
+    )
     return 1 if wrong else 0
+
+
+class _Record:
+    """The matrix with the results so far, and what is wrong with them."""
+
+    def __init__(self, digests: Digests) -> None:
+        self.matrix = matrix.load()
+        self.wrong: list[str] = []
+        self.runs, self.seconds = 0, 0.0
+        self._digests = digests
+        self._played: set[str] = set()
+
+    def add(self, results: Results) -> None:
+        """Add the results of runs: of a fault, or of the reference."""
+        self.wrong += problems(results)
+        for name, result in results.items():
+            if isinstance(result, WholeRun):
+                self.count(result)
+                if name != REFERENCE:
+                    row = self.matrix.get(name) or matrix.row(faults.by_name(name), 0, {})
+                    self.matrix[name] = matrix.with_whole(row, _kept(result, self._digests, name))
+                    self._played.add(name)
+
+    def count(self, run: WholeRun) -> None:
+        """Count a run that took some time."""
+        self.runs += run.seconds > 0
+        self.seconds += run.seconds
+
+    def open(self) -> list[str]:
+        """Return the faults without a result."""
+        return [name for name in self._digests.faults if name not in self._played]
+
+    def caught_before(self) -> set[str]:
+        """Return the faults that all requirements meant for them have caught without other faults, or in an earlier whole run."""
+        return {name for name, row in self.matrix.items() if set(row.meant) <= set(row.killers)}
+
+    def complete(self) -> bool:
+        """Return whether every fault has had a whole run in this tree."""
+        current = {name: (own, self._digests.bench) for name, own in self._digests.faults.items()}
+        rows = {name: row.whole for name, row in self.matrix.items() if row.whole}
+        return {name: (whole["fault"], whole["bench"]) for name, whole in rows.items()} == current
+
+    def write(self) -> list[str]:
+        """Write the matrix and its page; return the problems of the matrix."""
+        return select_runs.write(self.matrix)
+
+
+def _pooled(runs: Runs, record: _Record) -> Iterator[Results]:
+    """Run the faults in pools, in rounds of ever smaller ones, and yield those that each round has caught."""
+    for size in pools.SIZES:
+        left = [faults.by_name(name) for name in record.open()]
+        planned = pools.planned(left, size, record.caught_before())
+        played = _results(runs, [pool.name for pool in planned])
+        done = {name: run for name, run in played.items() if isinstance(run, WholeRun)}
+        for run in done.values():
+            record.count(run)
+        caught = pools.caught(planned, done)
+        print(
+            f"{len(left)} faults in {len(planned)} pools: {len(caught)} caught, {len(left) - len(caught)} open",
+            flush=True,
+        )
+        yield dict(caught)
 
 
 def play_share(count: int, *, workers: int) -> int:
@@ -60,24 +133,32 @@ def _results(runs: Runs, names: Sequence[str]) -> Results:
         for name, result in runs.play(names):
             results[name] = result
             progress.show("")
-            print(f"{len(results)}/{len(names)}  {name}: {describe_run(result)}", flush=True)
+            print(f"{len(results)}/{len(names)}  {describe_run(result, name)}", flush=True)
             progress.show(f"{len(results)}/{len(names)}")
     finally:
         progress.show("")
     return results
 
 
-def describe_run(result: WholeRun | DiedError) -> str:
+def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:
     """Describe a result in one line."""
     if isinstance(result, DiedError):
-        return str(result)
+        return f"{_shown(name)}: {result}"
+    if JOINED in name:
+        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not, {len(result.beside)} beside them"
+        return f"{_shown(name)}: {counts} ({result.scenarios} scenarios, {result.seconds:g} s)"
     parts = [f"{name} in {scenario}" for name, scenario in result.caught.items()]
     parts += [f"survives {name} ({outcome})" for name, outcome in result.missed.items()]
     found = ", ".join(f"{name} {outcome}" for name, outcome in result.beside.items())
     parts += [f"beside it: {found}"] if found else [] if parts else ["nothing was found"]
     parts += ["the smoke test ends the run of a user"] if result.smoke else []
     parts += ["the time was up"] if result.cut else []
-    return f"{'; '.join(parts)} ({result.scenarios} scenarios, {result.seconds:g} s)"
+    return f"{name}: {'; '.join(parts)} ({result.scenarios} scenarios, {result.seconds:g} s)"
+
+
+def _shown(name: str) -> str:
+    first, *others = name.split(JOINED)
+    return f"{first} and {len(others)} other faults" if others else name
 
 
 def problems(results: Mapping[str, WholeRun | DiedError]) -> Iterator[str]:
@@ -99,9 +180,3 @@ def _kept(result: WholeRun, digests: Digests, name: str) -> dict[str, Any]:
     """Return the entry of a whole run in the matrix."""
     about = {"fault": digests.faults[name], "bench": digests.bench}
     return about | {"caught": result.caught, "missed": result.missed, "scenarios": result.scenarios}
-
-
-def _complete(now: KillMatrix, digests: Digests) -> bool:
-    """Return whether every fault has had a whole run in this tree."""
-    current = {name: {"fault": own, "bench": digests.bench} for name, own in digests.faults.items()}
-    return {n: {k: row.whole[k] for k in ("fault", "bench")} for n, row in now.items() if row.whole} == current

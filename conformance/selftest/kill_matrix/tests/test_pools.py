@@ -1,0 +1,80 @@
+"""Pools of faults: what is together, and what their runs prove."""
+
+import itertools
+
+import pytest
+
+from gatebench.conformance.selftest.kill_matrix.runs import pools
+from gatebench.conformance.selftest.kill_matrix.runs.pools import Pool
+from gatebench.conformance.selftest.kill_matrix.runs.whole import WholeRun
+from gatebench.fixtures.reference_gateway.faults import Fault, all_faults
+
+
+def fault(name: str, *meant: str, decision: str = "") -> Fault:
+    return Fault(name, "group", "", decision or name, meant or (f"R-{name}",), "")
+
+
+FAULTS = [fault(str(number)) for number in range(100)]
+
+
+def run(*caught: str, beside: tuple[str, ...] = ()) -> WholeRun:
+    return WholeRun(dict.fromkeys(caught, "a/b"), beside=dict.fromkeys(beside, "fail"), scenarios=3, seconds=1)
+
+
+# -- what is together
+
+
+@pytest.mark.parametrize("faults", [FAULTS, list(all_faults().values())], ids=["alike", "real"])
+def test_every_fault_is_in_two_pools_and_meets_no_other_one_twice(faults: list[Fault]) -> None:
+    planned = pools.planned(faults, 10, ())
+    pairs = [pair for pool in planned for pair in itertools.permutations([one.name for one in pool.faults], 2)]
+    assert len(pairs) == len(set(pairs))
+    assert sorted(one.name for pool in planned for one in pool.faults) == sorted(2 * [one.name for one in faults])
+    assert max(len(pool.faults) for pool in planned) == 10
+    assert planned == pools.planned(faults, 10, ()), "the plan is always the same"
+
+
+def test_a_fault_that_has_been_caught_alone_is_in_one_pool() -> None:
+    planned = pools.planned(FAULTS, 10, {"7"})
+    assert sum("7" in pool.name.split("+") for pool in planned) == 1
+
+
+def test_faults_that_would_conceal_each_other_are_not_together() -> None:
+    same_requirement = [fault(str(number), "R-1") for number in range(5)]
+    assert len(pools.planned(same_requirement, 5, {one.name for one in same_requirement})) == 5
+    same_decision = [fault(str(number), decision="d") for number in range(2 * pools.PER_DECISION)]
+    assert len(pools.planned(same_decision, 99, {one.name for one in same_decision})) == 2
+
+
+# -- what runs prove
+
+ONE, TWO = Pool((fault("a"), fault("b"))), Pool((fault("a"), fault("c")))
+OTHERS = [Pool((one,)) for one in FAULTS[:20]]
+
+
+def caught(*runs: WholeRun, others: int = 0) -> set[str]:
+    """Return what is caught by the runs of both pools, and those of 20 others, of which so many have R-a beside."""
+    played = dict(zip((ONE.name, TWO.name), runs, strict=False))
+    played |= {pool.name: run(beside=("R-a",) if number < others else ()) for number, pool in enumerate(OTHERS)}
+    return set(pools.caught([ONE, TWO, *OTHERS], played))
+
+
+def test_a_fault_is_caught_if_its_requirement_fails_in_each_of_its_pools() -> None:
+    assert caught(run("R-a", "R-b"), run("R-a")) == {"a", "b"}
+    assert caught(run("R-b"), run("R-a", "R-c")) == {"b", "c"}
+
+
+def test_a_pool_without_a_run_proves_nothing() -> None:
+    assert caught(run("R-a", "R-b")) == {"b"}
+
+
+def test_a_requirement_that_fails_in_many_other_pools_proves_nothing() -> None:
+    assert caught(run("R-a", "R-b"), run("R-a"), others=2) == {"a", "b"}
+    assert caught(run("R-a", "R-b"), run("R-a"), others=3) == {"b"}
+
+
+def test_every_requirement_that_is_meant_for_a_fault_has_to_catch_it() -> None:
+    pool = Pool((fault("a", "R-1", "R-2"), fault("b")))
+    assert not pools.caught([pool], {pool.name: run("R-1")})
+    found = pools.caught([pool], {pool.name: run("R-1", "R-2")})
+    assert (found["a"].caught, found["a"].scenarios, found["a"].missed) == ({"R-1": "a/b", "R-2": "a/b"}, 3, {})
