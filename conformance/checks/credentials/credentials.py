@@ -13,6 +13,7 @@ from gatebench.conformance.transcript import Exchange, Transcript
 from gatebench.fixtures.recording.labels import labels_in
 
 OAUTH_SECRETS = ("refresh-token", "code", "client-secret")
+FOR_ONE_UPSTREAM = ("access-token", "static-key")
 
 
 def gateway_credentials_stay_at_the_gateway(context: CheckContext, transcript: Transcript) -> None:
@@ -203,6 +204,23 @@ def oauth_secrets_go_to_their_issuer(context: CheckContext, transcript: Transcri
                 context.violation(
                     f"{label} was sent to {exchange.node}",
                     expected=f"only {issuer} gets it",
+                    actual=_where(exchange, label),
+                    at=exchange,
+                )
+
+
+def upstream_credentials_reach_their_upstream_only(context: CheckContext, transcript: Transcript) -> None:
+    """CRED-015."""
+    for exchange in transcript.upstream:
+        for label in transcript.labels(exchange.request_text, *FOR_ONE_UPSTREAM):
+            audience = transcript.facts.secrets[label].audience
+            if audience is None:
+                continue
+            context.examined()
+            if audience != exchange.node:
+                context.violation(
+                    f"{label}, which is for {audience}, reached {exchange.node} on {exchange.describe()}",
+                    expected=f"only {audience} gets it",
                     actual=_where(exchange, label),
                     at=exchange,
                 )

@@ -66,7 +66,7 @@ CROSSED = {
 }
 
 
-@judged_by_cases(TWO_UPSTREAMS, *LEAKS, needs=NEEDS)
+@judged_by_cases(TWO_UPSTREAMS, "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "servers"), [("alice", ("mail", "calendar"))], ids=["alice-mail+calendar"])
 @pytest.mark.parametrize("case", list(TWO_UPSTREAMS))
@@ -77,7 +77,7 @@ async def test_two_upstreams(
     await overlap(scenario, case, TWO_UPSTREAMS[case], users=[principal], servers=servers, revision=revision)
 
 
-@judged_by_cases(ONE_ISSUER, *LEAKS, needs=NEEDS)
+@judged_by_cases(ONE_ISSUER, "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "servers"), [("alice", ("calendar", "contacts"))], ids=["alice-calendar+contacts"]
@@ -90,7 +90,7 @@ async def test_one_issuer(
     await overlap(scenario, case, ONE_ISSUER[case], users=[principal], servers=servers, revision=revision)
 
 
-@judged_by_cases(["one-issuer-and-one-consent"], *LEAKS, needs=NEEDS)
+@judged_by_cases(["one-issuer-and-one-consent"], "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "servers"),
@@ -111,7 +111,7 @@ async def test_one_issuer_and_one_consent(
     scenario.case(case, answer, control=attempt, server=other, principal=principal)
 
 
-@judged_by_cases(SAME_UPSTREAM, *LEAKS, needs=NEEDS)
+@judged_by_cases(SAME_UPSTREAM, "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
 @pytest.mark.parametrize("case", list(SAME_UPSTREAM))
@@ -120,7 +120,7 @@ async def test_same_upstream(scenario: Scenario, case: str, principal: str, serv
     await overlap(scenario, case, SAME_UPSTREAM[case], users=[principal], servers=[server], revision=revision)
 
 
-@judged_by_cases(TWO_USERS, *LEAKS, needs=NEEDS)
+@judged_by_cases(TWO_USERS, "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("server", ["mail"])
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_two_users(
     await overlap(scenario, case, TWO_USERS[case], users=[principal, other], servers=[server], revision=revision)
 
 
-@judged_by_cases(CROSSED, *LEAKS, needs=NEEDS)
+@judged_by_cases(CROSSED, "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "other", "servers"), [("alice", "bob", ("mail", "calendar"))], ids=["alice-bob-mail+calendar"]
@@ -186,7 +186,7 @@ async def test_loaded_link(scenario: Scenario, case: str, principal: str, server
     scenario.case(case, attempt, control=link.given_in, server=server, principal=principal)
 
 
-@judged_by_cases(["another-token-of-the-user"], *LEAKS, needs=("token-revocation", *NEEDS))
+@judged_by_cases(["another-token-of-the-user"], "CRED-015", *LEAKS, needs=("token-revocation", *NEEDS))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
 async def test_another_token(scenario: Scenario, principal: str, server: str, revision: str) -> None:
@@ -199,7 +199,7 @@ async def test_another_token(scenario: Scenario, principal: str, server: str, re
     scenario.case(case, *attempts, control=link.given_in, server=server, principal=principal)
 
 
-@judged_by_cases(["another-jwt-of-the-user"], *LEAKS, needs=NEEDS)
+@judged_by_cases(["another-jwt-of-the-user"], "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("carol", "mail")])
 async def test_another_jwt(scenario: Scenario, principal: str, server: str, revision: str) -> None:
@@ -212,7 +212,7 @@ async def test_another_jwt(scenario: Scenario, principal: str, server: str, revi
     scenario.case(case, *attempts, control=link.given_in, server=server, principal=principal)
 
 
-@judged_by_cases(["consent-at-the-single-address", "consent-at-the-virtual-address"], *LEAKS, needs=NEEDS)
+@judged_by_cases(["consent-at-the-single-address", "consent-at-the-virtual-address"], "CRED-015", *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "servers"), [("alice", ("mail", "workbench"))], ids=["alice-mail+workbench"])
 async def test_two_addresses(scenario: Scenario, principal: str, servers: tuple[str, ...], revision: str) -> None:

@@ -387,3 +387,24 @@ def test_a_token_of_its_own_for_the_upstream(builder: TranscriptBuilder) -> int:
     builder.ask("carol", "crm").arrives(auth=[own[1:-1]]).answered()
     builder.call("carol", "mail")
     return 1
+
+
+# -- CRED-015
+
+
+@passes("CRED-015")
+def test_each_upstream_gets_its_own_credential(builder: TranscriptBuilder) -> int:
+    for server in ("mail", "web-search"):
+        builder.call("alice", server)
+    return 2
+
+
+@fails("CRED-015")
+@pytest.mark.parametrize(("label", "server"), [("access:alice:mail", "calendar"), ("key:web-search", "calculator")])
+def test_a_credential_for_another_upstream(builder: TranscriptBuilder, label: str, server: str) -> TranscriptLine:
+    return builder.ask("alice", server).arrives(also=[("x-token", f"«{label}»")]).arrival
+
+
+@not_observed("CRED-015")
+def test_an_upstream_without_credentials(builder: TranscriptBuilder) -> None:
+    builder.call("alice", "calculator")
