@@ -80,7 +80,8 @@ class Executor:
         self._broken: BenchError | HarnessError | None = None
         terms = EvaluationPolicy(self.claims, self.expectations, self.plays_of_failures, self.direct_first)
         self.assessment = Evaluator(self.registry, terms)
-        self._plays: dict[tuple[str, bool], list[RecordedRun]] = {}
+        self._playing = ""
+        self._plays: dict[bool, list[RecordedRun]] = {}  # of the current scenario; True: against the upstream alone
         self._unwritten: list[dict[str, Any]] = []
         self.events: list[Event] = []
         self.facts = Facts()
@@ -146,10 +147,15 @@ class Executor:
     def judge(
         self, scenario: str, params: Mapping[str, Any], traffic: Traffic, requirement: Requirement
     ) -> CheckResult:
-        """Evaluate one requirement on a scenario, which runs first unless it has (see `Evaluator.judge`)."""
+        """Evaluate one requirement on a scenario, which runs first unless it has (see `Evaluator.judge`).
+
+        The items of a scenario follow each other: what was parsed of its traffic is kept until the next scenario.
+        """
+        if scenario != self._playing:
+            self._playing, self._plays = scenario, {}
 
         def play(number: int, direct: bool) -> RecordedRun:
-            plays = self._plays.setdefault((scenario, direct), [])
+            plays = self._plays.setdefault(direct, [])
             if len(plays) == number:
                 plays.append(self._play(scenario, dict(params), traffic, direct=direct))
             return plays[number]
