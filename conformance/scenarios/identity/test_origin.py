@@ -1,6 +1,7 @@
 """DNS rebinding: a foreign web page, open in a user's browser, calls the gateway."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -46,5 +47,28 @@ async def foreign_origins(
 @pytest.mark.parametrize("origin", FOREIGN, ids=["foreign", "null"])
 async def test_foreign_origin(scenario: Scenario, origin: str, principal: str, server: str, revision: str) -> None:
     """The same request without an Origin, and with that of a foreign web page."""
+    tool = scenario.identities.tool(server, "whoami")
+    await foreign_origins(scenario, principal, server, revision, origin, call=tool)
+
+
+def lookalikes(own: str) -> dict[str, str]:
+    """Return foreign origins that resemble this one: they begin with it or with its host, or end with its host."""
+    scheme, host, port = (parts := urlsplit(own)).scheme, parts.hostname or "", parts.port
+    suffix = f":{port}" if port else ""
+    return {
+        "begins-alike": f"{scheme}://{host}{suffix}.evil.example",
+        "host-begins-alike": f"{scheme}://{host}.evil.example{suffix}",
+        "ends-alike": f"{scheme}://evil-{host}{suffix}",
+    }
+
+
+@judged_by("END-007")
+@pytest.mark.parametrize("revision", [REVISIONS[1], REVISIONS[-1]])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+@pytest.mark.parametrize("likeness", list(lookalikes("http://host:1")))
+async def test_similar_origin(scenario: Scenario, likeness: str, principal: str, server: str, revision: str) -> None:
+    """The same with an origin that resembles the gateway's own one, but is that of another host."""
+    client = await scenario.client(principal, server, revision)
+    origin = lookalikes(client.url)[likeness]
     tool = scenario.identities.tool(server, "whoami")
     await foreign_origins(scenario, principal, server, revision, origin, call=tool)
