@@ -30,6 +30,7 @@ REFUSALS = token_endpoint.refusals()
 REFUSED = [*REFUSALS, "refused-revoked"]
 GRANTED = "calendar:read"
 NEEDS = ("consent-withdrawal",)
+LONG = 3600  # seconds: longer than a run
 
 
 @judged_by_cases(TO_CODE, needs=NEEDS)
@@ -134,11 +135,19 @@ async def test_old_token_dead(scenario: Scenario, case: str, principal: str, ser
 
 @judged_by_cases(REFUSED, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calendar")])
 @pytest.mark.parametrize("case", REFUSED)
-async def test_refused(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """The authorization server refuses to refresh, several times; then the user consents anew, and that token expires too."""
+async def test_refused(
+    scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
+) -> None:
+    """The authorization server refuses to refresh, several times; then the user consents anew, and that token expires too.
+
+    Another user, whose token has not expired, calls the same server in between.
+    """
     issuer = str(UPSTREAMS[server].issuer)
+    with scenario.idp_settings(issuer, access_lifetime=LONG):
+        await consent_anew(scenario, other, server, revision)
+    healthy = await scenario.consented(other, server, revision)
     control = await expired_consent(scenario, principal, server, revision, issuer)
     begin = scenario.here()
     rules = []
@@ -148,10 +157,11 @@ async def test_refused(scenario: Scenario, case: str, principal: str, server: st
         scenario.bench.world.control("idp", "POST", "revoke", {"issuer": issuer, "subject": principal})
     with scenario.idp_fault(*rules):
         attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(4)]
+    others = [await healthy.call("whoami")]
     urls = scenario.urls(attempts[-1])
     if urls:
         with scenario.idp_settings(issuer, access_lifetime=0, refreshed_lifetime=REFRESHED_SECONDS):
             await (await scenario.browser(principal)).visit(urls[0])
     renewed = await connect_and_call(scenario, principal, server, revision)
-    facts = {"renewed": exchanges(renewed), "last": exchanges(attempts[-1:])}
+    facts = {"renewed": exchanges(renewed), "last": exchanges(attempts[-1:]), "others": exchanges(others)}
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)

@@ -1,0 +1,67 @@
+"""A user's consent is withdrawn: what ends with it, and what stays."""
+
+import asyncio
+
+import pytest
+
+from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.fixtures.harness.grants import consent_anew, contact, exchanges, expired_consent
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
+
+NEEDS = ("consent-withdrawal",)
+LONG = 3600  # seconds: longer than a run
+REFRESHING = 1.0  # seconds that the answer to a refresh takes: less than a gateway waits for it
+
+
+@judged_by_cases(["consent-withdrawn"], *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "other", "server", "elsewhere"),
+    [("alice", "bob", "calendar", "mail")],
+    ids=["alice-bob-calendar-mail"],
+)
+async def test_withdrawn(
+    scenario: Scenario, *, principal: str, other: str, server: str, elsewhere: str, revision: str
+) -> None:
+    """One of a user's two consents is withdrawn; the user and another one call, in open sessions and in new ones."""
+    with scenario.idp_settings(str(UPSTREAMS[server].issuer), access_lifetime=LONG):
+        control = await consent_anew(scenario, principal, server, revision)
+        await consent_anew(scenario, other, server, revision)
+    open_ones = [await scenario.consented(*whose, revision) for whose in ((principal, elsewhere), (other, server))]
+    client = await scenario.consented(principal, server, revision)
+    await client.call("whoami")
+    begin = scenario.here()
+    await scenario.no_consent(principal, server)
+    attempts = [await client.call("whoami"), (await contact(scenario, principal, server, revision))[1]]
+    kept = [await one.call("whoami") for one in open_ones]
+    kept += [(await contact(scenario, *whose, revision))[1] for whose in ((principal, elsewhere), (other, server))]
+    facts = {"kept": exchanges(kept)}
+    scenario.case(
+        "consent-withdrawn", *attempts, control=control, since=begin, server=server, principal=principal, **facts
+    )
+
+
+@judged_by_cases(["consent-withdrawn-while-refreshing"], needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calendar")])
+async def test_withdrawn_while_refreshing(
+    scenario: Scenario, principal: str, other: str, server: str, revision: str
+) -> None:
+    """A consent is withdrawn while its token is being refreshed; the answer to the refresh comes afterwards."""
+    issuer = str(UPSTREAMS[server].issuer)
+    with scenario.idp_settings(issuer, access_lifetime=LONG):
+        await consent_anew(scenario, other, server, revision)
+    beside = await scenario.consented(other, server, revision)
+    control = await expired_consent(scenario, principal, server, revision, issuer)
+    rule = {"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": {"delay": REFRESHING}}
+    begin = scenario.here()
+    with scenario.idp_fault(rule):
+        waiting = asyncio.create_task(contact(scenario, principal, server, revision))
+        await beside.call("whoami")  # meanwhile the gateway has begun to refresh
+        await scenario.no_consent(principal, server)
+        await waiting
+    attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(2)]
+    case = "consent-withdrawn-while-refreshing"
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
