@@ -18,6 +18,7 @@ PORTS = {name: 4000 + number for number, name in enumerate(definition.MOCKS)}
 GATEWAY_PORT = 5000
 Pairs = Iterable[tuple[str, str]]
 JSON_HEADERS = [("content-type", "application/json")]
+METHODS = ["tools/call", "tools/list", "initialize", "ping", "notifications/initialized", "GET", "DELETE"]
 STREAM_HEADERS = [("Content-Type", "text/event-stream; charset=utf-8")]
 
 
