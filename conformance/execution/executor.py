@@ -19,12 +19,13 @@ from gatebench.conformance.evaluation.evaluate import (
     run_from_events,
     until_sweep,
 )
+from gatebench.conformance.events import Event
 from gatebench.conformance.execution import smoke
 from gatebench.conformance.outcomes import CheckResult, Outcome
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of, in_world
 from gatebench.conformance.requirements.registry import Registry, Requirement
-from gatebench.conformance.transcript import Event, Facts
+from gatebench.conformance.transcript import Facts
 from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
 from gatebench.fixtures.gateways import target as targets
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatebench.conformance.transcript import Event, Facts
+from gatebench.conformance.events import Event
+from gatebench.conformance.transcript import Facts
 from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect, GatewaySection, LaunchSection
 from gatebench.fixtures.recording.secrets import SecretClass, SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
