@@ -4,6 +4,8 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+Event = dict[str, Any]
+
 # Required members of each kind of event, and types of members; readers check all others before use.
 _NEEDED = {
     "request": {"exchange", "method", "target", "headers"},

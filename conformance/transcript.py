@@ -4,187 +4,21 @@ A transcript is a list of events as the recorder wrote them (see `gatebench.fixt
 Labels replace secrets.
 """
 
-import base64
-import codecs
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gatebench.conformance.events import flaw
+from gatebench.conformance.events import Event, flaw
+from gatebench.conformance.exchange import Exchange, continue_exchange, exchange_of
 from gatebench.fixtures.gateways import dialects
 from gatebench.fixtures.gateways.descriptor import Dialect
-from gatebench.fixtures.gateways.dialects import GatewayReply
-from gatebench.fixtures.protocol import messages as protocol_messages
-from gatebench.fixtures.protocol.decompression import decompressed_variants
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.recording.labels import labels_in
 
-Event = dict[str, Any]
-Headers = list[tuple[str, str]]
 UNKNOWN = "unknown-token"
-
-
-@dataclass
-class Exchange:
-    """One HTTP request and its response, on one leg. `tags` are notes of the bench (principal, server, ...)."""
-
-    leg: str
-    node: str
-    id: str
-    seq: int
-    t: float
-    method: str
-    target: str
-    request_headers: Headers
-    request_body: str
-    connection: str | None = None
-    tags: dict[str, Any] = field(default_factory=dict)
-    status: int | None = None
-    response_headers: Headers = field(default_factory=list)
-    chunks: list[tuple[float, str]] = field(default_factory=list)
-    readable: bool = True  # whether the response is UTF-8 text
-    how: str | None = None
-    detail: str | None = None
-    answered: int | None = None  # line of the response's head
-    ended: int | None = None  # line of the response's end
-    _encoded: bytearray = field(default_factory=bytearray, repr=False, compare=False)
-    _decoder: codecs.IncrementalDecoder = field(
-        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"), repr=False, compare=False
-    )
-
-    def add_chunk(self, event: Event) -> None:
-        """Add a piece of the response; a character that is split between two pieces belongs to the second."""
-        if "body_base64" in event:
-            text = self._decoder.decode(_binary(event))
-        else:
-            text = str(event.get("body", ""))
-            if self._decoder.getstate()[0]:  # the rest of a character
-                text = self._decoder.decode(text.encode("utf-8", "surrogatepass"))
-        self.chunks.append((event["t"], text))
-        if self.coding:
-            self._encoded += _binary(event) if "body_base64" in event else str(event.get("body", "")).encode()
-
-    def end_chunks(self) -> None:
-        """Add the replacement for a character whose rest did not arrive."""
-        if rest := self._decoder.decode(b"", final=True):
-            t, text = self.chunks[-1]
-            self.chunks[-1] = (t, text + rest)
-        if self._encoded:
-            self._decode()
-
-    @property
-    def coding(self) -> str:
-        """Return the content coding of the response; empty if there is none."""
-        named = ",".join(self.response_header("content-encoding")).strip().lower()
-        return "" if named == "identity" else named
-
-    def _decode(self) -> None:
-        """Replace the chunks of a response with a content coding by its content (RFC 9110 section 8.4)."""
-        self.readable = False
-        for coding, content in decompressed_variants(bytes(self._encoded), unmarked=True):
-            if coding == self.coding.removeprefix("x-"):
-                self.chunks = [(self.chunks[-1][0], content.decode(errors="replace"))]
-                self.readable = True
-                return
-
-    @cached_property
-    def rpc(self) -> dict[str, Any]:
-        """Return the JSON-RPC message that was sent; empty if the body is not one."""
-        message = protocol_messages.parse_json(self.request_body) if self.request_body else None
-        return message if isinstance(message, dict) else {}
-
-    @property
-    def rpc_method(self) -> str:
-        """Return the JSON-RPC method, or the HTTP method of a request without a message."""
-        return str(self.rpc.get("method") or self.method)
-
-    @property
-    def tool(self) -> str | None:
-        """Return the tool of a tools/call."""
-        params = self.rpc.get("params")
-        return params.get("name") if self.rpc_method == "tools/call" and isinstance(params, dict) else None
-
-    @property
-    def nonce(self) -> str | None:
-        """Return the bench's nonce, wherever the request carries it."""
-        return self.tags.get("nonce") or protocol_messages.request_nonce(self.rpc)
-
-    def header(self, name: str) -> list[str]:
-        """Return all values of a request header."""
-        return [value for key, value in self.request_headers if key.lower() == name.lower()]
-
-    def response_header(self, name: str) -> list[str]:
-        """Return all values of a response header."""
-        return [value for key, value in self.response_headers if key.lower() == name.lower()]
-
-    @property
-    def body(self) -> str:
-        """Return the body of the response."""
-        return "".join(text for _, text in self.chunks)
-
-    @cached_property
-    def messages(self) -> list[dict[str, Any]]:
-        """Return the JSON-RPC objects of the response; JSON in a protocol must be UTF-8 (RFC 8259, section 8.1)."""
-        if not self.readable:
-            return []
-        return protocol_messages.rpc_messages(protocol_messages.media_type(self.response_headers), self.body)
-
-    @property
-    def answer(self) -> dict[str, Any]:
-        """Return the JSON-RPC response in the HTTP response; empty if there is none."""
-        return next((message for message in reversed(self.messages) if protocol_messages.is_answer(message)), {})
-
-    @property
-    def succeeded(self) -> bool:
-        """Return whether it is HTTP 2xx with a JSON-RPC result that is no tool error."""
-        result = self.answer.get("result")
-        return (
-            self.status is not None
-            and 200 <= self.status < 300
-            and isinstance(result, dict)
-            and not result.get("isError")
-        )
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """Return the result of the response; empty if there is none, or it is not an object."""
-        result = self.answer.get("result")
-        return result if isinstance(result, dict) else {}
-
-    @property
-    def structured(self) -> dict[str, Any]:
-        """Return a tool's structured content; empty if the response has none."""
-        content = self.result.get("structuredContent")
-        return content if isinstance(content, dict) else {}
-
-    @property
-    def reply(self) -> GatewayReply:
-        """Return the response in the form to which the target's dialect is applied."""
-        return GatewayReply(self.status, self.response_headers, self.messages, self.target)
-
-    @property
-    def parts(self) -> Headers:
-        """Return every part of the request, with its location."""
-        return [*self.request_headers, ("URL", self.target), ("body", self.request_body)]
-
-    @property
-    def request_text(self) -> str:
-        """Return the whole request as text, for searching."""
-        return "\n".join(f"{where}: {text}" for where, text in self.parts)
-
-    @property
-    def response_text(self) -> str:
-        """Return the whole response as text, for searching."""
-        heads = "\n".join(f"{name}: {value}" for name, value in self.response_headers)
-        return f"{self.status}\n{heads}\n\n{self.body}"
-
-    def describe(self) -> str:
-        """Describe the request briefly, for a human."""
-        what = f"tools/call {self.tool}" if self.tool else self.rpc_method
-        return what if what == self.method else f"{self.method} {what}"
 
 
 @dataclass(frozen=True)
@@ -262,9 +96,9 @@ class Transcript:
         found: dict[str, Exchange] = {}
         for event in self.events:
             if event["kind"] == "request":
-                found[event["exchange"]] = _exchange(event)
+                found[event["exchange"]] = exchange_of(event)
             elif event.get("exchange") in found:
-                _continue(found[event["exchange"]], event)
+                continue_exchange(found[event["exchange"]], event)
         return found
 
     def leg(self, leg: str) -> list[Exchange]:
@@ -363,53 +197,6 @@ class Transcript:
     def owners(self, text: str) -> set[str]:
         """Return the owners of the secrets that appear in a text."""
         return {owner for label in self.labels(text) if (owner := self.facts.secrets[label].owner)}
-
-
-def _pairs(headers: list[list[str]]) -> Headers:
-    return [(name, value) for name, value in headers]
-
-
-def _binary(event: Event) -> bytes:
-    return base64.b64decode(event["body_base64"], validate=False)
-
-
-def _body(event: Event) -> str:
-    return _binary(event).decode(errors="replace") if "body_base64" in event else str(event.get("body", ""))
-
-
-_NO_TAGS = {"kind", "exchange", "headers", "body", "body_base64", *(field.name for field in fields(Exchange))}
-
-
-def _exchange(event: Event) -> Exchange:
-    return Exchange(
-        leg=event["leg"],
-        node=event.get("node", "client"),
-        id=event["exchange"],
-        seq=event["seq"],
-        t=event["t"],
-        method=event["method"],
-        target=event["target"],
-        request_headers=_pairs(event["headers"]),
-        request_body=_body(event),
-        connection=event.get("connection"),
-        tags={key: value for key, value in event.items() if key not in _NO_TAGS},
-    )
-
-
-def _continue(exchange: Exchange, event: Event) -> None:
-    if event["kind"] == "response":
-        exchange.status = event["status"]
-        exchange.answered = event["seq"]
-        exchange.response_headers = _pairs(event["headers"])
-    elif event["kind"] == "chunk":
-        exchange.add_chunk(event)
-        # The bench's own log keeps characters whole; a mock may split one between two pieces.
-        exchange.readable = exchange.readable and not (exchange.leg == "client" and "body_base64" in event)
-    elif event["kind"] == "end":
-        exchange.end_chunks()
-        exchange.ended = event["seq"]
-        exchange.how = event["how"]
-        exchange.detail = event.get("detail")
 
 
 def read(path: Path) -> tuple[list[Event], Facts]:

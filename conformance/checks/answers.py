@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.probes import Probe, accepted, outcome_of, probes
+from gatebench.conformance.events import Event
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 

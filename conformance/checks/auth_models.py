@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from gatebench.conformance.checks.probes import consent_urls
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 _BEARER = re.compile("bearer +«([^«»|]+)»", re.IGNORECASE)  # RFC 9110 section 11.1: schemes are case-insensitive

@@ -2,7 +2,8 @@
 
 from urllib.parse import parse_qs
 
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 

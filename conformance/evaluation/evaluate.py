@@ -10,11 +10,12 @@ from typing import Any
 
 from gatebench.conformance.evaluation import judging
 from gatebench.conformance.evaluation.applicability import why_not
+from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import FAILURES, CheckResult, Outcome, unmet
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
 from gatebench.conformance.requirements.features import Claims, can_go_direct
 from gatebench.conformance.requirements.registry import Registry, Requirement
-from gatebench.conformance.transcript import Event, Facts, Transcript
+from gatebench.conformance.transcript import Facts, Transcript
 
 SLOW_SECONDS = 10.0  # a failing scenario that took longer is not rerun
 SWEEP = "end-of-run sweep"

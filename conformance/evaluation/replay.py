@@ -19,9 +19,10 @@ from gatebench.conformance.evaluation.evaluate import (
     run_from_events,
     until_sweep,
 )
+from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import CheckResult
 from gatebench.conformance.requirements.registry import Registry
-from gatebench.conformance.transcript import Event, Facts, Transcript, read
+from gatebench.conformance.transcript import Facts, Transcript, read
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording.transcript_writer import FORMAT
 

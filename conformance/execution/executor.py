@@ -19,15 +19,17 @@ from gatebench.conformance.evaluation.evaluate import (
     run_from_events,
     until_sweep,
 )
+from gatebench.conformance.events import Event
 from gatebench.conformance.execution import smoke
 from gatebench.conformance.outcomes import CheckResult, Outcome
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of, in_world
 from gatebench.conformance.requirements.registry import Registry, Requirement
-from gatebench.conformance.transcript import Event, Facts
+from gatebench.conformance.transcript import Facts
 from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
-from gatebench.fixtures.gateways import target as targets
+from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
+from gatebench.fixtures.gateways.target import Target
 from gatebench.fixtures.harness import backend_choice
 from gatebench.fixtures.harness.backend_choice import WorldKind
 from gatebench.fixtures.harness.bench import Bench, running_bench
@@ -58,11 +60,11 @@ class Executor:
     smoke_first: bool = True
     budget_seconds: float | None = BUDGET  # of the whole run, from the start of the gateway; None: no limit
     world: WorldKind | None = None  # None: the kind that the world config or the descriptor asks for
-    target: targets.Target = field(init=False)
+    target: Target = field(init=False)
     claims: Claims = field(init=False)
 
     def __post_init__(self) -> None:
-        self.target = targets.by_name(self.target_name)
+        self.target = lookup.by_name(self.target_name)
         descriptor = self.target.descriptor
         self._stored = world_config.load(self.sheet_path) if self.sheet_path else None
         self.world = backend_choice.kind_for(self.world, descriptor, self._stored)

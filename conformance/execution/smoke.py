@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 
 from gatebench.conformance.requirements.features import OUTSIDE, Claims
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.harness.bench import Bench
 from gatebench.fixtures.harness.scenario import running_scenario

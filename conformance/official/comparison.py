@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from gatebench.conformance.official.results import SEVERITY, CheckResult, ScenarioList, ScenarioResult
+from gatebench.conformance.official.results import CheckResult, ScenarioList, ScenarioResult
+from gatebench.conformance.official.statuses import BEST_FIRST
 from gatebench.conformance.requirements.expectations import Expectation
 
 Outcome = Literal["same", "fail", "warn", "known-failure", "known-flaw", "better", "not-scored", "not-run"]
@@ -18,7 +19,6 @@ Outcome = Literal["same", "fail", "warn", "known-failure", "known-flaw", "better
 """
 
 ABSENT = CheckResult("absent", "the suite has no result of this check")
-_BEST_FIRST = ("pass", "info", "skipped", "warn", "absent", "fail")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def compare(
 def _outcome(scenario: str, check: str, direct: CheckResult, gateway: CheckResult) -> tuple[Outcome, str]:
     if direct.status == gateway.status:
         return "same", ""
-    if _BEST_FIRST.index(gateway.status) < _BEST_FIRST.index(direct.status):
+    if BEST_FIRST.index(gateway.status) < BEST_FIRST.index(direct.status):
         return "better", ""
     flaw = next((flaw for flaw in _flaws() if _matches(flaw, scenario, check)), None)
     if flaw is not None:
@@ -103,7 +103,5 @@ def _as_expected(row: Row, known: Iterable[Expectation]) -> Row:
 def passed(scenario: ScenarioResult | None) -> bool:
     """Return whether the suite counts this scenario as passed: it has checks, and none of them failed."""
     return (
-        scenario is not None
-        and bool(scenario.checks)
-        and all(one.status != SEVERITY[0] for one in scenario.checks.values())
+        scenario is not None and bool(scenario.checks) and all(one.status != "fail" for one in scenario.checks.values())
     )

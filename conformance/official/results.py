@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from gatebench.conformance.official.statuses import MOST_SEVERE_FIRST
 from gatebench.fixtures.errors import HarnessError
 
 REVISIONS = ("2025-11-25", "2026-07-28")
@@ -18,13 +19,11 @@ REVISIONS = ("2025-11-25", "2026-07-28")
 _FOLDER = re.compile(r"server-(?P<name>.{1,200})-(?P<time>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z)")
 _TIME = "%Y-%m-%dT%H-%M-%S-%fZ"
 _STATUS = {"FAILURE": "fail", "WARNING": "warn", "SUCCESS": "pass", "SKIPPED": "skipped", "INFO": "info"}
-SEVERITY = tuple(_STATUS.values())
-"""Statuses of a check, the most severe first."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check: its status (of `SEVERITY`) and, where it did not pass, the text of the suite."""
+    """The result of one check: its status (of `statuses.py`) and, where it did not pass, the text of the suite."""
 
     status: str
     message: str = ""
@@ -86,7 +85,7 @@ def _checks(listed: Any) -> dict[str, CheckResult]:
         status = _STATUS[one["status"]]
         message = "" if status == "pass" else str(one.get("errorMessage") or "")
         before = found.get(str(one["id"]))
-        if before is None or SEVERITY.index(status) < SEVERITY.index(before.status):
+        if before is None or MOST_SEVERE_FIRST.index(status) < MOST_SEVERE_FIRST.index(before.status):
             found[str(one["id"])] = CheckResult(status, message)
     return found
 

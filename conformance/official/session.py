@@ -19,7 +19,8 @@ from gatebench.conformance.official.suite import Suite
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways.target import Target, by_name
+from gatebench.fixtures.gateways.lookup import by_name
+from gatebench.fixtures.gateways.target import Target
 from gatebench.fixtures.harness.bench import Bench, running_bench
 from gatebench.fixtures.processes import host
 from gatebench.fixtures.world import config as world_config

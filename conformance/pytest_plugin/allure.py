@@ -10,11 +10,12 @@ from typing import Any
 
 import allure
 
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.outcomes import CheckResult
 from gatebench.conformance.requirements.features import PROFILES
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 MAX_COUNT = 40  # exchanges of one scenario that become steps
 SHOWN = 3  # violations whose exchanges are attached; the message names all of them

@@ -14,7 +14,7 @@ import pytest
 
 from gatebench.conformance.execution.results_log import ResultsLog
 from gatebench.conformance.outcomes import FAILURES, Outcome
-from gatebench.conformance.pytest_plugin.plugin import FAILED, STOPPED
+from gatebench.conformance.pytest_plugin.session_plugin import FAILED, STOPPED
 from gatebench.conformance.requirements.registry import Registry
 from gatebench.conformance.text import SafeStream
 from gatebench.fixtures.errors import BenchError, HarnessError, StorageError

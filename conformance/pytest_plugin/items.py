@@ -1,5 +1,6 @@
 """The scenario of a pytest item: its name, its parameters, and the requirement that it checks."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from gatebench.conformance.outcomes import CheckResult
 from gatebench.conformance.text import visible
 
 PARAMETER = "requirement"
+REQUIREMENT_ID = re.compile(r"-([A-Z]{3,4}-\d{3})\]$")  # the last part of a scenario item's id
 
 
 class ScenarioItem:

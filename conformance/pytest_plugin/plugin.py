@@ -7,40 +7,23 @@ An item is one requirement checked on one scenario; a scenario's traffic is made
 """
 
 import argparse
-import datetime as dt
-import importlib.util
 import os
-import re
-import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from gatebench.conformance.execution.executor import Executor
-from gatebench.conformance.execution.results_log import ResultsLog
-from gatebench.conformance.outcomes import FAILURES, UNJUDGED, CheckResult
-from gatebench.conformance.pytest_plugin.collection import collect_scenarios
-from gatebench.conformance.pytest_plugin.items import PARAMETER, ScenarioItem, explanation
-from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
-from gatebench.conformance.requirements.expectations import Expectations
-from gatebench.conformance.requirements.features import features_of
-from gatebench.conformance.requirements.registry import Registry
-from gatebench.conformance.text import SafeStream, visible, visible_lines
-from gatebench.fixtures.clients import fastmcp_client
-from gatebench.fixtures.errors import BenchError, HarnessError
+from gatebench.conformance.pytest_plugin.arguments import SCENARIOS_FOLDER, given_paths
+from gatebench.conformance.pytest_plugin.items import PARAMETER, REQUIREMENT_ID
+from gatebench.conformance.pytest_plugin.session_plugin import ConformancePlugin
+from gatebench.conformance.text import visible
+from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.protocol.limits import BUDGET
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
 
-if TYPE_CHECKING:  # allure is an extra
-    from gatebench.conformance.pytest_plugin.allure import AllureReporter
-
-_REQUIREMENT = re.compile(r"-([A-Z]{3,4}-\d{3})\]$")  # the last part of a scenario item's id
 MAX_BUDGET = 86_400
-SCENARIOS = Path(__file__).parents[1] / "scenarios"
-_FOLDER = SCENARIOS.resolve()  # in a checkout, the package is a symbolic link
 
 
 def budget(text: str) -> float:
@@ -132,343 +115,41 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     (Not with xdist's own groups: xdist 3.8 writes them into an attribute that pytest 9.2 no longer reads.)
     """
-    if not any(path.is_relative_to(_FOLDER) for path in _asked(config)):
+    if not any(path.is_relative_to(SCENARIOS_FOLDER) for path in given_paths(config)):
         return None
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # noqa: PLC0415
 
     class ScenarioScheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return _REQUIREMENT.sub("", nodeid)
+            return REQUIREMENT_ID.sub("", nodeid)
 
     return ScenarioScheduling(config, log)
 
 
-def _asked(config: pytest.Config) -> set[Path]:
-    """Return the files and folders given to pytest: by path or, with --pyargs, by module; of a path with `::` the file."""
-    return {_path_of(argument.partition("::")[0], modules=config.option.pyargs) for argument in config.args}
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Return ids of principals and servers with their kind: `user.alice`, `oauth.mail`, `virtual.workbench`."""
+    if argname in ("principal", "other", "control") and val in definition.PRINCIPALS:
+        return f"{definition.PRINCIPALS[str(val)].kind}.{val}"
+    if argname == "server" and val in definition.UPSTREAMS:
+        return f"{definition.UPSTREAMS[str(val)].model}.{val}"
+    if argname == "server" and val in definition.VIRTUAL_SERVERS:
+        return f"virtual.{val}"
+    return f"fastmcp.{val}" if argname == "mode" else None
 
 
-def _path_of(argument: str, *, modules: bool) -> Path:
-    path = Path(argument).resolve()
-    if not modules or path.exists():
-        return path
-    try:
-        found = importlib.util.find_spec(argument)
-    except (ImportError, ValueError):  # not a module either: pytest reports it
-        return path
-    if found is None or found.origin is None:
-        return path
-    origin = Path(found.origin)
-    return (origin.parent if origin.name == "__init__.py" else origin).resolve()
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize a scenario with its requirements, one item for each."""
+    mark = metafunc.definition.get_closest_marker("judged_by")
+    if mark:
+        metafunc.fixturenames.append(PARAMETER)
+        metafunc.parametrize(PARAMETER, list(mark.kwargs["wanted"]))
 
 
-class ConformancePlugin:
-    """The state of one pytest session (under xdist: the controller's, and each worker's own)."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
-        self._run: Executor | None = None
-        self._results: ResultsLog | None = None
-        self._allure: AllureReporter | None = None
-        self._selected: set[str] = set()
-        self._timing: list[dict[str, Any]] = []
-        self._expected: list[str] = []
-
-    @property
-    def folder(self) -> Path:
-        """Evidence folder of this run; the controller chooses it for its workers."""
-        given: Path | None = self.config.getoption("--out")
-        if self.worker:
-            given = Path(self.config.workerinput["gatebench_out"])  # type: ignore[attr-defined]
-        if given is None:
-            stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
-            name = f"{Path(self.config.getoption('--target')).stem}-{stamp}-{uuid.uuid4().hex[:4]}"
-            given = Path("gatebench-out") / name
-            self.config.option.out = given
-        return given
-
-    @property
-    def run(self) -> Executor:
-        """The run, created on first use: sessions without scenarios do not start it. Ends the session on invalid input."""
-        if self._run is None:
-            name = f"transcript-{self.worker}.jsonl" if self.worker else "transcript.jsonl"
-            try:
-                registry = Registry()
-                expected: Path | None = self.config.getoption("--expectations")
-                self._run = Executor(
-                    self.config.getoption("--target"),
-                    self.folder,
-                    registry,
-                    self.config.getoption("--sheet"),
-                    transcript_name=name,
-                    expectations=Expectations.load(expected, registry) if expected else Expectations(),
-                    plays_of_failures=max(1, self.config.getoption("--plays-of-failures")),
-                    direct_first=self.config.getoption("--direct"),
-                    smoke_first=not self.config.getoption("--no-smoke"),
-                    world=self.config.getoption("--world"),
-                    budget_seconds=self.config.getoption("--budget") or None,
-                )
-            except BenchError as error:
-                self._stop(error)
-        assert self._run is not None  # noqa: S101 - _stop does not return
-        return self._run
-
-    @property
-    def results(self) -> ResultsLog:
-        """The results of this session (controller only)."""
-        if self._results is None:
-            try:
-                self._results = ResultsLog(self.folder, self.run)
-            except OSError as error:
-                why = f"cannot write to {self.folder}: {error.strerror}; choose another folder with --out"
-                self._stop(BenchError(why))
-        assert self._results is not None  # noqa: S101 - _stop does not return
-        return self._results
-
-    def _stop(self, error: BenchError) -> None:
-        self.config.stash[STOPPED] = str(error)
-        pytest.exit(visible(f"gatebench: {error}"), returncode=2)
-
-    def _fail(self, error: HarnessError) -> None:
-        self.config.stash[FAILED] = str(error)
-        pytest.exit(visible(f"gatebench: {error}"), returncode=3)
-
-    # -- collection
-
-    def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
-        """Return ids of principals and servers with their kind: `user.alice`, `oauth.mail`, `virtual.workbench`."""
-        if argname in ("principal", "other", "control") and val in definition.PRINCIPALS:
-            return f"{definition.PRINCIPALS[str(val)].kind}.{val}"
-        if argname == "server" and val in definition.UPSTREAMS:
-            return f"{definition.UPSTREAMS[str(val)].model}.{val}"
-        if argname == "server" and val in definition.VIRTUAL_SERVERS:
-            return f"virtual.{val}"
-        return f"fastmcp.{val}" if argname == "mode" else None
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize a scenario with its requirements, one item for each."""
-        mark = metafunc.definition.get_closest_marker("judged_by")
-        if mark:
-            metafunc.fixturenames.append(PARAMETER)
-            metafunc.parametrize(PARAMETER, list(mark.kwargs["wanted"]))
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_collect_directory(self, path: Path) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
-        """Remove the names of the folders of scenarios, which are no keywords: `-k consent` selects no whole folder."""
-        collector = yield
-        if collector is not None and _FOLDER in path.resolve().parents:
-            collector.name = ""
-        return collector
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Deselect invalid combinations, mark each item with its requirement's group, and order the items by module."""
-        kept: list[pytest.Item] = []
-        items.sort(key=lambda item: item.path.name if ScenarioItem.of(item) else "")  # the folders do not count
-        scenarios = [ScenarioItem.of(item) for item in items]
-        if not any(scenarios):
-            return
-        unplayed = omitted_scenarios({one.name: one for one in scenarios if one}.values(), self.run.claims)
-        for item, scenario in zip(items, scenarios, strict=True):
-            if scenario is None:
-                kept.append(item)
-            elif scenario.wanted() and self.run.claims.reach(scenario.name) and scenario.name not in unplayed:
-                kept.append(item)
-                for mark in self._marks(scenario):
-                    item.add_marker(mark)
-        items[:] = kept
-
-    def _marks(self, scenario: ScenarioItem) -> Iterator[pytest.MarkDecorator]:
-        if scenario.requirement not in self.run.registry:
-            raise pytest.UsageError(
-                f"{scenario.name} is judged by {scenario.requirement}, which is not in the registry"
-            )
-        requirement = self.run.registry[scenario.requirement]
-        yield getattr(pytest.mark, requirement.group)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Record what was selected: only that can be missing."""
-        scenarios = [scenario for item in session.items if (scenario := ScenarioItem.of(item))]
-        self._selected = {scenario.requirement for scenario in scenarios}
-        if scenarios:
-            self._write_safely()
-        if scenarios and not self.worker and not self.config.option.collectonly:
-            self.results.begin(self._selected, len(scenarios), collect_scenarios(), self._selection())
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Record the same if xdist's workers collect (all of them the same items), until the first result comes."""
-        # The id of an ordinary test may end as a scenario's does; its file distinguishes them.
-        scenarios = {file for file in {name.partition("::")[0] for name in ids} if self._holds_scenarios(file)}
-        named = [name for name in ids if name.partition("::")[0] in scenarios]
-        self._expected = [match[1] for name in named if (match := _REQUIREMENT.search(name))]
-        if self._expected:
-            self._write_safely()
-        if self._expected and self._results is None:
-            self._selected = set(self._expected)
-            self.results.begin(self._selected, len(self._expected), collect_scenarios(), self._selection())
-
-    def _holds_scenarios(self, file: str) -> bool:
-        """Return whether an item's file is one of the scenarios. (Ids are relative to pytest's root or to an argument.)"""
-        folders = [self.config.rootpath, *_asked(self.config)]
-        paths = [(folder / file).resolve() for folder in folders]
-        return any(path.is_relative_to(_FOLDER) and path.exists() for path in paths)
-
-    def _write_safely(self) -> None:
-        """Escape everything that pytest prints from here on: a gateway's text is no command to a terminal or CI runner."""
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        writer = getattr(reporter, "_tw", None)  # pytest has no public access to it
-        stream = getattr(writer, "_file", None)
-        if writer is not None and stream is not None and not isinstance(stream, SafeStream):
-            writer._file = SafeStream(stream, colours=bool(writer.hasmarkup))  # noqa: SLF001
-
-    # -- execution
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Evaluate instead of calling: the function is the scenario's traffic."""
-        scenario = ScenarioItem.of(pyfuncitem)
-        if scenario is None:
-            return None
-        judgement = self._judge(scenario, pyfuncitem)
-        pyfuncitem.stash[JUDGEMENT] = judgement
-        self._narrate(judgement)
-        if judgement.outcome in FAILURES:
-            pytest.fail(explanation(judgement), pytrace=False)
-        if judgement.outcome == "harness-error":
-            raise HarnessError(visible(judgement.reason))
-        if judgement.outcome in UNJUDGED:
-            pytest.skip(visible(f"{judgement.outcome}: {judgement.reason}"))
-        return True
-
-    def _narrate(self, judgement: CheckResult) -> None:
-        """Report to Allure, if its plugin is active."""
-        if not self.config.getoption("allure_report_dir", None):
-            return
-        if self._allure is None:
-            from gatebench.conformance.pytest_plugin.allure import AllureReporter  # noqa: PLC0415 - optional dependency
-
-            self._allure = AllureReporter(self.run)
-        self._allure.add(judgement)
-
-    def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> CheckResult:
-        requirement = self.run.registry[scenario.requirement]
-        needed = features_of(scenario.params) | set(scenario.needs)
-        not_applicable = self.run.not_claimed(requirement, scenario.name, needed)
-        if not_applicable:
-            return not_applicable
-
-        async def traffic(context: Any) -> None:
-            await item.obj(scenario=context, **scenario.params)
-
-        if "mode" in scenario.params:
-            fastmcp_client.load()
-        try:
-            return self.run.judge(scenario.name, scenario.params, traffic, requirement)
-        except BenchError as error:
-            self._stop(error)
-        except HarnessError as error:
-            self._fail(error)
-        raise AssertionError("pytest.exit does not return")
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the result to the report, which xdist's workers send to the controller."""
-        report = yield
-        if ScenarioItem.of(item) is not None:  # libraries log a gateway's responses
-            report.sections = [(title, visible_lines(text)) for title, text in report.sections]
-        judgement = item.stash.get(JUDGEMENT, None)
-        if judgement is not None and call.when == "call":
-            vars(report)["gatebench"] = self._to_json(judgement)
-        return report
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write each result as it comes."""
-        judgement = getattr(report, "gatebench", None)
-        if judgement and not self.worker:
-            try:
-                self.results.add(judgement)
-            except BenchError as error:
-                self._stop(error)
-            except HarnessError as error:
-                self._fail(error)
-
-    # -- the end
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Sweep the whole transcript, stop the bench, write the footer."""
-        if self._run is None:
-            return
-        swept = self._run.sweep(self._selected)
-        timing = self._timing + [event for event in self._run.events if event["kind"] == "timing"]
-        self._run.close(whole=session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
-        if self.worker:
-            output = self.config.workeroutput  # type: ignore[attr-defined]
-            output["gatebench"] = [self._to_json(judgement) for judgement in swept]
-            output["gatebench_stopped"] = self.config.stash.get(STOPPED, None)
-            output["gatebench_failed"] = self.config.stash.get(FAILED, None)
-            output["gatebench_timing"] = timing
-            return
-        if self._results is None:
-            return
-        for judgement in swept:
-            self._results.add(self._to_json(judgement))
-        stopped = self.config.stash.get(STOPPED, None) or self.config.stash.get(FAILED, None)
-        self._results.finish(stopped=stopped, timing=timing, narrowed=self._selection() is not None)
-        allure_folder = self.config.getoption("allure_report_dir", None)
-        if allure_folder:
-            from gatebench.conformance.pytest_plugin.allure import write_environment  # noqa: PLC0415 - optional dependency
-
-            write_environment(Path(allure_folder), self.run.target_name, self._results.totals())
-        if self._results.red and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if not self._results.judged and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-
-    def _to_json(self, judgement: CheckResult) -> dict[str, Any]:
-        """Return the written form of a result, with the transcript that its line numbers refer to."""
-        return {**judgement.to_json(), "transcript": self.run.transcript_name}
-
-    def _selection(self) -> str | None:
-        """Return what narrows the run, as on the command line, or None for a complete run."""
-        option = self.config.option
-        given = [f"{name} {text!r}" for name, text in (("-k", option.keyword), ("-m", option.markexpr)) if text]
-        given += ["--lf"] if getattr(option, "lf", False) else []
-        given += [f"--deselect {name}" for name in option.deselect or []]
-        given += [path for path in self.config.args if _path_of(path, modules=option.pyargs) != _FOLDER]
-        return " ".join(given) or None
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Send the evidence folder to an xdist worker."""
-        node.workerinput["gatebench_out"] = str(self.folder.resolve())
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Collect the results of a worker's sweep, and the start-up time of its world."""
-        output = getattr(node, "workeroutput", {})
-        for judgement in output.get("gatebench", []):
-            self.results.add(judgement)
-        self._timing += output.get("gatebench_timing", [])
-        if output.get("gatebench_stopped"):
-            self._stop(BenchError(output["gatebench_stopped"]))
-        if output.get("gatebench_failed"):
-            self._fail(HarnessError(output["gatebench_failed"]))
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print where the evidence is."""
-        if self._results is not None and not self.worker:
-            terminalreporter.section("gatebench")
-            counts = "  ".join(f"{name} {count}" for name, count in self._results.totals().items() if count)
-            terminalreporter.write_line(f"requirements: {counts}")
-            terminalreporter.write_line(f"evidence: {os.path.relpath(self.folder)}")
-
-
-JUDGEMENT = pytest.StashKey[CheckResult]()
-STOPPED = pytest.StashKey[str]()
-FAILED = pytest.StashKey[str]()  # an error of the bench
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_directory(path: Path) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
+    """Remove the names of the folders of scenarios, which are no keywords: `-k consent` selects no whole folder."""
+    collector = yield
+    if collector is not None and SCENARIOS_FOLDER in path.resolve().parents:
+        collector.name = ""
+    return collector

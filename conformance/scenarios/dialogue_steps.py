@@ -8,7 +8,8 @@ from typing import Any
 from gatebench.conformance.scenarios.common import refresh
 from gatebench.fixtures.clients import conversation
 from gatebench.fixtures.clients.conversation import Called, Message, Reply, StreamReader, call_message, requests_in
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatebench.conformance.checks.shapes.cases import FEATURE_OF
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways.shown_names import shown_as
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine, bearer
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-from gatebench.conformance.transcript import Exchange, Transcript, read
+from gatebench.conformance.transcript import Transcript, read
 
 BEGINNING = {"seq": 1, "t": 0.5, "leg": "client", "exchange": "client-1"}
 

@@ -38,7 +38,7 @@ def complete_target(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> "list[CompletionItem[str]]":
     """Return shipped targets and descriptors in the current folder; file names where none matches."""
-    from gatebench.fixtures.gateways.target import shipped  # noqa: PLC0415 - a slow import
+    from gatebench.fixtures.gateways.lookup import shipped  # noqa: PLC0415 - a slow import
 
     names = [*shipped(), *sorted(path.name for path in Path().glob("*.toml"))]
     matching = [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from gatebench.fixtures.errors import BenchError, HarnessError
-from gatebench.fixtures.gateways import target as targets
+from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.target import Target
 from gatebench.fixtures.harness.bench import Bench
 from gatebench.fixtures.harness.scenario import PrerequisiteError, running_scenario
@@ -98,7 +98,7 @@ class LoadBench:
 
         `cores`: its CPUs (default: those of the layout). Raises BenchError with one sentence if it does not start.
         """
-        target = targets.by_name(named)
+        target = lookup.by_name(named)
         if not (target.descriptor.launch or target.descriptor.adapter or self.world.stored):
             raise BenchError(
                 f"{target.path} describes a gateway that already runs: pass the world.json from which it was configured with "

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gatebench.conformance.official.statuses import BEST_FIRST
 from gatebench.reports.rendering.text import counted, visible
-
-_ORDER = ("pass", "info", "skipped", "warn", "absent", "fail")
 
 Report = dict[str, Any]
 
@@ -23,7 +22,7 @@ def compare(before: Report, after: Report) -> dict[str, Any]:
         if was["gateway"]["status"] == is_now["gateway"]["status"]:
             continue
         change = {"check": "/".join(name), "before": was["gateway"]["status"], "after": is_now["gateway"]["status"]}
-        worse = _ORDER.index(change["after"]) > _ORDER.index(change["before"])
+        worse = BEST_FIRST.index(change["after"]) > BEST_FIRST.index(change["before"])
         moved = was["direct"]["status"] != is_now["direct"]["status"]
         changes["different" if moved else "worse" if worse else "better"].append(change)
     for kind in ("worse", "better", "different"):

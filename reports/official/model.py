@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gatebench.conformance.official.statuses import MOST_SEVERE_FIRST
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance.traffic import exchanges
 from gatebench.reports.conformance.traffic.evidence import ScenarioRun, TranscriptIndex
@@ -85,7 +86,7 @@ def scenarios(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
 
 def _worst(own: list[Row], way: str) -> str:
     found = {row[way]["status"] for row in own}
-    return next(status for status in ("fail", "absent", "warn", "pass", "skipped", "info") if status in found)
+    return next(status for status in MOST_SEVERE_FIRST if status in found)
 
 
 def sentence(report: Report) -> str:

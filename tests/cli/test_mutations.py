@@ -17,7 +17,7 @@ from gatebench.conformance.requirements.registry import Registry
 from gatebench.conformance.selftest.support.dry_run import OWN_VARIANTS
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import descriptor
-from gatebench.fixtures.gateways.target import HERE
+from gatebench.fixtures.gateways.lookup import HERE
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.world import config as world_config
 from gatebench.fixtures.world import definition

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gatebench.fixtures.gateways.target import by_name
+from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.harness.bench import Bench, running_bench
 
 ROOT = Path(__file__).parents[2]

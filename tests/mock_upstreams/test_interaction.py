@@ -10,7 +10,8 @@ import pytest
 
 from gatebench.fixtures.clients import conversation
 from gatebench.fixtures.clients.conversation import StreamReader, call, call_message, messages_of, rounds
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.mock_upstreams.mcp.interaction.names import HANDSHAKE, ROUNDS
 from tests.support.mcp_http import Caller
 

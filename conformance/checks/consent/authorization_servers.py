@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.token_endpoint import form_fields
+from gatebench.conformance.events import Event
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 # Addresses of metadata in the order in which a client tries them, by the beginning and the end of the path.
 WELL_KNOWN = (

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 from gatebench.conformance.checks.consent.consent_shapes import Shape, usable
 from gatebench.conformance.checks.probes import Probe, consent_urls, outcome_of, probes
 from gatebench.conformance.checks.token_endpoint import form_fields, token_requests
+from gatebench.conformance.events import Event
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.dialects import can_ask
 from gatebench.fixtures.recording.labels import parse_with_labels
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gatebench.conformance.transcript import Exchange
+from gatebench.conformance.exchange import Exchange
 from gatebench.fixtures.gateways.descriptor import Dialect
 from gatebench.fixtures.gateways.dialects import (
     ELICITATION_REQUIRED,

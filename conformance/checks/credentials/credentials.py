@@ -8,8 +8,9 @@ from gatebench.conformance.checks.auth_models import (
     gets_the_callers_token,
     gets_the_static_header,
 )
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.recording.labels import labels_in
 
 OAUTH_SECRETS = ("refresh-token", "code", "client-secret")

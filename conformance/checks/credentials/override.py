@@ -5,8 +5,9 @@ from typing import Any
 
 from gatebench.conformance.checks.auth_models import follows_its_model
 from gatebench.conformance.checks.probes import accepted, outcome_of, probes
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.dialects import is_override
 
 

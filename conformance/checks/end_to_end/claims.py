@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.dialects import is_denied
 
 

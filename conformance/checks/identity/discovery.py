@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.answers import mapping, observations
 from gatebench.conformance.checks.probes import Probe, accepted, outcome_of
+from gatebench.conformance.events import Event
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.clients.discovery import strings
 from gatebench.fixtures.protocol.messages import parse_json
 from gatebench.fixtures.recording.labels import parse_with_labels

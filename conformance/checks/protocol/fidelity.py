@@ -5,8 +5,10 @@ from typing import Any
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.protocol.endpoint import same
+from gatebench.conformance.events import Event
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.world.definition import MODERN_REVISION
 
 PROTOCOL = "io.modelcontextprotocol/"

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 
 def not_repeated(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatebench.conformance.checks.probes import asked_for_consent, outcome_of
+from gatebench.conformance.events import Event
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Event, Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 FEATURE_OF = {

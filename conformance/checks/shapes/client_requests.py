@@ -7,8 +7,9 @@ from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.values import answer_part, member
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 ECHOED = "result.structuredContent.arguments.value"
 VALUE = "params.arguments.value"

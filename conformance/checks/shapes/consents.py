@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
 from gatebench.conformance.checks.shapes.ownership import endpoint_of
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 BEGINNINGS = ("authorize", "token", "register")

@@ -7,8 +7,9 @@ from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
 from gatebench.conformance.checks.shapes.values import answer_part
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 STACK = re.compile(
     r"Traceback \(most recent call last\)|\bFile \"[^\"\n]+\", line \d+|\bgoroutine \d+ \["

@@ -8,7 +8,8 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.shapes.cases import Case, during
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.transcript import Transcript
 
 Message = dict[str, Any]
 SERVER_REQUESTS, SUBSCRIPTIONS, RESUMPTION = "mcp.server-requests", "mcp.subscriptions", "mcp.resumption"

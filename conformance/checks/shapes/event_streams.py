@@ -16,8 +16,9 @@ from gatebench.conformance.checks.shapes.dialogues import (
     sent_upstream,
 )
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 TOKEN = "progressToken"  # noqa: S105 - not a secret

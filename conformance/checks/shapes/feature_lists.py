@@ -9,8 +9,9 @@ from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.values import ABSENT, answer_part
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.shown_names import shown_as
 
 MOST_NAMES = 5  # names in a message

@@ -8,8 +8,9 @@ from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import ShapeRow, with_control
 from gatebench.conformance.checks.shapes.dialogues import SERVER_REQUESTS, claimed
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 NO_ROUNDS = "the upstream needed no input, or the gateway gave it itself"
 NEEDED = "input_required"

@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
 from gatebench.conformance.checks.shapes.ownership import endpoint_of
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 

@@ -7,8 +7,9 @@ from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 LOG_MESSAGE = "notifications/message"

@@ -2,8 +2,9 @@
 
 from gatebench.conformance.checks.probes import asked_for_consent, outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 
 def owned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

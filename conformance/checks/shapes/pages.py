@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from gatebench.conformance.checks.probes import consent_urls
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol.messages import media_type
 from gatebench.fixtures.recording.labels import parse_with_labels
 

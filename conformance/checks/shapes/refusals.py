@@ -2,8 +2,9 @@
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways import dialects
 from gatebench.fixtures.recording.labels import labels_in
 from gatebench.fixtures.world.definition import HARNESS_AGENT

@@ -10,8 +10,9 @@ from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_contr
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.refusals import is_client_error
 from gatebench.conformance.checks.shapes.values import ABSENT, answer_part, member
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 MOST_NAMES = 5  # names in a message
 

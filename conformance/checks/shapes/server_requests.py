@@ -24,8 +24,9 @@ from gatebench.conformance.checks.shapes.dialogues import (
     session_of,
 )
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 NONCE = re.compile(r"\bn-[0-9a-f]+\b")

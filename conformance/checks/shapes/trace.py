@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 
 PARENT, STATE, BAGGAGE = "traceparent", "tracestate", "baggage"
 FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")

@@ -8,8 +8,9 @@ from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, during, with_control
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
 from gatebench.conformance.checks.shapes.refusals import is_client_error
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 ABSENT = object()

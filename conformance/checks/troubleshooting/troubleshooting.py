@@ -25,8 +25,9 @@ from gatebench.conformance.checks.answers import (
     works,
 )
 from gatebench.conformance.checks.probes import Probe, outcome_of, probes
+from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 from gatebench.fixtures.protocol.parsing import stack_trace_in, user_info_in
 

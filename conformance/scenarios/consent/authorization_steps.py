@@ -1,7 +1,7 @@
 """Steps of the consent flow that several suites share."""
 
 from gatebench.fixtures.clients.browser import Visit
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS
 

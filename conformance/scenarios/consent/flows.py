@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatebench.fixtures.clients.browser import Browser
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 
 NO_LINK = "there is no authorization URL to visit"

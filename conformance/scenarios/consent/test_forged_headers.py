@@ -9,7 +9,7 @@ import pytest
 from gatebench.conformance.scenarios.consent.flows import NO_LINK, ask, ask_anew, begin, callback_of
 from gatebench.conformance.scenarios.marks import judged_by_cases
 from gatebench.fixtures.clients.browser import Page
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 

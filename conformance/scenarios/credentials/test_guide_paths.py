@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 from gatebench.fixtures.world.variants import overrides

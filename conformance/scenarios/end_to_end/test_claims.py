@@ -7,7 +7,8 @@ import pytest
 
 from gatebench.conformance.requirements.features import FEATURES, NAMED_ADDRESSES
 from gatebench.conformance.scenarios.marks import judged_by
-from gatebench.fixtures.clients.mcp import McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.harness.scenario import PrerequisiteError, Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, PRINCIPALS, REVISIONS, UPSTREAMS

@@ -12,7 +12,8 @@ from gatebench.conformance.scenarios.identity.test_discovery import METADATA, ob
 from gatebench.conformance.scenarios.identity.test_gateway_token import BAD_HEADERS, NO_TOKEN, UNKNOWN
 from gatebench.conformance.scenarios.identity.test_origin import FOREIGN, STATES_THE_STATUS, foreign_origins
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by, legacy
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 

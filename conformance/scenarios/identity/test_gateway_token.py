@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 from gatebench.fixtures.world.jwt_factory import MUTATIONS

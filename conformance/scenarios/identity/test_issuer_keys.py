@@ -10,7 +10,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.issuer_keys import IssuerKeys
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.variants.model import TokenVariant

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatebench.conformance.scenarios.marks import When, judged_by
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 

@@ -9,7 +9,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, VIRTUAL_SERVERS
 

@@ -5,7 +5,8 @@ import pytest
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.identity.test_refusals import echo_of
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, VIRTUAL_SERVERS
 

@@ -17,7 +17,8 @@ from gatebench.conformance.scenarios.dialogue_steps import (
 )
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.conversation import Called, StreamReader, answered, call, messages_of
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS

@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.conformance.scenarios.feature_client import SERVERS, FeatureClient, base_of, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 

@@ -7,7 +7,8 @@ import pytest
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.marks import judged_by_groups
 from gatebench.conformance.scenarios.protocol.test_upstream_http import SERVER, VIRTUAL, echo_of, exchanges
-from gatebench.fixtures.clients.mcp import McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawConnection
 from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario

@@ -8,7 +8,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS, refresh, together, within_claims
 from gatebench.conformance.scenarios.marks import in_the_newest, judged_by_cases
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 

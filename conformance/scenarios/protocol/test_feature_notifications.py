@@ -8,7 +8,8 @@ import pytest
 
 from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpResponse, NotificationWait, new_nonce
+from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse, NotificationWait
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 

@@ -10,7 +10,7 @@ import pytest
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, base_of, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS

@@ -8,7 +8,8 @@ import pytest
 from gatebench.conformance.scenarios.dialogue_steps import PATIENCE
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.conversation import StreamReader, messages_of
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS

@@ -9,7 +9,8 @@ import pytest
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
 from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, exchanges
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import CLIENT_INFO
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS

@@ -8,7 +8,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patience
 from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS

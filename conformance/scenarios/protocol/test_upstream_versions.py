@@ -6,7 +6,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, within_claims
 from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.upstream_habits import upstream_habits, upstream_revisions
 from gatebench.fixtures.protocol import messages as protocol_messages

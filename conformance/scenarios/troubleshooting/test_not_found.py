@@ -8,7 +8,7 @@ import pytest
 from gatebench.conformance.scenarios.common import refresh
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by
 from gatebench.conformance.scenarios.upstream_faults import ADDRESSES, DETOURS, UNKNOWN_NAMES, listing, tools_of
-from gatebench.fixtures.clients.mcp import NotificationWait
+from gatebench.fixtures.clients.mcp_response import NotificationWait
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 

@@ -7,7 +7,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, together, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.grants import contact
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS

@@ -17,7 +17,7 @@ from gatebench.conformance.scenarios.marks import (
     judged_by,
 )
 from gatebench.conformance.scenarios.upstream_faults import FAULTS, HANGS, UpstreamFault, listing, tools_of
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, VIRTUAL_SERVERS
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse, new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all

@@ -8,7 +8,8 @@ import pytest
 from gatebench.conformance.scenarios.common import refresh
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
-from gatebench.fixtures.clients.mcp import McpClient, McpResponse
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.scripted_calls import ScriptedCall

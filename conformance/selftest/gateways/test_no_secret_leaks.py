@@ -21,7 +21,7 @@ import pytest
 import zstandard
 
 from gatebench.conformance.selftest.support.subprocess_run import ProcessUsage, run
-from gatebench.fixtures.gateways.target import resolve
+from gatebench.fixtures.gateways.lookup import resolve
 
 pytestmark = pytest.mark.slow
 

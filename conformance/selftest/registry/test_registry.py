@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance import checks, selftest
+from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import CheckContext, Outcome
 from gatebench.conformance.requirements.features import FEATURES
 from gatebench.conformance.requirements.guide_index import ROWS
@@ -20,7 +21,7 @@ from gatebench.conformance.requirements.registry import HERE, Requirement
 from gatebench.conformance.selftest.support.dry_run import dry_runs
 from gatebench.conformance.selftest.support.outcome_marks import open_outcome
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
-from gatebench.conformance.transcript import Event, Transcript
+from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.world import definition
 
 CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]

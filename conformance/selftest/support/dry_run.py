@@ -22,7 +22,7 @@ from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.requirements.features import FEATURES, OUTSIDE, features_of
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.fixtures.clients import fastmcp_client
-from gatebench.fixtures.clients.mcp import McpResponse
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawRequest
 from gatebench.fixtures.gateways.adapter import Adapter
 from gatebench.fixtures.gateways.descriptor import ClaimsSection, Descriptor, Dialect, GatewaySection

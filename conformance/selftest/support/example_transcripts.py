@@ -16,10 +16,10 @@ from typing import Any
 from unittest.mock import patch
 
 from gatebench.conformance import selftest
+from gatebench.conformance.events import Event
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support import shape_examples
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
-from gatebench.conformance.transcript import Event
 from gatebench.fixtures.gateways.descriptor import Dialect
 from gatebench.fixtures.recording.labels import labels_in
 

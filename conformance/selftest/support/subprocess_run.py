@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatebench.fixtures.gateways.target import resolve
+from gatebench.fixtures.gateways.lookup import resolve
 
 KIB = 1024
 SAMPLED = 0.05  # seconds between looks at the memory of a run

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatebench.conformance.transcript import Event, Facts
+from gatebench.conformance.events import Event
+from gatebench.conformance.transcript import Facts
 from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect, GatewaySection, LaunchSection
 from gatebench.fixtures.recording.secrets import SecretClass, SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
@@ -18,6 +19,7 @@ PORTS = {name: 4000 + number for number, name in enumerate(definition.MOCKS)}
 GATEWAY_PORT = 5000
 Pairs = Iterable[tuple[str, str]]
 JSON_HEADERS = [("content-type", "application/json")]
+METHODS = ["tools/call", "tools/list", "initialize", "ping", "notifications/initialized", "GET", "DELETE"]
 STREAM_HEADERS = [("Content-Type", "text/event-stream; charset=utf-8")]
 
 

@@ -8,7 +8,8 @@ import click
 from gatebench import exit_codes
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import target
+from gatebench.fixtures.gateways import lookup
+from gatebench.fixtures.gateways.target import Target
 from gatebench.reports.published_matrix import index
 from gatebench.reports.published_matrix import matrix as pages
 from gatebench.reports.published_matrix.index import Publication
@@ -36,9 +37,7 @@ def matrix(folder: Path, out: Path | None) -> int:
 def untested(found: list[Publication]) -> list[Untested]:
     """Return the shipped third-party gateways without a published report."""
     judged = {publication.report["target"].partition(":")[0] for publication in found}
-    described = {
-        name: target.Target(target.resolve(name)).descriptor for name in target.shipped() if name not in judged
-    }
+    described = {name: Target(lookup.resolve(name)).descriptor for name in lookup.shipped() if name not in judged}
     return [
         Untested(name, one.gateway.name, one.gateway.organization, one.gateway.url, one.gateway.untested)
         for name, one in described.items()

@@ -9,7 +9,8 @@ from gatebench import exit_codes
 from gatebench.commands.conformance.matrix import PUBLISHED
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import target
+from gatebench.fixtures.gateways import lookup
+from gatebench.fixtures.gateways.target import Target
 from gatebench.reports.conformance import model
 from gatebench.reports.errors import NoRunError
 from gatebench.reports.published_matrix import publish as publication
@@ -27,7 +28,7 @@ def publish(first: Path, second: Path, to: Path) -> int:
     """
     try:
         name = model.read(first)["target"]
-        described = target.Target(target.resolve(name.partition(":")[0])).descriptor.provisioning
+        described = Target(lookup.resolve(name.partition(":")[0])).descriptor.provisioning
         folder = publication.publish(first, second, to, described.model_dump() if described else None)
     except (OSError, ValueError, KeyError) as error:
         raise BenchError(f"{first} is not the folder of a run with a report: {error}") from error

@@ -14,7 +14,7 @@ from gatebench.conformance.pytest_plugin import invoke
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways.target import by_name
+from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.world.variants import own
 from gatebench.reports.errors import NoRunError
 

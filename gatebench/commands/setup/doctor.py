@@ -15,7 +15,7 @@ from gatebench import exit_codes
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
 from gatebench.fixtures.gateways import descriptor, installer
-from gatebench.fixtures.gateways.target import resolve, shipped
+from gatebench.fixtures.gateways.lookup import resolve, shipped
 
 MIN_FILES = 1024  # open files for a run and its gateway
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -27,11 +27,11 @@ from .validation import (
     INVALID_REQUEST,
     META,
     METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    acceptable,
     error,
     flaw_of,
+    no_session,
     takes,
+    unacceptable,
 )
 
 Params = dict[str, Any]
@@ -42,7 +42,6 @@ META_ANSWERS = "gatebench/answers"
 _FEATURES = compact({"tools": {"listChanged": True}})
 _CACHED = '"ttlMs":0,"cacheScope":"private"'  # caching hints of lists in the modern era
 _AS_JSON: Params = {"_meta": {META_ANSWERS: "json"}}
-_UNREADABLE = "The body is no JSON-RPC message"
 
 
 class LeanApplication:
@@ -171,13 +170,13 @@ class LeanApplication:
             return error(INVALID_REQUEST, "Not Acceptable: Client must accept text/event-stream", status=406)
         session = self._notifications.session(call.session)
         if session is None:
-            return _no_session(call)
+            return no_session(call)
         if call.http_method == "GET":
             return SseStream(session.notifications, call.session)
         return Reply(200, JSON_TYPE, b"", call.session)  # the session middleware sees the DELETE and closes the session
 
     def _post(self, call: Call) -> Answer:
-        if refusal := _unacceptable(call):
+        if refusal := unacceptable(call):
             return refusal
         message = call.message
         method, rpc_id = message.get("method"), message.get("id")
@@ -201,7 +200,7 @@ class LeanApplication:
             return self._initialize(call, params, rpc_id)
         session = self._notifications.session(call.session)
         if session is None:
-            return _no_session(call)
+            return no_session(call)
         if method is None or rpc_id is None:
             if method == "notifications/cancelled" and isinstance(params, dict):
                 session.cancel(params.get("requestId"))
@@ -223,7 +222,7 @@ class LeanApplication:
             call.session = secrets.token_hex(16)
             self._notifications.begin(call.session)
         elif self._notifications.session(call.session) is None:
-            return _no_session(call)
+            return no_session(call)
         spoken = version if version in LEGACY_REVISIONS else LEGACY_REVISIONS[-1]
         start = f'{{"protocolVersion":"{spoken}","capabilities":{self._announced},"serverInfo":{self._info}'
         return self._result(call, rpc_id, f'{start},"instructions":{self._instructions}', given)
@@ -312,24 +311,3 @@ def _granted(params: Params, *, features: bool) -> Params:
     """Return what a subscription is granted: changes of tools, and what else it asks for of a server with other features."""
     asked = params.get("notifications")
     return asked if features and isinstance(asked, dict) else {"toolsListChanged": True}
-
-
-def _unacceptable(call: Call) -> Reply | None:
-    """Return the refusal of a POST that is invalid in every era, else None."""
-    if not call.acceptable and not call.content_type.startswith(JSON_TYPE):
-        return Reply(400, None, b"Invalid Content-Type header")
-    if not (call.acceptable or acceptable(call.accept, call.content_type)):
-        text = "Not Acceptable: Client must accept both application/json and text/event-stream"
-        return Reply(406, None) if call.modern else error(INVALID_REQUEST, text, status=406, session=call.session)
-    message = call.message
-    if not isinstance(message, dict):
-        return error(PARSE_ERROR if message is None else INVALID_REQUEST, _UNREADABLE)
-    if not isinstance(message.get("method"), str) and "result" not in message and "error" not in message:
-        return error(INVALID_REQUEST, _UNREADABLE)
-    return None
-
-
-def _no_session(call: Call) -> Reply:
-    if call.session is None:
-        return error(INVALID_REQUEST, "Bad Request: Missing session ID")
-    return error(INVALID_REQUEST, "Session not found", status=404)

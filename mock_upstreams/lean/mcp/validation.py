@@ -12,6 +12,7 @@ from .tools import compact, utf8
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, HEADER_MISMATCH = -32700, -32600, -32601, -32602, -32020
 META = "io.modelcontextprotocol/"
 _VERSION, _CAPABILITIES = META + "protocolVersion", META + "clientCapabilities"
+_UNREADABLE = "The body is no JSON-RPC message"
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -65,3 +66,25 @@ def takes(accept: bytes, kind: bytes) -> bool:
     """Return whether an Accept header admits that media type."""
     wanted = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
     return not wanted.isdisjoint({kind, b"*/*", kind.partition(b"/")[0] + b"/*"})
+
+
+def unacceptable(call: Call) -> Reply | None:
+    """Return the refusal of a POST that is invalid in every era, else None."""
+    if not call.acceptable and not call.content_type.startswith(JSON_TYPE):
+        return Reply(400, None, b"Invalid Content-Type header")
+    if not (call.acceptable or acceptable(call.accept, call.content_type)):
+        text = "Not Acceptable: Client must accept both application/json and text/event-stream"
+        return Reply(406, None) if call.modern else error(INVALID_REQUEST, text, status=406, session=call.session)
+    message = call.message
+    if not isinstance(message, dict):
+        return error(PARSE_ERROR if message is None else INVALID_REQUEST, _UNREADABLE)
+    if not isinstance(message.get("method"), str) and "result" not in message and "error" not in message:
+        return error(INVALID_REQUEST, _UNREADABLE)
+    return None
+
+
+def no_session(call: Call) -> Reply:
+    """Return the refusal of a legacy request whose session is missing or unknown."""
+    if call.session is None:
+        return error(INVALID_REQUEST, "Bad Request: Missing session ID")
+    return error(INVALID_REQUEST, "Session not found", status=404)

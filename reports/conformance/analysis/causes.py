@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatebench.conformance import transcript as conformance
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.transcript import Facts, Transcript
 from gatebench.reports.conformance.analysis.failures import HANDSHAKES, Failure, is_unexpected, wrong_refusals
 from gatebench.reports.conformance.traffic import exchanges
 from gatebench.reports.conformance.traffic.evidence import Event, Evidence, TranscriptIndex
 
-Failures = list[tuple[conformance.Exchange, Failure]]
+Failures = list[tuple[Exchange, Failure]]
 EXPLAINABLE = ("fail", "untestable", "known-failure", "warn", "not-observed")
 
 
@@ -25,7 +26,7 @@ class Cause:
     """Exchanges with the same failure; `shown` is the first of them, or the first handshake."""
 
     failure: Failure
-    shown: tuple[TranscriptIndex, conformance.Exchange]
+    shown: tuple[TranscriptIndex, Exchange]
     scenarios: list[str] = field(default_factory=list)
 
     @property
@@ -44,7 +45,7 @@ class CauseFinder:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._facts: dict[str, conformance.Facts | None] = {}
+        self._facts: dict[str, Facts | None] = {}
         self._failed: dict[tuple[str, str], Failures] = {}
         self._guilty: set[tuple[str, str]] = set()  # transcript and id of exchanges that a finding is about
         self._found: dict[Failure, Cause] = {}
@@ -115,27 +116,27 @@ class CauseFinder:
             if play is None or facts is None:
                 return []
             events = transcript.between(play)
-            played = conformance.Transcript(events, facts)
+            played = Transcript(events, facts)
             return is_unexpected(played) + wrong_refusals(played)
         except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
             return []  # a truncated or modified transcript has no causes
 
-    def _facts_of(self, transcript: TranscriptIndex) -> conformance.Facts | None:
+    def _facts_of(self, transcript: TranscriptIndex) -> Facts | None:
         if transcript.name not in self._facts:
-            facts = conformance.Facts()
+            facts = Facts()
             for event in transcript.events.values():
                 facts.learn(event)
             self._facts[transcript.name] = facts
         return self._facts[transcript.name]
 
 
-def _first(failed: Failures) -> tuple[conformance.Exchange, Failure] | None:
+def _first(failed: Failures) -> tuple[Exchange, Failure] | None:
     """Return the first refused handshake, otherwise the first failure (for violations without a message at fault)."""
     shaken = next((one for one in failed if one[0].rpc_method in HANDSHAKES), None)
     return shaken or next(iter(failed), None)
 
 
-def _before(failed: Failures, guilty: Any) -> tuple[conformance.Exchange, Failure] | None:
+def _before(failed: Failures, guilty: Any) -> tuple[Exchange, Failure] | None:
     """Return the failure of a client message at fault, or an earlier failed handshake of the same principal and server."""
     if guilty is None or guilty.leg != "client":
         return None

@@ -7,7 +7,8 @@ not failures.
 from dataclasses import dataclass
 from typing import Any
 
-from gatebench.conformance.transcript import Exchange, Transcript
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.transcript import Transcript
 
 HANDSHAKES = ("initialize", "server/discover")
 # Expectations of probes (gatebench.fixtures.harness.scenario.Scenario.probe): success, consent request, refusal.

@@ -8,7 +8,7 @@ import pytest
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.doubles.load_defects import STRAINS
-from gatebench.fixtures.gateways.target import by_name as target_named
+from gatebench.fixtures.gateways.lookup import by_name as target_named
 from gatebench.fixtures.world import definition
 from gatebench.load.experiments import workload
 from gatebench.load.experiments.workload import ProfileRunOptions, Workload, choose_operations

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.fixtures.clients import fastmcp_client
-from gatebench.fixtures.gateways import target as targets
+from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.harness.bench import Bench, running_bench
 from gatebench.fixtures.harness.scenario import running_scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
@@ -43,7 +43,7 @@ def main() -> int:
     """Run the client code of each version; return the exit status."""
     problems: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        target = targets.by_name("reference")
+        target = lookup.by_name("reference")
         with running_bench(
             target, Path(folder) / "transcript.jsonl", features=[], listener=lambda _event: None
         ) as bench:

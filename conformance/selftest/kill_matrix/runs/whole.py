@@ -32,8 +32,9 @@ from gatebench.conformance.evaluation import judging
 from gatebench.conformance.evaluation.evaluate import SWEEP
 from gatebench.conformance.execution import smoke
 from gatebench.conformance.outcomes import UNPLAYED, Outcome, worst
+from gatebench.conformance.pytest_plugin.arguments import SCENARIOS
 from gatebench.conformance.pytest_plugin.invoke import plugins
-from gatebench.conformance.pytest_plugin.plugin import FAILED, SCENARIOS, STOPPED
+from gatebench.conformance.pytest_plugin.session_plugin import FAILED, STOPPED
 from gatebench.conformance.selftest.kill_matrix import files, matrix
 from gatebench.fixtures.errors import BenchError, HarnessError
 from gatebench.fixtures.reference_gateway import faults

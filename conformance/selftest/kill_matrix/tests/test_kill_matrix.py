@@ -1,9 +1,13 @@
 """The committed kill matrix is complete, explained, and lists existing faults. (`test_kill_matrix_replay.py` runs it again.)"""
 
+from pathlib import Path
+
 import pytest
 
 from gatebench.conformance.collected_scenario import CollectedScenario
 from gatebench.conformance.selftest.kill_matrix import files, markdown, matrix, selection
+from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix
+from gatebench.conformance.selftest.kill_matrix.tests.examples import row
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
 from gatebench.fixtures.reference_gateway import decision_patch
 from gatebench.fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, by_name
@@ -44,6 +48,22 @@ def test_a_matrix_with_holes_has_problems() -> None:
         assert list(matrix.problems(holed, REGISTRY))
     assert fault in matrix.unplayed(without)
     assert fault not in matrix.unplayed(whole | {fault.name: whole.get(fault.name) or survived[fault.name]})
+
+
+def test_a_survivor_of_a_whole_run_is_a_problem_of_the_matrix() -> None:
+    fault = next(iter(all_faults().values()))
+    kept = matrix.load()
+    survived = {"missed": {fault.caught_by[0]: "pass"}, "caught": {}, "scenarios": 1}
+    kept[fault.name] = matrix.with_whole(kept[fault.name], survived)
+    assert f"{fault.name} survives {fault.caught_by[0]} in a whole run (pass)" in matrix.problems(kept, REGISTRY)
+
+
+def test_a_matrix_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = KillMatrix({"a": row(fault="1", bench="b", caught={"R-1": "x"}, missed={}, scenarios=2), "b": row()})
+    written.trial = matrix.Trial("digest", 2, 498, 2, 1.5, 3)
+    files.write(tmp_path / "m.json", matrix.text(written))
+    read = matrix.load(tmp_path / "m.json")
+    assert (read, read.trial) == (written, written.trial)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

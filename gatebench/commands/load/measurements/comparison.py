@@ -9,7 +9,7 @@ from gatebench import exit_codes
 from gatebench.commands.load import output
 from gatebench.conformance.requirements.features import claims_of
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways.target import by_name
+from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.load.results.generator_result import Result
 from gatebench.load.results.report_model import EndedBy, LoadReport
 from gatebench.load.testbed import bench as load_bench

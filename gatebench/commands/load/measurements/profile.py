@@ -7,7 +7,7 @@ from typing import Any
 from gatebench import exit_codes
 from gatebench.commands.load import output
 from gatebench.conformance.requirements.features import claims_of
-from gatebench.fixtures.gateways.target import by_name
+from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.world import config as world_config
 from gatebench.load.experiments import profile_report, profile_run
 from gatebench.load.experiments.profile_data import LoadRunRequest

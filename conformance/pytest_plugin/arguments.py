@@ -1,0 +1,29 @@
+"""The files and folders that are given to pytest, and the folder of the scenarios."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+SCENARIOS_FOLDER = SCENARIOS.resolve()  # in a checkout, the package is a symbolic link
+
+
+def given_paths(config: pytest.Config) -> set[Path]:
+    """Return the files and folders given to pytest: by path or, with --pyargs, by module; of a path with `::` the file."""
+    return {path_of(argument.partition("::")[0], modules=config.option.pyargs) for argument in config.args}
+
+
+def path_of(argument: str, *, modules: bool) -> Path:
+    """Return the path of an argument; `modules`: it may name a module instead."""
+    path = Path(argument).resolve()
+    if not modules or path.exists():
+        return path
+    try:
+        found = importlib.util.find_spec(argument)
+    except (ImportError, ValueError):  # not a module either: pytest reports it
+        return path
+    if found is None or found.origin is None:
+        return path
+    origin = Path(found.origin)
+    return (origin.parent if origin.name == "__init__.py" else origin).resolve()

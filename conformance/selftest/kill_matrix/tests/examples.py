@@ -1,0 +1,12 @@
+"""Examples that several tests use: digests, and a row of the matrix."""
+
+from typing import Any
+
+from gatebench.conformance.selftest.kill_matrix.digest import Digests
+from gatebench.conformance.selftest.kill_matrix.matrix import MatrixRow
+
+DIGESTS = Digests("bench", {"a": "1", "b": "2"})
+
+
+def row(**whole: Any) -> MatrixRow:
+    return MatrixRow("g", ["R-1"], 1, {"R-1": "fail"}, whole or None)

@@ -1,0 +1,10 @@
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.mcp_http import Caller
+
+
+@pytest.fixture
+def lean(serve: Callable[..., Caller]) -> Caller:
+    return serve(application="lean")

@@ -1,0 +1,68 @@
+"""Requests of a connection: cut, joined, pipelined, large, and no HTTP at all."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from tests.support.mcp_http import META, MODERN, Caller
+
+
+def request(tool: str, extra: bytes = b"") -> bytes:
+    params = {"name": tool, "arguments": {}, "_meta": META}
+    body = json.dumps({"jsonrpc": "2.0", "id": tool, "method": "tools/call", "params": params}).encode()
+    head = f"POST /mcp HTTP/1.1\r\nHost: h\r\nMCP-Protocol-Version: {MODERN}\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n"
+    fixed = b"Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
+    return head.encode() + fixed + extra + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def raw(caller: Caller, *pieces: bytes) -> list[str]:
+    """What is answered to these writes on one connection: the ids of the answers, in order."""
+    with socket.create_connection((caller.http.base_url.host, caller.http.base_url.port or 0), 5) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.01)  # so that it is read by itself; nothing waits for this
+        answered = connection.makefile("rb").read().decode()
+    return [part.partition('"')[0] for part in answered.split('"jsonrpc":"2.0","id":"')[1:]]
+
+
+CLOSE = b"Connection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [request("echo") + request("whoami") + request("add", CLOSE)],
+        [request("echo"), request("whoami")[:50], request("whoami")[50:], request("add", CLOSE)],
+        [request("echo"), request("echo"), request("whoami") + request("add", CLOSE)[:30], request("add", CLOSE)[30:]],
+        [request("echo")[:-3], request("echo")[-3:] + request("whoami"), request("add", CLOSE)],
+    ],
+)
+def test_requests_may_be_cut_and_joined_anywhere(lean: Caller, pieces: list[bytes]) -> None:
+    answered = raw(lean, *pieces)
+    assert (answered[0], answered[-2:]) == ("echo", ["whoami", "add"])
+
+
+def test_pipelined_behind_a_slow_one(lean: Caller) -> None:
+    slow = request("slow").replace(b'"arguments": {}', b'"arguments":{"steps":1,"interval_ms":100}')
+    slow = slow.replace(
+        b"Content-Length: %d" % len(request("slow").partition(b"\r\n\r\n")[2]),
+        b"Content-Length: %d" % len(slow.partition(b"\r\n\r\n")[2]),
+    )
+    assert raw(lean, slow + request("echo"), request("add", CLOSE)) == ["slow", "echo", "add"]
+
+
+def test_rubbish_is_refused(lean: Caller) -> None:
+    with socket.create_connection((lean.http.base_url.host, lean.http.base_url.port or 0), 5) as connection:
+        connection.sendall(b"GET / RUBBISH\r\n\r\n")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
+
+
+def test_large_bodies_both_ways(lean: Caller) -> None:
+    text = "x" * (2 << 20)
+    said = lean.modern_call("echo", {"value": text})["structuredContent"]
+    assert said["arguments"]["value"] == text
+    for _ in range(2):
+        assert len(lean.modern_call("big", {"size": 3 << 20})["content"][0]["text"]) == 3 << 20
