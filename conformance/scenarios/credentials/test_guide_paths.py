@@ -132,6 +132,21 @@ async def test_in_place_of_consent(scenario: Scenario, principal: str, server: s
         scenario.case("override-before-consent", answer, server=server, principal=principal)
 
 
+@judged_by_cases(["override-refused-by-the-upstream"], *LEAKS, needs=OVERRIDE)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "web-search"), ("bob", "mail")])
+async def test_refused_by_upstream(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A user whose configured credential works overrides it with one that the upstream does not know, in the call alone."""
+    client = await scenario.consented(principal, server, revision)
+    control = await client.call("whoami")
+    value = scenario.new_secret("override", "override")
+    auth = scenario.bench.world_json["upstreams"][server]["auth"]
+    wrong = {auth["header"]: value} if auth["model"] == "static" else {"Authorization": f"Bearer {value}"}
+    client.changes = scenario.override(server, wrong)
+    attempt = await client.call("whoami")
+    record(scenario, "override-refused-by-the-upstream", [(attempt, {**wrong})], client, control)
+
+
 @judged_by_cases(["override-at-one-member"], *LEAKS, needs=(*OVERRIDE, "consent-withdrawal"), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "workbench")])
