@@ -14,6 +14,7 @@ from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
+from gatebench.mock_upstreams.mcp.features.catalogue import DOCUMENTS, FILES
 
 READS = {
     "read-text": "static-text",
@@ -21,9 +22,13 @@ READS = {
     "read-several": "several",
     "read-awkward-uri": "a%20b%2Fc/%C3%BC~!$&'()*+,;=:@?q=1%26&r=#part",
 }
+BY_ID = "template/{id}/data"
 BY_TEMPLATE = {
-    "read-by-template": "template/7/data",
-    "read-by-template-encoded": "template/%2e%2E%2Fa%20b/data",
+    "read-by-template": (BY_ID, "template/7/data"),
+    "read-by-template-encoded": (BY_ID, "template/%2e%2E%2Fa%20b/data"),
+    "read-by-template-segments": (FILES, "files/a/b%20c/d"),
+    "read-by-template-query": (FILES, "files/a?page=2&size=10"),
+    "read-by-template-reserved": (DOCUMENTS, "documents/guide/part-1/start.md"),
 }
 PROMPTS: dict[str, tuple[str, Mapping[str, str] | None]] = {
     "prompt-simple": ("test_simple_prompt", None),
@@ -63,9 +68,9 @@ async def _reads(here: FeatureClient) -> None:
         uri = await here.uri(path)
         own = {"uri": base_of(here.member) + path}
         here.case(case, await read(here, uri or path), capability="resources", shown=uri, own=own)
-    template = await here.template("template/{id}/data")
-    for case, path in BY_TEMPLATE.items():
-        uri = template and template.replace("template/{id}/data", path)
+    for case, (own_template, path) in BY_TEMPLATE.items():
+        template = await here.template(own_template)
+        uri = template and template.replace(own_template, path)
         own = {"uri": base_of(here.member) + path}
         here.case(case, await read(here, uri or path), capability="resources", shown=uri, own=own)
     uri = await here.uri("static-text")
@@ -97,11 +102,11 @@ async def _prompts(here: FeatureClient) -> None:
 
 
 async def _completions(here: FeatureClient) -> None:
-    prompt, template = await here.prompt("test_prompt_with_arguments"), await here.template("template/{id}/data")
+    prompt, template = await here.prompt("test_prompt_with_arguments"), await here.template(BY_ID)
     of_prompt = {"type": "ref/prompt", "name": prompt or ""}
     of_template = {"type": "ref/resource", "uri": template or ""}
     own_prompt = {"type": "ref/prompt", "name": "test_prompt_with_arguments"}
-    own_template = {"type": "ref/resource", "uri": base_of(here.member) + "template/{id}/data"}
+    own_template = {"type": "ref/resource", "uri": base_of(here.member) + BY_ID}
     context = {"arguments": {"arg1": "\u00fc", "other": ""}}
     for case, shown, params in (
         (COMPLETIONS[0], prompt, {"ref": of_prompt, "argument": {"name": "arg1", "value": "p\u00e4"}}),

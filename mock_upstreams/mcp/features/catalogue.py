@@ -1,6 +1,7 @@
 """The resources, templates and prompts of an upstream, as on the wire; names as the official conformance suite has them."""
 
 import base64
+import re
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -15,6 +16,8 @@ BYTES = base64.b64encode(bytes(place * 167 % 256 for place in range(256))).decod
 ICON = {"src": f"data:image/png;base64,{PNG}", "mimeType": "image/png", "sizes": ["1x1"]}
 AWKWARD_PATH = "a%20b%2Fc/%C3%BC~!$&'()*+,;=:@?q=1%26&r=#part"
 PERSONAL = "personal"
+FILES, DOCUMENTS = "files{/path*}{?page,size}", "documents/{+path}"
+OF_A_TEMPLATE = re.compile(r"(files(/|\?|$)|documents/)")  # paths that FILES or DOCUMENTS expands to
 
 
 def base_of(node: str) -> str:
@@ -64,7 +67,8 @@ def templates(node: str) -> list[Entry]:
             "icons": [ICON],
             "_meta": {"example.com/a": [1]},
         },
-        {"uriTemplate": f"{base}files{{/path*}}{{?page,size}}", "name": "files"},
+        {"uriTemplate": f"{base}{FILES}", "name": "files"},
+        {"uriTemplate": f"{base}{DOCUMENTS}", "name": "documents"},
     ]
 
 
@@ -112,6 +116,8 @@ def contents(node: str, uri: str, owner: str | None) -> list[Entry] | None:
     if path.startswith("template/") and path.endswith("/data"):
         identifier = unquote(path.removeprefix("template/").removesuffix("/data"))
         return [{"uri": uri, "mimeType": "application/json", "text": f'{{"id": "{identifier}"}}'}]
+    if OF_A_TEMPLATE.match(path):
+        return [{**text, "text": uri}]
     return fixed.get(path)
 
 
