@@ -37,6 +37,12 @@ def _calls(**action: Any) -> dict[str, Any]:
     return {"method": "tools/call", "action": action}
 
 
+def _begun(**end: bool) -> dict[str, Any]:
+    """Return an event stream that breaks off within its first event."""
+    chunk = {"body": ': begun\n\nevent: message\ndata: {"jsonrpc": "2.0", '}
+    return {"headers": {"Content-Type": "text/event-stream"}, "chunks": [chunk], **end}
+
+
 _PAGE = "<!doctype html><title>Welcome</title><h1>It works</h1>"
 _FOREIGN = (
     '{"jsonrpc": "2.0", "id": "unknown-request", "result": {"resultType": "complete", "tools": [], '
@@ -49,6 +55,10 @@ FAULTS = {
     "reset": UpstreamFault("reset before it answered", _always(reset=True)),
     "reset-after-run": UpstreamFault("reset once the tool had run", _calls(reset=True, after_bytes=0)),
     "reset-mid-answer": UpstreamFault("reset in the middle of its answer", _calls(reset=True, after_bytes=20)),
+    "502-after-run": UpstreamFault("status 502 once the tool had run", _calls(status=502, after_run=True)),
+    "503-after-run": UpstreamFault("status 503 once the tool had run", _calls(status=503, after_run=True)),
+    "reset-mid-stream": UpstreamFault("reset in the middle of its event stream", _calls(respond=_begun(reset=True))),
+    "closed-mid-stream": UpstreamFault("closed in the middle of its event stream", _calls(respond=_begun(close=True))),
     "401": UpstreamFault("status 401", _always(status=401, headers={"WWW-Authenticate": 'Bearer realm="upstream"'})),
     "403": UpstreamFault("status 403", _always(status=403, body="forbidden")),
     "404": UpstreamFault("status 404", _always(status=404, body="not found")),

@@ -21,6 +21,7 @@ _ACTIONS: dict[str, tuple[type, ...]] = {
     "headers": (dict,),
     "body": (str,),
     "content_type": (str,),
+    "after_run": (bool,),
     "delay": (int, float),
     "hang": (bool,),
     "reset": (bool,),
@@ -99,7 +100,7 @@ class Faults:
     """ASGI middleware: the first rule that applies to a request decides what happens to it.
 
     An action may hold: `status`, `headers`, `body`, `content_type` (send this instead of the application's response;
-    status 200 unless given) · `respond` (a whole response, see `scripted_response`) · `delay` (seconds before the head) ·
+    status 200 unless given; with `after_run` the application handles the request first) · `respond` (a whole response, see `scripted_response`) · `delay` (seconds before the head) ·
     `hang` (never respond) · `reset` (TCP RST; with `after_bytes` n the application runs and its response breaks off after
     n bytes of body, 0: before its head) · `truncate_after` (orderly close after n bytes of body) · `forget_session` (the
     request's session ends before the request is handled) · `hold` (the request waits until the rules are replaced) ·
@@ -161,6 +162,8 @@ class Faults:
         elif "respond" in action:
             await send_response(action["respond"], scope, send)
         elif action.keys() & {"status", "body"}:
+            if action.get("after_run"):
+                await self._app(scope, receive, _discard)
             await _answer(action, send)
         else:
             session = header(scope, SESSION_HEADER)
@@ -209,6 +212,10 @@ async def _answer(action: dict[str, Any], send: Send) -> None:
     if action.get("status") == 401 and not any(name.lower() == "www-authenticate" for name, _ in headers):
         headers.append(("www-authenticate", "Bearer"))  # RFC 9110 section 15.5.2
     await respond(send, action.get("status", 200), headers, action.get("body", "").encode())
+
+
+async def _discard(_event: Message) -> None:
+    """Send nothing."""
 
 
 async def _break(scope: Scope, how: str, detail: str) -> None:

@@ -30,9 +30,10 @@ def fault(*names: str) -> When:
     return lambda params: params["fault"] in names
 
 
+BROKEN_OFF = ("reset-mid-answer", "reset-mid-stream", "closed-mid-stream")
 OF_SOME: dict[str, When] = {
-    "TRB-003": lambda params: params.get("fault") != "reset-mid-answer",  # nothing may be readable then
-    "TRB-006": lambda params: params.get("fault") != "reset-mid-answer",
+    "TRB-003": lambda params: params.get("fault") not in BROKEN_OFF,  # nothing may be readable then
+    "TRB-006": lambda params: params.get("fault") not in BROKEN_OFF,
     "TRB-004": lambda params: params["server"] != "crm",  # which is about the caller's own token
     "TRB-007": fault("web-page", "broken-json", "foreign-id"),
     "TRB-008": fault("429"),
@@ -127,7 +128,9 @@ async def fails(scenario: Scenario, principal: str, server: str, fault: Upstream
 
 @judged_by(*FAILURES, OF_SOME, "TRB-012", "TRB-013", thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize("fault", ["refused", "reset-after-run", "401", "500", "web-page", "foreign-id"])
+@pytest.mark.parametrize(
+    "fault", ["refused", "reset-after-run", "503-after-run", "reset-mid-stream", "401", "500", "web-page", "foreign-id"]
+)
 @pytest.mark.parametrize(
     ("principal", "server", "member"), [("alice", "workbench", "calculator"), ("alice", "desk", "calculator")]
 )
