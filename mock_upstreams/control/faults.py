@@ -99,13 +99,13 @@ class FaultRule:
 class Faults:
     """ASGI middleware: the first rule that applies to a request decides what happens to it.
 
-    An action may hold: `status`, `headers`, `body`, `content_type` (send this instead of the application's response;
-    status 200 unless given; with `after_run` the application handles the request first) · `respond` (a whole response, see `scripted_response`) · `delay` (seconds before the head) ·
-    `hang` (never respond) · `reset` (TCP RST; with `after_bytes` n the application runs and its response breaks off after
-    n bytes of body, 0: before its head) · `truncate_after` (orderly close after n bytes of body) · `forget_session` (the
-    request's session ends before the request is handled) · `hold` (the request waits until the rules are replaced) ·
-    `together` n (it waits until n such requests have arrived, for at most `GATHERING` seconds) · `personal` (a tool list
-    has one tool more, `of-<subject>`).
+    An action may hold: `status`, `headers`, `body`, `content_type` (send this instead of the application's response; status
+    200 unless given; with `after_run` the application handles the request first) · `respond` (a whole response, see
+    `scripted_response`) · `delay` (seconds before the head) · `hang` (never respond) · `reset` (TCP RST; with `after_bytes` n
+    the application runs and its response breaks off after n bytes of body, 0: before its head) · `truncate_after` (orderly
+    close after n bytes of body) · `forget_session` (the request's session ends before the request is handled) · `hold` (the
+    request waits until the rules are replaced) · `together` n (it waits until n such requests have arrived, for at most
+    `GATHERING` seconds) · `personal` (a tool list has one tool more, `of-<subject>`).
     Waiting ends at once when the client disconnects or the server stops.
     """
 

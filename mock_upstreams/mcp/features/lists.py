@@ -23,7 +23,7 @@ class FeatureError(Exception):
 
 @dataclass
 class PagedList:
-    """The entries of a list; `size` is that of its pages (None: one page)."""
+    """The entries of a list; `size` is that of its pages (None: one page). An empty page comes after the first of several."""
 
     entries: list[Entry]
     size: int | None = None
@@ -33,12 +33,14 @@ class PagedList:
         """Return the entries of a page, and the members that lead to the next one. Raises FeatureError for an unknown cursor."""
         there = [*self.entries, *self.added.values()]
         size = self.size or max(1, len(there))
-        cursors = {_CURSOR % start: start for start in range(size, len(there), size)}
-        if cursor is not None and cursor not in cursors:
+        pages = [there[start : start + size] for start in range(0, len(there), size)] or [[]]
+        if len(pages) > 1:
+            pages.insert(1, [])
+        cursors = [None, *(_CURSOR % number for number in range(1, len(pages)))]
+        if cursor not in cursors:
             raise FeatureError(INVALID_PARAMS, "Invalid cursor", {"cursor": cursor})
-        start = 0 if cursor is None else cursors[cursor]
-        following = {"nextCursor": _CURSOR % (start + size)} if start + size < len(there) else {}
-        return there[start : start + size], following
+        number = cursors.index(cursor)
+        return pages[number], {"nextCursor": next_one} if (next_one := (*cursors, None)[number + 1]) else {}
 
     def change(self, request: ControlRequest, make: Callable[[str], Entry]) -> dict[str, Any]:
         """Handle PUT {"add": [names], "remove": [names]} of added entries. Raises ControlError."""
