@@ -67,10 +67,14 @@ def recorded(transcript: Transcript, row: ShapeRow) -> Iterator[Case]:
 def with_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Iterator[Case]:
     """Yield the cases whose control was accepted; without an accepted control a case proves nothing.
 
-    A control that a gateway answered without its upstream proves nothing either.
+    A control that a gateway answered without its upstream proves nothing either. The option `without_attempts` is the reason
+    why a case without attempts does not apply.
     """
     for case in recorded(transcript, row):
         control = case.control
+        if not case.attempts and "without_attempts" in row.options:
+            context.inapplicable(row.options["without_attempts"])
+            continue
         if reason := not_offered(transcript, case):
             context.inapplicable(reason)
         elif control is not None and _answered_alone(transcript, control):

@@ -91,7 +91,7 @@ SHAPES: Mapping[str, Shape] = {
     "no-server-error": _shape(pages.no_server_error),
     "not-requested": _shape(issuer_requests.not_requested, "endpoints", "issuer grant"),
     "requests-bounded": _shape(issuer_requests.requests_bounded, "endpoint issuer most"),
-    "as-control": _shape(upstream_responses.as_control, optional="or_refused group"),
+    "as-control": _shape(upstream_responses.as_control, optional="or_refused group without_attempts"),
     "answered-completely": _shape(upstream_responses.answered, optional="group or_relayed"),
     "coding-accepted": _shape(upstream_responses.coding_accepted),
     "not-redirected": _shape(upstream_responses.not_redirected),

@@ -53,7 +53,7 @@ META = ("context-in-meta", "context-in-meta-at-once", "context-in-both")
 def context_of(mark: str) -> dict[str, str]:
     """Return a valid trace context whose trace id and members contain a mark of 32 hexadecimal digits.
 
-    Its tracestate is about as long as must be propagated (512 characters, W3C Trace Context 3.3.1.5), and leaves room for a member of the gateway.
+    Its tracestate is nearly as long as must be propagated (512 characters, W3C Trace Context 3.3.1.5); a gateway may add one.
     """
     more = ",".join(f"system-{number}={'v' * 80}" for number in range(4, 0, -1))
     return {

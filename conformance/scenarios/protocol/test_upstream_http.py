@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -99,6 +100,7 @@ async def test_habit(scenario: Scenario, case: str, principal: str, server: str,
             made = await _calls(scenario, client, tool, case)
         after = [await witness.call(tool, AWKWARD_VALUES)] if habit in (played[0], played[-1]) else []
         facts = {"after": exchanges(after), "streams": exchanges(made.streams), "ends": exchanges(made.ends)}
+        facts["goes_on"] = exchanges(made.goes_on)
         record(scenario, client, habit.name, made.attempts, control, since=begin, **facts)
 
 
@@ -107,6 +109,7 @@ class _Made:
     attempts: list[McpResponse]
     streams: list[McpResponse] = field(default_factory=list)
     ends: list[McpResponse] = field(default_factory=list)
+    goes_on: list[McpResponse] = field(default_factory=list)
 
 
 async def _calls(scenario: Scenario, client: McpClient, tool: str, group: str) -> _Made:
@@ -116,6 +119,8 @@ async def _calls(scenario: Scenario, client: McpClient, tool: str, group: str) -
         made.streams.append(await client.open_stream_and_leave())
     if group == "delete" and not client.modern:
         made.ends.append(await client.delete())
+        if made.ends[-1].status == HTTPStatus.METHOD_NOT_ALLOWED:
+            made.goes_on.append(await client.call(tool, AWKWARD_VALUES))
         await settled(client)
     for _ in range(CALLS if group == "connection" else 1):
         made.attempts.append(await client.call(tool, AWKWARD_VALUES))
