@@ -13,6 +13,8 @@ from gatebench.fixtures.world.definition import UPSTREAMS
 SINGLE = ("alice", "everything", "everything")
 SERVERS = [SINGLE, ("alice", "desk", "web-search"), ("alice", "workbench", "mail")]
 """A caller, a server and the member that it is about: single, shared by all callers, and with per-user OAuth."""
+SEVERAL = [("alice", "library", member) for member in ("everything", "web-search")]
+"""The same for each of two members that have the same features."""
 MOST_PAGES = 50
 
 

@@ -53,7 +53,7 @@ SHAPES: Mapping[str, Shape] = {
     "accepted": _shape(refusals.admitted, optional="group key_set"),
     "answered": _shape(refusals.answered),
     "not-echoed": _shape(refusals.not_echoed),
-    "forwarded": _shape(values.forwarded, "part", "exact or_refused"),
+    "forwarded": _shape(values.forwarded, "part", "exact or_refused at_member"),
     "returned": _shape(values.returned, "part", "exact kept message_within or_refused"),
     "same-id": _shape(responses.same_id),
     "called": _shape(responses.called, optional="or_refused"),

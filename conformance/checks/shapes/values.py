@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, during, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, during, with_control
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
 from gatebench.conformance.checks.shapes.refusals import is_client_error
 from gatebench.conformance.exchange import Exchange
@@ -22,12 +22,17 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     """The `part` of every attempt arrives at the upstream as the client sent it.
 
     `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
-    `or_refused`: or the request is refused with a client error, and nothing arrives.
+    `or_refused`: or the request is refused with a client error, and nothing arrives. `at_member`: it arrives at the `member`
+    that the scenario names, before the case ends: a gateway may wait until it has a session there.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            landed = arrivals(transcript, attempt)
+            landed = (
+                _at_member(transcript, case, attempt, part)
+                if "at_member" in row.options
+                else arrivals(transcript, attempt)
+            )
             context.examined()
             if not landed and row.options.get("or_refused") and is_client_error(attempt):
                 continue
@@ -47,6 +52,17 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                     at=landed[-1],
                     control=case.control,
                 )
+
+
+def _at_member(transcript: Transcript, case: Case, attempt: Exchange, part: str) -> list[Exchange]:
+    """Return the requests of the attempt's method at the case's member, those that have its `part` last."""
+    at_member = [
+        one
+        for one in transcript.upstream
+        if one.node == case.facts.get("member", case.server) and attempt.seq < one.seq < case.end
+    ]
+    alike = [one for one in at_member if one.rpc_method == attempt.rpc_method]
+    return sorted(alike, key=lambda one: _difference(part, attempt, one, exact=False) is None)
 
 
 def _difference(part: str, sent: Exchange, arrived: Exchange, *, exact: bool) -> tuple[str, str] | None:

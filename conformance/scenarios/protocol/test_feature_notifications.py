@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, feature_client
+from gatebench.conformance.scenarios.feature_client import (
+    SERVERS,
+    SEVERAL,
+    SINGLE,
+    FeatureClient,
+    base_of,
+    feature_client,
+)
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp import new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse, NotificationWait
@@ -72,7 +79,7 @@ async def _two_subscribers(
         side: (UPDATED if side.client.modern else uri, {"resourceSubscriptions": [uri]})
         for side, uri in zip(sides, own, strict=True)
     }
-    there = [f"test://{'' if member == 'everything' else f'{member}/'}{path}" for path in (WATCHED, OTHER)]
+    there = [base_of(member) + path for path in (WATCHED, OTHER)]
     got, rounds = await streams(awaited, _updates(scenario, member, *there))
     expected = [[(UPDATED, uri)] * rounds for uri in own]
     facts: dict[str, Any] = {"control": sides[0].connected, "expected": expected}
@@ -92,6 +99,34 @@ async def test_updates(
     await _two_subscribers(scenario, principals, server, member, revision)
 
 
+@judged_by_cases(["subscribed-at-two-members"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "server", "members"), [("alice", "library", ("everything", "web-search"))], ids=["library"]
+)
+async def test_two_members(
+    scenario: Scenario, principal: str, server: str, members: tuple[str, str], revision: str
+) -> None:
+    """A caller subscribes to a resource of each of two members, which change in turn."""
+    case, there = "subscribed-at-two-members", {member: base_of(member) + WATCHED for member in members}
+    sides = [await feature_client(scenario, principal, server, member, revision) for member in members]
+    uris = [await side.uri(WATCHED) for side in sides]
+    if None in uris or not sides[0].offers("resources.subscribe"):
+        sides[0].case(case, sides[0].connected, capability="resources.subscribe", expected=[[]])
+        return
+    got, expected = [], list[Expected]()
+    for side, member, uri in zip(sides, members, uris, strict=True):
+        if not side.client.modern:
+            for one in uris:
+                await side.client.request("resources/subscribe", {"uri": one})
+        wanted = {"resourceSubscriptions": uris}
+        answers, rounds = await streams({side: (UPDATED, wanted)}, _updates(scenario, member, there[member]))
+        got += answers
+        expected.append([(UPDATED, uri)] * rounds)
+    facts: dict[str, Any] = {"control": sides[0].connected, "expected": expected}
+    sides[0].case(case, *got, capability="resources.subscribe", **facts)
+
+
 @judged_by_cases(["after-unsubscribe"], thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
@@ -105,7 +140,7 @@ async def test_unsubscribe(scenario: Scenario, principal: str, server: str, memb
     for uri in uris:
         await side.client.request("resources/subscribe", {"uri": uri})
     await side.client.request("resources/unsubscribe", {"uri": uris[0]})
-    there = [f"test://{'' if member == 'everything' else f'{member}/'}{path}" for path in (WATCHED, LAST)]
+    there = [base_of(member) + path for path in (WATCHED, LAST)]
     got, rounds = await streams({side: (str(uris[1]), {})}, _updates(scenario, member, *there))
     expected = [[(UPDATED, uris[1])] * rounds]
     facts: dict[str, Any] = {"control": side.connected, "expected": expected}
@@ -117,7 +152,7 @@ CHANGES = {"resources-changed": "resources", "prompts-changed": "prompts"}
 
 @judged_by_cases(CHANGES, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+@pytest.mark.parametrize(("principal", "server", "member"), [*SERVERS[:2], *SEVERAL])
 @pytest.mark.parametrize("case", list(CHANGES))
 async def test_list_changed(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
@@ -181,7 +216,7 @@ async def test_log_messages_of_a_request(
 
 @judged_by_groups({"levels": ["log-level", "levels-of-two-sessions"]}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+@pytest.mark.parametrize(("principal", "server", "member"), [*SERVERS[:2], *SEVERAL])
 @pytest.mark.parametrize("other", ["bob"])
 @pytest.mark.parametrize("case", ["levels"])
 async def test_log_level(
@@ -196,8 +231,8 @@ async def test_log_level(
         await side.client.request("logging/setLevel", {"level": level})
         for side, level in zip(sides, levels, strict=True)
     ]
-    sides[0].case("log-level", *set_, capability="logging")
     got = [await _logged(side, tool, new_nonce()) for side in sides]
+    sides[0].case("log-level", *set_, capability="logging")
     # The messages carry their level: the one below that of a session would show another session's level.
     marks = {other: '"debug"'}
     sides[0].case("levels-of-two-sessions", *got, capability="logging", marks=marks, control=got[0])
