@@ -9,9 +9,9 @@ from gatebench.conformance.scenarios.common import AWKWARD_VALUES, together, wit
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import contact
+from gatebench.fixtures.harness.grants import contact, expired_consent
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, UPSTREAMS
 
 MEMBER = "calculator"
 
@@ -90,6 +90,17 @@ async def test_stored_consents(scenario: Scenario, principal: str, other: str, s
     scenario.case("consent-after-restart", *attempts, control=control, since=start, server=server, principal=principal)
 
 
+@judged_by_cases(["refresh-after-restart"], needs=("restart", "stored-consents", "consent-withdrawal"))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+async def test_stored_refresh_tokens(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A user has consented, and the access token has expired when the gateway restarts."""
+    control = await expired_consent(scenario, principal, server, revision, str(UPSTREAMS[server].issuer))
+    await scenario.restart()
+    start, attempt = scenario.here(), (await contact(scenario, principal, server, revision))[1]
+    scenario.case("refresh-after-restart", attempt, control=control, since=start, server=server, principal=principal)
+
+
 @judged_by_cases(
     ["no-consent-after-restart", "consent-under-way", "consent-after-the-one-under-way"],
     needs=("restart", "consent-withdrawal"),
@@ -143,6 +154,39 @@ async def test_tokens(scenario: Scenario, principal: str, server: str, revision:
         attempts = [await client.connect(), await client.call("whoami")]
         scenario.case(case, *attempts, control=control, **facts)
     scenario.verbs.revoke_token(issued)
+
+
+@judged_by_cases(
+    ["configured-token-revoked-before-restart", "configured-access-withdrawn-before-restart"],
+    needs=("restart", "stored-changes", "token-revocation", "runtime-grants"),
+)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("revoked", "withdrawn", "server"), [("support-bot", "intern-bot", "calculator")], ids=["calculator"]
+)
+async def test_configured(scenario: Scenario, revoked: str, withdrawn: str, server: str, revision: str) -> None:
+    """A token and the access of another caller, both from the configuration, are revoked and withdrawn before a restart."""
+    token, trial = scenario.identities.token(revoked), scenario.new_secret("gateway-token", f"trial:{revoked}")
+    scenario.require(
+        scenario.verbs.issue_token(revoked, trial) is None, "a token that was revoked could not be made valid again"
+    )
+    people = [await scenario.client(one, server, revision) for one in (revoked, withdrawn)]
+    controls = [(await client.connect(), await client.call("whoami"))[1] for client in people]
+    scenario.verbs.revoke_token(token)
+    scenario.verbs.withdraw(withdrawn, server)
+    try:
+        await scenario.restart()
+        for change, principal, control in zip(
+            ("token-revoked", "access-withdrawn"), (revoked, withdrawn), controls, strict=True
+        ):
+            client, answer = await connected(scenario, principal, server, revision)
+            attempts = [answer, await client.call("whoami")]
+            case = f"configured-{change}-before-restart"
+            scenario.case(case, *attempts, control=control, server=server, principal=principal)
+    finally:
+        scenario.verbs.revoke_token(trial)
+        scenario.verbs.issue_token(revoked, token)
+        scenario.verbs.grant(withdrawn, server)
 
 
 @judged_by_cases(
