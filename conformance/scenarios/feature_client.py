@@ -14,7 +14,7 @@ SINGLE = ("alice", "everything", "everything")
 SERVERS = [SINGLE, ("alice", "desk", "web-search"), ("alice", "workbench", "mail")]
 """A caller, a server and the member that it is about: single, shared by all callers, and with per-user OAuth."""
 SEVERAL = [("alice", "library", member) for member in ("everything", "web-search")]
-"""The same for each of two members that have the same features."""
+"""The same for each of two members that have the same features. A gateway need not be configured with this server."""
 MOST_PAGES = 50
 
 
@@ -39,6 +39,11 @@ class FeatureClient:
     def alone(self) -> bool:
         """Whether the server is the upstream itself."""
         return self.server == self.member
+
+    @property
+    def there(self) -> bool:
+        """Whether the gateway has this server: `library` is missing where its configuration names the virtual servers."""
+        return self.server != "library" or self.connected.succeeded
 
     def offers(self, capability: str) -> bool:
         """Return whether the gateway announces a capability (`resources.subscribe`: a part of it), or claims it."""
