@@ -63,8 +63,8 @@ class RawH11Protocol(H11Protocol):
     `scope["gatebench"]` holds `headers` (list of (name, value) bytes: wire order, original case, duplicates),
     `connection` (unique per TCP connection of this process), `target` (path and query exactly as sent, bytes),
     `received` (monotonic seconds at which the head was complete), `reset()` (ends the connection with RST), `close()`,
-    `interim(status)` (sends an interim response), `trailers(fields)` (sends them after a chunked body) and `until_close()` (the end
-    of the connection ends the body of the response, as for HTTP/1.0).
+    `interim(status)` (sends an interim response), `trailers(fields)` (sends them after a chunked body) and `until_close()` (the
+    end of the connection ends the body of the response, as for HTTP/1.0).
     """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:

@@ -21,10 +21,10 @@ class ResponseHabits:
     """What responses look like.
 
     `cookies`: values of Set-Cookie; `{n}` is a number of this response alone. `coding`: gzip, deflate, br or zstd, if the
-    request accepts it, or (`unasked`) always. `framing`: chunked, length, or close (neither: the end of the connection ends the
-    body). `pieces`: bytes in each piece of a body. `pause`: seconds before each piece. `interim`: statuses of responses before the response. `trailers`, `headers`: added fields.
-    `header_case`: upper. `content_type`: replaces it; `{}` is the usual one, `{upper}` the same in capitals. `close`:
-    announced (Connection: close), or silent (after calls).
+    request accepts it, or (`unasked`) always. `framing`: chunked, length, or close (neither: the end of the connection ends
+    the body). `pieces`: bytes in each piece of a body. `pause`: seconds before each piece. `interim`: statuses of responses
+    before the response. `trailers`, `headers`: added fields. `header_case`: upper. `content_type`: replaces it; `{}` is the
+    usual one, `{upper}` the same in capitals. `close`: announced (Connection: close), or silent (after calls).
     """
 
     cookies: list[str] = field(default_factory=list)
