@@ -13,6 +13,8 @@ from gatebench.fixtures.world.definition import UPSTREAMS
 SINGLE = ("alice", "everything", "everything")
 SERVERS = [SINGLE, ("alice", "desk", "web-search"), ("alice", "workbench", "mail")]
 """A caller, a server and the member that it is about: single, shared by all callers, and with per-user OAuth."""
+OF_EACH_MEMBER = [*SERVERS, ("alice", "workbench", "web-search")]
+"""The same, and the other member of a virtual server with two that have more than tools."""
 MOST_PAGES = 50
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
-from gatebench.conformance.scenarios.feature_client import SERVERS, FeatureClient, feature_client
+from gatebench.conformance.scenarios.feature_client import OF_EACH_MEMBER, FeatureClient, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -47,7 +47,7 @@ def added(scenario: Scenario, member: str, *kinds: str) -> Iterator[None]:
 
 @judged_by_groups(GROUPS, *LEAKS, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), SERVERS)
+@pytest.mark.parametrize(("principal", "server", "member"), OF_EACH_MEMBER)
 @pytest.mark.parametrize("case", list(GROUPS))
 async def test_feature_lists(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str

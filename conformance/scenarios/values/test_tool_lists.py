@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import refresh
+from gatebench.conformance.scenarios.common import patience, refresh
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
@@ -82,6 +82,29 @@ async def test_odd_tools_called(scenario: Scenario, case: str, principal: str, s
         attempts = [await client.call(names[tool]) for tool in tools]
     refreshed(scenario, client)
     scenario.case(case, *attempts, server=server, principal=principal, tools=tools)
+
+
+REPEATED = "repeated-cursor"
+
+
+@judged_by_cases([REPEATED], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "desk")])
+async def test_repeated_cursor(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """An upstream whose every page of tools leads to the same next page; a member of a virtual server."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    control = await client.list_tools()
+    (first,) = scripted_calls.tool_list_rules([tool_lists.odd_names()[:1]], framed={})
+    page = first["action"]["respond"]["chunks"][0]["text"].replace('"_meta"', '"nextCursor":"again","_meta"', 1)
+    with scripted_calls.tool_list(
+        scenario, MEMBER, [{"method": "tools/list", "action": {"respond": scripted_calls.as_json(page)}}]
+    ):
+        refreshed(scenario, client)
+        client.patience = patience(scenario)
+        attempt = await client.list_tools()
+    refreshed(scenario, client)
+    scenario.case(REPEATED, attempt, control=control, server=server, principal=principal)
 
 
 @judged_by_groups({"checked-results": RESULTS}, "END-002")
