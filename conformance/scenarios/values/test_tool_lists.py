@@ -1,5 +1,6 @@
 """Tool lists as published servers have them, in pages, up to 1,000 tools."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -14,7 +15,7 @@ from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.scripted_calls import ScriptedCall
 from gatebench.fixtures.world.corpus import catalog, tool_lists
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 
 MAX_PAGES = 1_100  # a gateway may divide a list in another way than the upstream
 FRAMINGS = [
@@ -82,6 +83,24 @@ async def test_odd_tools_called(scenario: Scenario, case: str, principal: str, s
         attempts = [await client.call(names[tool]) for tool in tools]
     refreshed(scenario, client)
     scenario.case(case, *attempts, server=server, principal=principal, tools=tools)
+
+
+@judged_by_cases(["empty-cursor"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["empty-cursor"])
+async def test_empty_cursor(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A list of two pages, of which the second one has an empty cursor."""
+    client = await scenario.client(principal, server, revision)
+    tools = tool_lists.odd_names()
+    rules = scripted_calls.tool_list_rules([tools[:2], tools[2:4]], framed={})
+    own = json.dumps(tool_lists.cursor(1))
+    await play(
+        scenario,
+        case,
+        client,
+        json.loads(json.dumps(rules).replace(json.dumps(own)[1:-1], '\\"\\"').replace(own, '""')),
+    )
 
 
 REPEATED = "repeated-cursor"
