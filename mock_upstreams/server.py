@@ -63,7 +63,8 @@ class RawH11Protocol(H11Protocol):
     `scope["gatebench"]` holds `headers` (list of (name, value) bytes: wire order, original case, duplicates),
     `connection` (unique per TCP connection of this process), `target` (path and query exactly as sent, bytes),
     `received` (monotonic seconds at which the head was complete), `reset()` (ends the connection with RST), `close()`,
-    `interim(status)` (sends an interim response) and `trailers(fields)` (sends them after a chunked body).
+    `interim(status)` (sends an interim response), `trailers(fields)` (sends them after a chunked body) and `until_close()` (the
+    end of the connection ends the body of the response, as for HTTP/1.0).
     """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -87,6 +88,7 @@ class RawH11Protocol(H11Protocol):
                 "close": self.close,
                 "interim": self.interim,
                 "trailers": self.trailers,
+                "until_close": self.until_close,
             }
         await self._application(scope, receive, send)
 
@@ -106,6 +108,10 @@ class RawH11Protocol(H11Protocol):
     def trailers(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Send these fields after the body of the response in progress, which must be chunked."""
         self._remembering.trailers = fields
+
+    def until_close(self) -> None:
+        """Let the end of the connection end the body of the response (RFC 9112 section 6.3): h11 does so for HTTP/1.0."""
+        self.conn.their_http_version = b"1.0"
 
     def close(self) -> None:
         """Close the connection in an orderly way after what has been sent, whether or not the response is complete."""

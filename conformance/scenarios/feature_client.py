@@ -15,6 +15,8 @@ SERVERS = [SINGLE, ("alice", "desk", "web-search"), ("alice", "workbench", "mail
 """A caller, a server and the member that it is about: single, shared by all callers, and with per-user OAuth."""
 SEVERAL = [("alice", "library", member) for member in ("everything", "web-search")]
 """The same for each of two members that have the same features. A gateway need not be configured with this server."""
+OF_EACH_MEMBER = [*SERVERS, ("alice", "workbench", "web-search")]
+"""The same, and the other member of a virtual server with two that have more than tools."""
 MOST_PAGES = 50
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +21,8 @@ class RequestHabits:
     processed all the same (`notification_body`: with this JSON). `get_status`, `delete_status`: for the session's stream and
     its end. `redirect`: `status`, `location` (a URL or a path of this upstream) and `methods` (JSON-RPC methods; absent: all
     POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC methods resets a
-    connection that was used before, as if it had been closed for idleness at that moment, once.
+    connection that was used before, as if it had been closed for idleness at that moment, once. `target`: the only path, with
+    its query, that serves MCP: the path exactly, the query as pairs of names and values.
     """
 
     sessions: bool = True
@@ -30,6 +32,7 @@ class RequestHabits:
     delete_status: int | None = None
     redirect: dict[str, Any] | None = None
     drop: list[str] = field(default_factory=list)
+    target: str | None = None
 
 
 def _parsed(kind: Any, given: dict[str, Any]) -> Any:
@@ -79,6 +82,11 @@ class Habits:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         habits, posted = self._requests, message(scope)
+        if habits.target is not None:
+            if not _same_target(bytes(wire(scope)["target"]).decode("latin-1"), habits.target):
+                await respond(send, 404, [("content-type", "text/plain")], b"There is nothing at this address")
+                return
+            scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode(), "query_string": b""}
         if habits.redirect is not None and scope["method"] == "POST":
             location, methods = str(habits.redirect["location"]), habits.redirect.get("methods")
             moved = scope["path"] == location != MCP_PATH
@@ -136,6 +144,13 @@ class Habits:
             await send(event)
 
         await self._app(scope, receive, without)
+
+
+def _same_target(one: str, other: str) -> bool:
+    """Return whether two targets have the same path and the same query, however its values are encoded."""
+    (path, _, query), (other_path, _, other_query) = one.partition("?"), other.partition("?")
+    pairs, others = (parse_qsl(text, keep_blank_values=True) for text in (query, other_query))
+    return path == other_path and pairs == others
 
 
 async def _nowhere(_event: Message) -> None:

@@ -21,10 +21,10 @@ class ResponseHabits:
     """What responses look like.
 
     `cookies`: values of Set-Cookie; `{n}` is a number of this response alone. `coding`: gzip, deflate, br or zstd, if the
-    request accepts it, or (`unasked`) always. `framing`: chunked or length. `pieces`: bytes in each piece of a body. `pause`:
-    seconds before each piece. `interim`: statuses of responses before the response. `trailers`, `headers`: added fields.
-    `header_case`: upper. `content_type`: replaces it; `{}` is the usual one, `{upper}` the same in capitals. `close`:
-    announced (Connection: close), or silent (after calls).
+    request accepts it, or (`unasked`) always. `framing`: chunked, length, or close (neither: the end of the connection ends
+    the body). `pieces`: bytes in each piece of a body. `pause`: seconds before each piece. `interim`: statuses of responses
+    before the response. `trailers`, `headers`: added fields. `header_case`: upper. `content_type`: replaces it; `{}` is the
+    usual one, `{upper}` the same in capitals. `close`: announced (Connection: close), or silent (after calls).
     """
 
     cookies: list[str] = field(default_factory=list)
@@ -76,6 +76,8 @@ class _Response:
         if habits.trailers and current and "trailers" in notes:
             notes["trailers"]([(name.encode(), value.encode()) for name, value in habits.trailers.items()])
             headers.append((b"trailer", ", ".join(habits.trailers).encode()))
+        if habits.framing == "close" and "until_close" in notes:
+            notes["until_close"]()
         event = {**event, "headers": headers}
         if habits.framing == "length" and self._scope["method"] == "POST":
             self._held = event

@@ -135,6 +135,24 @@ def error_code(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
                 )
 
 
+def another_revision(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt, an initialize with a revision that no server has, is answered with another revision, or with an error."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            context.examined()
+            asked = mapping(attempt.rpc.get("params")).get("protocolVersion")
+            given = attempt.result.get("protocolVersion")
+            if "error" in attempt.answer or (attempt.status or 0) >= 400 or (isinstance(given, str) and given != asked):
+                continue
+            context.violation(
+                f"{attempt.describe()} was not answered with a revision of the server ({case.where})",
+                expected=f"another revision than {asked}, or an error",
+                actual=f"the revision {given}" if given else outcome_of(attempt),
+                at=attempt,
+                control=case.control,
+            )
+
+
 def described(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The instructions of the upstream are within those that the client gets at a server with one upstream."""
     for case in with_control(context, transcript, row):

@@ -124,10 +124,11 @@ def arrivals(transcript: Transcript, attempt: Exchange) -> list[Exchange]:
     if attempt.tool:
         return landed
     alike = [one for one in landed if one.rpc_method == attempt.rpc_method]
-    if landed:
-        return alike or landed
+    if alike:
+        return alike
     end = attempt.ended or float("inf")
-    return [one for one in transcript.upstream if attempt.seq < one.seq < end and one.rpc_method == attempt.rpc_method]
+    meanwhile = (one for one in transcript.upstream if attempt.seq < one.seq < end)
+    return [one for one in meanwhile if one.rpc_method == attempt.rpc_method] or landed
 
 
 def _answered_alone(transcript: Transcript, control: Exchange) -> bool:

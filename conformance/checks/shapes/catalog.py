@@ -128,6 +128,7 @@ SHAPES: Mapping[str, Shape] = {
     "announced-works": _shape(capabilities.announced_works),
     "nothing-invented": _shape(capabilities.nothing_invented),
     "error-code": _shape(capabilities.error_code, "codes"),
+    "another-revision": _shape(capabilities.another_revision),
     "described": _shape(capabilities.described),
     "notified": _shape(notifications.notified),
     "notified-only": _shape(notifications.notified_only),

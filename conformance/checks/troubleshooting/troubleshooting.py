@@ -198,22 +198,22 @@ def rubbish_becomes_an_error(context: CheckContext, transcript: Transcript) -> N
             )
 
 
+LIMITED = (429, 503)  # with Retry-After (RFC 6585 section 4, RFC 9110 section 15.6.4)
+
+
 def retry_after_is_kept(context: CheckContext, transcript: Transcript) -> None:
     """TRB-008."""
     for probe in _troubled(context, transcript):
         attempt = probe.attempt
-        wanted = {
-            value
-            for arrival in transcript.landed(attempt.nonce)
-            if arrival.status == 429
-            for value in arrival.response_header("retry-after")
-        }
+        limited = [one for one in transcript.landed(attempt.nonce) if one.status in LIMITED]
+        wanted = {value for one in limited for value in one.response_header("retry-after")}
         if not wanted:
             continue
         context.examined()  # a gateway that reports the failure in another form has no header to keep
-        if attempt.status == 429 and not wanted & set(attempt.response_header("retry-after")):
+        same = attempt.status in {one.status for one in limited}
+        if same and not wanted & set(attempt.response_header("retry-after")):
             context.violation(
-                f"the 429 of {probe.server} came without its Retry-After",
+                f"the {attempt.status} of {probe.server} came without its Retry-After",
                 expected=f"Retry-After: {min(wanted)}",
                 actual=f"Retry-After: {', '.join(attempt.response_header('retry-after')) or 'missing'}",
                 at=attempt,

@@ -1,18 +1,20 @@
 """Clients with unusual HTTP and with wrong requests: bodies, media types, framing, methods, targets, header fields."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
-from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.protocol.test_upstream_http import SERVER, VIRTUAL, echo_of, exchanges
-from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawConnection
 from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.protocol.messages import META_VERSION
+from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 from gatebench.fixtures.world.variants import client_http
 from gatebench.fixtures.world.variants.client_http import ClientHabit
 
@@ -21,7 +23,7 @@ KINDS = {
     "bodies": ("json", "lenient", "rpc", "form", "batch"),
     "media-types": ("type", "accept", "coded"),
     "framing": ("framing", "broken", "smuggled"),
-    "requests": ("method", "safe", "overridden", "target", "fields", "revision", "doubled"),
+    "requests": ("method", "safe", "overridden", "target", "host", "fields", "revision", "doubled"),
 }
 GROUPS = {kind: [name for name, habit in HABITS.items() if habit.group in groups] for kind, groups in KINDS.items()}
 PLAYED = [(group, server) for group in GROUPS for server in (SERVER, VIRTUAL)]
@@ -42,7 +44,8 @@ async def raw_caller(scenario: Scenario, principal: str, server: str, revision: 
 
 def applies(habit: ClientHabit, caller: RawCaller, server: str) -> bool:
     """Return whether a habit is played in this revision and at this server."""
-    return (habit.virtual or server == SERVER) and not (habit.era == "handshake" and caller.client.modern)
+    another_era = habit.era == ("handshake" if caller.client.modern else "stateless")
+    return (habit.virtual or server == SERVER) and not another_era
 
 
 @judged_by_groups(GROUPS)
@@ -100,3 +103,50 @@ async def test_habit_of_a_stranger(
             connection.close()
         scenario.case(name, *attempts, control=control, since=begin, server=server, principal=other)
     await scenario.fence(caller.client, caller.tool)
+
+
+MIRRORED = {"mirrored": [name for name, habit in HABITS.items() if habit.group == "mirrored"]}
+
+
+@judged_by_groups(MIRRORED, thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [SERVER, VIRTUAL])
+@pytest.mark.parametrize("case", list(MIRRORED))
+async def test_mirrored(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Calls whose headers Mcp-Method and Mcp-Name differ from the body, are absent, or are encoded."""
+    caller, control = await raw_caller(scenario, principal, server, revision)
+    for name in MIRRORED[case]:
+        begin = scenario.here()
+        connection = caller.connection()
+        attempts = await connection.exchange(caller.request(HABITS[name]))
+        connection.close()
+        scenario.case(name, *attempts, control=control, since=begin, server=server, principal=principal)
+
+
+UNKNOWN_REVISION = "1900-01-01"
+
+
+def _of_unknown_revision(client: McpClient, method: str, params: dict[str, Any], nonce: str) -> dict[str, Any]:
+    message = client.message(method, params, nonce, f"id-{nonce}")
+    message["params"]["_meta"][META_VERSION] = UNKNOWN_REVISION
+    return message
+
+
+@judged_by_cases(["unknown-revision"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [SERVER, VIRTUAL])
+async def test_unknown_revision(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Requests that name a revision that no server has, in the header and in the body."""
+    client = await scenario.client(principal, server, revision)
+    control = await client.connect()
+    attempts = []
+    for method, params in (
+        ("tools/call", {"name": client.named(echo_of(scenario, server)), "arguments": {}}),
+        ("tools/list", {}),
+    ):
+        nonce = new_nonce()
+        message = _of_unknown_revision(client, method, params, nonce)
+        attempts.append(await client.post(message, headers={"MCP-Protocol-Version": UNKNOWN_REVISION}, nonce=nonce))
+    scenario.case("unknown-revision", *attempts, control=control, server=server, principal=principal)

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
-from gatebench.conformance.scenarios.feature_client import SERVERS, FeatureClient, feature_client
+from gatebench.conformance.scenarios.feature_client import OF_EACH_MEMBER, FeatureClient, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 PAGE_SIZE = 1
+FAILS = {"status": 503, "body": "busy"}
 LISTS = {
     "resources": ("resources/list", "resources", "uri", "resources"),
     "templates": ("resources/templates/list", "resourceTemplates", "uriTemplate", "resources"),
@@ -47,7 +48,7 @@ def added(scenario: Scenario, member: str, *kinds: str) -> Iterator[None]:
 
 @judged_by_groups(GROUPS, *LEAKS, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), SERVERS)
+@pytest.mark.parametrize(("principal", "server", "member"), OF_EACH_MEMBER)
 @pytest.mark.parametrize("case", list(GROUPS))
 async def test_feature_lists(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
@@ -69,3 +70,23 @@ async def test_feature_lists(
         with added(scenario, member, *CHANGED):
             for name in CHANGED:
                 await _listed(f"list-of-{name}-after-change", name, here, direct)
+
+
+BESIDE = {"beside": [f"list-of-{name}-beside-a-failing-member" for name in LISTS]}
+
+
+@judged_by_groups(BESIDE, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member", "other"), [("alice", "workbench", "web-search", "mail")])
+@pytest.mark.parametrize("case", list(BESIDE))
+async def test_member_fails(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, other: str, revision: str
+) -> None:
+    """Each list of a virtual server while one of two members with more than tools fails: that of the other member."""
+    here = await feature_client(scenario, principal, server, member, revision)
+    client = await scenario.client_of_upstream(principal, member, revision)
+    direct = FeatureClient(scenario, client, await client.connect(), principal, member, member)
+    failing = [{"method": LISTS[name][0], "action": FAILS} for name in LISTS]
+    with scenario.upstream_fault(other, *failing):
+        for name, played in zip(LISTS, BESIDE[case], strict=True):
+            await _listed(played, name, here, direct)

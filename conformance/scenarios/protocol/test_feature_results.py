@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
-from gatebench.conformance.scenarios.feature_client import SERVERS, SINGLE, FeatureClient, base_of, feature_client
+from gatebench.conformance.scenarios.feature_client import (
+    OF_EACH_MEMBER,
+    SERVERS,
+    SINGLE,
+    FeatureClient,
+    base_of,
+    feature_client,
+)
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
@@ -48,13 +55,13 @@ CONTENT = {
     }.items()
 }
 COMPLETIONS = ("completion-of-prompt", "completion-of-template", "completion-with-context")
-UNKNOWN = {"x-vendor": {"a": [1, None]}, "trace": "of the client"}
+UNKNOWN = {"x-vendor": {"a": [1, None]}, "trace": "of the client", "_meta": {"note": {"a": [None, 0, ""]}}}
 UNKNOWN_MEMBERS = ("read-unknown-members", "prompt-unknown-members")
 UNKNOWN_PARAMS = ("read-unknown-params", "prompt-unknown-params")
 GROUPS = {
     "reads": [*READS, *BY_TEMPLATE, "read-unknown-members", "read-unknown-params"],
     "prompts": [*PROMPTS, "prompt-unknown-members", "prompt-unknown-params"],
-    "completions": COMPLETIONS,
+    "completions": [*COMPLETIONS, "completion-refused"],
 }
 
 
@@ -116,11 +123,18 @@ async def _completions(here: FeatureClient) -> None:
         answer = await here.client.request("completion/complete", params)
         own = {"ref": own_template if params["ref"] is of_template else own_prompt}
         here.case(case, answer, capability="completions", shown=shown, own=own)
+    error = '{"jsonrpc":"2.0","id":"$id","error":{"code":-32602,"message":"no such argument","data":{"name":"arg9"}}}'
+    refusal = {"method": "completion/complete", "action": {"respond": scripted_calls.as_json(error)}}
+    with here.scenario.upstream_fault(here.member, refusal):
+        answer = await here.client.request(
+            "completion/complete", {"ref": of_prompt, "argument": {"name": "arg9", "value": ""}}
+        )
+    here.case("completion-refused", answer, capability="completions", shown=prompt)
 
 
 @judged_by_groups(GROUPS, *LEAKS, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), SERVERS)
+@pytest.mark.parametrize(("principal", "server", "member"), OF_EACH_MEMBER)
 @pytest.mark.parametrize("case", list(GROUPS))
 async def test_feature_results(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str

@@ -10,6 +10,7 @@ from gatebench.conformance.scenarios.marks import judged_by_cases
 from gatebench.conformance.scenarios.protocol.test_session_ids import SERVERS, initialize, owner_of
 from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, echo_of, exchanges
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.protocol.messages import CLIENT_INFO
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
 SESSIONS = 4  # of each user
@@ -92,18 +93,38 @@ async def test_other_revision(scenario: Scenario, principal: str, server: str, r
     scenario.case("request-of-another-revision", attempt, control=control, since=begin, after=after, **facts)
 
 
-@judged_by_cases(["session-ended"], needs=("sessions",))
+UNKNOWN_REVISION = "1900-01-01"
+
+
+@judged_by_cases(["handshake-of-unknown-revision"], needs=("sessions",))
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", SERVERS)
+async def test_unknown_revision(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """An `initialize` that asks for a revision that no server has."""
+    _, control = await owner_of(scenario, principal, server, revision)
+    client = await scenario.client(principal, server, revision)
+    hello = {"protocolVersion": UNKNOWN_REVISION, "capabilities": {}, "clientInfo": CLIENT_INFO}
+    attempt = await client.request("initialize", hello)
+    case = "handshake-of-unknown-revision"
+    scenario.case(case, attempt, control=control, server=server, principal=principal)
+
+
+@judged_by_cases(["session-ended", "session-beside-an-ended-one"], needs=("sessions",))
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", SERVERS)
 async def test_end(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A client ends its session: the gateway ends those that it has at upstreams for it, at once or soon after."""
+    """A client ends its session: the gateway ends those that it has at upstreams for it, at once or soon after, and no other."""
     owner, control = await owner_of(scenario, principal, server, revision)
+    beside, _ = await owner_of(scenario, principal, server, revision)
     begin, arriving = scenario.here(), scenario.bench.next_request(MEMBER)
     attempt = await owner.delete()
     if 200 <= attempt.status < 300:
         await asyncio.wait([arriving], timeout=WAITED)
     scenario.case("session-ended", attempt, control=control, since=begin, server=server, principal=principal)
+    goes_on = await beside.call(echo_of(scenario, server), AWKWARD_VALUES)
+    scenario.case("session-beside-an-ended-one", goes_on, control=control, server=server, principal=principal)
 
 
 @judged_by_cases(["stream-left"], needs=("sessions",))

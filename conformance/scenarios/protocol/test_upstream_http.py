@@ -38,7 +38,11 @@ STRANGE = {
     "answer-page-as-json": {"status": 200, "body": PAGE, "content_type": "application/json"},
 }
 STRANGE_ANSWERS = {"answers": list(STRANGE)}
-HOP_BY_HOP = {"hop-by-hop": ["hop-by-hop-sent", "hop-by-hop-received"]}
+HOP_BY_HOP = {
+    "hop-by-hop": ["hop-by-hop-sent", "hop-by-hop-received"],
+    "own": ["own-fields-sent", "own-fields-received"],
+}
+WHAT = {"hop-by-hop": "a header field of one connection", "own": "a header field for one origin"}
 COOKIE_CASES = ["cookies-set", "user-cookies-set"]
 COOKIES = [(COOKIE_CASES[0], one) for one in (SERVER, "web-search", VIRTUAL)] + [(COOKIE_CASES[1], "mail")]
 
@@ -147,31 +151,47 @@ async def test_strange_answer(scenario: Scenario, case: str, principal: str, ser
         record(scenario, client, name, attempts, control, since=begin, **facts)
 
 
+def fields_of(case: str, marker: str) -> dict[str, str]:
+    """Return header fields of one connection, of a client for the gateway, or of an upstream about its own origin."""
+    if case == "own-fields-sent":
+        return {"Cookie": f"session={marker}; theme=dark", "Proxy-Authorization": f"Basic {marker}"}
+    if case == "own-fields-received":
+        return {
+            "Access-Control-Allow-Origin": f"https://{marker}.example",
+            "Alt-Svc": f'h2="{marker}.example:443"',
+            "Clear-Site-Data": f'"{marker}"',
+            "Strict-Transport-Security": f"max-age=31536000; note={marker}",
+        }
+    sent = {"TE": f"trailers, {marker}", "Proxy-Connection": marker} if case == "hop-by-hop-sent" else {}
+    return {
+        "Connection": f"keep-alive, X-Hop-Note, X-Hop-Other{', TE' if sent else ''}",
+        "X-Hop-Note": marker,
+        "X-Hop-Other": f"also {marker}",
+        "Keep-Alive": f"timeout=600, note={marker}",
+        **sent,
+    }
+
+
 @judged_by_groups(HOP_BY_HOP)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", [SERVER, VIRTUAL])
 @pytest.mark.parametrize("case", list(HOP_BY_HOP))
 async def test_hop_by_hop(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """Header fields that concern one connection only, and one that Connection names, in requests and in responses."""
+    """Header fields that concern one connection or one origin only, in requests and in responses."""
     tool = echo_of(scenario, server)
     _, control = await witnessed(scenario, principal, server, revision, tool)
     for name in HOP_BY_HOP[case]:
         marker, begin = new_nonce(), scenario.here()
-        own = {
-            "Connection": "keep-alive, X-Hop-Note, X-Hop-Other",
-            "X-Hop-Note": marker,
-            "X-Hop-Other": f"also {marker}",
-            "Keep-Alive": f"timeout=600, note={marker}",
-        }
+        own = fields_of(name, marker)
         client = await scenario.client(principal, server, revision)
-        if name == "hop-by-hop-sent":
+        if name.endswith("-sent"):
             client.changes = own
             attempts = [await client.connect(), await client.call(tool, AWKWARD_VALUES)]
         else:
             with upstream_habits(scenario, MEMBER, headers=own):
                 attempts = [await settled(client), await client.call(tool, AWKWARD_VALUES)]
-        facts = {"markers": [marker], "what": "a header field of one connection"}
+        facts = {"markers": [marker], "what": WHAT[case]}
         record(scenario, client, name, attempts, control, since=begin, **facts)
 
 

@@ -1,11 +1,12 @@
 """Tool lists as published servers have them, in pages, up to 1,000 tools."""
 
+import json
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import refresh
+from gatebench.conformance.scenarios.common import patience, refresh
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
@@ -14,7 +15,7 @@ from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.scripted_calls import ScriptedCall
 from gatebench.fixtures.world.corpus import catalog, tool_lists
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 
 MAX_PAGES = 1_100  # a gateway may divide a list in another way than the upstream
 FRAMINGS = [
@@ -82,6 +83,47 @@ async def test_odd_tools_called(scenario: Scenario, case: str, principal: str, s
         attempts = [await client.call(names[tool]) for tool in tools]
     refreshed(scenario, client)
     scenario.case(case, *attempts, server=server, principal=principal, tools=tools)
+
+
+@judged_by_cases(["empty-cursor"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["empty-cursor"])
+async def test_empty_cursor(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A list of two pages, of which the second one has an empty cursor."""
+    client = await scenario.client(principal, server, revision)
+    tools = tool_lists.odd_names()
+    rules = scripted_calls.tool_list_rules([tools[:2], tools[2:4]], framed={})
+    own = json.dumps(tool_lists.cursor(1))
+    await play(
+        scenario,
+        case,
+        client,
+        json.loads(json.dumps(rules).replace(json.dumps(own)[1:-1], '\\"\\"').replace(own, '""')),
+    )
+
+
+REPEATED = "repeated-cursor"
+
+
+@judged_by_cases([REPEATED], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "desk")])
+async def test_repeated_cursor(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """An upstream whose every page of tools leads to the same next page; a member of a virtual server."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    control = await client.list_tools()
+    (first,) = scripted_calls.tool_list_rules([tool_lists.odd_names()[:1]], framed={})
+    page = first["action"]["respond"]["chunks"][0]["text"].replace('"_meta"', '"nextCursor":"again","_meta"', 1)
+    with scripted_calls.tool_list(
+        scenario, MEMBER, [{"method": "tools/list", "action": {"respond": scripted_calls.as_json(page)}}]
+    ):
+        refreshed(scenario, client)
+        client.patience = patience(scenario)
+        attempt = await client.list_tools()
+    refreshed(scenario, client)
+    scenario.case(REPEATED, attempt, control=control, server=server, principal=principal)
 
 
 @judged_by_groups({"checked-results": RESULTS}, "END-002")

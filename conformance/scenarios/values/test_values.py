@@ -1,11 +1,23 @@
 """Values that gateways lose, in arguments and in results, and what surrounds them: request ids and metadata."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
-from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by, judged_by_cases, judged_by_groups
+from gatebench.conformance.scenarios.marks import (
+    in_each_era,
+    in_one_with_sessions,
+    judged_by,
+    judged_by_cases,
+    judged_by_groups,
+)
+from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all
+from gatebench.fixtures.protocol.messages import CLIENT_INFO
 from gatebench.fixtures.world.corpus import catalog
 from gatebench.fixtures.world.definition import REVISIONS
 
@@ -14,6 +26,8 @@ MEMBER = "calculator"
 SERVERS = [("alice", MEMBER), ("alice", "desk")]
 IDS = (0, -1, -9007199254740991, 9007199254740991, "", "0", "1", "-1", "null", "1.0", "a b/ü€", "1a2b3c4d-0", "x" * 256)
 FURTHER_IDS = (-2, "-2", "+1", "2e0")
+EMPTY_IDS = (0, "")
+ALIKE_IDS = (61, "61", "61.0", " 61")
 TOKENS = (0, -1, 7, "", "7", "0", "a/b ü", "6f1a3c52-7f0e-4d0b-9b0e-3f1f5d1c9a10")
 NOTE = {"parents": [None, {"a": {}}, "ü", 0, False, ""], "progressToken": "mine", "size": 9007199254740993}
 
@@ -43,7 +57,7 @@ async def test_values(scenario: Scenario, case: str, principal: str, server: str
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 @pytest.mark.parametrize("case", ["request-ids"])
 async def test_request_ids(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """Calls with ids that are zero, negative, empty, long, or texts that look like numbers."""
+    """Calls, lists and first requests with ids that are zero, negative, empty, long, or texts that look like numbers."""
     client = await scenario.client(principal, server, revision)
     await client.connect()
     refused = scripted_calls.as_json('{"jsonrpc":"2.0","id":"$id","error":{"code":-32602,"message":"as asked"}}')
@@ -56,6 +70,31 @@ async def test_request_ids(scenario: Scenario, case: str, principal: str, server
         *(ScriptedCall(rpc_id=rpc_id, response=refused) for rpc_id in FURTHER_IDS),
     )
     attempts += [await client.request("tools/list", rpc_id=f" {rpc_id}") for rpc_id in FURTHER_IDS]
+    attempts += [await client.request("tools/list", rpc_id=rpc_id) for rpc_id in EMPTY_IDS]
+    attempts += [await _first_request(client, rpc_id) for rpc_id in EMPTY_IDS]
+    scenario.case(case, *attempts, control=control, server=server, principal=principal)
+
+
+async def _first_request(client: McpClient, rpc_id: Any) -> McpResponse:
+    """Send the era's first request under this id."""
+    if client.modern:
+        return await client.request("server/discover", rpc_id=rpc_id)
+    hello = {"protocolVersion": client.revision, "capabilities": {}, "clientInfo": CLIENT_INFO}
+    return await client.request("initialize", hello, rpc_id=rpc_id)
+
+
+@judged_by_cases(["ids-at-once"], "END-002", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["ids-at-once"])
+async def test_ids_at_once(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Calls under way at once in one session, whose ids are a number and the text that looks like it."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
+    slow = scenario.identities.tool(server, "slow", MEMBER)
+    arguments = {"steps": 2, "interval_ms": 40}
+    attempts = await asyncio.gather(*(client.call(slow, arguments, rpc_id=rpc_id) for rpc_id in ALIKE_IDS))
     scenario.case(case, *attempts, control=control, server=server, principal=principal)
 
 

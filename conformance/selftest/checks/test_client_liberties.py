@@ -141,7 +141,38 @@ def contexts_forwarded_or_new(builder: TranscriptBuilder) -> None:
     )
 
 
+def mirrored_headers_compared_here_or_there(builder: TranscriptBuilder) -> None:
+    """Refuses a header that differs from the body itself, or relays the upstream's refusal; one in Base64 it hands on plain."""
+    error = {"jsonrpc": "2.0", "error": {"code": -32020, "message": "Mcp-Name differs"}}
+    for case in ("mirrored-another-name", "mirrored-no-method"):
+        record(builder, case, ask(builder).answered(400, error), ask(builder).arrives(status=400).answered(400, error))
+    record(builder, "mirrored-name-in-base64", ask(builder).arrives().answered())
+    unsupported = {"jsonrpc": "2.0", "error": {"code": -32022, "message": "no", "data": {"supported": ["2026-07-28"]}}}
+    record(builder, "unknown-revision", ask(builder).answered(400, unsupported))
+
+
+def hosts_and_folded_fields_served_or_refused(builder: TranscriptBuilder) -> None:
+    """Serves a request without Host, with two, or with a field in two lines, or refuses it."""
+    for case in ("host-missing", "host-twice", "fields-folded"):
+        record(builder, case, ask(builder).arrives().answered(), ask(builder).answered(400), ask(builder).answered(421))
+
+
+def unknown_revisions_negotiated_or_refused(builder: TranscriptBuilder) -> None:
+    """Answers a handshake of an unknown revision with the newest or the oldest of its own, or refuses it."""
+    case = "handshake-of-unknown-revision"
+    asked = {"protocolVersion": "1900-01-01", "capabilities": {}}
+    for revision in ("2025-11-25", "2025-03-26"):
+        made = builder.ask("alice", "calculator", "initialize", params=asked)
+        answer = {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"protocolVersion": revision, "capabilities": {}}}
+        record(builder, case, made.answered(200, answer))
+    record(builder, case, builder.ask("alice", "calculator", "initialize", params=asked).refused("unknown", 200))
+    record(builder, case, builder.ask("alice", "calculator", "initialize", params=asked).answered(400))
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    mirrored_headers_compared_here_or_there,
+    hosts_and_folded_fields_served_or_refused,
+    unknown_revisions_negotiated_or_refused,
     malformed_bodies_refused,
     judgement_left_to_the_upstream,
     unusual_calls_served_or_refused,

@@ -72,6 +72,15 @@ def lists_in_pages_of_its_own(builder: TranscriptBuilder) -> None:
         builder.case(case, first, second, member="calculator", original=[original.exchange])
 
 
+def lists_without_end_left(builder: TranscriptBuilder) -> None:
+    """Stops at a page that it has read, or at a limit, and gives the tools so far; or answers with an error."""
+    asked = [builder.ask("alice", "desk", "tools/list") for _ in range(3)]
+    tools = {"jsonrpc": "2.0", "id": asked[0].rpc_id, "result": {"tools": [{"name": "calculator_echo"}]}}
+    builder.case("repeated-cursor", asked[0].answered(200, tools))
+    builder.case("repeated-cursor", asked[1].refused("the list of calculator has no end", 200))
+    builder.case("repeated-cursor", asked[2].refused("the list of calculator has no end", 502))
+
+
 def metadata_of_its_own_on_tools(builder: TranscriptBuilder) -> None:
     """Adds `_meta` to the tools of a list, where the upstream's tool has none or has some."""
 
@@ -115,6 +124,7 @@ LIBERTIES: list[Liberty] = [
     incomplete_responses_refused,
     errors_under_another_status,
     lists_in_pages_of_its_own,
+    lists_without_end_left,
 ]
 ROWS = [requirement.id for requirement in REGISTRY.all() if requirement.group == "values"]
 

@@ -224,6 +224,13 @@ def _logged(builder: TranscriptBuilder, case: str, *, kept: bool) -> ClientReque
     return builder.case(case, made.streamed(logged, result) if kept else made.answered(200, result), **facts)
 
 
+def _negotiated(builder: TranscriptBuilder, case: str, revision: str) -> ClientRequest:
+    control = builder.call("alice", SERVER)
+    asked: Result = {"protocolVersion": "1900-01-01", "capabilities": {}}
+    made = builder.ask("alice", SERVER, "initialize", params=asked)
+    return builder.case(case, answered(made, {"protocolVersion": revision, "capabilities": {}}), control=control)
+
+
 CONFORMING: Mapping[str, Example] = {
     "of-its-uri": lambda builder, _row, case: _read(builder, case, URI),
     "own-params": lambda builder, _row, case: _own_params(builder, case, "test://a%20b"),
@@ -234,6 +241,7 @@ CONFORMING: Mapping[str, Example] = {
     "announced-works": _works,
     "nothing-invented": _empty,
     "error-code": lambda builder, row, case: _error(builder, row, case, None),
+    "another-revision": lambda builder, _row, case: _negotiated(builder, case, "2025-11-25"),
     "described": lambda builder, row, case: _described(builder, row, case, kept=True),
     "notified": _notified,
     "notified-only": _notified,
@@ -249,6 +257,7 @@ VIOLATING: Mapping[str, Example] = {
     "announced-works": _announced_in_vain,
     "nothing-invented": _invented,
     "error-code": lambda builder, row, case: _error(builder, row, case, -32603),
+    "another-revision": lambda builder, _row, case: _negotiated(builder, case, "1900-01-01"),
     "described": lambda builder, row, case: _described(builder, row, case, kept=False),
     "notified": _not_notified,
     "notified-only": _notified_of_more,

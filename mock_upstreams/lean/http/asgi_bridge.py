@@ -27,6 +27,7 @@ class AsgiExchange:
         self._bodiless = False
         self._complete = False
         self._trailers: list[tuple[bytes, bytes]] = []
+        self._until_close = False
 
     async def run(self) -> None:
         """Run the application; an incomplete response ends the connection."""
@@ -64,8 +65,12 @@ class AsgiExchange:
                 "close": transport.close,
                 "interim": lambda status: transport.write(status_line(status) + b"\r\n"),
                 "trailers": self._trailers.extend,
+                "until_close": self._end_by_closing,
             },
         }
+
+    def _end_by_closing(self) -> None:
+        self._until_close = True
 
     async def _receive(self) -> Message:
         if not self._read:
@@ -92,6 +97,8 @@ class AsgiExchange:
             text += b"0\r\n" + lines(self._trailers) + b"\r\n" if self._chunked else b""
         if text:
             transport.write(text)
+        if self._complete and self._until_close and not self._bodiless:
+            transport.close()
 
     def _opened(self, head: Message) -> bytes:
         status, headers = head["status"], list(head.get("headers", ()))
@@ -101,10 +108,11 @@ class AsgiExchange:
         self._bodiless = self._request.head.method == "HEAD" or status in _BODILESS
         named = {name.lower() for name, _ in headers}
         self._chunked = not self._bodiless and not named & {b"content-length", b"transfer-encoding"}
-        if self._chunked and self._request.head.http == "1.0":
+        if self._chunked and (self._until_close or self._request.head.http == "1.0"):
             self._chunked = False  # not in HTTP/1.0 (RFC 9112, section 6.1)
         elif self._chunked:
             headers.append((b"transfer-encoding", b"chunked"))
-        if not self._request.head.keep_alive and b"connection" not in named:
+        closes = self._until_close or not self._request.head.keep_alive
+        if closes and b"connection" not in named:
             headers.append((b"connection", b"close"))
         return status_line(status) + lines(headers) + b"\r\n"
