@@ -19,7 +19,7 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS
         # The other caller's subject resembles the name or subject of the owner.
         ("carol", "partner-carol", "calculator"),
         ("carol", "capital-carol", "calculator"),
-        ("alice", "external-alice", "mail"),
+        ("alice", "external-alice", "calculator"),
     ],
 )
 async def test_foreign_session(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
