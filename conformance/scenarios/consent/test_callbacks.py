@@ -1,5 +1,6 @@
 """Authorization responses: `iss`, errors, parameters that the gateway does not know, and responses to no request."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -8,6 +9,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
+from gatebench.conformance.scenarios.consent import flows
 from gatebench.conformance.scenarios.marks import in_the_newest, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
@@ -115,3 +117,24 @@ async def test_stray_error(scenario: Scenario, case: str, principal: str, server
     await browser.visit(journey.final_url)
     attempt = await steps.call(scenario, principal, server, revision)
     scenario.case(case, attempt, since=since, server=server, principal=principal)
+
+
+TWICE = "callback-twice-at-once"
+REDEEMING = 0.2  # seconds that the answer to a redemption takes, so that the second callback comes before it
+
+
+@judged_by_cases([TWICE], *LEAKS, needs=("consent-withdrawal",), then="-then-used")
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [(TWICE, "alice", "calendar")])
+async def test_twice_at_once(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The browser sends the callback twice, the second time before the first one is answered, as after a double click."""
+    link = await flows.ask_anew(scenario, principal, server, revision)
+    browser = await scenario.browser(principal)
+    back, since = await flows.begin(scenario, browser, link.url), scenario.here()
+    slowly = {"endpoint": "token", "grant": "authorization_code", "action": {"delay": REDEEMING}}
+    common: dict[str, Any] = {"control": link.given_in, "server": server, "principal": principal}
+    with scenario.idp_fault({"issuer": steps.issuer_of(server), **slowly}):
+        await asyncio.gather(*(browser.load(back) for _ in range(2)))
+    scenario.case(case, since=since, **common)
+    attempt = await flows.use_after_another_try(scenario, principal, server, revision)
+    scenario.case(f"{case}-then-used", attempt, **common)

@@ -139,3 +139,30 @@ async def test_another_browser(scenario: Scenario, principal: str, server: str, 
     later = await scenario.consented(principal, server, revision)
     attempt = await later.call("whoami")
     scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=principal)
+
+
+@judged_by("CONS-012", "CONS-005", "CRED-006", needs=("consent-withdrawal",), thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail")])
+async def test_browser_of_another(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """The callback comes from the browser of another user, who has begun a consent as well; then both complete theirs."""
+    callback = str(scenario.bench.world_json["gateway"]["callback_url"])
+    refusals, backs, browsers = [], [], []
+    for user in (principal, other):
+        await scenario.no_consent(user, server)
+        refused, urls = await scenario.first_contact(await scenario.client(user, server, revision), server)
+        scenario.require(urls, "there is no authorization URL to visit")
+        browser = await scenario.browser(user)
+        journey = await browser.visit(urls[0], stop=callback)
+        scenario.require(journey.final_url.startswith(callback), "the authorization server did not send the browser back")
+        refusals.append(refused)
+        backs.append(journey.final_url)
+        browsers.append(browser)
+    begin = scenario.here()
+    visit = await browsers[1].visit(backs[0])
+    positions = {"from": begin, "to": scenario.here()}
+    scenario.observe("foreign-callback", principal=principal, status=visit.status, **positions)
+    for user, refused in zip((principal, other), refusals, strict=True):
+        later = await scenario.consented(user, server, revision)
+        attempt = await later.call("whoami")
+        scenario.probe("granted", attempt, refused, attribute="consent given", server=server, principal=user)

@@ -125,7 +125,14 @@ async def test_same_upstream(scenario: Scenario, case: str, principal: str, serv
 @pytest.mark.parametrize("server", ["mail"])
 @pytest.mark.parametrize(
     ("case", "principal", "other"),
-    [*((case, "alice", "bob") for case in TWO_USERS), ("two-users-in-reverse", "carol", "alice")],
+    [
+        *((case, "alice", "bob") for case in TWO_USERS),
+        ("two-users-in-reverse", "carol", "alice"),
+        # Users with the same subject, or with one that resembles the other's name.
+        ("two-users-in-order", "carol", "partner-carol"),
+        ("two-users-in-reverse", "alice", "external-alice"),
+        ("two-users-in-order", "carol", "capital-carol"),
+    ],
 )
 async def test_two_users(
     scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str

@@ -16,6 +16,10 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS
         ("alice", "carol", "mail"),
         ("support-bot", "alice", "web-search"),
         ("alice", "bob", "desk"),
+        # The other caller's subject resembles the name or subject of the owner.
+        ("carol", "partner-carol", "calculator"),
+        ("carol", "capital-carol", "calculator"),
+        ("alice", "external-alice", "calculator"),
     ],
 )
 async def test_foreign_session(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
