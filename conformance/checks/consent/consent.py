@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.consent.consent_shapes import Shape, usable
 from gatebench.conformance.checks.probes import Probe, consent_urls, outcome_of, probes
@@ -11,6 +10,7 @@ from gatebench.conformance.checks.token_endpoint import form_fields, token_reque
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Event, Exchange, Transcript
 from gatebench.fixtures.gateways.dialects import can_ask
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 
@@ -249,7 +249,7 @@ def callbacks_need_their_state(context: CheckContext, transcript: Transcript) ->
 
 def _codes_brought(transcript: Transcript, note: Event) -> set[str | None]:
     visits = [x for x in transcript.leg("client") if note["from"] < x.seq < note["to"]]
-    return {form_fields(parse_with_labels(x.target, urlsplit).query).get("code") for x in visits} - {None}
+    return {form_fields(parse_with_labels(x.target, split_url).query).get("code") for x in visits} - {None}
 
 
 def callbacks_need_their_browser(context: CheckContext, transcript: Transcript) -> None:
