@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gatebench.conformance.events import flaw
+from gatebench.conformance.events import Shared, flaw
 from gatebench.fixtures.gateways import dialects
 from gatebench.fixtures.gateways.descriptor import Dialect
 from gatebench.fixtures.gateways.dialects import GatewayReply
@@ -50,6 +50,7 @@ class Exchange:
     detail: str | None = None
     answered: int | None = None  # line of the response's head
     ended: int | None = None  # line of the response's end
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
     _encoded: bytearray = field(default_factory=bytearray, repr=False, compare=False)
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"), repr=False, compare=False
@@ -125,12 +126,13 @@ class Exchange:
         """Return the body of the response."""
         return "".join(text for _, text in self.chunks)
 
-    @cached_property
+    @property
     def messages(self) -> list[dict[str, Any]]:
         """Return the JSON-RPC objects of the response; JSON in a protocol must be UTF-8 (RFC 8259, section 8.1)."""
         if not self.readable:
             return []
-        return protocol_messages.rpc_messages(protocol_messages.media_type(self.response_headers), self.body)
+        kind = protocol_messages.media_type(self.response_headers)
+        return protocol_messages.kept_messages(self._kept, kind, lambda: self.body)
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -261,10 +263,7 @@ class Transcript:
         """Return all exchanges by id, in the order of their start."""
         found: dict[str, Exchange] = {}
         for event in self.events:
-            if event["kind"] == "request":
-                found[event["exchange"]] = _exchange(event)
-            elif event.get("exchange") in found:
-                _continue(found[event["exchange"]], event)
+            add_event(found, event)
         return found
 
     def leg(self, leg: str) -> list[Exchange]:
@@ -366,7 +365,7 @@ class Transcript:
 
 
 def _pairs(headers: list[list[str]]) -> Headers:
-    return [(name, value) for name, value in headers]
+    return [tuple(pair) for pair in headers]  # type: ignore[misc] # pairs; a tuple stays the same object
 
 
 def _binary(event: Event) -> bytes:
@@ -396,6 +395,14 @@ def _exchange(event: Event) -> Exchange:
     )
 
 
+def add_event(exchanges: dict[str, Exchange], event: Event) -> None:
+    """Add an event to the exchange to which it belongs: a request begins one."""
+    if event["kind"] == "request":
+        exchanges[event["exchange"]] = _exchange(event)
+    elif event.get("exchange") in exchanges:
+        _continue(exchanges[event["exchange"]], event)
+
+
 def _continue(exchange: Exchange, event: Event) -> None:
     if event["kind"] == "response":
         exchange.status = event["status"]
@@ -413,12 +420,17 @@ def _continue(exchange: Exchange, event: Event) -> None:
 
 
 def read(path: Path) -> tuple[list[Event], Facts]:
-    """Read the events of a transcript file, and the facts in it. Raises ValueError, which names the invalid line.
+    """Read the events of a transcript file, and the facts in it; errors are those of `read_events`."""
+    facts = Facts()
+    return list(read_events(path, facts)), facts
+
+
+def read_events(path: Path, facts: Facts) -> Iterator[Event]:
+    """Yield the events of a transcript file, and add the facts in it to `facts`. Raises ValueError, which names the invalid line.
 
     A last line that was cut off, as a killed run leaves it, is ignored.
     """
-    events: list[Event] = []
-    facts = Facts()
+    shared = Shared()
     with files.open_text(path) as lines:
         for number, line in enumerate(lines, 1):
             try:
@@ -430,5 +442,4 @@ def read(path: Path) -> tuple[list[Event], Facts]:
                 if not line.endswith("\n"):
                     break
                 raise ValueError(f"{path}, line {number} is not an event of a transcript: {error}") from error
-            events.append(event)
-    return events, facts
+            yield shared.event(event)

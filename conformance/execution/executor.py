@@ -17,14 +17,13 @@ from gatebench.conformance.evaluation.evaluate import (
     Evaluator,
     RecordedRun,
     run_from_events,
-    until_sweep,
 )
 from gatebench.conformance.execution import smoke
 from gatebench.conformance.outcomes import CheckResult, Outcome
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of, in_world
 from gatebench.conformance.requirements.registry import Registry, Requirement
-from gatebench.conformance.transcript import Event, Facts
+from gatebench.conformance.transcript import Event, Facts, read_events
 from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
 from gatebench.fixtures.gateways import target as targets
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
@@ -83,7 +82,8 @@ class Executor:
         self._playing = ""
         self._plays: dict[bool, list[RecordedRun]] = {}  # of the current scenario; True: against the upstream alone
         self._unwritten: list[dict[str, Any]] = []
-        self.events: list[Event] = []
+        self.events: list[Event] = []  # of the current scenario: earlier ones are in the transcript
+        self.timing: list[Event] = []  # how long the start of the bench took
         self.facts = Facts()
 
     # -- the bench
@@ -123,6 +123,8 @@ class Executor:
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
+        if event["kind"] == "timing":
+            self.timing.append(event)
         self.facts.learn(event)
 
     def close(self, *, whole: bool = True) -> None:
@@ -149,10 +151,11 @@ class Executor:
     ) -> CheckResult:
         """Evaluate one requirement on a scenario, which runs first unless it has (see `Evaluator.judge`).
 
-        The items of a scenario follow each other: what was parsed of its traffic is kept until the next scenario.
+        The items of a scenario follow each other: its events, and what was parsed of them, are kept until the next scenario.
         """
         if scenario != self._playing:
             self._playing, self._plays = scenario, {}
+            self.events.clear()
 
         def play(number: int, direct: bool) -> RecordedRun:
             plays = self._plays.setdefault(direct, [])
@@ -254,11 +257,22 @@ class Executor:
         return run_from_events(self.events[begin:], self.facts)
 
     def sweep(self, requirements: set[str]) -> list[CheckResult]:
-        """Check rules about forbidden traffic again, over the whole recording; return only new violations."""
+        """Check rules about forbidden traffic again, over the whole recording; return only new violations.
+
+        The recording is read back from the transcript. Raise HarnessError if it cannot be read.
+        """
         if not self._bench:
             return []
-        self._bench.recorder.note("sweep", requirements=sorted(requirements))
-        return self.assessment.sweep(requirements, until_sweep(self.events), self.facts)
+        recorder = self._bench.recorder
+        recorder.note("sweep", requirements=sorted(requirements))
+        self.events.clear()
+        self._plays.clear()
+        try:
+            return self.assessment.sweep(requirements, read_events(recorder.path, Facts()), self.facts)
+        except OSError as error:
+            raise HarnessError(f"cannot read the transcript {recorder.path} again: {error.strerror}") from error
+        except ValueError as error:  # it was changed meanwhile
+            raise HarnessError(str(error)) from error
 
 
 def _broken_off(error: Exception, limit: float) -> tuple[Outcome, str]:
@@ -277,7 +291,7 @@ def _broken_off(error: Exception, limit: float) -> tuple[Outcome, str]:
 def describe(run: Executor) -> dict[str, Any]:
     """Return the main facts of the run, for the header of its results."""
     descriptor = run.target.descriptor
-    timing = {event["what"]: event["seconds"] for event in run.events if event["kind"] == "timing"}
+    timing = {event["what"]: event["seconds"] for event in run.timing}
     return {
         "target": run.target_name,
         "gateway": descriptor.gateway.model_dump(),
