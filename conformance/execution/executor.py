@@ -191,6 +191,7 @@ class Executor:
             return self._cut(name, params, full, direct=direct)
         function = name.partition("[")[0]
         limit = min(bench.patience.scenario_seconds(function), self._budget.left)
+        unsearched = bench.secrets.unsearched
 
         async def play() -> None:
             async with running_scenario(bench, name, params, direct=direct) as scenario, asyncio.timeout(limit):
@@ -217,6 +218,8 @@ class Executor:
             raise
         seconds = time.monotonic() - started
         cut = {}
+        if outcome is None and bench.secrets.unsearched > unsearched:  # it may have held a credential
+            outcome, reason = Outcome.UNTESTABLE, "a message was encoded too often to be searched for credentials"
         if bench.recorder.full:  # an incomplete recording proves neither presence nor absence
             outcome, reason, cut = Outcome.UNTESTABLE, f"not recorded to its end: {bench.recorder.full}", {"cut": True}
         bench.recorder.note(
