@@ -134,6 +134,10 @@ class Exchange:
         kind = protocol_messages.media_type(self.response_headers)
         return protocol_messages.kept_messages(self._kept, kind, lambda: self.body)
 
+    def keep_messages_in(self, kept: dict[str, Any]) -> None:
+        """Keep parsed messages there."""
+        self._kept = kept
+
     @property
     def answer(self) -> dict[str, Any]:
         """Return the JSON-RPC response in the HTTP response; empty if there is none."""

@@ -5,11 +5,19 @@ the whole run at once. They are about requests, about responses of the gateway t
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from gatebench.conformance.transcript import Event, Exchange, Facts, Transcript, add_event
 
 _OF_AN_EXCHANGE = frozenset({"request", "response", "chunk", "end"})
 _UNUSED = frozenset({"judged"})  # notes that no check reads
+
+
+class _NothingKept(dict[str, Any]):
+    """A dictionary that stays empty: parsed messages of a whole run would take half of its memory."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Keep nothing."""
 
 
 class WholeRun(Transcript):
@@ -28,6 +36,8 @@ class WholeRun(Transcript):
                     self.events.append(event)
             elif event["kind"] != "chunk" or event["leg"] == "client":
                 add_event(self._found, event)
+        for exchange in self._found.values():
+            exchange.keep_messages_in(_NothingKept())
 
     @property
     def exchanges(self) -> dict[str, Exchange]:  # a cached property there
