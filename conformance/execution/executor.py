@@ -137,8 +137,9 @@ class Executor:
     def _write_without_bench(self) -> None:
         """Write the transcript of a run in which no scenario applied."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.target.descriptor.noted()
-        with TranscriptWriter(self.folder / self.transcript_name, SecretRegistry(), run="without traffic") as recorder:
+        target, secrets = self.target.descriptor.noted(), SecretRegistry()
+        self.target.keep_secret(secrets)
+        with TranscriptWriter(self.folder / self.transcript_name, secrets, run="without traffic") as recorder:
             recorder.note("target", target={**target, "features": sorted(self.claims.features)})
             recorder.note("terms", **self.assessment.terms.to_json())
             for note in self._unwritten:
