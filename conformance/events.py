@@ -6,6 +6,9 @@ from typing import Any
 
 Event = dict[str, Any]
 
+MAX_SHARED = 512  # characters of a string that is looked up; longer ones hardly repeat
+MAX_DISTINCT = 200_000  # strings and headers that are remembered
+
 # Required members of each kind of event, and types of members; readers check all others before use.
 _NEEDED = {
     "request": {"exchange", "method", "target", "headers"},
@@ -68,6 +71,36 @@ _RULES: dict[str, Rule] = {
     "body_base64": (lambda e: _is_base64(e["body_base64"]), "its body_base64 is not Base64"),
 }
 """What must hold of an event that has a member of this name, and the message if it does not."""
+
+
+class Shared:
+    """The strings and headers that the events of a transcript have in common, each of them once in memory.
+
+    Names of members, legs, nodes, scenarios and most headers repeat in every exchange: events take a third of the memory.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def text(self, text: str) -> str:
+        """Return an equal string that other events use as well."""
+        if len(text) > MAX_SHARED or len(self._texts) > MAX_DISTINCT:
+            return text
+        return self._texts.setdefault(text, text)
+
+    def event(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an equal event (without `flaw`) of shared strings; its headers are pairs in tuples."""
+        shared = {self.text(key): self.text(value) if type(value) is str else value for key, value in event.items()}
+        if event["kind"] in ("request", "response"):
+            shared["headers"] = [self._pair(name, value) for name, value in event["headers"]]
+        return shared
+
+    def _pair(self, name: str, value: str) -> tuple[str, str]:
+        pair = name, value
+        if len(value) > MAX_SHARED or len(self._pairs) > MAX_DISTINCT:
+            return pair
+        return self._pairs.setdefault(pair, pair)
 
 
 def flaw(event: Any) -> str | None:

@@ -37,6 +37,7 @@ class Exchange:
     detail: str | None = None
     answered: int | None = None  # line of the response's head
     ended: int | None = None  # line of the response's end
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
     _encoded: bytearray = field(default_factory=bytearray, repr=False, compare=False)
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"), repr=False, compare=False
@@ -112,12 +113,17 @@ class Exchange:
         """Return the body of the response."""
         return "".join(text for _, text in self.chunks)
 
-    @cached_property
+    @property
     def messages(self) -> list[dict[str, Any]]:
         """Return the JSON-RPC objects of the response; JSON in a protocol must be UTF-8 (RFC 8259, section 8.1)."""
         if not self.readable:
             return []
-        return protocol_messages.rpc_messages(protocol_messages.media_type(self.response_headers), self.body)
+        kind = protocol_messages.media_type(self.response_headers)
+        return protocol_messages.kept_messages(self._kept, kind, lambda: self.body)
+
+    def keep_messages_in(self, kept: dict[str, Any]) -> None:
+        """Keep parsed messages there."""
+        self._kept = kept
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -175,7 +181,7 @@ class Exchange:
 
 
 def _pairs(headers: list[list[str]]) -> Headers:
-    return [(name, value) for name, value in headers]
+    return [tuple(pair) for pair in headers]  # type: ignore[misc] # pairs; a tuple stays the same object
 
 
 def _binary(event: Event) -> bytes:
@@ -204,6 +210,14 @@ def exchange_of(event: Event) -> Exchange:
         connection=event.get("connection"),
         tags={key: value for key, value in event.items() if key not in _NO_TAGS},
     )
+
+
+def add_event(exchanges: dict[str, Exchange], event: Event) -> None:
+    """Add an event to the exchange to which it belongs: a request begins one."""
+    if event["kind"] == "request":
+        exchanges[event["exchange"]] = exchange_of(event)
+    elif event.get("exchange") in exchanges:
+        continue_exchange(exchanges[event["exchange"]], event)
 
 
 def continue_exchange(exchange: Exchange, event: Event) -> None:

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gatebench.conformance.events import Event, flaw
-from gatebench.conformance.exchange import Exchange, continue_exchange, exchange_of
+from gatebench.conformance.events import Event, Shared, flaw
+from gatebench.conformance.exchange import Exchange, add_event
 from gatebench.fixtures.gateways import dialects
 from gatebench.fixtures.gateways.descriptor import Dialect
 from gatebench.fixtures.recording import files
@@ -95,10 +95,7 @@ class Transcript:
         """Return all exchanges by id, in the order of their start."""
         found: dict[str, Exchange] = {}
         for event in self.events:
-            if event["kind"] == "request":
-                found[event["exchange"]] = exchange_of(event)
-            elif event.get("exchange") in found:
-                continue_exchange(found[event["exchange"]], event)
+            add_event(found, event)
         return found
 
     def leg(self, leg: str) -> list[Exchange]:
@@ -200,12 +197,17 @@ class Transcript:
 
 
 def read(path: Path) -> tuple[list[Event], Facts]:
-    """Read the events of a transcript file, and the facts in it. Raises ValueError, which names the invalid line.
+    """Read the events of a transcript file, and the facts in it; errors are those of `read_events`."""
+    facts = Facts()
+    return list(read_events(path, facts)), facts
+
+
+def read_events(path: Path, facts: Facts) -> Iterator[Event]:
+    """Yield the events of a transcript file, and add the facts in it to `facts`. Raises ValueError, which names the invalid line.
 
     A last line that was cut off, as a killed run leaves it, is ignored.
     """
-    events: list[Event] = []
-    facts = Facts()
+    shared = Shared()
     with files.open_text(path) as lines:
         for number, line in enumerate(lines, 1):
             try:
@@ -217,5 +219,4 @@ def read(path: Path) -> tuple[list[Event], Facts]:
                 if not line.endswith("\n"):
                     break
                 raise ValueError(f"{path}, line {number} is not an event of a transcript: {error}") from error
-            events.append(event)
-    return events, facts
+            yield shared.event(event)

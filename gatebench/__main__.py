@@ -1,8 +1,13 @@
 """Entry point of `python -m gatebench`."""
 
+import os
 import sys
 
-from gatebench.cli import main
-
 if __name__ == "__main__":
+    # `python -m` looks for modules in the current folder first, where any file may have the name of a library.
+    if sys.path and os.path.realpath(sys.path[0] or ".") == os.path.realpath("."):  # noqa: PTH - before any other import
+        del sys.path[0]
+
+    from gatebench.cli import main
+
     sys.exit(main())

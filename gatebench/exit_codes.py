@@ -49,6 +49,11 @@ def finish_first() -> Iterator[Callable[[], bool]]:
 
 
 def end_in_order() -> None:
-    """Handle SIGTERM like Ctrl-C, and enable SIGINT, which a shell ignores for background jobs."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C, and enable SIGINT, which a shell ignores for background jobs.
+
+    SIGHUP is what a terminal sends that is closed; after `nohup` it stays ignored.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))

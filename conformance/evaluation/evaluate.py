@@ -10,6 +10,7 @@ from typing import Any
 
 from gatebench.conformance.evaluation import judging
 from gatebench.conformance.evaluation.applicability import why_not
+from gatebench.conformance.evaluation.whole_run import WholeRun
 from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import FAILURES, CheckResult, Outcome, unmet
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
@@ -171,9 +172,9 @@ class Evaluator:
     def sweep(self, requirements: Iterable[str], events: Iterable[Event], facts: Facts) -> list[CheckResult]:
         """Check rules about forbidden traffic again, over the whole recording; return only new violations.
 
-        Runs against the upstream alone are not attributed to the gateway.
+        `events` are those of the whole run, and are read once, in order (see `WholeRun`).
         """
-        whole = Transcript(_through_the_gateway(events), facts)
+        whole = WholeRun(events, facts)
         chosen, found = set(requirements), []
         for requirement in self.registry.all():
             feature = [requirement.feature] if requirement.feature else []
@@ -189,28 +190,8 @@ class Evaluator:
         return found
 
 
-def until_sweep(events: Iterable[Event]) -> list[Event]:
-    """Return the events before the sweep: the shutdown of a run is not checked."""
-    events = list(events)
-    end = next((number for number, event in enumerate(events) if event["kind"] == "sweep"), len(events))
-    return events[:end]
-
-
 def _classified(first: CheckResult, again: list[CheckResult]) -> CheckResult:
     """Return the first result, with the number of runs that failed."""
     failed = 1 + sum(judgement.outcome in FAILURES for judgement in again)
     classified = replace(first, failed=failed, played=1 + len(again))
     return replace(classified, reason=f"unstable: {first.reason}") if classified.unstable else classified
-
-
-def _through_the_gateway(events: Iterable[Event]) -> list[Event]:
-    """Return all events except those of runs against the upstream alone."""
-    kept: list[Event] = []
-    begin = 0
-    for event in events:
-        if event["kind"] == "scenario" and event["phase"] == "begin":
-            begin = len(kept)
-        kept.append(event)
-        if event["kind"] == "played" and event["direct"]:
-            del kept[begin:]
-    return kept

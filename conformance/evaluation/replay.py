@@ -17,7 +17,6 @@ from gatebench.conformance.evaluation.evaluate import (
     Evaluator,
     RecordedRun,
     run_from_events,
-    until_sweep,
 )
 from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import CheckResult
@@ -107,7 +106,7 @@ def judge(recording: Recording, registry: Registry, requirements: Iterable[str] 
         yield _judged(note, recording, assessment)
     swept = set(recording.swept or []) if chosen is None else set(recording.swept or []) & chosen
     if swept:
-        yield from assessment.sweep(swept, until_sweep(recording.events), recording.facts)
+        yield from assessment.sweep(swept, recording.events, recording.facts)
     for identifier in sorted((chosen or set()) - {note["requirement"] for note in asked}):
         whole = Transcript(recording.events, recording.facts)
         yield assessment.judge_transcript(WHOLE, whole, registry[identifier])

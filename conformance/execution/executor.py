@@ -17,7 +17,6 @@ from gatebench.conformance.evaluation.evaluate import (
     Evaluator,
     RecordedRun,
     run_from_events,
-    until_sweep,
 )
 from gatebench.conformance.events import Event
 from gatebench.conformance.execution import smoke
@@ -25,7 +24,7 @@ from gatebench.conformance.outcomes import CheckResult, Outcome
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of, in_world
 from gatebench.conformance.requirements.registry import Registry, Requirement
-from gatebench.conformance.transcript import Facts
+from gatebench.conformance.transcript import Facts, read_events
 from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
 from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
@@ -85,7 +84,8 @@ class Executor:
         self._playing = ""
         self._plays: dict[bool, list[RecordedRun]] = {}  # of the current scenario; True: against the upstream alone
         self._unwritten: list[dict[str, Any]] = []
-        self.events: list[Event] = []
+        self.events: list[Event] = []  # of the current scenario: earlier ones are in the transcript
+        self.timing: list[Event] = []  # how long the start of the bench took
         self.facts = Facts()
 
     # -- the bench
@@ -125,6 +125,8 @@ class Executor:
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
+        if event["kind"] == "timing":
+            self.timing.append(event)
         self.facts.learn(event)
 
     def close(self, *, whole: bool = True) -> None:
@@ -137,8 +139,9 @@ class Executor:
     def _write_without_bench(self) -> None:
         """Write the transcript of a run in which no scenario applied."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.target.descriptor.noted()
-        with TranscriptWriter(self.folder / self.transcript_name, SecretRegistry(), run="without traffic") as recorder:
+        target, secrets = self.target.descriptor.noted(), SecretRegistry()
+        self.target.keep_secret(secrets)
+        with TranscriptWriter(self.folder / self.transcript_name, secrets, run="without traffic") as recorder:
             recorder.note("target", target={**target, "features": sorted(self.claims.features)})
             recorder.note("terms", **self.assessment.terms.to_json())
             for note in self._unwritten:
@@ -151,10 +154,11 @@ class Executor:
     ) -> CheckResult:
         """Evaluate one requirement on a scenario, which runs first unless it has (see `Evaluator.judge`).
 
-        The items of a scenario follow each other: what was parsed of its traffic is kept until the next scenario.
+        The items of a scenario follow each other: its events, and what was parsed of them, are kept until the next scenario.
         """
         if scenario != self._playing:
             self._playing, self._plays = scenario, {}
+            self.events.clear()
 
         def play(number: int, direct: bool) -> RecordedRun:
             plays = self._plays.setdefault(direct, [])
@@ -190,6 +194,7 @@ class Executor:
             return self._cut(name, params, full, direct=direct)
         function = name.partition("[")[0]
         limit = min(bench.patience.scenario_seconds(function), self._budget.left)
+        unsearched = bench.secrets.unsearched
 
         async def play() -> None:
             async with running_scenario(bench, name, params, direct=direct) as scenario, asyncio.timeout(limit):
@@ -216,6 +221,8 @@ class Executor:
             raise
         seconds = time.monotonic() - started
         cut = {}
+        if outcome is None and bench.secrets.unsearched > unsearched:  # it may have held a credential
+            outcome, reason = Outcome.UNTESTABLE, "a message was encoded too often to be searched for credentials"
         if bench.recorder.full:  # an incomplete recording proves neither presence nor absence
             outcome, reason, cut = Outcome.UNTESTABLE, f"not recorded to its end: {bench.recorder.full}", {"cut": True}
         bench.recorder.note(
@@ -256,11 +263,22 @@ class Executor:
         return run_from_events(self.events[begin:], self.facts)
 
     def sweep(self, requirements: set[str]) -> list[CheckResult]:
-        """Check rules about forbidden traffic again, over the whole recording; return only new violations."""
+        """Check rules about forbidden traffic again, over the whole recording; return only new violations.
+
+        The recording is read back from the transcript. Raise HarnessError if it cannot be read.
+        """
         if not self._bench:
             return []
-        self._bench.recorder.note("sweep", requirements=sorted(requirements))
-        return self.assessment.sweep(requirements, until_sweep(self.events), self.facts)
+        recorder = self._bench.recorder
+        recorder.note("sweep", requirements=sorted(requirements))
+        self.events.clear()
+        self._plays.clear()
+        try:
+            return self.assessment.sweep(requirements, read_events(recorder.path, Facts()), self.facts)
+        except OSError as error:
+            raise HarnessError(f"cannot read the transcript {recorder.path} again: {error.strerror}") from error
+        except ValueError as error:  # it was changed meanwhile
+            raise HarnessError(str(error)) from error
 
 
 def _broken_off(error: Exception, limit: float) -> tuple[Outcome, str]:
@@ -279,7 +297,7 @@ def _broken_off(error: Exception, limit: float) -> tuple[Outcome, str]:
 def describe(run: Executor) -> dict[str, Any]:
     """Return the main facts of the run, for the header of its results."""
     descriptor = run.target.descriptor
-    timing = {event["what"]: event["seconds"] for event in run.events if event["kind"] == "timing"}
+    timing = {event["what"]: event["seconds"] for event in run.timing}
     return {
         "target": run.target_name,
         "gateway": descriptor.gateway.model_dump(),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatebench.fixtures.protocol.tls import tls_context
+from gatebench.fixtures.protocol.opaque_response import OpaqueTransport, sent_headers
 from gatebench.mock_upstreams.http import respond, wire
 from gatebench.mock_upstreams.recording.event_log import EventLog
 from gatebench.mock_upstreams.recording.middleware import RecordingMiddleware
@@ -75,7 +75,7 @@ class Front:
         headers = self._forwarded(scope, notes["headers"])
         request = httpx.Request(scope["method"], target, headers=headers, content=notes["body"] or None)
         # A client of its own for each request: nothing of one exchange can reach the next one.
-        async with httpx.AsyncClient(verify=tls_context(), trust_env=False, timeout=_TIMEOUT) as client:
+        async with httpx.AsyncClient(transport=OpaqueTransport(), trust_env=False, timeout=_TIMEOUT) as client:
             try:
                 response = await client.send(request, stream=True)
             except httpx.HTTPError as error:
@@ -102,7 +102,7 @@ class Front:
 
 
 async def _relay(response: httpx.Response, send: Send) -> None:
-    headers = [pair for pair in response.headers.raw if pair[0].lower() not in _OF_ONE_CONNECTION]
+    headers = [pair for pair in sent_headers(response) if pair[0].lower() not in _OF_ONE_CONNECTION]
     start: Message = {"type": "http.response.start", "status": response.status_code, "headers": headers}
     await send(start)
     async for piece in response.aiter_raw():

@@ -29,9 +29,6 @@ class AllureReporter:
 
     def __init__(self, run: Executor) -> None:
         self._run = run
-        self._read = 0
-        self._plays: dict[str, tuple[int, int]] = {}  # scenario -> first and last event of its first run
-        self._open: tuple[str, int] | None = None
 
     def add(self, judgement: CheckResult) -> None:
         """Report a result; call it while the test that produced it is still running."""
@@ -46,15 +43,16 @@ class AllureReporter:
             _step(exchange, shown=exchange.seq in guilty)
 
     def _exchanges(self, scenario: str) -> list[Exchange]:
-        for place in range(self._read, len(self._run.events)):
-            event = self._run.events[place]
-            if event["kind"] == "scenario" and event["phase"] == "begin":
-                self._open = (event["scenario"], place)
-            elif event["kind"] == "scenario" and self._open:
-                self._plays.setdefault(self._open[0], (self._open[1], place + 1))
-        self._read = len(self._run.events)
-        begin, end = self._plays.get(scenario, (0, 0))
-        played = Transcript(self._run.events[begin:end], self._run.facts)
+        """Return the exchanges of the first run of the scenario; the executor holds the events of the current one."""
+        events = self._run.events
+        marks = [
+            (place, event["phase"])
+            for place, event in enumerate(events)
+            if event["kind"] == "scenario" and event["scenario"] == scenario
+        ]
+        begin = next((place for place, phase in marks if phase == "begin"), len(events))
+        end = next((place for place, phase in marks if phase == "end" and place > begin), len(events))
+        played = Transcript(events[begin : end + 1], self._run.facts)
         return sorted(played.exchanges.values(), key=lambda exchange: exchange.seq)
 
 

@@ -21,6 +21,8 @@ from gatebench.fixtures.errors import BenchError, HarnessError, StorageError
 from gatebench.fixtures.recording import files
 
 LOG = "pytest.log"
+MAX_DEPTH, MAX_WORDS = 50, 500  # of an expression that selects scenarios
+_WORD = re.compile(r"[()]|[^\s()]+")
 PLUGIN = "gatebench.conformance.pytest_plugin.plugin"
 STARTED = "started.jsonl"  # exists during a run, or after one that was killed: see ResultsLog.announce
 _ARTEFACTS = (STARTED, "verdicts.jsonl", "transcript*.jsonl", "report.*", "junit.xml", "badge.svg", LOG)
@@ -52,6 +54,11 @@ class RunRequest:
         for option, text in given.items():
             if not text.strip():
                 raise BenchError(f"the expression of {option} is blank; omit {option} to judge everything")
+            if _is_too_deep(text):
+                raise BenchError(
+                    f"the expression of {option} has more than {MAX_WORDS} words, or more than {MAX_DEPTH} parentheses or `not` "
+                    "within each other; write a shorter one"
+                )
         return given
 
     def arguments(self) -> list[str]:
@@ -157,6 +164,17 @@ class SessionMonitor:
             self._display.show(self._done, self._total, self._findings, now)
 
 
+def _is_too_deep(expression: str) -> bool:
+    """Return whether pytest's parser, which is recursive, would fail on an expression."""
+    depth = negations = deepest = 0
+    words = _WORD.findall(expression)
+    for word in words:
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        negations = negations + 1 if word == "not" else negations if word == "(" else 0
+        deepest = max(deepest, depth + negations)
+    return deepest > MAX_DEPTH or len(words) > MAX_WORDS
+
+
 def _has_line(entry: Any) -> bool:
     try:
         return bool(entry.lineno >= 0)
@@ -210,6 +228,7 @@ def run_pytest(task: RunRequest, watch: SessionMonitor) -> None:
     ]
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         os.environ.pop(name, None)
+    os.environ["PYTHONSAFEPATH"] = "1"  # xdist's workers import no module from the current folder
     _announce(task)
     try:
         status = _played(arguments, watch, log_path)

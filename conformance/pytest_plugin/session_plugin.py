@@ -235,8 +235,12 @@ class ConformancePlugin:
         """Sweep the whole transcript, stop the bench, write the footer."""
         if self._run is None:
             return
-        swept = self._run.sweep(self._selected)
-        timing = self._timing + [event for event in self._run.events if event["kind"] == "timing"]
+        try:
+            swept = self._run.sweep(self._selected)
+        except HarnessError as error:
+            swept, session.exitstatus = [], 3
+            self.config.stash[FAILED] = str(error)
+        timing = self._timing + self._run.timing
         self._run.close(whole=session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
         if self.worker:
             output = self.config.workeroutput  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from typing import Any
 from gatebench.conformance.requirements.features import features_of, world_of
 from gatebench.conformance.scenarios.marks import When, legacy, model
 from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS
@@ -82,3 +83,9 @@ def joined_by(scenario: Scenario, principals: tuple[str, ...], server: str) -> t
 def together(value: object) -> str | None:
     """Return the id of a parameter that names several principals."""
     return "+".join(value) if isinstance(value, tuple) else None
+
+
+async def connected(scenario: Scenario, principal: str, server: str, revision: str) -> tuple[McpClient, McpResponse]:
+    """Return a client, and the response to its handshake."""
+    client = await scenario.client(principal, server, revision)
+    return client, await client.connect()

@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import bisect
 import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+STORED = "execution"  # the kind of events that a mock reads itself
 Event = dict[str, Any]
 """One JSON-serialisable event: `t` (monotonic seconds), `leg`, `node`, `kind`, mostly `exchange`; `n` once appended."""
 
@@ -23,12 +25,15 @@ async def no_wait() -> None:
 class EventLog:
     """Thread-safe and append-only; events are numbered 1, 2, ... in the order in which every reader sees them.
 
-    Without `keep` every event is dropped at once: a mock under load counts, and stores nothing.
+    Without `keep` every event is dropped at once: a mock under load counts, and stores nothing. After `hand_over` only the
+    executions of tools are stored, which the mock itself reads.
     """
 
     def __init__(self, *, keep: bool = True) -> None:
         self.keep = keep
         self._events: list[Event] = []
+        self._head = 0
+        self._handed_over = False
         self._subscribers: list[Callable[[Event], None]] = []
         self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         # Reentrant: a subscriber may read the event log. It must not append to it, which would change the order for
@@ -38,7 +43,7 @@ class EventLog:
     @property
     def head(self) -> int:
         """Number of the latest event, 0 for an empty event log."""
-        return len(self._events)
+        return self._head
 
     def append(self, event: Event) -> None:
         """Number the event (`event["n"]`), store it, and notify the subscribers before the next event can be appended."""
@@ -46,8 +51,9 @@ class EventLog:
             return
         event.setdefault("t", time.monotonic())
         with self._lock:
-            event["n"] = len(self._events) + 1
-            self._events.append(event)
+            self._head = event["n"] = self._head + 1
+            if not self._handed_over or event["kind"] == STORED:
+                self._events.append(event)
             for callback in self._subscribers:
                 callback(event)
             for loop, woken in self._waiters:
@@ -57,7 +63,7 @@ class EventLog:
 
     def since(self, n: int) -> list[Event]:
         """Return the events numbered above n, oldest first."""
-        return self._events[max(n, 0) :]
+        return self._events[bisect.bisect_right(self._events, n, key=lambda event: event["n"]) :]
 
     def subscribe(self, callback: Callable[[Event], None]) -> None:
         """Call `callback` with every event, from the appending thread and in order; first with the existing ones."""
@@ -65,6 +71,13 @@ class EventLog:
             for event in self._events:
                 callback(event)
             self._subscribers.append(callback)
+
+    def hand_over(self, callback: Callable[[Event], None]) -> None:
+        """Subscribe the only reader of this event log: events that it has received are not stored any more."""
+        with self._lock:
+            self.subscribe(callback)
+            self._handed_over = True
+            self._events = [event for event in self._events if event["kind"] == STORED]
 
     async def wait_beyond(self, n: int, timeout: float) -> bool:  # noqa: ASYNC109 - a poll's duration, not a guard
         """Wait until there is an event numbered above n; return false if `timeout` seconds passed without one."""

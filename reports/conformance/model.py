@@ -13,7 +13,8 @@ from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes, schema, upgrade
 from gatebench.reports.conformance.analysis import causes, findings
 from gatebench.reports.conformance.traffic import examples
-from gatebench.reports.conformance.traffic.evidence import Event, Evidence, json_lines
+from gatebench.reports.conformance.traffic.evidence import Evidence, json_lines
+from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.errors import NoRunError
 
 REPORT_FORMAT = upgrade.REPORT_FORMAT

@@ -61,7 +61,7 @@ def _traffic(report: Report, facts: Mapping[str, Any], transcript: TranscriptInd
     begins = started[scenario] - report["epoch"]
     later = [time - report["epoch"] for time in started.values() if time > started[scenario]]
     ends = min(later, default=facts["ended"][way])
-    inside = [line for line, event in transcript.events.items() if begins <= event["t"] < ends]
+    inside = [line for line, event in transcript.events.briefs.items() if begins <= event["t"] < ends]
     if not inside:
         return None
     return exchanges.of_lines(transcript, ScenarioRun(scenario, min(inside), max(inside)), MESSAGES)

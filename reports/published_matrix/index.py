@@ -122,11 +122,13 @@ def evidence(report: Report, folder: Path) -> Iterator[str]:
     found = Evidence(folder)
     for transcript in found.transcripts:
         lines = _cited(report, transcript)
-        exchanges = {transcript.events[line].get("exchange") for line in lines if line in transcript.events} - {None}
-        for event in transcript.events.values():
+        briefs = transcript.events.briefs
+        exchanges = {briefs[line].get("exchange") for line in lines if line in briefs} - {None}
+        for event in briefs.values():
             is_head = event["leg"] == "harness" and event["kind"] in ("transcript", "world", "target")
             if is_head or event["seq"] in lines or event.get("exchange") in exchanges:
-                yield json.dumps({"transcript": transcript.name, **event}, ensure_ascii=False)
+                whole = transcript.events.whole(event)
+                yield json.dumps({"transcript": transcript.name, **whole}, ensure_ascii=False)
 
 
 def _cited(report: Report, transcript: TranscriptIndex) -> set[int]:

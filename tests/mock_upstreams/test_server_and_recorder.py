@@ -241,3 +241,15 @@ def test_an_application_whose_startup_fails_is_refused(farm: ServerThread) -> No
 
     with pytest.raises(MockError, match="refused to start"):
         farm.serve(failing)
+
+
+def test_what_was_handed_over_is_not_stored() -> None:
+    journal, seen = EventLog(), []
+    journal.append({"kind": "request"})
+    journal.append({"kind": "execution"})
+    journal.hand_over(seen.append)
+    journal.append({"kind": "end"})
+    journal.append({"kind": "execution"})
+    assert [event["n"] for event in seen] == [1, 2, 3, 4]
+    assert [event["n"] for event in journal.since(0)] == [2, 4]  # the mock's own list of executions
+    assert ([event["n"] for event in journal.since(2)], journal.head) == ([4], 4)

@@ -45,6 +45,8 @@ FINDINGS = dict.fromkeys(KINDS, NOT_PROPER) | {
     "foreign-headers": set(),
     "odd-encodings": NO_ANSWER | NOT_PROPER,  # codings that the client did not accept, and that decode to nothing
     "redirect-in-circles": NO_ANSWER,
+    "many-members": set(),  # unusual, and valid
+    "many-tools": set(),  # the same
     "no-address": NO_ANSWER,
     "blank-consent": NO_ANSWER,
     "consent-again-and-again": NO_ANSWER,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.consent.consent_shapes import Shape, usable
 from gatebench.conformance.checks.probes import Probe, consent_urls, outcome_of, probes
@@ -13,6 +12,7 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.dialects import can_ask
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 
@@ -251,7 +251,7 @@ def callbacks_need_their_state(context: CheckContext, transcript: Transcript) ->
 
 def _codes_brought(transcript: Transcript, note: Event) -> set[str | None]:
     visits = [x for x in transcript.leg("client") if note["from"] < x.seq < note["to"]]
-    return {form_fields(parse_with_labels(x.target, urlsplit).query).get("code") for x in visits} - {None}
+    return {form_fields(parse_with_labels(x.target, split_url).query).get("code") for x in visits} - {None}
 
 
 def callbacks_need_their_browser(context: CheckContext, transcript: Transcript) -> None:

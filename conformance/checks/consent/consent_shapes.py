@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from gatebench.conformance.exchange import Exchange
 from gatebench.fixtures.gateways.descriptor import Dialect
@@ -13,6 +12,7 @@ from gatebench.fixtures.gateways.dialects import (
     elicitations,
     tool_text,
 )
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 from gatebench.fixtures.world.definition import MODERN_REVISION
 
@@ -53,10 +53,7 @@ class Shape:
 
 def usable(url: str) -> bool:
     """Return whether a browser can open the URL."""
-    try:
-        parts = parse_with_labels(url, urlsplit)
-    except ValueError:  # brackets without an address
-        return False
+    parts = parse_with_labels(url, split_url)
     return parts.scheme in ("http", "https") and bool(parts.netloc) and " " not in url
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.answers import mapping, observations
 from gatebench.conformance.checks.probes import Probe, accepted, outcome_of
@@ -13,6 +12,7 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.clients.discovery import strings
 from gatebench.fixtures.protocol.messages import parse_json
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 NONE = "the gateway publishes no protected resource metadata"
@@ -72,7 +72,7 @@ def covers(resource: Any, endpoint: str) -> bool:
     if not isinstance(resource, str):
         return False
     try:
-        one, other = parse_with_labels(resource, urlsplit), parse_with_labels(endpoint, urlsplit)
+        one, other = parse_with_labels(resource, split_url), parse_with_labels(endpoint, split_url)
         same = _origin(one) == _origin(other)
     except ValueError:
         return False

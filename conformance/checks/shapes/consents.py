@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
@@ -11,6 +10,7 @@ from gatebench.conformance.checks.shapes.ownership import endpoint_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 BEGINNINGS = ("authorize", "token", "register")
@@ -87,7 +87,7 @@ def _has_defect(defect: str, transcript: Transcript, issuer: str, document: dict
     if defect == "pkce":
         methods = document.get("code_challenge_methods_supported")
         return not isinstance(methods, list) or "S256" not in methods
-    return parse_with_labels(str(document.get("authorization_endpoint")), urlsplit).scheme not in ("http", "https")
+    return parse_with_labels(str(document.get("authorization_endpoint")), split_url).scheme not in ("http", "https")
 
 
 def _used(transcript: Transcript, case: Case, issuer: str, since: int, document: dict[str, Any]) -> Iterator[Exchange]:

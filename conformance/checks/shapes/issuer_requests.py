@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from functools import partial
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
 from gatebench.conformance.checks.shapes.ownership import endpoint_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 
@@ -86,7 +87,7 @@ def _of_the_grant(row: ShapeRow, exchange: Exchange) -> bool:
 
 def form_fields(exchange: Exchange) -> list[tuple[str, str]]:
     """Return the parameters of a request to an issuer: of its query, or of its form."""
-    text = exchange.request_body if exchange.method == "POST" else parse_with_labels(exchange.target, urlsplit).query
+    text = exchange.request_body if exchange.method == "POST" else parse_with_labels(exchange.target, split_url).query
     return parse_with_labels(text, partial(parse_qsl, keep_blank_values=True))
 
 

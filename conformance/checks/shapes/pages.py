@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs
 
 from gatebench.conformance.checks.probes import consent_urls
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
@@ -10,6 +10,7 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol.messages import media_type
+from gatebench.fixtures.protocol.urls import join_url, split_url
 from gatebench.fixtures.recording.labels import parse_with_labels
 
 LEADING = ("location", "refresh", "link", "content-location", "www-authenticate", "set-cookie")
@@ -30,7 +31,7 @@ def pages(transcript: Transcript, case: Case) -> Iterator[Exchange]:
 
 def origin(url: str) -> str:
     """Return scheme, host and port of a URL."""
-    parts = parse_with_labels(url, urlsplit)
+    parts = parse_with_labels(url, split_url)
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
@@ -60,13 +61,13 @@ def destinations(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 
 def _host(exchange: Exchange, url: str) -> str | None:
     """Return the host to which a link of a page leads."""
-    return parse_with_labels(parse_with_labels(f"{exchange.target} {url.strip()}", _resolved), urlsplit).hostname
+    return parse_with_labels(parse_with_labels(f"{exchange.target} {url.strip()}", _resolved), split_url).hostname
 
 
 def _asked(exchange: Exchange) -> str:
     if exchange.rpc:
         return exchange.describe()
-    return f"{exchange.method} {parse_with_labels(exchange.target, urlsplit).path[:80]}"
+    return f"{exchange.method} {parse_with_labels(exchange.target, split_url).path[:80]}"
 
 
 def _leading(exchange: Exchange) -> str:
@@ -82,7 +83,7 @@ def _astray(transcript: Transcript, case: Case, exchange: Exchange, markers: lis
     for url in led_to(transcript, exchange):
         if origin(url) not in home:
             return f"leads to {origin(url)}"
-        returns = parse_with_labels(parse_with_labels(url, urlsplit).query, parse_qs).get("redirect_uri")
+        returns = parse_with_labels(parse_with_labels(url, split_url).query, parse_qs).get("redirect_uri")
         if returns and returns != [world["gateway"]["callback_url"]]:
             return f"lets the authorization server return to {returns[0]}"
     readable = exchange.body if (exchange.status or 0) < 400 or exchange.status == 401 else ""
@@ -102,7 +103,7 @@ def led_to(transcript: Transcript, exchange: Exchange) -> list[str]:
 
 def _resolved(base_and_url: str) -> str:
     base, _, url = base_and_url.replace("\\", "/").partition(" ")
-    return urljoin(base, url)
+    return join_url(base, url)
 
 
 def _linked(exchange: Exchange) -> str:
@@ -180,7 +181,7 @@ def nothing_secret(context: CheckContext, transcript: Transcript, row: ShapeRow)
 
 
 def _states(page: Exchange, text: str) -> list[str]:
-    query = parse_with_labels(parse_with_labels(page.target, urlsplit).query, parse_qs)
+    query = parse_with_labels(parse_with_labels(page.target, split_url).query, parse_qs)
     leads = {"code", "error"} & query.keys()  # a response of an authorization server
     return [
         f"the state {value[:12]}..." for value in query.get("state", []) if leads and len(value) > 8 and value in text
@@ -194,7 +195,7 @@ def sent_with(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             if media_type(page.response_headers) != "text/html" or not page.body:
                 continue
             external = [url for url in _linked(page).splitlines() if url.startswith(("http:", "https:", "//"))]
-            away = [url for url in external if origin(urljoin(page.target, url)) != origin(page.target)]
+            away = [url for url in external if origin(join_url(page.target, url)) != origin(page.target)]
             if row.options.get("external") and not away:
                 context.examined()
                 continue

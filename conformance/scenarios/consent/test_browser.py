@@ -67,7 +67,7 @@ async def test_stray_callback(scenario: Scenario, case: str, principal: str, ser
     used = dict(parse_qsl(urlsplit(back).query)) if case == STRAY[2] else {}
     error = {"error": "access_denied", "iss": _issuer(scenario, server)}
     strays: list[Mapping[str, str]] = [error, error | {"state": new_nonce()}, error | {"state": ""}]
-    strays = [used, error | {"state": used["state"]}] if used else strays
+    strays = [used, error | {"state": used.get("state", "")}] if used else strays
     for stray in strays:
         await browser.load(f"{callback}?{urlencode(stray)}")
     if case == STRAY[0]:
@@ -196,7 +196,7 @@ ELSEWHERE = {
 
 
 def _with_query(url: str, added: str) -> str:
-    return f"{url}{'&' if urlsplit(url).query else '?'}{added}"
+    return f"{url}{'&' if '?' in url else '?'}{added}"  # not parsed: a gateway wrote it
 
 
 @judged_by_cases(ELSEWHERE, needs=NEEDS)

@@ -6,10 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of
-from gatebench.conformance.scenarios.troubleshooting.test_restart import connected
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, together
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, together
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
-from gatebench.conformance.scenarios.troubleshooting.test_restart import connected, echo_of, held_call
+from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario

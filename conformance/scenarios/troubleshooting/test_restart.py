@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, together, within_claims
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, together, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -14,12 +14,6 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, UPSTREAMS
 
 MEMBER = "calculator"
-
-
-async def connected(scenario: Scenario, principal: str, server: str, revision: str) -> tuple[McpClient, McpResponse]:
-    """Return a client, and the response to its handshake."""
-    client = await scenario.client(principal, server, revision)
-    return client, await client.connect()
 
 
 def echo_of(scenario: Scenario, server: str) -> str:

@@ -20,6 +20,7 @@ import brotli
 import pytest
 import zstandard
 
+from gatebench.conformance.selftest.support.outside_gateway import outside_gateway
 from gatebench.conformance.selftest.support.subprocess_run import ProcessUsage, run
 from gatebench.fixtures.gateways.lookup import resolve
 
@@ -197,6 +198,34 @@ def test_no_secret_leaves(name: str, tmp_path: Path) -> None:
     assert_none_seen(measured, secrets)
 
 
+def _jwt() -> str:
+    claims = {"iss": "https://issuer.example", "sub": "somebody", "jti": "5f1d7c0a9b3e", "exp": 4102444800}
+    parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*parts, bytes(range(60, 160))))
+
+
+TOKENS = {"opaque": "ghq7Kx2PzLw9VbN4mTs8RdYc3FgHj6Ue", "JWT": _jwt()}
+
+
+@pytest.mark.parametrize("place", ["in the environment", "in the address as well"])
+@pytest.mark.parametrize("kind", list(TOKENS))
+def test_no_secret_of_a_user_leaves(kind: str, place: str, tmp_path: Path) -> None:
+    """Only an address and a token are known, and the gateway writes the token into all that it sends."""
+    token, password = TOKENS[kind], "Qw7zX2mN9pLr4tYv"
+    with outside_gateway(token) as url:
+        in_it = f"{url.replace('//', f'//user:{password}@')}?access_token={token}"
+        target = url if place == "in the environment" else in_it
+        options = ["--alluredir", str(tmp_path / "out" / "allure"), "--junitxml", str(tmp_path / "out" / "copy.xml")]
+        measured, secrets = learning(target, tmp_path, *options, GATEBENCH_TOKEN=token)
+    assert token in {value for _, value in secrets}
+    # The password in the address is another credential than the token, and the gateway refuses it.
+    assert measured.status == (1 if place == "in the environment" else 2), measured
+    shown = (measured.out / "transcript.jsonl").read_text(encoding="utf-8")
+    assert "«own-token:alice" in shown
+    (tmp_path / "out.toml").rename(measured.out / "out.toml")
+    assert_none_seen(measured, [*secrets, ("token", token), ("password", password)])
+
+
 def test_no_secret_leaves_a_load_run(tmp_path: Path) -> None:
     options = ["--profile", "steady", "--seconds", "3"]
     measured, secrets = learning("reference", tmp_path, *options, command=("load", "run"))
@@ -223,7 +252,7 @@ def test_no_secret_leaves_a_load_run_whose_answers_are_full_of_them(tmp_path: Pa
 
 
 def learning(
-    target: str, folder: Path, *options: str, command: Sequence[str] = ("run",)
+    target: str, folder: Path, *options: str, command: Sequence[str] = ("run",), **variables: str
 ) -> tuple[ProcessUsage, list[tuple[str, str]]]:
     """Return the finished run, and the secrets (label, value) that were minted in it."""
     (folder / "hook").mkdir()
@@ -232,6 +261,7 @@ def learning(
     environment = {
         "PYTHONPATH": os.pathsep.join([str(folder / "hook"), str(ROOT)]),
         "GATEBENCH_TRIAL_SECRETS": str(minted),
+        **variables,
     }
     measured = run(target, folder, *options, longest=MAX_LENGTH, quiet=False, command=command, **environment)
     assert minted.stat().st_mode & 0o777 == 0o600
@@ -241,7 +271,7 @@ def learning(
 def assert_none_seen(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> None:
     """Assert that neither a whole secret nor a part of one appears in the files and output of a run."""
     assert len(secrets) >= 10, "the hook learns of secrets"
-    assert measured.output
+    assert measured.output or measured.errors
     assert not leaks(measured, secrets)
     assert not parts(measured, secrets)
 

@@ -1,11 +1,13 @@
 """The work of `gatebench run`: target, pytest session, report and exit status."""
 
+import os
 import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gatebench import exit_codes, progress
 from gatebench.commands.conformance import report_files
@@ -19,6 +21,7 @@ from gatebench.fixtures.world.variants import own
 from gatebench.reports.errors import NoRunError
 
 DEFAULT_TOKEN = "GATEBENCH_TOKEN"  # noqa: S105 - the name of a variable
+TARGET = "GATEBENCH_TARGET"  # the variable that a descriptor names in place of a URL with a user or a query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,9 @@ def run(options: RunOptions) -> int:
     )
     if options.allure:
         extras.require("allure", "--alluredir")
+        _require_folder(options.allure)
+    if options.junitxml:
+        _require_writable(options.junitxml)
     if options.variants:
         own.load(options.variants)
     task.arguments()
@@ -95,8 +101,12 @@ def _known(options: RunOptions, folder: Path) -> str:
             raise BenchError("--token-env requires a URL as target; a descriptor has [tokens]")
         return options.target
     path = folder.with_name(f"{folder.name}.toml")
+    name, url = descriptor_file.address_of(options.target), options.target
+    if "@" in urlsplit(url).netloc or urlsplit(url).query:  # which may be a credential, and the descriptor is evidence
+        os.environ[TARGET] = url
+        url = f"${TARGET}"
     facts = descriptor_file.DescriptorFacts(
-        kind="outside", url=options.target, token_env=options.token_env or DEFAULT_TOKEN
+        kind="outside", name=name, url=url, token_env=options.token_env or DEFAULT_TOKEN
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +116,27 @@ def _known(options: RunOptions, folder: Path) -> str:
         ) from error
     descriptor_file.write(descriptor_file.render(facts, path.name), path)
     return str(path)
+
+
+def _require_folder(path: Path) -> None:
+    """Raise BenchError unless the folder exists or can be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise BenchError(f"cannot write to {path}: {why}; use another --alluredir") from error
+
+
+def _require_writable(path: Path) -> None:
+    """Raise BenchError unless the file can be written: a run takes minutes, and its report would be lost."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}; use another --junitxml") from error
 
 
 def _show(report: dict[str, Any], folder: Path, options: RunOptions) -> None:

@@ -50,7 +50,7 @@ def render(facts: DescriptorFacts, file: str) -> str:
     return template.render(
         kind=facts.kind,
         file=file,
-        name=facts.name or urlsplit(url).netloc or Path(file).stem,
+        name=facts.name or address_of(url) or Path(file).stem,
         version=facts.version,
         url=url,
         command=shlex.split(facts.command or ""),
@@ -63,6 +63,16 @@ def render(facts: DescriptorFacts, file: str) -> str:
         revisions=LEGACY_REVISIONS,
         modern=MODERN_REVISION,
     )
+
+
+def address_of(url: str) -> str:
+    """Return host and port of a URL, without a user's name and password. Raise BenchError if it is not a URL."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise BenchError(f"{url!r} is not a URL: {error}; write for example https://gw.example.com/mcp") from error
+    return parts.netloc.rpartition("@")[2]
 
 
 def write(text: str, path: Path) -> None:

@@ -15,7 +15,8 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.transcript import Facts, Transcript
 from gatebench.reports.conformance.analysis.failures import HANDSHAKES, Failure, is_unexpected, wrong_refusals
 from gatebench.reports.conformance.traffic import exchanges
-from gatebench.reports.conformance.traffic.evidence import Event, Evidence, TranscriptIndex
+from gatebench.reports.conformance.traffic.evidence import Evidence, TranscriptIndex
+from gatebench.reports.conformance.traffic.stored_events import Event
 
 Failures = list[tuple[Exchange, Failure]]
 EXPLAINABLE = ("fail", "untestable", "known-failure", "warn", "not-observed")
@@ -124,7 +125,7 @@ class CauseFinder:
     def _facts_of(self, transcript: TranscriptIndex) -> Facts | None:
         if transcript.name not in self._facts:
             facts = Facts()
-            for event in transcript.events.values():
+            for event in transcript.events.briefs.values():
                 facts.learn(event)
             self._facts[transcript.name] = facts
         return self._facts[transcript.name]

@@ -14,10 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gatebench.conformance.events import flaw
 from gatebench.fixtures.recording import files
-
-Event = dict[str, Any]
+from gatebench.reports.conformance.traffic.stored_events import Event, StoredEvents
 
 
 def json_lines(path: Path) -> Iterator[Event]:
@@ -34,22 +32,28 @@ def json_lines(path: Path) -> Iterator[Event]:
 
 @dataclass
 class ExchangeView:
-    """One HTTP request of one leg, with its response."""
+    """One HTTP request of one leg, with its response. `events` are those of its transcript."""
 
-    request: Event
+    brief: Event  # the request without a large body
+    events: StoredEvents
     response: Event | None = None
     chunks: list[Event] = field(default_factory=list)
     end: Event | None = None
 
     @property
+    def request(self) -> Event:
+        """The request."""
+        return self.events.whole(self.brief)
+
+    @property
     def leg(self) -> str:
         """`client`, `upstream` or `idp`."""
-        return str(self.request["leg"])
+        return str(self.brief["leg"])
 
     @property
     def begins(self) -> float:
         """The time of the request."""
-        return float(self.request["t"])
+        return float(self.brief["t"])
 
     @property
     def ends(self) -> float:
@@ -59,20 +63,20 @@ class ExchangeView:
     @property
     def lines(self) -> set[int]:
         """All its lines in the transcript."""
-        parts = [self.request, self.response, self.end, *self.chunks]
+        parts = [self.brief, self.response, self.end, *self.chunks]
         return {int(part["seq"]) for part in parts if part}
 
     @property
     def tags(self) -> Event:
         """The tags that clients of the bench add to requests: principal, server, client, revision, nonce."""
-        return self.request
+        return self.brief
 
     @property
     def body(self) -> str:
         """The response body as text; undecodable bytes are replaced by U+FFFD."""
-        return "".join(_text(chunk) for chunk in self.chunks)
+        return "".join(_text(self.events.whole(chunk)) for chunk in self.chunks)
 
-    @cached_property
+    @property
     def rpc(self) -> Event:
         """The JSON-RPC message of the request; empty if the body is not one."""
         return _object(self.request.get("body"))
@@ -81,7 +85,7 @@ class ExchangeView:
     def nonce(self) -> str | None:
         """The nonce that identifies the request on the upstream side."""
         params = self.rpc.get("params")
-        holders = [self.request]
+        holders = [self.brief]
         if isinstance(params, dict):
             holders += [h for h in (params.get("arguments"), params.get("_meta")) if isinstance(h, dict)]
         found = (holder.get(key) for holder in holders for key in ("nonce", "gatebench/nonce"))
@@ -116,7 +120,7 @@ class TranscriptIndex:
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        self.events: dict[int, Event] = {}
+        self.events = StoredEvents(path)
         self.exchanges: dict[str, ExchangeView] = {}
         self.world: Event = {}
         self.labels: set[str] = set()
@@ -126,11 +130,10 @@ class TranscriptIndex:
         self.complete = False
         self._plays: list[ScenarioRun] = []
         self._first: dict[str, ScenarioRun] = {}
-        for event in json_lines(path):
-            if flaw(event) is None:
-                self.events[event["seq"]] = event
-                self._take(event)
-        times = [event["t"] for event in self.events.values()]
+        briefs = self.events.briefs
+        for event in briefs.values():
+            self._take(event)
+        times = [event["t"] for event in briefs.values()]
         self.seconds = max(times) - min(times) if times else 0.0
         self.last = max(self.events, default=0)  # number of the last line
         self._begun = sorted(self.exchanges.values(), key=_line)
@@ -138,7 +141,7 @@ class TranscriptIndex:
     def _take(self, event: Event) -> None:
         kind, exchange = event["kind"], self.exchanges.get(event.get("exchange", ""))
         if kind == "request" and "exchange" in event:
-            self.exchanges[event["exchange"]] = ExchangeView(event)
+            self.exchanges[event["exchange"]] = ExchangeView(event, self.events)
         elif exchange and kind == "response":
             exchange.response = event
         elif exchange and kind == "chunk":
@@ -185,15 +188,15 @@ class TranscriptIndex:
 
     def between(self, play: ScenarioRun) -> list[Event]:
         """The events of a play, in order."""
-        return [event for line, event in self.events.items() if play.begin <= line <= play.end]
+        return [self.events[line] for line in self.events if play.begin <= line <= play.end]
 
     def exchange_at(self, line: int) -> ExchangeView | None:
         """Return the exchange of a line."""
-        return self.exchanges.get(self.events.get(line, {}).get("exchange", ""))
+        return self.exchanges.get(self.events.briefs.get(line, {}).get("exchange", ""))
 
 
 def _line(exchange: ExchangeView) -> int:
-    return int(exchange.request["seq"])
+    return int(exchange.brief["seq"])
 
 
 class Evidence:

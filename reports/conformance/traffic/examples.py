@@ -3,7 +3,8 @@
 from typing import Any
 
 from gatebench.reports.conformance.traffic import exchanges
-from gatebench.reports.conformance.traffic.evidence import Event, Evidence
+from gatebench.reports.conformance.traffic.evidence import Evidence
+from gatebench.reports.conformance.traffic.stored_events import Event
 
 MAX_COUNT = 16  # messages of an example
 

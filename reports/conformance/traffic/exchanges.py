@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from gatebench.reports.conformance.traffic import messages
-from gatebench.reports.conformance.traffic.evidence import Event, ExchangeView, ScenarioRun, TranscriptIndex
+from gatebench.reports.conformance.traffic.evidence import ExchangeView, ScenarioRun, TranscriptIndex
+from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.rendering.text import shorten
 
 MAX_COUNT = 60  # maximum number of messages of an exchange in a report
@@ -97,7 +98,7 @@ def _parts(
 
 def _ours(exchange: ExchangeView) -> str | None:
     """Return the sender of a request to an identity provider: `browser`, `harness` or an upstream; None: the gateway."""
-    for name, value in exchange.request.get("headers", []):
+    for name, value in exchange.brief.get("headers", []):
         found = _OUR_AGENT.fullmatch(value) if name.lower() == "user-agent" and exchange.leg == "idp" else None
         if found:
             return found[1] or found[2]
@@ -113,7 +114,7 @@ def _ends(exchange: ExchangeView, client: ExchangeView | None) -> tuple[str, str
     """Return sender and receiver of the request."""
     if exchange.leg == "client":
         return "client", str(exchange.tags.get("server") or "upstream") if _direct(exchange) else "gateway"
-    node = str(exchange.request.get("node", exchange.leg))
+    node = str(exchange.brief.get("node", exchange.leg))
     return (_ours(exchange) or ("client" if _direct(client) else "gateway")), node
 
 
@@ -178,7 +179,7 @@ def _mark(found: Iterable[Message], line: int, exchange: ExchangeView | None) ->
     own = [message for message in found if message["line"] in lines]
     if exchange and exchange.leg == "client":
         own = own[-1:]
-    elif exchange and line != exchange.request["seq"]:
+    elif exchange and line != exchange.brief["seq"]:
         own = [message for message in own if message["kind"] != "request"] or own
     for message in own[:1]:
         message["guilty"] = True
@@ -192,7 +193,7 @@ def _described(
     return {
         "transcript": transcript.name,
         "scenario": play.scenario if play else None,
-        "line": exchange.request["seq"] if exchange else found[0]["line"],
+        "line": exchange.brief["seq"] if exchange else found[0]["line"],
         "what": messages.request_summary(exchange) if exchange else found[0]["summary"],
         "answer": messages.answer_summary(exchange) if exchange else "",
         **{key: tags.get(key) for key in ("principal", "server", "client", "revision")},

@@ -5,7 +5,8 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from gatebench.reports.conformance.traffic.evidence import Event, ExchangeView
+from gatebench.reports.conformance.traffic.evidence import ExchangeView
+from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.rendering.text import shorten
 
 EXCERPT = 400  # characters of a body that a report includes
@@ -25,7 +26,7 @@ _IDENTIFYING = {
 
 def request_summary(exchange: ExchangeView) -> str:
     """Summarize a request: `POST tools/call whoami`, `GET /mcp`, `POST /vendor/token refresh_token`."""
-    request = exchange.request
+    request = exchange.request  # read once: a large body is in the file
     method, rpc = str(request.get("method", "?")), exchange.rpc
     if rpc.get("method"):
         params = rpc.get("params")
