@@ -154,7 +154,9 @@ async def test_browser_of_another(scenario: Scenario, principal: str, other: str
         scenario.require(urls, "there is no authorization URL to visit")
         browser = await scenario.browser(user)
         journey = await browser.visit(urls[0], stop=callback)
-        scenario.require(journey.final_url.startswith(callback), "the authorization server did not send the browser back")
+        scenario.require(
+            journey.final_url.startswith(callback), "the authorization server did not send the browser back"
+        )
         refusals.append(refused)
         backs.append(journey.final_url)
         browsers.append(browser)
