@@ -10,6 +10,8 @@ import httpx
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from ..opaque_tokens import transparent
+
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 """Accepted signature algorithms. With a symmetric one the public key would be the secret; "none" is unsigned."""
 TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
@@ -44,6 +46,7 @@ class TokenVerifier:
 
     async def verify(self, token: str, audience: str) -> dict[str, Any]:
         """Return the claims of a valid token; raises TokenError or KeysUnavailableError."""
+        token = transparent(token)
         try:
             head = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError:

@@ -1,4 +1,4 @@
-"""Overrides of callers without access: a credential for an upstream gives no right to reach it through the gateway."""
+"""Overrides of callers who lack access: the credential for an upstream is no permission to reach it through the gateway."""
 
 import pytest
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 
+from ...opaque_tokens import opaque
 from ..config import IssuerSpec
 from ..minted_secrets import SecretClass, SecretFeed
 from .clients import Client, configured
@@ -140,6 +141,7 @@ class Issuer:
         if act is not None:
             claims["act"] = act
         value = self.keys.sign(claims, headers={"typ": "at+jwt"})
+        value = opaque(value) if self.settings.access_opaque else value
         return self._keep("access-token", value, grant, (now, claims["exp"]), audience=claims["aud"])
 
     def issue_id_token(self, grant: Grant) -> str:

@@ -47,6 +47,8 @@ class Settings:
     """The end of each code and refresh token (RFC 6749 appendix A: any printable ASCII)."""
     access_claims: dict[str, Any] = field(default_factory=dict)
     """Claims that are added to access tokens."""
+    access_opaque: bool = False
+    """Issue access tokens that are no JWTs for whoever reads them, with every character that a bearer token may have."""
     answer_form_encoded: bool = False
     """Encode token responses as a form unless the request accepts JSON by name."""
     metadata: dict[str, Any] = field(default_factory=dict)
