@@ -79,7 +79,7 @@ BESIDE = {"beside": [f"list-of-{name}-beside-a-failing-member" for name in LISTS
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member", "other"), [("alice", "workbench", "web-search", "mail")])
 @pytest.mark.parametrize("case", list(BESIDE))
-async def test_member_fails(
+async def test_lists_beside_a_failing_member(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, other: str, revision: str
 ) -> None:
     """Each list of a virtual server while one of two members with more than tools fails: that of the other member."""

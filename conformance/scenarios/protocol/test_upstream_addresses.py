@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
-from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of
+from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, witnessed
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS
@@ -44,10 +43,8 @@ def _at(scenario: Scenario, server: str, target: str) -> Iterator[None]:
 async def test_addresses(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """A server, or a member of a virtual one, gets an address of each form in turn, and is called there."""
     tool = echo_of(scenario, server)
-    client, _ = await connected(scenario, principal, server, revision)
-    control = await client.call(tool, AWKWARD_VALUES)
+    _, control = await witnessed(scenario, principal, server, revision, tool)
     for name in GROUPS[case]:
         with _at(scenario, MEMBER, TARGETS[name]):
-            there, _ = await connected(scenario, principal, server, revision)
-            attempt = await there.call(tool, AWKWARD_VALUES)
+            _, attempt = await witnessed(scenario, principal, server, revision, tool)
         scenario.case(name, attempt, control=control, server=server, principal=principal)

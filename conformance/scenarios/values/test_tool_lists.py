@@ -103,6 +103,17 @@ async def test_empty_cursor(scenario: Scenario, case: str, principal: str, serve
     )
 
 
+@judged_by_cases(["empty-page"])
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["empty-page"])
+async def test_empty_page(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A list of three pages, of which the second one has a cursor and no tool."""
+    client = await scenario.client(principal, server, revision)
+    tools = tool_lists.odd_names()
+    await play(scenario, case, client, scripted_calls.tool_list_rules([tools[:2], [], tools[2:4]], framed={}))
+
+
 REPEATED = "repeated-cursor"
 
 
