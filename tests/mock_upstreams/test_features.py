@@ -33,7 +33,7 @@ def post(request: pytest.FixtureRequest, caller: Caller) -> Post:
 
 LISTS = [
     ("resources/list", "resources", 6),
-    ("resources/templates/list", "resourceTemplates", 2),
+    ("resources/templates/list", "resourceTemplates", 3),
     ("prompts/list", "prompts", 4),
 ]
 
