@@ -76,7 +76,11 @@ def with_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -
             context.inapplicable(reason)
         elif control is not None and _answered_alone(transcript, control):
             context.blocked(f"no upstream received the control of the case {case.where} ({control.describe()})")
-        elif (control is None or accepted(transcript, control)) and not case.attempts and "without_attempts" in row.options:
+        elif (
+            (control is None or accepted(transcript, control))
+            and not case.attempts
+            and "without_attempts" in row.options
+        ):
             context.inapplicable(row.options["without_attempts"])
         elif control is None or accepted(transcript, control):
             yield case

@@ -152,7 +152,10 @@ async def test_tokens(scenario: Scenario, principal: str, server: str, revision:
 
 @judged_by_cases(
     ["configured-token-revoked-before-restart", "configured-access-withdrawn-before-restart"],
-    needs=("restart", "stored-changes", "token-revocation", "runtime-grants"),
+    needs=(
+        *("restart", "stored-changes", "token-revocation", "runtime-grants", "caller.virtual-account"),
+        *("principal.support-bot", "principal.intern-bot"),
+    ),
 )
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
