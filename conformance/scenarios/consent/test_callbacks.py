@@ -120,7 +120,7 @@ async def test_stray_error(scenario: Scenario, case: str, principal: str, server
 
 
 TWICE = "callback-twice-at-once"
-REDEEMING = 0.2  # seconds that the answer to a redemption takes, so that the second callback comes before it
+REDEEMING = 0.1  # seconds that the answer to a redemption takes, so that the second callback comes before it
 
 
 @judged_by_cases([TWICE], *LEAKS, needs=("consent-withdrawal",), then="-then-used")

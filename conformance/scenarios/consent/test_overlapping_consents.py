@@ -131,7 +131,6 @@ async def test_same_upstream(scenario: Scenario, case: str, principal: str, serv
         # Users with the same subject, or with one that resembles the other's name.
         ("two-users-in-order", "carol", "partner-carol"),
         ("two-users-in-reverse", "alice", "external-alice"),
-        ("two-users-in-order", "carol", "capital-carol"),
     ],
 )
 async def test_two_users(

@@ -13,7 +13,7 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 NEEDS = ("consent-withdrawal",)
-WAITING = 0.2  # seconds that the answer to a refresh takes, so that all requests wait for one
+WAITING = 0.1  # seconds that the answer to a refresh takes, so that all requests wait for one
 # Case: the callers, and the servers that each of them calls.
 AT_ONCE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "renewals-of-two-users": (("alice", "bob"), ("calendar",)),

@@ -18,7 +18,6 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS
         ("alice", "bob", "desk"),
         # The other caller's subject resembles the name or subject of the owner.
         ("carol", "partner-carol", "calculator"),
-        ("carol", "capital-carol", "calculator"),
         ("alice", "external-alice", "calculator"),
     ],
 )
