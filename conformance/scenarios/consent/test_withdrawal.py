@@ -15,7 +15,7 @@ LONG = 3600  # seconds: longer than a run
 REFRESHING = 1.0  # seconds that the answer to a refresh takes: less than a gateway waits for it
 
 
-@judged_by_cases(["consent-withdrawn"], *LEAKS, needs=NEEDS)
+@judged_by_cases(["consent-withdrawn"], *LEAKS, needs=(*NEEDS, "server.mail"))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "other", "server", "elsewhere"),

@@ -53,7 +53,9 @@ def test_a_trial_of_all_faults_is_written_down_with_its_digest(
     kept = matrix.load(written / files.MATRIX.name)
     trial = kept.trial
     assert trial
-    assert trial == matrix.Trial(digest.current().tree, len(all_faults()), 9, 2, trial.runs * 30 / 2 / 60, trial.runs)
+    assert trial == matrix.Trial(
+        digest.current().tree, len(all_faults()), 9, 2, round(trial.runs * 30 / 2 / 60, 1), trial.runs
+    )
     assert trial.runs < len(all_faults()) / 5
     assert digest.current().tree in files.PAGE.read_text(encoding="utf-8")
     assert notice.notice() == ""
