@@ -5,7 +5,7 @@ import sys
 
 if __name__ == "__main__":
     # `python -m` looks for modules in the current folder first, where any file may have the name of a library.
-    if sys.path and os.path.realpath(sys.path[0] or ".") == os.path.realpath("."):  # noqa: PTH - before any other import
+    if sys.path and os.path.realpath(sys.path[0] or ".") == os.path.realpath("."):
         del sys.path[0]
 
     from gatebench.cli import main
