@@ -139,6 +139,7 @@ PASSES = {
         "AUTH-007": "so is a caller with a JWT",
         "END-002": "its answer is well-formed, and bears the id that it was asked with",
         "END-003": "it accepts notifications as it should",
+        "VAL-052": "its list has one page",
         "SES-004": "its only session id is visible ASCII",
         "TRB-013": "it lists tools whatever fails (that they are the wrong ones is TRB-012)",
         "BRW-002": "its responses name no address, its own neither",
@@ -173,8 +174,8 @@ PASSES = {
         "SRQ-012": "and announce the capabilities of the one who opened it",
     },
 }
-# What depends on which caller was first in the one session.
-EITHER = {"stuck-session": {"SRQ-026"}}
+# What depends on which caller was first in the one session, and on whether a batch came before.
+EITHER = {"stuck-session": {"SRQ-026", "CLI-006"}}
 SILENT = {"black-hole": "(whole_life or no_access or guide_client) and calculator"}  # a second for each scenario
 # Maximum seconds of a gateway that never responds (`gatebench.fixtures.protocol.limits`), with a margin for a busy
 # machine.
