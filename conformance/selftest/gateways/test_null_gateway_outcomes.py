@@ -78,7 +78,7 @@ RELAYED = {
     "UPS-005": "it reads what HTTP allows",
     "UPS-010": "the client's Accept-Encoding is the upstream's",
     "UPS-013": "it hands on only the headers that it knows",
-    "UPS-040": "what upstreams say about their origin included",
+    "UPS-039": "what upstreams say about their origin included",
     "UPS-018": "it follows redirects itself",
     "UPS-020": "up to a limit",
     "UPS-022": "each request has a connection of its own",
