@@ -43,9 +43,9 @@ class FeatureClient:
         return self.server == self.member
 
     @property
-    def there(self) -> bool:
-        """Whether the gateway has this server: `library` is missing where its configuration names the virtual servers."""
-        return self.server != "library" or self.connected.succeeded
+    def configured(self) -> bool:
+        """Whether the gateway has this server; it need not have those of SEVERAL (see there)."""
+        return self.server not in {server for _, server, _ in SEVERAL} or self.connected.succeeded
 
     def offers(self, capability: str) -> bool:
         """Return whether the gateway announces a capability (`resources.subscribe`: a part of it), or claims it."""

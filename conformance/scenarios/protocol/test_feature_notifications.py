@@ -110,7 +110,7 @@ async def test_two_members(
     """A caller subscribes to a resource of each of two members, which change in turn."""
     case, there = "subscribed-at-two-members", {member: base_of(member) + WATCHED for member in members}
     sides = [await feature_client(scenario, principal, server, member, revision) for member in members]
-    if not sides[0].there:
+    if not sides[0].configured:
         return
     uris = [await side.uri(WATCHED) for side in sides]
     if None in uris or not sides[0].offers("resources.subscribe"):
@@ -162,7 +162,7 @@ async def test_list_changed(
     """A client listens while the upstream changes a list."""
     kind = CHANGES[case]
     side = await feature_client(scenario, principal, server, member, revision)
-    if not side.there:
+    if not side.configured:
         return
     capability, method = f"{kind}.listChanged", f"notifications/{kind}/list_changed"
     if not side.offers(capability):
@@ -229,7 +229,7 @@ async def test_log_level(
     """Two sessions set levels of their own; then each calls the tool that sends log messages."""
     del case
     sides = [await feature_client(scenario, one, server, member, revision) for one in (principal, other)]
-    if not sides[0].there:
+    if not sides[0].configured:
         return
     levels = ("emergency", "debug")
     tool = scenario.identities.tool(server, "test_tool_with_logging", member)
