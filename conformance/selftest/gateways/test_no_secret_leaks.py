@@ -199,7 +199,7 @@ def test_no_secret_leaves(name: str, tmp_path: Path) -> None:
 
 
 def _jwt() -> str:
-    claims = {"iss": "https://issuer.example", "sub": "somebody", "jti": "5f1d7c0a9b3e", "exp": 4102444800}
+    claims = {"iss": "https://issuer.example", "sub": "dana", "jti": "5f1d7c0a9b3e", "exp": 4102444800}
     parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*parts, bytes(range(60, 160))))
 

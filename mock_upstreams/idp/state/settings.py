@@ -48,7 +48,7 @@ class Settings:
     access_claims: dict[str, Any] = field(default_factory=dict)
     """Claims that are added to access tokens."""
     access_opaque: bool = False
-    """Issue access tokens that are no JWTs for whoever reads them, with every character that a bearer token may have."""
+    """Issue access tokens that are no JWTs, with every character that a bearer token may have (RFC 6750, section 2.1)."""
     answer_form_encoded: bool = False
     """Encode token responses as a form unless the request accepts JSON by name."""
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -158,7 +158,7 @@ def test_it_is_as_strict_with_modern_requests(both: tuple[Caller, Caller], heade
 
 
 def test_it_writes_the_journal_that_others_write(both: tuple[Caller, Caller]) -> None:
-    told = []
+    received = []
     for caller in both:
         caller.modern_call("echo", {"nonce": "n"}, Authorization="Bearer x")
         caller.initialize()
@@ -166,12 +166,12 @@ def test_it_writes_the_journal_that_others_write(both: tuple[Caller, Caller]) ->
         events = caller.journal()
         times = [event["t"] for event in events]
         assert times == sorted(times)
-        told.append(
+        received.append(
             [(event["kind"], event["exchange"], event.get("how", ""), event.get("tool", "")) for event in events]
         )
         assert {"authorization", "accept"} <= {name.lower() for name, _ in events[0]["headers"]}
     # FastMCP sends the head of an event stream before it works.
-    theirs, ours = (sorted(event for event in events if event[0] != "chunk") for events in told)
+    theirs, ours = (sorted(event for event in events if event[0] != "chunk") for events in received)
     assert theirs == ours
 
 
@@ -183,7 +183,7 @@ def test_answers_that_are_filled_in_are_those_that_are_written(serve: Callable[.
     for number in range(3):
         for owner in ("alice", "bob"):
             for tool in ("whoami", "mailbox"):
-                told = []
+                received = []
                 for caller in (fast, plain):
                     token = issuer.token(f"{str(caller.http.base_url).rstrip('/')}/mcp", sub=owner, jti="j", iat=1)
                     for _ in range(2):  # the first time, a token goes the long way
@@ -196,10 +196,10 @@ def test_answers_that_are_filled_in_are_those_that_are_written(serve: Callable[.
                     assert said.pop("id") == caller.latest
                     for one in said["result"]["structuredContent"]["credentials"]:
                         one["digest"] = sha(token) == one["digest"]
-                    told.append(said)
-                assert told[0] == told[1]
-                assert told[0]["result"]["structuredContent"]["identity"]["sub"] == owner
-                assert told[0]["result"]["structuredContent"]["nonce"] == f"n-{number}"
+                    received.append(said)
+                assert received[0] == received[1]
+                assert received[0]["result"]["structuredContent"]["identity"]["sub"] == owner
+                assert received[0]["result"]["structuredContent"]["nonce"] == f"n-{number}"
 
 
 @pytest.mark.parametrize("nonce", ['"', "\\", "ü", "", "Zn0nceZn0nceZ", "918273645000001", None, "a b"])

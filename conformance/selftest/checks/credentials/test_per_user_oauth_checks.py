@@ -37,7 +37,7 @@ def test_a_scheme_has_no_case(builder: TranscriptBuilder, value: str) -> None:
         ["access:alice:mail|base64"],
         [("Authorization", "«access:alice:mail»")],
         [("Authorization", "Bearer «access:alice:mail», Bearer «access:bob:mail»")],
-        [("Authorization", "Bearer somebody")],
+        [("Authorization", "Bearer of-another-user")],
         [("X-Authorization", "Bearer «access:alice:mail»")],
     ],
     ids=str,
