@@ -61,7 +61,7 @@ trial: $(READY)   ## the harness on trial: the commit's share of null and hostil
 	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \
 	  gatebench/conformance/selftest tests/slow/test_hostile_gateways.py
 
-kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 gives each fault a whole run, which is what counts
+kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 makes whole runs, which are what counts
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
 
 kill-matrix-share: $(READY)   ## whole runs for SHARE faults or more, chosen from the commit: the new and changed ones first (CI)

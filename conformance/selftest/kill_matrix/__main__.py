@@ -1,7 +1,7 @@
 """Run every fault, and write the matrix: `python -m gatebench.conformance.selftest.kill_matrix` (make kill-matrix).
 
-By default selected scenarios run, and the rows of the matrix are written. `--full` makes a whole run of each fault,
-which is authoritative (see `whole.py`), and records it. `--share N` makes a whole run of N faults that the commit
+By default selected scenarios run, and the rows of the matrix are written. `--full` makes whole runs,
+which are authoritative (see `runs/whole.py`), of many faults in one gateway (see `runs/pools.py`), and records them. `--share N` makes a whole run of N faults that the commit
 determines (CI), and writes nothing.
 
 Exit status: 0 if every fault was caught by the requirements meant for it and nothing is unexplained, 1 if not (the
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kill-matrix", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="play these only, and keep the other rows")
-    parser.add_argument("--full", action="store_true", help="a whole run for each fault, until it is caught")
+    parser.add_argument("--full", action="store_true", help="whole runs, of many faults in one gateway")
     parser.add_argument("--to-the-end", action="store_true", help="with --full: play on when it is caught")
     parser.add_argument("--fresh", action="store_true", help="with --full: play again what an earlier call has played")
     parser.add_argument("--page", action="store_true", help="play nothing: write the page from the matrix again")

@@ -15,12 +15,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from math import isqrt
 
 from gatebench.conformance.selftest.kill_matrix import matrix
 from gatebench.conformance.selftest.kill_matrix.runs.whole import JOINED, WholeRun
 from gatebench.fixtures.reference_gateway.faults import Fault
 
-SIZES = (28, 7)  # faults in a pool, in the first round and in the second
+LARGEST, SMALLEST = 28, 7  # faults in a pool of the first round, at most, and of the second
 PER_DECISION = 4  # faults of a pool that replace the same decision: each wraps the one before
 NOISE = 0.1
 
@@ -60,6 +61,14 @@ class _Filling:
         self.faults.append(fault)
         self.meant.update(fault.caught_by)
         self.decisions[fault.decision] += 1
+
+
+def sizes(faults: int) -> list[int]:
+    """Return the sizes of pools round by round; none for so few faults that each is run alone.
+
+    In two partitions without a pair of faults that meets twice, a pool cannot hold more faults than there are pools.
+    """
+    return sorted({min(LARGEST, isqrt(faults)), SMALLEST}, reverse=True) if faults > SMALLEST**2 else []
 
 
 def planned(faults: Sequence[Fault], size: int, once: Collection[str]) -> list[Pool]:

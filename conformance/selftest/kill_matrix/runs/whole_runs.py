@@ -17,20 +17,19 @@ Results = dict[str, WholeRun | DiedError]
 
 
 def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: bool) -> int:
-    """Run the reference and these faults, or all faults in pools if none is named; return the exit status.
+    """Run the reference and these faults (all if none is named), many of them in pools; return the exit status.
 
     The results are stored as they come, round by round.
     """
     digests = digest.current()
     runs = Runs(digests, workers, to_the_end=to_the_end, fresh=fresh)
-    record = _Record(digests)
-    played = _results(runs, [REFERENCE, *names])
+    record = _Record(digests, names or list(digests.faults))
+    played = _results(runs, [REFERENCE])
     record.add(played)
-    if not names:
-        for result in _pooled(replace(runs, to_the_end=True), record):
-            record.add(result)
-            record.write()
-        record.add(_results(runs, record.open()))
+    for result in _pooled(replace(runs, to_the_end=True), record):
+        record.add(result)
+        record.write()
+    record.add(_results(runs, record.open()))
     reference = played[REFERENCE]
     if isinstance(reference, WholeRun) and reference.clean and not names and record.complete():
         minutes = round(record.seconds / workers / 60, 1)
@@ -49,11 +48,12 @@ def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: boo
 class _Record:
     """The matrix with the results so far, and what is wrong with them."""
 
-    def __init__(self, digests: Digests) -> None:
+    def __init__(self, digests: Digests, names: Sequence[str]) -> None:
         self.matrix = matrix.load()
         self.wrong: list[str] = []
         self.runs, self.seconds = 0, 0.0
         self._digests = digests
+        self._names = names
         self._played: set[str] = set()
 
     def add(self, results: Results) -> None:
@@ -74,7 +74,7 @@ class _Record:
 
     def open(self) -> list[str]:
         """Return the faults without a result."""
-        return [name for name in self._digests.faults if name not in self._played]
+        return [name for name in self._names if name not in self._played]
 
     def caught_before(self) -> set[str]:
         """Return the faults that all requirements meant for them have caught without other faults, or in an earlier whole run."""
@@ -93,7 +93,7 @@ class _Record:
 
 def _pooled(runs: Runs, record: _Record) -> Iterator[Results]:
     """Run the faults in pools, in rounds of ever smaller ones, and yield those that each round has caught."""
-    for size in pools.SIZES:
+    for size in pools.sizes(len(record.open())):
         left = [faults.by_name(name) for name in record.open()]
         planned = pools.planned(left, size, record.caught_before())
         played = _results(runs, [pool.name for pool in planned])

@@ -46,6 +46,10 @@ def test_faults_that_would_conceal_each_other_are_not_together() -> None:
     assert len(pools.planned(same_decision, 99, {one.name for one in same_decision})) == 2
 
 
+def test_few_faults_have_small_pools_or_none() -> None:
+    assert [pools.sizes(count) for count in (1, 49, 60, 400, 900)] == [[], [], [7], [20, 7], [28, 7]]
+
+
 # -- what runs prove
 
 ONE, TWO = Pool((fault("a"), fault("b"))), Pool((fault("a"), fault("c")))
