@@ -1,8 +1,8 @@
 """Run every fault, and write the matrix: `python -m gatebench.conformance.selftest.kill_matrix` (make kill-matrix).
 
-By default selected scenarios run, and the rows of the matrix are written. `--full` makes whole runs,
-which are authoritative (see `runs/whole.py`), of many faults in one gateway (see `runs/pools.py`), and records them. `--share N` makes a whole run of N faults that the commit
-determines (CI), and writes nothing.
+By default selected scenarios run, and the rows of the matrix are written. `--full` makes whole runs, which are authoritative
+(see `runs/whole.py`), of many faults in one gateway (see `runs/pools.py`), and records them. `--share N` makes a whole run of N
+faults that the commit determines (CI), and writes nothing.
 
 Exit status: 0 if every fault was caught by the requirements meant for it and nothing is unexplained, 1 if not (the
 matrix is written nevertheless), 2 for an unknown fault, 130 after an interruption (finished whole runs are kept, and
