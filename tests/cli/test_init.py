@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.requirements.features import claims_of
-from gatebench.fixtures.gateways import descriptor
+from gatebench.fixtures.gateways import descriptor, descriptor_loader
 
 ROOT = Path(__file__).parents[2]
 GATEBENCH = [sys.executable, "-m", "gatebench"]
@@ -33,7 +33,7 @@ def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 def written(path: Path) -> dict[str, Any]:
     """A descriptor that loads, whose claims exist, and that says where it came from."""
-    loaded = descriptor.load(path)
+    loaded = descriptor_loader.load(path)
     claims_of(loaded, path)
     text = path.read_text(encoding="utf-8")
     assert text.startswith(f"# Descriptor of {loaded.gateway.name}, ")

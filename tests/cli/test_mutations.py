@@ -16,7 +16,7 @@ from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.registry import Registry
 from gatebench.conformance.selftest.support.dry_run import OWN_VARIANTS
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import descriptor
+from gatebench.fixtures.gateways import descriptor_loader
 from gatebench.fixtures.gateways.lookup import HERE
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.world import config as world_config
@@ -69,7 +69,7 @@ def of_load(path: Path) -> None:
 
 Reader = Callable[[Path], Any]
 KINDS: dict[str, tuple[Callable[[], bytes], Reader]] = {
-    "descriptor.toml": ((HERE / "doubles" / "house.toml").read_bytes, descriptor.load),
+    "descriptor.toml": ((HERE / "doubles" / "house.toml").read_bytes, descriptor_loader.load),
     "world.json": (sheet, world_config.load),
     "known.toml": (lambda: EXPECTATIONS, lambda path: Expectations.load(path, REGISTRY)),
     "variants.toml": (OWN_VARIANTS.read_bytes, own.load),
@@ -190,11 +190,11 @@ def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
         path.write_text(
             f'[gateway]\nname = "a"\n[launch]\ncommand = ["a"]\nrender = {{ "a" = "{template}" }}\n', encoding="utf-8"
         )
-        sentence = read(descriptor.load, path)
+        sentence = read(descriptor_loader.load, path)
         assert sentence is not None
         assert "launch.render" in sentence
         path.write_text(
             f'[gateway]\nname = "a"\n[launch]\ncommand = ["a"]\nrender = {{ "{template}" = "acme.toml" }}\n',
             encoding="utf-8",
         )
-        assert "launch.render" in str(read(descriptor.load, path))
+        assert "launch.render" in str(read(descriptor_loader.load, path))

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from gatebench.conformance.requirements.features import claims_of
-from gatebench.fixtures.gateways import descriptor
+from gatebench.fixtures.gateways import descriptor_loader
 from tests.support.code_blocks import RUNNABLE, Block, blocks, headings
 
 ROOT = Path(__file__).parents[2]
@@ -187,7 +187,7 @@ def test_descriptors_shown_are_valid(tmp_path: Path) -> None:
     for block in shown:
         path = tmp_path / "gateway.toml"
         path.write_text(block.text, encoding="utf-8")
-        claims_of(descriptor.load(path), path)
+        claims_of(descriptor_loader.load(path), path)
 
 
 def test_links_lead_somewhere() -> None:

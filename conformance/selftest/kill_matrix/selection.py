@@ -20,8 +20,7 @@ from itertools import combinations, groupby
 from gatebench.conformance.collected_scenario import CollectedScenario
 from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.requirements.features import Claims, claims_of, features_of
-from gatebench.fixtures.gateways import descriptor as descriptors
-from gatebench.fixtures.gateways import lookup
+from gatebench.fixtures.gateways import descriptor_loader, lookup
 from gatebench.fixtures.reference_gateway.faults import Fault
 from gatebench.fixtures.world.definition import MODERN_REVISION, VIRTUAL_SERVERS
 
@@ -33,7 +32,7 @@ Reach = Mapping[str, Collection[str]]  # the decisions that a scenario consults,
 def claims() -> Claims:
     """Return the claims of the reference, and so of every fault of it."""
     path = lookup.resolve("reference")
-    return claims_of(descriptors.load(path), path)
+    return claims_of(descriptor_loader.load(path), path)
 
 
 def everything() -> list[CollectedScenario]:

@@ -13,8 +13,7 @@ from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.dry_run import DryRun as Rehearsal
 from gatebench.conformance.selftest.support.dry_run import dry_run, dry_runs
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
-from gatebench.fixtures.gateways import descriptor as descriptors
-from gatebench.fixtures.gateways import lookup
+from gatebench.fixtures.gateways import descriptor_loader, lookup
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
 
@@ -22,7 +21,7 @@ CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]
 PLAYS = [play for play in collection.collect_scenarios() if play.judges]
 OWN = {own.REFUSED, own.ACCEPTED, own.SERVED}  # as with a user's file of variants
 PATH = lookup.resolve("reference")
-WHOLE = in_world(claims_of(descriptors.load(PATH), PATH), OWN)
+WHOLE = in_world(claims_of(descriptor_loader.load(PATH), PATH), OWN)
 CORE = {
     *OWN,
     *PROFILES["core"].core,

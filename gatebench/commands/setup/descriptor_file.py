@@ -12,7 +12,7 @@ import jinja2
 
 from gatebench.conformance.requirements.features import OUTSIDE, PROFILES, claims_of
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import descriptor
+from gatebench.fixtures.gateways import descriptor_loader
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
 
 Kind = Literal["outside", "configured", "command", "image"]
@@ -81,7 +81,7 @@ def write(text: str, path: Path) -> None:
         trial = Path(folder) / path.name
         trial.write_text(text, encoding="utf-8")
         try:
-            claims_of(descriptor.load(trial), trial)
+            claims_of(descriptor_loader.load(trial), trial)
         except BenchError as error:
             raise BenchError(str(error).replace(f"{trial}", "the descriptor would be invalid")) from error
     try:

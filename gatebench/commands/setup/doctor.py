@@ -14,7 +14,7 @@ import click
 from gatebench import exit_codes
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
-from gatebench.fixtures.gateways import descriptor, installer
+from gatebench.fixtures.gateways import descriptor_loader, installer
 from gatebench.fixtures.gateways.lookup import resolve, shipped
 
 MIN_FILES = 1024  # open files for a run and its gateway
@@ -120,7 +120,7 @@ def _browser() -> Iterator[Finding]:
 
 def _gateways() -> Iterator[Finding]:
     for name in shipped():
-        launch = descriptor.load(resolve(name)).launch
+        launch = descriptor_loader.load(resolve(name)).launch
         what = f"target {name}"
         if launch is None:
             yield Finding(what, False, "already running; the descriptor names the environment variables it needs")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import descriptor, lookup
+from gatebench.fixtures.gateways import descriptor_loader, lookup
 
 GATEBENCH = (sys.executable, "-m", "gatebench")
 INTERRUPTED = 130
@@ -55,7 +55,7 @@ def install(targets: Sequence[str]) -> None:
     recipes: dict[str, None] = {}
     for name in targets:
         with contextlib.suppress(BenchError):
-            launch = descriptor.load(lookup.resolve(name)).launch
+            launch = descriptor_loader.load(lookup.resolve(name)).launch
             recipes |= {launch.install: None} if launch and launch.install else {}
     for recipe in recipes:
         subprocess.run([*GATEBENCH, "install", recipe], check=False)  # noqa: S603 - ours
