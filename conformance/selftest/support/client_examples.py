@@ -5,6 +5,7 @@ from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.example_facts import group_of
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
@@ -18,16 +19,12 @@ def parent(trace: str) -> str:
     return f"00-{trace}-00f067aa0ba902b7-01"
 
 
-def _group(row: Requirement, *made: ClientRequest) -> dict[str, Any]:
-    return {row.options["group"]: [one.exchange for one in made]} if "group" in row.options else {}
-
-
 def _control(builder: TranscriptBuilder) -> ClientRequest:
     return builder.call("alice", "mail")
 
 
 def _case(builder: TranscriptBuilder, row: Requirement, case: str, made: ClientRequest, **facts: Any) -> ClientRequest:
-    return builder.case(case, made, control=_control(builder), **_group(row, made), **facts)
+    return builder.case(case, made, control=_control(builder), **group_of(row, made), **facts)
 
 
 def _error(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
@@ -69,7 +66,7 @@ def _changed(builder: TranscriptBuilder, row: Requirement, case: str) -> Transcr
     control = builder.call("alice", "mail", arguments={"value": 1})
     made = builder.ask("alice", "mail", arguments={"value": 1})
     made.arrives(changed={"arguments": {"value": 2, "nonce": made.nonce}}).answered()
-    builder.case(case, made, control=control, **_group(row, made))
+    builder.case(case, made, control=control, **group_of(row, made))
     return made.arrival
 
 
@@ -131,7 +128,7 @@ def _stream(builder: TranscriptBuilder, row: Requirement, case: str, *, ends: bo
         builder.recorder.write({**common, "kind": "request", **request})
         line = TranscriptLine(builder.here())
     control = builder.call("alice", "mail")
-    builder.case(case, made, control=control, **_group(row, made))
+    builder.case(case, made, control=control, **group_of(row, made))
     return line
 
 

@@ -3,21 +3,16 @@
 import gzip
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.example_facts import group_of
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 ELSEWHERE = "everything"
-
-
-def _group(row: Requirement, *made: ClientRequest) -> dict[str, Any]:
-    """Return the fact that names these attempts, for a row with the option `group`."""
-    return {row.options["group"]: [one.exchange for one in made]} if "group" in row.options else {}
 
 
 def _once(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
@@ -32,27 +27,27 @@ def _twice(builder: TranscriptBuilder, _row: Requirement, case: str) -> Transcri
 
 def _without_upstream(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     made = builder.ask("alice", "mail").answered()
-    return builder.case(case, made, **_group(row, made))
+    return builder.case(case, made, **group_of(row, made))
 
 
 def _as_control(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     control = builder.call("alice", "mail")
     made = builder.call("alice", "mail")
-    return builder.case(case, made, control=control, **_group(row, made))
+    return builder.case(case, made, control=control, **group_of(row, made))
 
 
 def _unlike_control(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     control = builder.call("alice", "mail")
     made = builder.ask("alice", "mail").arrives()
     made.answered(200, made.reply("mail", structuredContent={"arguments": {"value": "other"}}))
-    return builder.case(case, made, control=control, **_group(row, made))
+    return builder.case(case, made, control=control, **group_of(row, made))
 
 
 def _without_answer(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     control = builder.call("alice", "mail")
     status = 500 if row.options.get("or_relayed") else 200  # an empty 200 is what the upstream itself may have sent
     made = builder.ask("alice", "mail").arrives().answered(status, body="")
-    return builder.case(case, made, control=control, **_group(row, made))
+    return builder.case(case, made, control=control, **group_of(row, made))
 
 
 def _in_coding(builder: TranscriptBuilder, _row: Requirement, case: str, *, accepted: bool) -> ClientRequest:
