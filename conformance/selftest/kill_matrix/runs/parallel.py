@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -41,22 +41,21 @@ class Runs:
     cache: Path = files.CACHE
     command: Sequence[str] = COMMAND
     patience: float = RUN_TIMEOUT
-    _stopping: Event = field(default_factory=Event)
 
     def play(self, names: Sequence[str]) -> Iterator[tuple[str, WholeRun | DiedError]]:
         """Yield each fault (or several joined by +, or the reference) with its result, as they come."""
         remembered = {name: run for name in names if (run := self.remembered(name))}
         yield from remembered.items()
-        pool = ThreadPoolExecutor(self.workers)
+        pool, stopping = ThreadPoolExecutor(self.workers), Event()
         try:
-            futures = {pool.submit(self._play, name): name for name in names if name not in remembered}
+            futures = {pool.submit(self._play, name, stopping): name for name in names if name not in remembered}
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()
                 except DiedError as error:
                     yield futures[future], error
         finally:
-            self._stopping.set()
+            stopping.set()
             pool.shutdown(cancel_futures=True)
 
     def remembered(self, name: str) -> WholeRun | None:
@@ -74,7 +73,7 @@ class Runs:
         shown = name if len(faults) == 1 else f"pool-of-{len(faults)}"
         return self.cache / f"{shown}{how}.{self.digests.of(*faults)}.json"
 
-    def _play(self, name: str) -> WholeRun:
+    def _play(self, name: str, stopping: Event) -> WholeRun:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -83,7 +82,7 @@ class Runs:
         with log.open("w", encoding="utf-8") as output:
             process = child.start(command, folder=files.ROOT, stdout=output, stderr=subprocess.STDOUT)
             try:
-                self._wait(process, name)
+                self._wait(process, stopping)
             finally:
                 child.stop(process, STOP)
         try:
@@ -94,13 +93,13 @@ class Runs:
         log.unlink()
         return run
 
-    def _wait(self, process: child.Process, name: str) -> None:
+    def _wait(self, process: child.Process, stopping: Event) -> None:
         """Wait until the process ends, or its result is no longer needed. Raises DiedError if it hangs."""
         ends = time.monotonic() + self.patience
-        while time.monotonic() < ends and not self._stopping.is_set():
+        while time.monotonic() < ends and not stopping.is_set():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.2)
                 return
-        if self._stopping.is_set():
-            raise DiedError(f"{name} was interrupted")
+        if stopping.is_set():
+            raise DiedError("the run was interrupted")
         raise DiedError(f"the process did not end within {self.patience:g} s")

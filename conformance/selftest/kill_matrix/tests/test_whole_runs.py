@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,12 @@ def test_what_has_a_result_is_not_played_again_until_something_changes(runs: Run
     assert isinstance(again(Digests("another", {"a": "1"})), DiedError)
     assert isinstance(again(DIGESTS, to_the_end=True), DiedError)
     assert isinstance(again(DIGESTS, fresh=True), DiedError)
+
+
+def test_runs_can_be_made_round_by_round(runs: Runs) -> None:
+    further = replace(runs, to_the_end=True)
+    rounds = [list(one.play(["a"])) for one in (runs, further, further)]
+    assert rounds == [[("a", WholeRun(scenarios=3))]] * 3
 
 
 def test_an_interruption_keeps_what_there_is_and_leaves_nothing_running(runs: Runs) -> None:
