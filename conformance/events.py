@@ -76,7 +76,7 @@ _RULES: dict[str, Rule] = {
 class Shared:
     """The strings and headers that the events of a transcript have in common, each of them once in memory.
 
-    Names of members, legs, nodes, scenarios and most headers repeat in every exchange: events take a third of the memory.
+    Names of members, legs, nodes, scenarios and most headers repeat in every exchange.
     """
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatebench.conformance.evaluation import judging
 from gatebench.conformance.evaluation.applicability import why_not
-from gatebench.conformance.evaluation.whole_run import WholeRun
+from gatebench.conformance.evaluation.swept_transcript import SweptTranscript
 from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import FAILURES, CheckResult, Outcome, unmet
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
@@ -172,9 +172,9 @@ class Evaluator:
     def sweep(self, requirements: Iterable[str], events: Iterable[Event], facts: Facts) -> list[CheckResult]:
         """Check rules about forbidden traffic again, over the whole recording; return only new violations.
 
-        `events` are those of the whole run, and are read once, in order (see `WholeRun`).
+        `events` are those of the whole run, and are read once, in order (see `SweptTranscript`).
         """
-        whole = WholeRun(events, facts)
+        whole = SweptTranscript(events, facts)
         chosen, found = set(requirements), []
         for requirement in self.registry.all():
             feature = [requirement.feature] if requirement.feature else []

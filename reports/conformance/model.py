@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import Outcome, outcome_of
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes, schema, upgrade
 from gatebench.reports.conformance.analysis import causes, findings
 from gatebench.reports.conformance.traffic import examples
 from gatebench.reports.conformance.traffic.evidence import Evidence, json_lines
-from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.errors import NoRunError
 
 REPORT_FORMAT = upgrade.REPORT_FORMAT

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatebench.conformance.events import Event
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.transcript import Facts, Transcript
 from gatebench.reports.conformance.analysis.failures import HANDSHAKES, Failure, is_unexpected, wrong_refusals
 from gatebench.reports.conformance.traffic import exchanges
 from gatebench.reports.conformance.traffic.evidence import Evidence, TranscriptIndex
-from gatebench.reports.conformance.traffic.stored_events import Event
 
 Failures = list[tuple[Exchange, Failure]]
 EXPLAINABLE = ("fail", "untestable", "known-failure", "warn", "not-observed")

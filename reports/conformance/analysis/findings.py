@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from gatebench.conformance.events import Event
 from gatebench.reports.conformance.analysis.reproduce import Commands
 from gatebench.reports.conformance.outcomes import FINDINGS
 from gatebench.reports.conformance.traffic import exchanges
 from gatebench.reports.conformance.traffic.evidence import Evidence
-from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.rendering.text import shorten
 
 VARIANTS = 10  # number of different `actual` values in a finding

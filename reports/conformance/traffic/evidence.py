@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gatebench.conformance.events import Event
 from gatebench.fixtures.recording import files
-from gatebench.reports.conformance.traffic.stored_events import Event, StoredEvents
+from gatebench.reports.conformance.traffic.stored_events import StoredEvents
 
 
 def json_lines(path: Path) -> Iterator[Event]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from gatebench.conformance.events import Event
 from gatebench.reports.conformance.traffic import exchanges
 from gatebench.reports.conformance.traffic.evidence import Evidence
-from gatebench.reports.conformance.traffic.stored_events import Event
 
 MAX_COUNT = 16  # messages of an example
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from gatebench.conformance.events import Event
 from gatebench.reports.conformance.traffic import messages
 from gatebench.reports.conformance.traffic.evidence import ExchangeView, ScenarioRun, TranscriptIndex
-from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.rendering.text import shorten
 
 MAX_COUNT = 60  # maximum number of messages of an exchange in a report

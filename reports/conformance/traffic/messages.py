@@ -5,8 +5,8 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+from gatebench.conformance.events import Event
 from gatebench.reports.conformance.traffic.evidence import ExchangeView
-from gatebench.reports.conformance.traffic.stored_events import Event
 from gatebench.reports.rendering.text import shorten
 
 EXCERPT = 400  # characters of a body that a report includes

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from gatebench.conformance.events import Shared, flaw
+from gatebench.conformance.events import Event, Shared, flaw
 from gatebench.fixtures.recording import files
 
-Event = dict[str, Any]
 KEPT = 512  # characters of a body, or of a line of a log, that are kept
 _LARGE = ("body", "body_base64", "text")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.evaluation import judging
-from gatebench.conformance.evaluation.whole_run import WholeRun
+from gatebench.conformance.evaluation.swept_transcript import SweptTranscript
 from gatebench.conformance.events import Shared
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.requirements.registry import Registry
@@ -25,12 +25,12 @@ SWEPT = sorted(one.id for one in REGISTRY.all() if one.sweep)
 def test_a_check_finds_the_same(requirement: str, kind: str) -> None:
     events, facts = read(example_transcripts.path_of(requirement, kind))
     of_all = judging.judge(REGISTRY[requirement], "story", Transcript(events, facts))
-    assert judging.judge(REGISTRY[requirement], "story", WholeRun(events, facts)) == of_all
+    assert judging.judge(REGISTRY[requirement], "story", SweptTranscript(events, facts)) == of_all
 
 
 def test_no_response_of_a_mock_is_kept() -> None:
     events, facts = read(example_transcripts.path_of("CRED-001", "violating"))
-    whole = WholeRun(events, facts)
+    whole = SweptTranscript(events, facts)
     assert {exchange.leg for exchange in whole.exchanges.values() if exchange.chunks} <= {"client"}
     assert all(event["kind"] not in ("request", "chunk") for event in whole.events)
 

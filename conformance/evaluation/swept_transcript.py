@@ -1,4 +1,4 @@
-"""The transcript of a whole run as the final sweep reads it, which takes a fraction of the memory of its events.
+"""The transcript of a whole run as the final sweep reads it, without what only takes memory.
 
 Rules of the sweep relate requests across scenarios (a session that two callers share, a tool that ran twice), so that they need
 the whole run at once. They are about requests, about responses of the gateway to clients, and about notes and logs.
@@ -16,13 +16,13 @@ _UNUSED = frozenset({"judged"})  # notes that no check reads
 
 
 class _NothingKept(dict[str, Any]):
-    """A dictionary that stays empty: parsed messages of a whole run would take half of its memory."""
+    """A dictionary that stays empty: the parsed messages of a whole run would not fit into the memory limit."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Keep nothing."""
 
 
-class WholeRun(Transcript):
+class SweptTranscript(Transcript):
     """All exchanges through the gateway until the sweep: the shutdown of a run is not checked.
 
     Runs against the upstream alone are left out, as they are not attributed to the gateway. Exchanges with upstreams and identity
