@@ -33,7 +33,7 @@ def outcomes_of(
     registry = Registry()
     judged: dict[str, list[Outcome]] = {}
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        run = Executor(target, Path(folder), registry, plays_of_failures=1, smoke_first=False)
+        run = Executor(target, Path(folder), registry, plays_of_failures=1, smoke_first=False, budget_seconds=None)
         try:
             for play in chosen:
                 for judgement in _judged(run, play):
