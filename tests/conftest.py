@@ -13,9 +13,10 @@ import pytest
 
 from gatebench.conformance.selftest.kill_matrix.runs import share
 
-# Where the tests are that take longest: they play load, and mostly wait for it, or start whole runs.
+# Where the tests are that take longest: they play load, and mostly wait for it, start whole runs, or dry-run every scenario.
 LONG = (
     "gatebench/conformance/selftest/gateways/",
+    "gatebench/conformance/selftest/registry/",
     "tests/cli/",
     "tests/docs/",
     "tests/fixtures/gateways/",
