@@ -13,7 +13,7 @@ import pytest
 
 from gatebench.conformance.selftest.kill_matrix.runs import share
 
-# Where the tests are that take longest: they play load, and mostly wait for it, start whole runs, or dry-run every scenario.
+# The tests that take longest: they play load, and mostly wait for it, start whole runs, or try every scenario or pattern.
 LONG = (
     "gatebench/conformance/selftest/gateways/",
     "gatebench/conformance/selftest/registry/",
@@ -24,6 +24,7 @@ LONG = (
     "tests/fixtures/processes/",
     "tests/load/experiments/",
     "tests/load/generator/",
+    "tests/patterns/",
 )
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 
