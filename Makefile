@@ -51,11 +51,13 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m "not real and not slow"
 
-coverage: $(READY)   ## measure which lines the unit tests run, child processes included; not a part of CI
+coverage: $(READY)   ## which lines the unit tests run, child processes included, by module and by package; TESTS: only these
 	rm -rf .coverage-data
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal -q -m "not real and not slow" $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort cover
+	$(BIN)/coverage json --quiet -o .coverage-data/report.json
+	$(BIN)/python tests/support/coverage_by_package.py .coverage-data/report.json
 
 trial: $(READY)   ## the harness on trial: the commit's share of null and hostile gateways (ALL=1: all), of FAULTS faults by selection
 	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \

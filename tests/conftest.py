@@ -13,9 +13,10 @@ import pytest
 
 from gatebench.conformance.selftest.kill_matrix.runs import share
 
-# Where the tests are that take longest: they play load, and mostly wait for it, or start whole runs.
+# The tests that take longest: they play load, and mostly wait for it, start whole runs, or try every scenario or pattern.
 LONG = (
     "gatebench/conformance/selftest/gateways/",
+    "gatebench/conformance/selftest/registry/",
     "tests/cli/",
     "tests/docs/",
     "tests/fixtures/gateways/",
@@ -23,6 +24,7 @@ LONG = (
     "tests/fixtures/processes/",
     "tests/load/experiments/",
     "tests/load/generator/",
+    "tests/patterns/",
 )
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 

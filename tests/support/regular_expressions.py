@@ -136,6 +136,7 @@ def _hardest(uses: set[str]) -> str:
     return "finditer" if not anchored else "match" if "match" in uses else "fullmatch"
 
 
+@functools.cache
 def everything() -> list[Found]:
     """All of them, each once."""
     found = {(one.pattern.pattern, one.pattern.flags, one.how): one for one in [*inline(), *compiled()]}

@@ -1,8 +1,6 @@
 """Tests of the shapes: each row passes the conforming transcript of its shape and fails the violating ones."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
 
 import pytest
 
@@ -12,63 +10,100 @@ from gatebench.conformance.checks.shapes.values import parse
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support import shape_examples
+from gatebench.conformance.selftest.support.cases import check_each
 from gatebench.conformance.selftest.support.outcome_marks import open_outcome
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
 ROWS = [requirement for requirement in REGISTRY.all() if requirement.cases]
 CASES = [(row, case) for row in ROWS for case in row.cases]
+by_group = pytest.mark.parametrize("group", sorted({row.group for row in ROWS}))
 
 
-def named(rows: Iterable[tuple[Requirement, str]]) -> dict[str, Any]:
-    found = list(rows)
-    return {"argvalues": found, "ids": [f"{row.id}-{case}" for row, case in found]}
+def rows(group: str) -> list[Requirement]:
+    return [row for row in ROWS if row.group == group]
+
+
+def cases(group: str) -> list[tuple[Requirement, str]]:
+    return [(row, case) for row, case in CASES if row.group == group]
+
+
+def row_id(row: Requirement) -> str:
+    return row.id
+
+
+def case_id(row_and_case: tuple[Requirement, str]) -> str:
+    row, case = row_and_case
+    return f"{row.id}-{case}"
 
 
 def test_every_shape_has_examples() -> None:
     assert SHAPES.keys() == shape_examples.CONFORMING.keys() == shape_examples.VIOLATING.keys()
 
 
-@pytest.mark.parametrize(("row", "case"), **named(CASES))
-def test_a_row_passes_its_conforming_transcript(builder: TranscriptBuilder, row: Requirement, case: str) -> None:
-    shape_examples.build("conforming", builder, row, case)
-    judgement = builder.judged_by(row.id)
-    assert (judgement.outcome, judgement.subjects > 0) == (Outcome.PASS, True), judgement
+@by_group
+def test_a_row_passes_its_conforming_transcript(group: str) -> None:
+    def check(row_and_case: tuple[Requirement, str]) -> None:
+        builder, (row, case) = TranscriptBuilder(), row_and_case
+        shape_examples.build("conforming", builder, row, case)
+        judgement = builder.judged_by(row.id)
+        assert (judgement.outcome, judgement.subjects > 0) == (Outcome.PASS, True), judgement
+
+    check_each(cases(group), check, case_id)
 
 
-@pytest.mark.parametrize(("row", "case"), **named(CASES))
-def test_a_row_fails_its_violating_transcript(builder: TranscriptBuilder, row: Requirement, case: str) -> None:
-    line = shape_examples.build("violating", builder, row, case)
-    judgement = builder.judged_by(row.id)
-    assert judgement.outcome in (Outcome.FAIL, Outcome.WARN), judgement
-    assert {violation.seq for violation in judgement.violations} == {line.seq}, judgement
+@by_group
+def test_a_row_fails_its_violating_transcript(group: str) -> None:
+    def check(row_and_case: tuple[Requirement, str]) -> None:
+        builder, (row, case) = TranscriptBuilder(), row_and_case
+        line = shape_examples.build("violating", builder, row, case)
+        judgement = builder.judged_by(row.id)
+        assert judgement.outcome in (Outcome.FAIL, Outcome.WARN), judgement
+        assert {violation.seq for violation in judgement.violations} == {line.seq}, judgement
+
+    check_each(cases(group), check, case_id)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_a_row_fails_other_violations_of_its_shape(row: Requirement) -> None:
-    for example in shape_examples.OTHER_VIOLATIONS.get(row.check or "", []):
+@by_group
+def test_a_row_fails_other_violations_of_its_shape(group: str) -> None:
+    def check(row: Requirement) -> None:
+        for example in shape_examples.OTHER_VIOLATIONS.get(row.check or "", []):
+            builder = TranscriptBuilder()
+            example(builder, row, row.cases[0])
+            assert builder.judged_by(row.id).outcome in (Outcome.FAIL, Outcome.WARN)
+
+    check_each(rows(group), check, row_id)
+
+
+@by_group
+def test_another_case_is_not_its_own(group: str) -> None:
+    def check(row: Requirement) -> None:
         builder = TranscriptBuilder()
-        example(builder, row, row.cases[0])
-        assert builder.judged_by(row.id).outcome in (Outcome.FAIL, Outcome.WARN)
+        shape_examples.build("violating", builder, row, "of-another-row")
+        assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.NOT_OBSERVED)
+
+    check_each(rows(group), check, row_id)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_another_case_is_not_its_own(builder: TranscriptBuilder, row: Requirement) -> None:
-    shape_examples.build("violating", builder, row, "of-another-row")
-    assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.NOT_OBSERVED)
+@by_group
+def test_without_an_accepted_control_a_case_proves_nothing(group: str) -> None:
+    def check(row: Requirement) -> None:
+        builder = TranscriptBuilder()
+        control = builder.ask("alice", "mail").answered(502)
+        builder.case(row.cases[0], builder.ask("alice", "mail").answered(401), control=control, markers=[])
+        assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
+
+    check_each(rows(group), check, row_id)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_without_an_accepted_control_a_case_proves_nothing(builder: TranscriptBuilder, row: Requirement) -> None:
-    control = builder.ask("alice", "mail").answered(502)
-    builder.case(row.cases[0], builder.ask("alice", "mail").answered(401), control=control, markers=[])
-    assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
+@by_group
+def test_a_control_that_reached_no_upstream_proves_nothing(group: str) -> None:
+    def check(row: Requirement) -> None:
+        builder = TranscriptBuilder()
+        control = builder.ask("alice", "mail").answered()
+        builder.case(row.cases[0], builder.ask("alice", "mail").answered(401), control=control, markers=[])
+        assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
 
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_a_control_that_reached_no_upstream_proves_nothing(builder: TranscriptBuilder, row: Requirement) -> None:
-    control = builder.ask("alice", "mail").answered()
-    builder.case(row.cases[0], builder.ask("alice", "mail").answered(401), control=control, markers=[])
-    assert builder.judged_by(row.id).outcome is open_outcome(row.id, Outcome.UNTESTABLE)
+    check_each(rows(group), check, row_id)
 
 
 DIFFERENT = [

@@ -55,7 +55,8 @@ def pairs() -> list[CollectedScenario]:
 
 def against(fault: Fault, pool: Iterable[CollectedScenario], reach: Reach) -> list[CollectedScenario]:
     """Steps 2 and 3: return what to run against this fault, in the order of the pool."""
-    reached = [play for play in pool if fault.decision in reach[play.name] or not reaches(fault, reach)]
+    anywhere = not reaches(fault, reach)
+    reached = [play for play in pool if anywhere or fault.decision in reach[play.name]]
     return _cover(reached, {play.name: _own(play, fault) for play in reached})
 
 
@@ -87,9 +88,10 @@ def _values(play: CollectedScenario) -> set[Goal]:
 def _cover(plays: list[CollectedScenario], goals: Mapping[str, set[Goal]]) -> list[CollectedScenario]:
     """Return few scenarios that reach every goal: greedily the one that reaches most of the remaining goals."""
     left = set().union(*goals.values())
+    useful = [play for play in plays if goals[play.name]]
     chosen = set()
     while left:
-        best = max(plays, key=lambda play: len(goals[play.name] & left))
+        best = max(useful, key=lambda play: len(goals[play.name] & left))
         chosen.add(best.name)
         left -= goals[best.name]
     return [play for play in plays if play.name in chosen]

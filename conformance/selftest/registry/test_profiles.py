@@ -3,7 +3,7 @@
 import pytest
 
 from gatebench.conformance.requirements.features import FEATURES, IMPLIED, PROFILES
-from gatebench.conformance.requirements.registry import Registry, Requirement
+from gatebench.conformance.requirements.registry import Registry
 
 REQUIREMENTS = Registry().all()
 
@@ -16,9 +16,8 @@ def test_a_profile_names_features_that_exist_and_holds_requirements(profile: str
     assert any(given.level(requirement.feature, requirement.group) for requirement in REQUIREMENTS)
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.id)
-def test_every_requirement_belongs_to_a_profile(requirement: Requirement) -> None:
-    assert any(profile.level(requirement.feature, requirement.group) for profile in PROFILES.values())
+def test_every_requirement_belongs_to_a_profile() -> None:
+    assert [one.id for one in REQUIREMENTS if not any(p.level(one.feature, one.group) for p in PROFILES.values())] == []
 
 
 def test_a_requirement_without_a_feature_is_core_where_its_group_is() -> None:

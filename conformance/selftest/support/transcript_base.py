@@ -1,25 +1,30 @@
 """Base of every built transcript: a world with its credentials, and the events that a mock records of an exchange."""
 
+import functools
 import itertools
+import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatebench.conformance.events import Event
+from gatebench.conformance.selftest.support import recorder_copy
 from gatebench.conformance.transcript import Facts
 from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect, GatewaySection, LaunchSection
 from gatebench.fixtures.recording.secrets import SecretClass, SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world import definition
-from gatebench.fixtures.world.config import WorldJson, create, loopback
+from gatebench.fixtures.world.config import create, loopback
 
 PORTS = {name: 4000 + number for number, name in enumerate(definition.MOCKS)}
 GATEWAY_PORT = 5000
 Pairs = Iterable[tuple[str, str]]
 JSON_HEADERS = [("content-type", "application/json")]
 METHODS = ["tools/call", "tools/list", "initialize", "ping", "notifications/initialized", "GET", "DELETE"]
+TOKENS: dict[SecretClass, str] = {"access-token": "access", "refresh-token": "refresh", "code": "code"}
 STREAM_HEADERS = [("Content-Type", "text/event-stream; charset=utf-8")]
 
 
@@ -49,33 +54,54 @@ def token_of(principal: str) -> str:
     return f"{kinds[definition.PRINCIPALS[principal].kind]}:{principal}"
 
 
-class TranscriptBase:
-    """A transcript under construction. `dialect`: the gateway's dialect; `started`: the bench started it and has its log."""
+class _Recorded:
+    """A writer whose events are kept."""
 
-    def __init__(self, *, started: bool = True, **dialect: Any) -> None:
+    def __init__(self) -> None:
         self.events: list[Event] = []
         self.facts = Facts()
-        self.numbers = itertools.count(1)
-        self._secrets = SecretRegistry()
-        self.recorder = TranscriptWriter(Path(os.devnull), self._secrets, run="story", listener=self._take)
-        self.world_json: WorldJson = create("story", self._secrets, loopback(PORTS, GATEWAY_PORT)).to_json()
-        for name, who in definition.PRINCIPALS.items():
-            if who.kind == "external":
-                self.secret("gateway-token", f"jwt:{name}", owner=name, audience="crm")
-        for user, server in itertools.product(("alice", "bob", "carol", "partner-carol"), ("mail", "calendar")):
-            for category, name in (("access-token", "access"), ("refresh-token", "refresh"), ("code", "code")):
-                self.secret(category, f"{name}:{user}:{server}", owner=user, audience=server)  # type: ignore[arg-type]
-        descriptor = Descriptor(
-            gateway=GatewaySection(name="a gateway of a story"),
-            launch=LaunchSection(command=["story"]) if started else None,
-            dialect=Dialect(**dialect),
-        )
-        self.recorder.note("world", sheet=self.world_json)
-        self.recorder.note("target", target={**descriptor.noted(), "features": []})
+        self.writer = TranscriptWriter(Path(os.devnull), SecretRegistry(), run="story", listener=self._take)
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
         self.facts.learn(event)
+
+
+@functools.cache
+def _start(parameters: str) -> bytes:
+    """Return the beginning of every transcript, to be copied: minting and redacting it takes longer than most tests."""
+    started, dialect = json.loads(parameters)
+    recorded = _Recorded()
+    secrets = recorded.writer.secrets
+    world_json = create("story", secrets, loopback(PORTS, GATEWAY_PORT)).to_json()
+    for name, who in definition.PRINCIPALS.items():
+        if who.kind == "external":
+            secrets.mint("gateway-token", f"jwt:{name}", "story", owner=name, audience="crm")
+    for user, server in itertools.product(("alice", "bob", "carol", "partner-carol"), ("mail", "calendar")):
+        for category, name in TOKENS.items():
+            secrets.mint(category, f"{name}:{user}:{server}", "story", owner=user, audience=server)
+    descriptor = Descriptor(
+        gateway=GatewaySection(name="a gateway of a story"),
+        launch=LaunchSection(command=["story"]) if started else None,
+        dialect=Dialect(**dialect),
+    )
+    recorded.writer.note("world", sheet=world_json)
+    recorded.writer.note("target", target={**descriptor.noted(), "features": []})
+    return recorder_copy.dump((recorded, world_json))
+
+
+class TranscriptBase:
+    """A transcript under construction. `dialect`: the gateway's dialect; `started`: the bench started it and has its log."""
+
+    def __init__(self, *, started: bool = True, **dialect: Any) -> None:
+        self.numbers = itertools.count(1)
+        recorded, self.world_json = recorder_copy.load(_start(json.dumps([started, dialect])))
+        self.events, self.facts = recorded.events, recorded.facts
+        self.recorder: TranscriptWriter = recorded.writer
+        self._secrets = self.recorder.secrets
+        now = time.monotonic()
+        for event in self.events:
+            event["t"] = now
 
     # -- credentials
 

@@ -13,7 +13,7 @@ from gevent.event import Event
 
 from gatebench.load.generator.client.connection import now
 from gatebench.load.generator.execution.dispatcher import Dispatcher
-from gatebench.load.generator.execution.operations import Operation, operation_for
+from gatebench.load.generator.execution.operations import CallOperation, operation_for
 from gatebench.load.generator.execution.state import GeneratorState
 from gatebench.load.generator.recording.health import Health
 from gatebench.load.generator.recording.recorder import Batch
@@ -40,7 +40,7 @@ class Engine:
         self._health = Health(self.state.note, plan.give_up_after)
         self._cut_off_at: int | None = None
         self._cpu = 0.0
-        self.routes: list[Operation] = [
+        self.routes: list[CallOperation] = [
             operation_for(self.state, number, call) for number, arm in enumerate(plan.arms) for call in arm.calls
         ]
 

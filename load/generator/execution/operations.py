@@ -24,7 +24,7 @@ OK: Verdict = ("ok", "")
 _REFUSED = OUTCOME_NUMBER["refused"]
 
 
-class Operation:
+class CallOperation:
     """A call in the stateless era: one request, one response."""
 
     def __init__(self, state: GeneratorState, arm: int, call: PlannedCall) -> None:
@@ -141,7 +141,7 @@ class McpSession:
         self.identifier, self.pieces = identifier, pieces
 
 
-class SessionOperation(Operation):
+class SessionOperation(CallOperation):
     """A call in the session era: in a free session of the same caller, or in a new one."""
 
     def __init__(self, state: GeneratorState, arm: int, call: PlannedCall) -> None:
@@ -255,7 +255,7 @@ class SessionChurn(SessionOperation):
             self._delete(caller, session)  # a client also ends its session after an error
 
 
-class DiscoverChurn(Operation):
+class DiscoverChurn(CallOperation):
     """The equivalent in the stateless era: `server/discover`, then one request."""
 
     def __init__(self, state: GeneratorState, arm: int, call: PlannedCall) -> None:
@@ -291,8 +291,8 @@ def _accepted(connection: HttpConnection) -> Verdict:
     return OK if 200 <= status < 300 or status == 405 else (of_status(status), f"status {status}")
 
 
-def operation_for(state: GeneratorState, arm: int, call: PlannedCall) -> Operation:
+def operation_for(state: GeneratorState, arm: int, call: PlannedCall) -> CallOperation:
     """Return the route of a call."""
     if call.kind == "session":
         return (SessionChurn if call.legacy else DiscoverChurn)(state, arm, call)
-    return (SessionOperation if call.legacy else Operation)(state, arm, call)
+    return (SessionOperation if call.legacy else CallOperation)(state, arm, call)

@@ -14,11 +14,11 @@ from typing import Any
 from gatebench.conformance.events import Event
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.transcript import Facts, Transcript
-from gatebench.reports.conformance.analysis.failures import HANDSHAKES, Failure, is_unexpected, wrong_refusals
+from gatebench.reports.conformance.analysis.failures import HANDSHAKES, RequestFailure, is_unexpected, wrong_refusals
 from gatebench.reports.conformance.traffic import exchanges
 from gatebench.reports.conformance.traffic.evidence import Evidence, TranscriptIndex
 
-Failures = list[tuple[Exchange, Failure]]
+Failures = list[tuple[Exchange, RequestFailure]]
 EXPLAINABLE = ("fail", "untestable", "known-failure", "warn", "not-observed")
 
 
@@ -26,7 +26,7 @@ EXPLAINABLE = ("fail", "untestable", "known-failure", "warn", "not-observed")
 class Cause:
     """Exchanges with the same failure; `shown` is the first of them, or the first handshake."""
 
-    failure: Failure
+    failure: RequestFailure
     shown: tuple[TranscriptIndex, Exchange]
     scenarios: list[str] = field(default_factory=list)
 
@@ -49,8 +49,8 @@ class CauseFinder:
         self._facts: dict[str, Facts | None] = {}
         self._failed: dict[tuple[str, str], Failures] = {}
         self._guilty: set[tuple[str, str]] = set()  # transcript and id of exchanges that a finding is about
-        self._found: dict[Failure, Cause] = {}
-        self._of_finding: dict[str, Counter[Failure]] = {}
+        self._found: dict[RequestFailure, Cause] = {}
+        self._of_finding: dict[str, Counter[RequestFailure]] = {}
 
     def explain(self, finding: str, occurrences: Iterable[tuple[Event, Event]]) -> str | None:
         """Return the id of the cause of most occurrences of a finding; None if an occurrence has no cause.
@@ -60,7 +60,7 @@ class CauseFinder:
         explained = [self._explained(judgement, violation) for judgement, violation in occurrences]
         if not explained or None in explained:
             return None
-        counted: Counter[Failure] = Counter()
+        counted: Counter[RequestFailure] = Counter()
         for cause, scenario in filter(None, explained):
             counted[cause.failure] += 1
             if scenario not in cause.scenarios:
@@ -131,13 +131,13 @@ class CauseFinder:
         return self._facts[transcript.name]
 
 
-def _first(failed: Failures) -> tuple[Exchange, Failure] | None:
+def _first(failed: Failures) -> tuple[Exchange, RequestFailure] | None:
     """Return the first refused handshake, otherwise the first failure (for violations without a message at fault)."""
     shaken = next((one for one in failed if one[0].rpc_method in HANDSHAKES), None)
     return shaken or next(iter(failed), None)
 
 
-def _before(failed: Failures, guilty: Any) -> tuple[Exchange, Failure] | None:
+def _before(failed: Failures, guilty: Any) -> tuple[Exchange, RequestFailure] | None:
     """Return the failure of a client message at fault, or an earlier failed handshake of the same principal and server."""
     if guilty is None or guilty.leg != "client":
         return None
@@ -152,7 +152,7 @@ def _before(failed: Failures, guilty: Any) -> tuple[Exchange, Failure] | None:
     return next(same, own)
 
 
-def _of_one(failure: Failure, other: Failure) -> bool:
+def _of_one(failure: RequestFailure, other: RequestFailure) -> bool:
     return (failure.principal, failure.server) == (other.principal, other.server)
 
 

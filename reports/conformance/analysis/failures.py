@@ -18,7 +18,7 @@ _REFUSAL = {"unauthenticated", "denied", "no user"}
 
 
 @dataclass(frozen=True)
-class Failure:
+class RequestFailure:
     """The way a request failed; requests with equal values have the same failure, in any revision."""
 
     kind: str  # refused, error, no-answer, consent; wrong-refusal: refused as required, but in the wrong way
@@ -43,7 +43,7 @@ class Failure:
         return f"The gateway answered {what} with {self.status} and {how}."
 
 
-def is_unexpected(transcript: Transcript) -> list[tuple[Exchange, Failure]]:
+def is_unexpected(transcript: Transcript) -> list[tuple[Exchange, RequestFailure]]:
     """Return the client requests of a scenario run that failed unexpectedly, in order, each with its failure."""
     notes = list(transcript.notes("probe"))
     controls = {note["control"] for note in notes}
@@ -68,32 +68,32 @@ def is_unexpected(transcript: Transcript) -> list[tuple[Exchange, Failure]]:
     return found
 
 
-def wrong_refusals(transcript: Transcript) -> list[tuple[Exchange, Failure]]:
+def wrong_refusals(transcript: Transcript) -> list[tuple[Exchange, RequestFailure]]:
     """Return the probes that the gateway refused by status as required, as potential wrong refusals."""
     found = []
     for note in transcript.notes("probe"):
         attempt = transcript.exchanges[note["attempt"]]
         if note["expect"] in _REFUSAL and attempt.status is not None and attempt.status >= 400:
             principal = None if note["expect"] == "unauthenticated" else note["principal"]
-            found.append((attempt, Failure("wrong-refusal", principal, note["server"], attempt.status)))
+            found.append((attempt, RequestFailure("wrong-refusal", principal, note["server"], attempt.status)))
     return found
 
 
-def failure_of(transcript: Transcript, exchange: Exchange) -> Failure | None:
+def failure_of(transcript: Transcript, exchange: Exchange) -> RequestFailure | None:
     """Return how a request failed; None if it did not, or expects no response (notification, stream that is not offered)."""
     who = exchange.tags.get("principal"), exchange.tags.get("server")
     if exchange.status is None:
-        return Failure("no-answer", *who)
+        return RequestFailure("no-answer", *who)
     if transcript.facts.asks_for_consent(exchange):
-        return Failure("consent", *who, exchange.status)
+        return RequestFailure("consent", *who, exchange.status)
     if exchange.status == 405 and exchange.method in ("GET", "DELETE"):
         return None
     if exchange.status >= 400:
-        return Failure("refused", *who, exchange.status)
+        return RequestFailure("refused", *who, exchange.status)
     if exchange.status >= 300 or "id" not in exchange.rpc or isinstance(exchange.answer.get("result"), dict):
         return None
     unfinished = exchange.how not in (None, "complete") and not exchange.answer
-    return Failure(
+    return RequestFailure(
         "no-answer" if unfinished else "error", *who, exchange.status, None if unfinished else _code(exchange)
     )
 

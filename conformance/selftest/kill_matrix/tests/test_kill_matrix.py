@@ -8,12 +8,17 @@ from gatebench.conformance.collected_scenario import CollectedScenario
 from gatebench.conformance.selftest.kill_matrix import files, markdown, matrix, selection
 from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix
 from gatebench.conformance.selftest.kill_matrix.tests.examples import row
+from gatebench.conformance.selftest.support.cases import check_each
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
 from gatebench.fixtures.reference_gateway import decision_patch
 from gatebench.fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, by_name
 
 FAULTS = list(all_faults().values())
-POOL = selection.pairs()
+
+
+@pytest.fixture(scope="module")
+def pool() -> list[CollectedScenario]:
+    return selection.pairs()
 
 
 def test_there_are_no_survivors_and_nothing_is_unexplained() -> None:
@@ -66,13 +71,15 @@ def test_a_matrix_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (read, read.trial) == (written, written.trial)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_says_what_it_is(fault: Fault) -> None:
-    assert decision_patch.owner_of(fault.decision)
-    assert fault.text.endswith(".")
-    assert fault.stands_for
-    assert fault.caught_by
-    assert all(REGISTRY[name].check for name in fault.caught_by)
+def test_a_fault_says_what_it_is() -> None:
+    def check(fault: Fault) -> None:
+        assert decision_patch.owner_of(fault.decision)
+        assert fault.text.endswith(".")
+        assert fault.stands_for
+        assert fault.caught_by
+        assert all(REGISTRY[name].check for name in fault.caught_by)
+
+    check_each(FAULTS, check, lambda fault: fault.name)
 
 
 def test_an_unknown_fault_is_told_with_its_nearest() -> None:
@@ -83,24 +90,28 @@ def test_an_unknown_fault_is_told_with_its_nearest() -> None:
 # -- what runs
 
 
-def test_pairs_leave_out_no_requirement_and_no_value() -> None:
+def test_pairs_leave_out_no_requirement_and_no_value(pool: list[CollectedScenario]) -> None:
     def choices(chosen: list[CollectedScenario]) -> set[object]:
         values = {(play.scenario, name, value) for play in chosen for name, value in play.params.items()}
         return values | {(play.scenario, name) for play in chosen for name in play.judges}
 
-    assert choices(POOL) == choices(selection.everything())
+    assert choices(pool) == choices(selection.everything())
 
 
-def test_what_does_not_consult_the_decision_is_not_played() -> None:
+def test_what_does_not_consult_the_decision_is_not_played(pool: list[CollectedScenario]) -> None:
     fault = FAULTS[0]
-    consulting = next(play for play in POOL if fault.caught_by[0] in play.judges)
-    reach = {play.name: [fault.decision] if play is consulting else [] for play in POOL}
-    assert selection.against(fault, POOL, reach) == [consulting]
+    consulting = next(play for play in pool if fault.caught_by[0] in play.judges)
+    reach = {play.name: [fault.decision] if play is consulting else [] for play in pool}
+    assert selection.against(fault, pool, reach) == [consulting]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_every_scenario_of_the_requirements_meant_for_a_fault_is_played(fault: Fault) -> None:
-    chosen = selection.against(fault, POOL, {play.name: [] for play in POOL})  # as for a constant
-    for name in fault.caught_by:
-        assert {p.scenario for p in chosen if name in p.judges} == {p.scenario for p in POOL if name in p.judges}
-    assert all(set(play.judges) & set(fault.caught_by) for play in chosen)
+def test_every_scenario_of_the_requirements_meant_for_a_fault_is_played(pool: list[CollectedScenario]) -> None:
+    unreached: dict[str, list[str]] = {play.name: [] for play in pool}  # as for a constant
+
+    def check(fault: Fault) -> None:
+        chosen = selection.against(fault, pool, unreached)
+        for name in fault.caught_by:
+            assert {p.scenario for p in chosen if name in p.judges} == {p.scenario for p in pool if name in p.judges}
+        assert all(set(play.judges) & set(fault.caught_by) for play in chosen)
+
+    check_each(FAULTS, check, lambda fault: fault.name)
