@@ -91,7 +91,8 @@ def unanswered(result: Result) -> str | None:
     if right or not calls:
         return None
     outcomes = sorted({cell.outcome for cell in whole.cells if cell.arm == GATEWAY})
-    return f"none of {calls} calls to the gateway succeeded: {', '.join(outcomes)}"
+    first = f"; the first failure: {result.first_failure}" if result.first_failure else ""
+    return f"none of {calls} calls to the gateway succeeded: {', '.join(outcomes)}{first}"
 
 
 def silent(result: Result) -> str | None:

@@ -31,6 +31,7 @@ class Subject:
     gateway: str
     profile: LoadProfile
     seed: int
+    notes: list[str] = field(default_factory=list)  # for readers, such as the calls that are left out
     weather: HostCpuSample = field(default_factory=HostCpuSample.now)
     began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
@@ -135,4 +136,5 @@ def _common(subject: Subject, results: Sequence[Result], stopped: str | None) ->
         wrong_answers=summary.wrong_answers(results),
         wrong_count=sum(result.wrong_count for result in results),
         events=summary.events(results),
+        notes=list(subject.notes),
     )

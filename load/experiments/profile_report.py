@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from gatebench.load.analysis import metrics, summary, validity
 from gatebench.load.analysis.validity import PublishedValues as Published
+from gatebench.load.experiments import workload as workloads
 from gatebench.load.experiments.profile_data import ProfileData
 from gatebench.load.experiments.workload import WARMUP
 from gatebench.load.plan.plan import SESSION_PARTS
@@ -160,7 +161,7 @@ def _refreshes(measured: ProfileData) -> float | None:
     ]
     if not lifetimes or not measured.counted or measured.stopped:
         return None
-    users = sum(len(names) for names in profile.consents.values())
+    users = sum(len(names) for names in workloads.consents_of(profile, measured.called).values())
     seconds = sum(result.seconds + min(WARMUP, result.seconds / 3) for result in measured.results)
     return metrics.refreshes_per_expiry(
         measured.counted["refreshes"], users=users, seconds=seconds, lifetime=lifetimes[0]

@@ -18,7 +18,7 @@ from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
 from gatebench.load.experiments.workload import Workload
 from gatebench.load.generator.process import GeneratorProcess
 from gatebench.load.plan.plan import Plan
-from gatebench.load.profiles.profiles import Condition, LoadProfile, Phase
+from gatebench.load.profiles.profiles import Condition, Phase
 from gatebench.load.results.generator_result import Result
 from gatebench.load.results.report_model import EndedBy, Knee, RatePoint
 from gatebench.load.testbed import bench as benches
@@ -76,7 +76,8 @@ def _measure(measured: ProfileData, on_progress: ProgressCallback) -> None:
             profile, task.able, gateway.target.descriptor.claims.revisions
         )
         measured.notes += [bench.pinning.note, *left_out]
-        _consent(profile, gateway, {call.server for call in measured.called})
+        for server, names in workloads.consents_of(profile, measured.called).items():
+            gateway.consent(names, [server])
         workload = Workload(profile, measured.called, gateway, crowd)
         run = ProfileRun(bench, gateway, workload, measured, on_progress)
         try:
@@ -92,13 +93,6 @@ def _measure(measured: ProfileData, on_progress: ProgressCallback) -> None:
         finally:
             if not bench.learn_minted():
                 measured.forget_exchanges()
-
-
-def _consent(profile: LoadProfile, gateway: LoadedGateway, servers: set[str]) -> None:
-    used = {member for server in servers for member in profile.members(server)}
-    for server, names in profile.consents.items():
-        if server in used:
-            gateway.consent(names, [server])
 
 
 @contextmanager

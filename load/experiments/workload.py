@@ -1,6 +1,6 @@
 """Build plans (calls, callers, arrival times) from a profile and a running gateway."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gatebench.fixtures.errors import BenchError
@@ -36,12 +36,15 @@ class ProfileRunOptions:
 def choose_operations(
     profile: LoadProfile, able: frozenset[str], revisions: list[str]
 ) -> tuple[list[CallSpec], list[str]]:
-    """Return the calls of a profile that the claims of a gateway allow, and one sentence for each call left out.
+    """Return the calls of a profile that the claims of a gateway allow, and one sentence for each call or caller left out.
 
     Raises BenchError when nothing is left.
     """
     chosen, left_out = [], []
-    for call in profile.call:
+    for whole in profile.call:
+        call = profile.with_callers(whole, able)
+        if without := [caller for caller in whole.callers if caller not in call.callers]:
+            left_out.append(f"left out of {call.operation!r}: the callers {', '.join(without)}, which are not claimed")
         missing = sorted(profile.needs(call) - able)
         if revision_for(call, revisions) is None:
             missing.append(f"the {call.era} era")
@@ -52,6 +55,19 @@ def choose_operations(
     if not chosen:
         raise BenchError(f"no call of profile {profile.name} applies to this gateway: {'; '.join(left_out)}")
     return chosen, left_out
+
+
+def consents_of(profile: LoadProfile, called: Iterable[CallSpec]) -> dict[str, list[str]]:
+    """Return the users that give their consent before the load, by upstream: those that call it, as far as the profile says."""
+    callers: dict[str, set[str]] = {}
+    for call in called:
+        for member in profile.members(call.server):
+            callers.setdefault(member, set()).update(call.callers)
+    return {
+        server: mine
+        for server, names in profile.consents.items()
+        if (mine := [name for name in names if name in callers.get(server, ())])
+    }
 
 
 def revision_for(call: CallSpec, revisions: list[str]) -> str | None:
@@ -106,7 +122,6 @@ class Workload:
             method=spec.method,
             tool=tool if spec.method == "tools/call" else "",
             arguments=arguments if spec.method == "tools/call" else {},
-            nonce=spec.method == "tools/call",
             events=spec.events,
             callers=self._who(spec),
             weight=spec.weight,

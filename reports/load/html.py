@@ -66,7 +66,7 @@ def render(report: Report) -> str:
     }
     return engine.get_template("load.html.j2").render(
         report=report,
-        tone=tone(report["conclusion"]),
+        tone=tone(report),
         charts=charts(report),
         rows=[(name, latency["count"], [at(latency, point) for point in SHOWN]) for name, latency in latencies(report)],
         shown=SHOWN,
@@ -82,7 +82,7 @@ def section(folder: Path) -> Report | None:
     if not (folder / "load.json").exists():
         return None
     report = read(folder)
-    return {"report": report, "tone": tone(report["conclusion"]), "charts": charts(report)}
+    return {"report": report, "tone": tone(report), "charts": charts(report)}
 
 
 def charts(report: Report) -> list[tuple[str, str, Markup]]:

@@ -28,9 +28,11 @@ def conclude(report: Report, stream: TextIO, *, width: int | None = None) -> Non
     _LoadPrinter(report, stream, width).conclusion()
 
 
-def tone(conclusion: str) -> str:
-    """`good`, `open` or `bad`."""
-    return "good" if conclusion in GOOD else "open" if conclusion in OPEN else "bad"
+def tone(report: Report) -> str:
+    """`good`, `open` or `bad`; a measurement that the gateway ended, by stopping or failing, is bad."""
+    if report["conclusion"] == "incomplete" and report.get("ended_by") == "gateway":
+        return "bad"
+    return "good" if report["conclusion"] in GOOD else "open" if report["conclusion"] in OPEN else "bad"
 
 
 class _LoadPrinter:
@@ -65,7 +67,7 @@ class _LoadPrinter:
     def conclusion(self) -> None:
         """Print the conclusion in one line."""
         report = self._report
-        style = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}[tone(report["conclusion"])]
+        style = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}[tone(report)]
         self._console.print()
         text = report["said"] if report["conclusion"] == "ok" else f"{report['conclusion'].upper()}: {report['said']}"
         self._print(text, style)

@@ -96,7 +96,9 @@ def test_an_id_that_comes_back_as_text_is_nobody_elses() -> None:
     ],
 )
 def test_a_refusal_has_the_outcome_of_its_status(status: int, outcome: str) -> None:
-    assert read(an_answer(), status) == (outcome, f"status {status}")
+    found, said = read({"error": "no"}, status)
+    assert (found, said) == (outcome, f'status {status}: {{"error": "no"}}')
+    assert a_judge().read(status, "text/html", b"<html>", NUMBER) == (outcome, f"status {status}")
 
 
 def test_errors_are_told_apart() -> None:
