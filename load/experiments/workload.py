@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.world import definition
@@ -186,8 +187,20 @@ class Workload:
         )
 
 
+class Plans(Protocol):
+    """What makes the plans of a profile, such as a Workload."""
+
+    def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:
+        """Return the plan of one phase."""
+        ...
+
+    def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
+        """Return the plan of one search step."""
+        ...
+
+
 def phases(
-    profile: LoadProfile, terms: ProfileRunOptions, workload: Workload
+    profile: LoadProfile, terms: ProfileRunOptions, workload: Plans
 ) -> Iterator[tuple[Phase, Callable[[], Plan]]]:
     """Yield all phases in order, each with a function that builds its plan (with its own seed)."""
     number = 0
