@@ -48,7 +48,7 @@ def regression_report(contest: RegressionRun, subject: Subject, stopped: str | N
     if contest.seen.rounds:
         report.comparison = comparison(contest)
     elif report.complete:
-        report.complete, report.incomplete_reason = False, _failing(report.arms) or NOTHING
+        report.complete, report.incomplete_reason = False, _failing(report.arms, contest.results) or NOTHING
         report.ended_by = "gateway"
     summary.conclude(report)
     return report
@@ -60,7 +60,7 @@ def overhead_report(
     """Return the overhead report; tail percentiles are omitted when scheduling lag is too high for them."""
     report = _common(subject, pairing.results, stopped)
     report.moments = summary.moments(pairing.results)
-    if report.complete and (failing := _failing(report.arms)):
+    if report.complete and (failing := _failing(report.arms, pairing.results)):
         report.complete, report.incomplete_reason, report.ended_by = False, failing, "gateway"
     report.resources = pairing.resources()
     report.notes.append(
@@ -106,12 +106,13 @@ def _spoken(estimate: Estimate) -> str:
     return f"{estimate.value / 1e3:.2f} ms ({low} to {high} ms, with {estimate.confidence:.0%} confidence)"
 
 
-def _failing(arms: Sequence[Arm]) -> str | None:
-    """Return a sentence about an arm with too many failures; None if there is none."""
+def _failing(arms: Sequence[Arm], results: Sequence[Result]) -> str | None:
+    """Return a sentence about an arm with too many failures, with the first one; None if there is none."""
     for arm in arms:
         if arm.failed > ERRORS * arm.done:
             calls = f"{arm.failed} of {arm.done} calls ({arm.name})"
-            return f"{calls} failed; overhead is not reported until the calls succeed"
+            first = next((one.first_failure for one in results if one.first_failure), "unknown")
+            return f"{calls} failed; overhead is not reported until the calls succeed; the first failure: {first}"
     return None
 
 

@@ -55,6 +55,8 @@ def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
             results, before=before, after=after, cores=made.machine.cores, ceiling=measured.ceiling
         )
         made.validity = validity.judge(made.generator, _published(results, task.profile))
+    if made.complete and (none := metrics.none_succeeded(measured.everything)):
+        made.complete, made.incomplete_reason, made.ended_by = False, none, "gateway"
     made.budgets = budget_rules.judge(budgets, made, void=bool(validity.void(made.validity)))
     summary.conclude(made)
     if made.knee is not None and made.knee.rate is None and made.conclusion == "ok":

@@ -10,6 +10,8 @@ from gatebench.commands.load import output
 from gatebench.conformance.requirements.features import claims_of
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.lookup import by_name
+from gatebench.load.experiments.workload import choose_operations
+from gatebench.load.profiles.profiles import LoadProfile
 from gatebench.load.results.generator_result import Result
 from gatebench.load.results.report_model import EndedBy, LoadReport
 from gatebench.load.testbed import bench as load_bench
@@ -79,6 +81,12 @@ def title(target: str) -> str:
 def is_started(target: str) -> bool:
     """Return whether gatebench starts the gateway of this target."""
     return by_name(target).descriptor.launch is not None
+
+
+def left_out(target: str, profile: LoadProfile) -> list[str]:
+    """Return a sentence for each call or caller of a profile that a target does not claim. Raises BenchError if none is left."""
+    revisions = by_name(target).descriptor.claims.revisions
+    return choose_operations(profile, claimed(target), revisions)[1]
 
 
 def claimed(target: str) -> frozenset[str]:
