@@ -152,12 +152,7 @@ class Workload:
         """Return the plan of one phase."""
         parts = len(self._profile.phase) * self._profile.repeat
         seconds = terms.seconds / parts
-        whole = sum(share for share, _, _ in self._profile.shape)
-        stages = [
-            Stage(seconds=seconds * share / whole, rate_from=terms.rate * low, rate_to=terms.rate * high)
-            for share, low, high in self._profile.shape
-        ]
-        return self._plan(terms, self.arms(phase), stages, min(WARMUP, seconds / 3))
+        return self._plan(terms, self.arms(phase), stages(self._profile, seconds, terms.rate), min(WARMUP, seconds / 3))
 
     def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
         """Return the plan of one search step: a constant rate."""
@@ -185,6 +180,15 @@ class Workload:
             workers=terms.workers,
             secrets={secret.label: secret.value for secret in self._gateway.bench.secrets},
         )
+
+
+def stages(profile: LoadProfile, seconds: float, rate: float) -> list[Stage]:
+    """Return the shape of a profile as stages."""
+    whole = sum(share for share, _, _ in profile.shape)
+    return [
+        Stage(seconds=seconds * share / whole, rate_from=rate * low, rate_to=rate * high)
+        for share, low, high in profile.shape
+    ]
 
 
 class Plans(Protocol):

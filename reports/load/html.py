@@ -8,7 +8,7 @@ from markupsafe import Markup
 from gatebench.fixtures.recording import files
 from gatebench.reports.load import charts as load_charts
 from gatebench.reports.load.model import Report, at, latencies, read, troubles
-from gatebench.reports.load.terminal import budget_line, tone
+from gatebench.reports.load.terminal import budget_line, fresh_starts, tone
 from gatebench.reports.rendering import numbers
 from gatebench.reports.rendering.templates import environment
 
@@ -72,6 +72,7 @@ def render(report: Report) -> str:
         shown=SHOWN,
         troubles=troubles(report),
         figures=report.get("figures", {}),
+        fresh_starts=fresh_starts,
         units={budget["measure"]: budget["unit"] for budget in report["budgets"]},
         change_of=lambda estimate: numbers.interval(estimate, numbers.change),
     )

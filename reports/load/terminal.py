@@ -123,7 +123,7 @@ class _LoadPrinter:
                 else ""
             )
             self._print(
-                f"{counted(one['starts'], 'fresh start')}, {counted(one['slots'], 'half-second slot')}{left_out}", "dim"
+                f"{counted(one['starts'], 'start')}, {counted(one['slots'], 'half-second slot')}{left_out}", "dim"
             )
 
     def _knee(self) -> None:
@@ -161,7 +161,7 @@ class _LoadPrinter:
         ]
         self._table(["measure", compared["baseline"], compared["candidate"], "change in cost, with interval", ""], rows)
         self._print(
-            f"{counted(compared['starts'], 'fresh start')} of each gateway, {counted(compared['rounds'], 'round')}, "
+            f"{fresh_starts(compared)}, {counted(compared['rounds'], 'round')}, "
             f"{counted(compared['looks'], 'interim analysis', 'interim analyses')}, {compared['seconds']:.0f} s; "
             f"{compared['shares']}",
             "dim",
@@ -240,6 +240,11 @@ class _LoadPrinter:
     def _fit(self, text: str) -> str:
         text = visible(text)
         return to_ascii(text.replace("µ", "u").replace("–", "-")) if self._ascii else text
+
+
+def fresh_starts(compared: Report) -> str:
+    """Return the number of fresh starts of a comparison as text; gateways that already ran have none."""
+    return f"{counted(compared['starts'], 'fresh start')} of each gateway" if compared["starts"] else "no fresh starts"
 
 
 def budget_line(budget: Report) -> str:

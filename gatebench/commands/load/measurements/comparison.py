@@ -35,14 +35,14 @@ class MeasurementCourse:
     def __init__(self, results: list[Result], *, quiet: bool) -> None:
         self._results = results
         self._quiet = quiet
-        self._redact: Callable[[str], str] = str
+        self.redact: Callable[[str], str] = str
         self.stopped: str | None = None  # why it did not complete
         self._by: EndedBy | None = None
         exit_codes.end_in_order()
 
     def play(self, bench: LoadBench, measure: Callable[[LoadBench, output.LoadProgress], None]) -> None:
         """Measure on a running bench, and register secrets for redaction."""
-        self._redact = bench.secrets.redact
+        self.redact = bench.secrets.redact
         progress = output.LoadProgress(quiet=self._quiet)
         try:
             with self.keep_results():
@@ -67,7 +67,7 @@ class MeasurementCourse:
 
     def finish(self, report: LoadReport, folder: Path) -> int:
         """Write and show the report; return the exit status."""
-        report = type(report).model_validate_json(self._redact(report.model_dump_json()))
+        report = type(report).model_validate_json(self.redact(report.model_dump_json()))
         report.ended_by = self._by or report.ended_by
         return output.finish(report, folder, quiet=self._quiet)
 
