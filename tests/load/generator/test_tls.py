@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gatebench.load.plan.plan import PlannedArm
+from gatebench.load.plan.tls import TlsSettings
 from tests.support.generator_runs import play
 from tests.support.http_server import TinyServer
 from tests.support.load_plans import a_call, a_plan
@@ -56,7 +57,9 @@ def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Pat
         plan = a_plan(PlannedArm(name="direct", calls=calls), rate=60.0, seconds=1.5, timeout=10.0)
         trusting = play(plan, tmp_path / "trusting", SSL_CERT_FILE=str(certificate)).result
         strict = play(plan, tmp_path / "strict").result
+        given = play(plan.model_copy(update={"tls": TlsSettings(ca_file=str(certificate))}), tmp_path / "given").result
     assert {(cell.operation, cell.outcome) for cell in trusting.cells} == {(call.operation, "ok") for call in calls}
+    assert {cell.outcome for cell in given.cells} == {"ok"}
     assert {cell.outcome for cell in strict.cells} == {"refused"}
     assert "certificate verify failed" in next(event.detail for event in strict.events if event.kind == "refused")
 
