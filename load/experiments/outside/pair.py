@@ -8,9 +8,10 @@ import numpy as np
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.world.definition import MODERN_REVISION
-from gatebench.load.analysis import running_pair, summary
+from gatebench.load.analysis import running_pair, summary, validity
 from gatebench.load.analysis.overhead import TooFewError
 from gatebench.load.analysis.sequential_test import LATENCY, Moved
+from gatebench.load.analysis.validity import PublishedValues
 from gatebench.load.experiments.comparison_reports import Subject, common, failing
 from gatebench.load.experiments.outside.calls import OutsidePlans, choose
 from gatebench.load.experiments.outside.discovery import Discovered
@@ -19,11 +20,11 @@ from gatebench.load.experiments.regression_report import finite
 from gatebench.load.experiments.regression_run import RunningGateway
 from gatebench.load.profiles.profiles import LoadProfile
 from gatebench.load.results.generator_result import Cell, Result
-from gatebench.load.results.report_model import Comparison, Estimate, LoadReport, Measure
+from gatebench.load.results.report_model import Comparison, Estimate, Generator, LoadReport, Measure
 
 ALPHA = 0.025  # of each bound
 NAMES = {DIRECT: "baseline", GATEWAY: "candidate"}
-UNCONTROLLED = "fresh starts, CPU shares and other load on both gateways are not controlled"
+UNCONTROLLED = "not controlled: fresh starts, CPU shares, other load on what is measured"
 ALREADY_RUNNING = (
     "both gateways already run: nothing is started afresh, so that a difference may be of these two processes or hosts"
 )
@@ -70,7 +71,7 @@ def gate_report(
     report.kind = "gate"
     report.notes += [
         ALREADY_RUNNING,
-        f"not controlled: {UNCONTROLLED}",
+        UNCONTROLLED,
         f"{pairing.rate:.0f} requests per second, to both together",
     ]
     if report.complete and (said := failing(report.arms, pairing.results, "the gateways are not compared")):
@@ -81,8 +82,21 @@ def gate_report(
         except TooFewError as error:
             report.complete, report.incomplete_reason = False, report.incomplete_reason or str(error)
             report.ended_by = report.ended_by or "machine"
+    if report.comparison and report.generator:
+        _void(report, report.comparison, report.generator)
     summary.conclude(report)
     return report
+
+
+def _void(report: LoadReport, compared: Comparison, generator: Generator) -> None:
+    """Withhold the verdict if the load generator or the machine distorts the latencies."""
+    published = PublishedValues(p50_us=compared.measures[0].baseline, offered=generator.offered)
+    report.validity = validity.judge(generator, published)
+    if reasons := validity.void(report.validity):
+        compared.verdict = compared.measures[0].moved = "cannot tell"
+        compared.said = (
+            f"cannot tell whether {compared.candidate} is slower than {compared.baseline}: {'; '.join(reasons)}"
+        )
 
 
 def _comparison(pairing: OverheadRun, names: tuple[str, str], margin: float, seconds: float) -> Comparison:

@@ -17,7 +17,7 @@ def why_not(endpoint: Endpoint, caller: PlannedCaller, response: McpResponse, wh
         return _refused(endpoint, caller, response)
     if 300 <= response.status < 400:
         return f"{where} redirects to {response.header('Location') or 'nowhere'} ({response.status}): use that address"
-    if response.answer or what != "initialize":
+    if "jsonrpc" in response.answer or what != "initialize":
         return f"{where} failed at {what} as {caller.name}: {explained(response)}"
     return (
         f"{where} is not an MCP endpoint: it answered {what} with {explained(response)}; "

@@ -1,6 +1,7 @@
 """Load on the URL of a running gateway with a server behind it that is not gatebench's."""
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from gatebench import cli
 from gatebench.load.experiments import overhead_run
 from gatebench.load.results.report_model import LoadReport
+from tests.support.certificates import self_signed
 from tests.support.foreign_mcp import LEGACY, MODERN, ForeignMcp, Manners
 
 ALICE, BOB = "tok_alice_0123456789", "tok_bob_9876543210"
@@ -223,6 +225,36 @@ def test_a_proxy_in_the_environment_is_not_used_and_named(load: Loaded, monkeypa
         load("run", far.url, *TOOL, *SHORT, "--profile", "single-call")
     assert load.report.arms[0].failed == 0
     assert any("HTTP_PROXY is set, but not used" in note for note in load.report.notes)
+
+
+def server_context(certificate: Path, *, clients: bool = False) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificate)
+    return context
+
+
+def test_an_authority_that_is_not_known_is_one_sentence(load: Loaded, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path / "server.pem")
+    with ForeignMcp(tls=server_context(certificate)) as far:
+        assert load("run", far.url, *TOOL) == 2
+        assert "failed: [SSL: CERTIFICATE_VERIFY_FAILED]" in load.err
+        assert "--ca-file" in load.err
+        load("run", far.url, *TOOL, *SHORT, "--profile", "single-call", "--insecure")
+    assert load.report.arms[0].failed == 0
+    assert any("--insecure: the certificate of the server is not verified" in note for note in load.report.notes)
+
+
+def test_a_client_certificate_is_shown(load: Loaded, tmp_path: Path) -> None:
+    certificate = str(self_signed(tmp_path / "both.pem"))
+    with ForeignMcp(tls=server_context(Path(certificate), clients=True)) as far:
+        trust = ["--ca-file", certificate, "--profile", "single-call"]
+        assert load("run", far.url, *TOOL, *SHORT, *trust) == 2
+        assert len(load.err.strip().splitlines()) == 1
+        load("run", far.url, *TOOL, *SHORT, *trust, "--client-cert", certificate)
+    assert load.report.arms[0].failed == 0
 
 
 def a_rate(report: LoadReport) -> Any:

@@ -68,7 +68,7 @@ def overhead(options: OverheadCommandOptions, url: UrlOptions) -> int:
     direct = _discover(upstream, direct_call, folder / f"direct-{RECORD}")
     direct, found = pair.in_one_era(direct, found)
     pairing = OverheadRun(OverheadOptions(options.seconds, 1, options.rate, options.seed, target.tls))
-    notes = [*calls.notes(found), *_about(direct, "directly"), f"not controlled: {pair.UNCONTROLLED}"]
+    notes = [*calls.notes(found), *_about(direct, "directly"), pair.UNCONTROLLED]
     subject = comparison_reports.Subject(target.shown, found.server, profile, options.seed, notes)
     course = _measured(pairing, subject, profile, direct, found, quiet=options.quiet)
     return course.finish(comparison_reports.overhead_report(pairing, subject, limits, course.stopped), folder)
