@@ -6,6 +6,7 @@ Everything that the load would do thousands of times is tried here first, so tha
 import contextlib
 import difflib
 from collections.abc import AsyncIterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from gatebench.load.plan.expected_value import MISSING, ExpectedValue, shown, va
 from gatebench.load.plan.plan import PlannedCaller
 
 PAGES = 200  # of a tool list
+MASKED = "«header»"
 NAMED = 12  # tools listed in an error
 PATIENCE = 30.0  # seconds for one response
 
@@ -54,11 +56,25 @@ class Discovered:
 async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discovered:
     """Find out what a load needs to know, and record the exchanges in a transcript. Raises BenchError with one sentence."""
     secrets = endpoint.registry()
-    with TranscriptWriter(record, secrets, run="discovery") as writer:
+    with _Record(record, secrets, run="discovery") as writer:
+        writer.masked = {name.lower() for name in endpoint.headers}
         try:
             return await _Discovery(endpoint, call, writer).everything()
         except BenchError as error:
             raise BenchError(secrets.redact(str(error))) from None
+
+
+class _Record(TranscriptWriter):
+    """A transcript without the values of given headers: they may be too short to be redacted by value."""
+
+    masked: AbstractSet[str] = frozenset()  # names of headers, lower case
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Append one event."""
+        if self.masked and "headers" in event:
+            headers = [[name, MASKED if name.lower() in self.masked else value] for name, value in event["headers"]]
+            event = {**event, "headers": headers}
+        super().write(event)
 
 
 class _Discovery:
@@ -104,7 +120,8 @@ class _Discovery:
             raise BenchError(why_not(self._endpoint, caller, handshake, "initialize"))
         async with self._client(caller, MODERN_REVISION) as client:
             discovered = await client.connect()
-        if MODERN_REVISION in discovered.result.get("supportedVersions", []):
+        offered = discovered.result.get("supportedVersions")
+        if isinstance(offered, list) and MODERN_REVISION in offered:
             found.append(MODERN_REVISION)
         if found:
             return found, _server_name(handshake, discovered)

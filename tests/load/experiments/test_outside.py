@@ -87,11 +87,14 @@ def test_one_era_is_enough(load: Loaded, revision: str, left_out: str | None) ->
 
 def test_callers_that_are_mixed_up_fail_the_run(load: Loaded, tokens: str) -> None:
     isolation = ["--tokens-file", tokens, "--isolation", "/content/0/text/user", "--profile", "single-call"]
+    isolation += ["--header", "X-Env: zqx"]
     with ForeignMcp(Manners(USERS, mixed_up_every=17)) as far:
         assert load("run", far.url, *TOOL, *SHORT, *isolation) == 1, load.out
     assert load.report.conclusion == "wrong-answers"
     assert "the response belongs to user" in load.report.wrong_answers[0].said
     assert BOB not in load.written
+    assert "X-Env: «header»" in load.report.wrong_answers[0].request
+    assert "zqx" not in load.written, "too short to be redacted by value"
 
 
 def test_callers_that_are_told_apart_pass(load: Loaded, tokens: str) -> None:
