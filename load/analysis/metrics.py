@@ -91,7 +91,15 @@ def unanswered(result: Result) -> str | None:
     if right or not calls:
         return None
     outcomes = sorted({cell.outcome for cell in whole.cells if cell.arm == GATEWAY})
-    return f"none of {calls} calls to the gateway succeeded: {', '.join(outcomes)}"
+    first = f"; the first failure: {result.first_failure}" if result.first_failure else ""
+    return f"none of {calls} calls to the gateway succeeded: {', '.join(outcomes)}{first}"
+
+
+def none_succeeded(results: Sequence[Result]) -> str | None:
+    """Return a sentence if no call to the gateway succeeded in any of the results, else None (also without calls)."""
+    reasons = [reason for result in results if (reason := unanswered(result))]
+    succeeded = sum(result.whole_calls().count(arm=GATEWAY, outcome="ok") for result in results)
+    return reasons[0] if reasons and not succeeded else None
 
 
 def silent(result: Result) -> str | None:

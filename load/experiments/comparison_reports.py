@@ -20,6 +20,7 @@ from gatebench.load.results.generator_result import Result
 from gatebench.load.results.report_model import Arm, Estimate, LoadReport
 from gatebench.load.testbed.host import HostCpuSample, describe
 
+NO_OVERHEAD = "overhead is not reported"
 NOTHING = "too few successful responses of either gateway to measure anything"
 
 
@@ -31,13 +32,14 @@ class Subject:
     gateway: str
     profile: LoadProfile
     seed: int
+    notes: list[str] = field(default_factory=list)  # for readers, such as the calls that are left out
     weather: HostCpuSample = field(default_factory=HostCpuSample.now)
     began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
 def regression_report(contest: RegressionRun, subject: Subject, stopped: str | None) -> LoadReport:
     """Return the report of the regression gate; `stopped` is the reason why it did not complete."""
-    report = _common(subject, contest.results, stopped)
+    report = common(subject, contest.results, stopped)
     report.kind = "gate"
     report.notes += contest.notes
     if (
@@ -47,7 +49,10 @@ def regression_report(contest: RegressionRun, subject: Subject, stopped: str | N
     if contest.seen.rounds:
         report.comparison = comparison(contest)
     elif report.complete:
-        report.complete, report.incomplete_reason = False, _failing(report.arms) or NOTHING
+        report.complete, report.incomplete_reason = (
+            False,
+            failing(report.arms, contest.results, "speeds are not compared") or NOTHING,
+        )
         report.ended_by = "gateway"
     summary.conclude(report)
     return report
@@ -57,10 +62,10 @@ def overhead_report(
     pairing: OverheadRun, subject: Subject, budgets: Sequence[Budget], stopped: str | None
 ) -> LoadReport:
     """Return the overhead report; tail percentiles are omitted when scheduling lag is too high for them."""
-    report = _common(subject, pairing.results, stopped)
+    report = common(subject, pairing.results, stopped)
     report.moments = summary.moments(pairing.results)
-    if report.complete and (failing := _failing(report.arms)):
-        report.complete, report.incomplete_reason, report.ended_by = False, failing, "gateway"
+    if report.complete and (said := failing(report.arms, pairing.results, NO_OVERHEAD)):
+        report.complete, report.incomplete_reason, report.ended_by = False, said, "gateway"
     report.resources = pairing.resources()
     report.notes.append(
         f"{pairing.rate:.0f} requests per second, assigned at random to the gateway or directly to the upstream"
@@ -105,16 +110,18 @@ def _spoken(estimate: Estimate) -> str:
     return f"{estimate.value / 1e3:.2f} ms ({low} to {high} ms, with {estimate.confidence:.0%} confidence)"
 
 
-def _failing(arms: Sequence[Arm]) -> str | None:
-    """Return a sentence about an arm with too many failures; None if there is none."""
+def failing(arms: Sequence[Arm], results: Sequence[Result], what: str) -> str | None:
+    """Return a sentence about an arm with too many failures, with the first one; None if there is none. `what` is withheld."""
     for arm in arms:
         if arm.failed > ERRORS * arm.done:
             calls = f"{arm.failed} of {arm.done} calls ({arm.name})"
-            return f"{calls} failed; overhead is not reported until the calls succeed"
+            first = next((one.first_failure for one in results if one.first_failure), "unknown")
+            return f"{calls} failed; {what} until the calls succeed; the first failure: {first}"
     return None
 
 
-def _common(subject: Subject, results: Sequence[Result], stopped: str | None) -> LoadReport:
+def common(subject: Subject, results: Sequence[Result], stopped: str | None) -> LoadReport:
+    """Return what the reports of all comparisons have in common."""
     machine = describe()
     now = HostCpuSample.now()
     return LoadReport(
@@ -135,4 +142,5 @@ def _common(subject: Subject, results: Sequence[Result], stopped: str | None) ->
         wrong_answers=summary.wrong_answers(results),
         wrong_count=sum(result.wrong_count for result in results),
         events=summary.events(results),
+        notes=list(subject.notes),
     )

@@ -49,10 +49,8 @@ class GatewayStarter:
 
     def _started(self, target: str, cores: tuple[int, ...] | None) -> LoadedGateway:
         gateway = self.bench.start(target, cores)
-        used = {member for spec in self._specs(target, gateway) for member in self.profile.members(spec.server)}
-        for server, names in self.profile.consents.items():
-            if server in used:
-                gateway.consent(names, [server])
+        for server, names in workloads.consents_of(self.profile, self._specs(target, gateway)).items():
+            gateway.consent(names, [server])
         return gateway
 
     def _running(self, target: str, gateway: LoadedGateway) -> RunningGateway:

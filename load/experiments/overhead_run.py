@@ -20,6 +20,7 @@ from gatebench.load.analysis.rounds import CpuLog, UsesCpu
 from gatebench.load.experiments.regression_run import ProgressCallback, RunningGateway
 from gatebench.load.generator.process import GeneratorProcess, run_generator
 from gatebench.load.plan.plan import Plan, PlannedArm, Stage
+from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.results.generator_result import Cell, Result
 from gatebench.load.results.report_model import Estimate, Overhead, Resources, ResourceSample
 from gatebench.load.testbed.cpu_affinity import CpuLayout
@@ -48,6 +49,7 @@ class OverheadOptions:
     starts: int = STARTS
     rate: float | None = None
     seed: int = 1
+    tls: TlsSettings = field(default_factory=TlsSettings)
 
 
 @dataclass
@@ -181,6 +183,7 @@ class OverheadRun:
             arrivals=arrivals,  # type: ignore[arg-type] # pydantic checks it
             warmup=max(WARMUP * len(starts), 0.5),
             turn=SLOT,
+            tls=self.terms.tls,
             secrets={
                 label: value for one in starts for running in one.values() for label, value in running.secrets.items()
             },

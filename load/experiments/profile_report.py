@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from gatebench.load.analysis import metrics, summary, validity
 from gatebench.load.analysis.validity import PublishedValues as Published
+from gatebench.load.experiments import workload as workloads
 from gatebench.load.experiments.profile_data import ProfileData
 from gatebench.load.experiments.workload import WARMUP
 from gatebench.load.plan.plan import SESSION_PARTS
@@ -54,6 +55,8 @@ def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
             results, before=before, after=after, cores=made.machine.cores, ceiling=measured.ceiling
         )
         made.validity = validity.judge(made.generator, _published(results, task.profile))
+    if made.complete and (none := metrics.none_succeeded(measured.everything)):
+        made.complete, made.incomplete_reason, made.ended_by = False, none, "gateway"
     made.budgets = budget_rules.judge(budgets, made, void=bool(validity.void(made.validity)))
     summary.conclude(made)
     if made.knee is not None and made.knee.rate is None and made.conclusion == "ok":
@@ -160,7 +163,7 @@ def _refreshes(measured: ProfileData) -> float | None:
     ]
     if not lifetimes or not measured.counted or measured.stopped:
         return None
-    users = sum(len(names) for names in profile.consents.values())
+    users = sum(len(names) for names in workloads.consents_of(profile, measured.called).values())
     seconds = sum(result.seconds + min(WARMUP, result.seconds / 3) for result in measured.results)
     return metrics.refreshes_per_expiry(
         measured.counted["refreshes"], users=users, seconds=seconds, lifetime=lifetimes[0]

@@ -1,7 +1,8 @@
 """Build plans (calls, callers, arrival times) from a profile and a running gateway."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.world import definition
@@ -36,12 +37,15 @@ class ProfileRunOptions:
 def choose_operations(
     profile: LoadProfile, able: frozenset[str], revisions: list[str]
 ) -> tuple[list[CallSpec], list[str]]:
-    """Return the calls of a profile that the claims of a gateway allow, and one sentence for each call left out.
+    """Return the calls of a profile that the claims of a gateway allow, and one sentence for each call or caller left out.
 
     Raises BenchError when nothing is left.
     """
     chosen, left_out = [], []
-    for call in profile.call:
+    for whole in profile.call:
+        call = profile.with_callers(whole, able)
+        if without := [caller for caller in whole.callers if caller not in call.callers]:
+            left_out.append(f"left out of {call.operation!r}: the callers {', '.join(without)}, which are not claimed")
         missing = sorted(profile.needs(call) - able)
         if revision_for(call, revisions) is None:
             missing.append(f"the {call.era} era")
@@ -52,6 +56,19 @@ def choose_operations(
     if not chosen:
         raise BenchError(f"no call of profile {profile.name} applies to this gateway: {'; '.join(left_out)}")
     return chosen, left_out
+
+
+def consents_of(profile: LoadProfile, called: Iterable[CallSpec]) -> dict[str, list[str]]:
+    """Return the users that give their consent before the load, by upstream: those that call it, as far as the profile says."""
+    callers: dict[str, set[str]] = {}
+    for call in called:
+        for member in profile.members(call.server):
+            callers.setdefault(member, set()).update(call.callers)
+    return {
+        server: mine
+        for server, names in profile.consents.items()
+        if (mine := [name for name in names if name in callers.get(server, ())])
+    }
 
 
 def revision_for(call: CallSpec, revisions: list[str]) -> str | None:
@@ -106,7 +123,6 @@ class Workload:
             method=spec.method,
             tool=tool if spec.method == "tools/call" else "",
             arguments=arguments if spec.method == "tools/call" else {},
-            nonce=spec.method == "tools/call",
             events=spec.events,
             callers=self._who(spec),
             weight=spec.weight,
@@ -136,12 +152,7 @@ class Workload:
         """Return the plan of one phase."""
         parts = len(self._profile.phase) * self._profile.repeat
         seconds = terms.seconds / parts
-        whole = sum(share for share, _, _ in self._profile.shape)
-        stages = [
-            Stage(seconds=seconds * share / whole, rate_from=terms.rate * low, rate_to=terms.rate * high)
-            for share, low, high in self._profile.shape
-        ]
-        return self._plan(terms, self.arms(phase), stages, min(WARMUP, seconds / 3))
+        return self._plan(terms, self.arms(phase), stages(self._profile, seconds, terms.rate), min(WARMUP, seconds / 3))
 
     def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
         """Return the plan of one search step: a constant rate."""
@@ -171,8 +182,29 @@ class Workload:
         )
 
 
+def stages(profile: LoadProfile, seconds: float, rate: float) -> list[Stage]:
+    """Return the shape of a profile as stages."""
+    whole = sum(share for share, _, _ in profile.shape)
+    return [
+        Stage(seconds=seconds * share / whole, rate_from=rate * low, rate_to=rate * high)
+        for share, low, high in profile.shape
+    ]
+
+
+class Plans(Protocol):
+    """What makes the plans of a profile, such as a Workload."""
+
+    def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:
+        """Return the plan of one phase."""
+        ...
+
+    def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
+        """Return the plan of one search step."""
+        ...
+
+
 def phases(
-    profile: LoadProfile, terms: ProfileRunOptions, workload: Workload
+    profile: LoadProfile, terms: ProfileRunOptions, workload: Plans
 ) -> Iterator[tuple[Phase, Callable[[], Plan]]]:
     """Yield all phases in order, each with a function that builds its plan (with its own seed)."""
     number = 0

@@ -1,8 +1,9 @@
 """`python -m gatebench.load.generator PLAN OUT`: run a plan and write `result.json`, `samples.npy` and locust's CSV and HTML into
 OUT.
 
-Exit status: 0 if the plan was run and the result is written, whatever the target responded; 2 invalid plan; 3 generator error, or
-a lost worker; 130 interrupted (the result is written). With `--progress`, a JSON line a second on stdout.
+Exit status: 0 if the plan was run and the result is written, whatever the target responded; 1 the same, but no request succeeded;
+2 invalid plan; 3 generator error, or a lost worker; 130 interrupted (the result is written). With `--progress`, a JSON line a
+second on stdout.
 """
 
 import argparse

@@ -74,8 +74,8 @@ class Hooks:
             self._controller.stop("interrupted", "by a signal")
             self._controller.over.wait(timeout=generator_main.SHUTDOWN_TIMEOUT)
         options: Any = environment.parsed_options
-        generator_main.write(environment, self._controller, Path(options.results))
-        environment.process_exit_code = generator_main.status(self._controller)
+        result = generator_main.write(environment, self._controller, Path(options.results))
+        environment.process_exit_code = generator_main.status(self._controller, result)
         logging.getLogger(__name__).info("results are in %s", options.results)
 
 

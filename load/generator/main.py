@@ -28,7 +28,7 @@ from gatebench.load.plan import plan as plans
 from gatebench.load.plan.plan import Plan
 from gatebench.load.results.generator_result import GeneratorEvent, Result
 
-OK, BAD_PLAN, OUR_FAULT, INTERRUPTED = 0, 2, 3, 130
+OK, ALL_FAILED, BAD_PLAN, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 SHUTDOWN_TIMEOUT = 10.0  # seconds within which an interrupted run ends
 CONNECT = 30.0  # seconds within which workers on this machine must start
 _READ = 1
@@ -57,14 +57,14 @@ def run_plan(path: Path, out: Path, *, progress: bool = False) -> int:
     try:
         _run(environment, controller)
     finally:
-        write(environment, controller, out)
+        result = write(environment, controller, out)
         kept.close()
         runner: Runner | None = environment.runner
         if runner is not None:
             runner.quit()
         if isinstance(controller, MasterController):
             controller.end_workers()
-    return status(controller)
+    return status(controller, result)
 
 
 def _controller(environment: Environment, plan: Plan) -> Controller:
@@ -99,8 +99,8 @@ def _await_workers(runner: MasterRunner, master: MasterController) -> None:
             master.stop("incomplete")
 
 
-def write(environment: Environment, controller: Controller, out: Path) -> None:
-    """Write the results of a completed run."""
+def write(environment: Environment, controller: Controller, out: Path) -> Result:
+    """Write the results of a completed run, and return them."""
     wall = max(time.monotonic_ns() - controller.start_ns, 0) / 1e9 if controller.begun else 0.0
     result = output.result_of(
         controller.plan,
@@ -115,11 +115,20 @@ def write(environment: Environment, controller: Controller, out: Path) -> None:
     if sys.stdout.isatty():
         print(_summary(result))
     locust_stats.write(environment, out, controller.secrets)
+    return result
 
 
-def status(controller: Controller) -> int:
-    """Return the exit status of a completed run."""
-    return {"interrupted": INTERRUPTED, "incomplete": OUR_FAULT}.get(controller.ended, OK)
+def status(controller: Controller, result: Result) -> int:
+    """Return the exit status of a completed run; print the first failure if no request succeeded."""
+    ended = {"interrupted": INTERRUPTED, "incomplete": OUR_FAULT}.get(controller.ended, OK)
+    if ended != OK or not result.counts.done or result.whole_calls().count(outcome="ok"):
+        return ended
+    print(
+        f"gatebench load generator: none of {result.counts.done} requests succeeded; the first failure: "
+        f"{result.first_failure or 'unknown'}",
+        file=sys.stderr,
+    )
+    return ALL_FAILED
 
 
 def _report_progress(controller: Controller) -> None:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording.secrets import MIN_LENGTH
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
+from gatebench.load.plan.expected_value import ExpectedValue
+from gatebench.load.plan.tls import TlsSettings
 
 MAX_WAIT = 120.0  # seconds; the range of histograms
 
@@ -43,13 +45,14 @@ class Stage(_PlanModel):
 
 
 class PlannedCaller(_PlanModel):
-    """A caller: its headers (with the credential), and texts that only responses to it contain."""
+    """A caller: its headers (with the credential), and texts and values that only responses to it contain."""
 
     name: str
     headers: dict[str, str] = {}
     expect: list[
         str
     ] = []  # texts that every response must contain, such as the digest of this caller's upstream credential
+    own_values: list[ExpectedValue] = []  # values that every result must hold; another caller's value is a wrong answer
 
 
 class PlannedCall(_PlanModel):
@@ -70,10 +73,18 @@ class PlannedCall(_PlanModel):
     arguments: dict[str, Any] = {}
     headers: dict[str, str] = {}
     expect: list[str] = []  # texts that every response must contain, for any caller
-    nonce: bool = True  # the response must contain the nonce of the call (the mock tools return it)
+    values: list[ExpectedValue] = []  # values that every result must hold, for any caller
+    # Requests have a nonce, in `_meta` and, of tools/call, in the arguments; the response to tools/call must contain it, as the
+    # mock tools return it. False for other servers: a request holds only what the protocol requires, and the given arguments.
+    nonce: bool = True
     events: int = Field(default=0, ge=0)  # minimum number of progress events before the response of a stream
     callers: list[PlannedCaller] = Field(default=[PlannedCaller(name="anonymous")], min_length=1)
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    @property
+    def returns_nonce(self) -> bool:
+        """True if the response must contain the nonce of the request."""
+        return self.nonce and self.method == "tools/call"
 
     @property
     def legacy(self) -> bool:
@@ -133,6 +144,7 @@ class Plan(_PlanModel):
         False  # closed loop: each user has one arm, assigned in turn, so that a slow arm does not delay others
     )
     give_up_after: float | None = Field(default=10.0, gt=0)  # seconds with failures only, after which the run ends
+    tls: TlsSettings = TlsSettings()
     secrets: dict[str, str] = {}  # label: value, of everything to redact
 
     @property

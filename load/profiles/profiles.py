@@ -58,6 +58,7 @@ class CallSpec(_ProfileModel):
     arm: Literal["gateway", "direct", "hung"] = "gateway"
     events: int = Field(default=0, ge=0)
     waits: bool = False
+    together: bool = False
 
     def operation_in(self, phase: "Phase") -> str:
         """Return its name in the results of a phase."""
@@ -148,11 +149,19 @@ class LoadProfile(_ProfileModel):
         else:
             needed.add(f"server.{call.server}")
         for caller in call.callers:
-            kind = {"crowd": "user", "crowd-external": "external"}.get(caller)
-            needed |= (
-                {f"caller.{kind}"} if kind else {f"caller.{definition.PRINCIPALS[caller].kind}", f"principal.{caller}"}
-            )
+            needed |= needs_of_caller(caller)
         return needed
+
+    def with_callers(self, call: CallSpec, able: frozenset[str]) -> CallSpec:
+        """Return the call with those of its callers that are claimed; unchanged if it needs all of them, or none is claimed."""
+        claimed = [caller for caller in call.callers if needs_of_caller(caller) <= able]
+        return call if call.together or not claimed else call.model_copy(update={"callers": claimed})
+
+
+def needs_of_caller(caller: str) -> set[str]:
+    """Return the claims that a caller of a profile needs."""
+    kind = {"crowd": "user", "crowd-external": "external"}.get(caller)
+    return {f"caller.{kind}"} if kind else {f"caller.{definition.PRINCIPALS[caller].kind}", f"principal.{caller}"}
 
 
 def load(path: Path = SHIPPED) -> dict[str, LoadProfile]:

@@ -38,6 +38,7 @@ Outcome = Literal[
     "reset",  # the connection ended before the response
     "unfinished",  # in flight at the end of the run
     "failed",  # reported by a custom user class
+    "unexpected",  # a result without the value that the plan expects
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 CONNECTION: tuple[Outcome, ...] = ("refused", "reset", "timeout")  # outcomes of an unreachable target
@@ -173,6 +174,13 @@ class Result(_ResultModel):
         """Return a copy without parts of sessions (handshake, DELETE), in cells and intervals."""
         intervals = [one.model_copy(update={"cells": _whole(one.cells)}) for one in self.intervals]
         return self.model_copy(update={"cells": _whole(self.cells), "intervals": intervals})
+
+    @property
+    def first_failure(self) -> str:
+        """The earliest failure as text, `rpc-error: -32602: invalid arguments`; empty if there is none."""
+        failures = [event for event in self.events if event.kind in OUTCOMES and event.kind not in ("ok", "unfinished")]
+        first = min(failures, key=lambda event: event.t, default=None)
+        return ": ".join(filter(None, (first.kind, first.detail))) if first else ""
 
     def total(self, metric: Metric, **match: str) -> Histogram:
         """Return the merged histogram of all matching cells: `total("response", arm="gateway", outcome="ok")`."""

@@ -45,11 +45,12 @@ def over_time(report: Report) -> str:
 
 
 def answers(report: Report) -> str:
-    """Draw completed and failed responses per second."""
+    """Draw successful and failed responses per second; failures are red bars."""
     series = []
     for number, arm in enumerate(_arms(report)):
         own = [moment for moment in report["moments"] if moment["arm"] == arm]
-        series.append(Series(f"{arm}: completed", [(moment["second"], moment["done"]) for moment in own], number))
+        succeeded = [(moment["second"], moment["done"] - moment["failed"]) for moment in own]
+        series.append(Series(f"{arm}: succeeded", succeeded, number))
         if any(moment["failed"] for moment in own):
             series.append(Series(f"{arm}: failed", [(moment["second"], moment["failed"]) for moment in own], 5, "bars"))
     return lines("Responses over time", _TIME, Axis("per second", text=digits, low=0.0), series)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from gatebench.fixtures.recording import files
 from gatebench.reports.load import charts as load_charts
 from gatebench.reports.load.model import Report, at, latencies, read, troubles
-from gatebench.reports.load.terminal import budget_line, tone
+from gatebench.reports.load.terminal import budget_line, fresh_starts, tone
 from gatebench.reports.rendering import numbers
 from gatebench.reports.rendering.templates import environment
 
@@ -66,12 +66,13 @@ def render(report: Report) -> str:
     }
     return engine.get_template("load.html.j2").render(
         report=report,
-        tone=tone(report["conclusion"]),
+        tone=tone(report),
         charts=charts(report),
         rows=[(name, latency["count"], [at(latency, point) for point in SHOWN]) for name, latency in latencies(report)],
         shown=SHOWN,
         troubles=troubles(report),
         figures=report.get("figures", {}),
+        fresh_starts=fresh_starts,
         units={budget["measure"]: budget["unit"] for budget in report["budgets"]},
         change_of=lambda estimate: numbers.interval(estimate, numbers.change),
     )
@@ -82,7 +83,7 @@ def section(folder: Path) -> Report | None:
     if not (folder / "load.json").exists():
         return None
     report = read(folder)
-    return {"report": report, "tone": tone(report["conclusion"]), "charts": charts(report)}
+    return {"report": report, "tone": tone(report), "charts": charts(report)}
 
 
 def charts(report: Report) -> list[tuple[str, str, Markup]]:

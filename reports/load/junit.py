@@ -84,7 +84,7 @@ def _budget(suite: Element, budget: Mapping[str, Any]) -> None:
 
 def _conclusion(suite: Element, report: Report) -> None:
     case = _case(suite, report["kind"], "conclusion")
-    kind = {"bad": "failure", "open": "error"}.get(tone(report["conclusion"]))
+    kind = {"bad": "failure", "open": "error"}.get(tone(report))
     if kind:
         SubElement(case, kind, type=report["conclusion"], message=visible(report["said"]))
     else:

@@ -28,9 +28,11 @@ def conclude(report: Report, stream: TextIO, *, width: int | None = None) -> Non
     _LoadPrinter(report, stream, width).conclusion()
 
 
-def tone(conclusion: str) -> str:
-    """`good`, `open` or `bad`."""
-    return "good" if conclusion in GOOD else "open" if conclusion in OPEN else "bad"
+def tone(report: Report) -> str:
+    """`good`, `open` or `bad`; a measurement that the gateway ended, by stopping or failing, is bad."""
+    if report["conclusion"] == "incomplete" and report.get("ended_by") == "gateway":
+        return "bad"
+    return "good" if report["conclusion"] in GOOD else "open" if report["conclusion"] in OPEN else "bad"
 
 
 class _LoadPrinter:
@@ -65,7 +67,7 @@ class _LoadPrinter:
     def conclusion(self) -> None:
         """Print the conclusion in one line."""
         report = self._report
-        style = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}[tone(report["conclusion"])]
+        style = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}[tone(report)]
         self._console.print()
         text = report["said"] if report["conclusion"] == "ok" else f"{report['conclusion'].upper()}: {report['said']}"
         self._print(text, style)
@@ -121,7 +123,7 @@ class _LoadPrinter:
                 else ""
             )
             self._print(
-                f"{counted(one['starts'], 'fresh start')}, {counted(one['slots'], 'half-second slot')}{left_out}", "dim"
+                f"{counted(one['starts'], 'start')}, {counted(one['slots'], 'half-second slot')}{left_out}", "dim"
             )
 
     def _knee(self) -> None:
@@ -159,7 +161,7 @@ class _LoadPrinter:
         ]
         self._table(["measure", compared["baseline"], compared["candidate"], "change in cost, with interval", ""], rows)
         self._print(
-            f"{counted(compared['starts'], 'fresh start')} of each gateway, {counted(compared['rounds'], 'round')}, "
+            f"{fresh_starts(compared)}, {counted(compared['rounds'], 'round')}, "
             f"{counted(compared['looks'], 'interim analysis', 'interim analyses')}, {compared['seconds']:.0f} s; "
             f"{compared['shares']}",
             "dim",
@@ -238,6 +240,11 @@ class _LoadPrinter:
     def _fit(self, text: str) -> str:
         text = visible(text)
         return to_ascii(text.replace("µ", "u").replace("–", "-")) if self._ascii else text
+
+
+def fresh_starts(compared: Report) -> str:
+    """Return the number of fresh starts of a comparison as text; gateways that already ran have none."""
+    return f"{counted(compared['starts'], 'fresh start')} of each gateway" if compared["starts"] else "no fresh starts"
 
 
 def budget_line(budget: Report) -> str:

@@ -55,6 +55,12 @@ def test_terminal_says_what_was_measured_and_whether_it_can_be_believed() -> Non
     assert text.rstrip().endswith("BUDGET-BROKEN: 1 of 3 budgets are broken: errors")
 
 
+def test_a_gateway_that_fails_is_no_open_question() -> None:
+    failed = {**BARE, "conclusion": "incomplete", "said": "none of 239 calls succeeded", "ended_by": "gateway"}
+    assert (load_terminal.tone(failed), load_terminal.tone({**failed, "ended_by": "machine"})) == ("bad", "open")
+    assert load_junit.tree(failed).find(".//failure[@type='incomplete']") is not None
+
+
 def test_terminal_of_nothing_is_whole() -> None:
     assert "BUDGET-BROKEN" in shown(BARE)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from gatebench.commands.load import url_options
 from gatebench.commands.options import PATH, POSITIVE, SEED, IntegerRange, NumberRange, complete_target
 from gatebench.fixtures import extras
 
@@ -20,7 +21,8 @@ examples:
 OVERHEAD_EXAMPLES = """\b
 examples:
   gatebench load overhead acme.toml
-  gatebench load overhead acme.toml --seconds 300 --budgets mine.toml"""
+  gatebench load overhead acme.toml --seconds 300 --budgets mine.toml
+  gatebench load overhead https://gw.example.com/mcp --token-env GW --direct-url http://10.0.0.7/mcp --tool ping"""
 
 Command = Callable[..., int]
 
@@ -55,17 +57,23 @@ def _common(command: Command) -> Command:
     help="largest slowdown that does not count",
 )
 @_common
+@url_options.for_gate
 def gate(**options: Any) -> int:
     """Is CANDIDATE slower than BASELINE?
 
     Load both at the same time, fresh start after fresh start, until the result is clear: slower, not slower, faster, or
     cannot tell. Exit status 4 if slower, 2 if it cannot tell.
 
-    CANDIDATE is a target; BASELINE is a target, or the folder or load.json of an earlier gate.
+    CANDIDATE is a target; BASELINE is a target, or the folder or load.json of an earlier gate. Two URLs of running gateways
+    are compared by latency only, as they run, with the options marked `URL`.
     """
     extras.require("load", "gatebench load gate")
-    from gatebench.commands.load.measurements import regression  # noqa: PLC0415 - an extra
+    from gatebench.commands.load.measurements import outside, regression  # noqa: PLC0415 - an extra
 
+    url = url_options.take(options)
+    if url_options.is_url(options["baseline"]) or url_options.is_url(options["candidate"]):
+        return outside.gate(regression.RegressionOptions(**options), url)
+    url_options.refuse(url)
     return regression.run(regression.RegressionOptions(**options))
 
 
@@ -84,15 +92,22 @@ def gate(**options: Any) -> int:
 @click.option("--budgets", type=PATH, metavar="FILE", help="budgets, as in load/profiles/budgets.toml")
 @click.option("--sheet", type=PATH, metavar="FILE", help="the world.json from which a running target was configured")
 @_common
+@url_options.for_overhead
 def overhead(**options: Any) -> int:
     """How much latency does TARGET add to each call?
 
     Send the same calls through the gateway and directly to the upstream, at random from one schedule, over several fresh
     starts that take turns. Exit status 4 if a budget is broken, 2 if the measurement is void.
 
-    TARGET is a shipped name or the path of a descriptor (default: reference).
+    TARGET is a shipped name, the path of a descriptor (default: reference), or the URL of an MCP endpoint that already
+    runs, with --direct-url and the options marked `URL`.
     """
     extras.require("load", "gatebench load overhead")
+    from gatebench.commands.load.measurements import outside  # noqa: PLC0415 - an extra
     from gatebench.commands.load.measurements import overhead as measurement  # noqa: PLC0415 - an extra
 
+    url = url_options.take(options)
+    if url_options.is_url(options["target"]):
+        return outside.overhead(measurement.OverheadCommandOptions(**options), url)
+    url_options.refuse(url)
     return measurement.run(measurement.OverheadCommandOptions(**options))

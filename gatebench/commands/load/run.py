@@ -4,11 +4,18 @@ from typing import Any
 
 import click
 
+from gatebench.commands.load import url_options
 from gatebench.commands.options import PATH, POSITIVE, SEED, IntegerRange, complete_target
 from gatebench.fixtures import extras
 
+EXAMPLES = """\b
+examples:
+  gatebench load run acme.toml --profile steady --rate 200 --seconds 60
+  gatebench load run https://gw.example.com/mcp --token-env GW_TOKEN --tool add --args '{"a": 2, "b": 3}' --expect-equal 5
+  gatebench load run https://gw.example.com/mcp --tokens-file tokens.txt --tool whoami --isolation /structuredContent/user"""
 
-@click.command()
+
+@click.command(epilog=EXAMPLES)
 @click.argument("target", default="reference", metavar="[TARGET]", shell_complete=complete_target)
 @click.option("--profile", default="steady", metavar="NAME", help="see `gatebench load list`")
 @click.option("--profiles", type=PATH, metavar="FILE", help="custom profiles instead of the shipped ones")
@@ -20,12 +27,18 @@ from gatebench.fixtures import extras
 @click.option("--sheet", type=PATH, metavar="FILE", help="the world.json from which a running target was configured")
 @click.option("--out", type=PATH, metavar="DIR", help="folder for the results (default: a new one)")
 @click.option("-q", "quiet", is_flag=True, help="print only the conclusion")
+@url_options.for_run
 def run(**options: Any) -> int:
     """Run a load profile against a gateway and check budgets.
 
-    TARGET is a shipped name or the path of a descriptor (default: reference).
+    TARGET is a shipped name, the path of a descriptor (default: reference), or the URL of any MCP endpoint that already
+    runs, with the options marked `URL`.
     """
     extras.require("load", "gatebench load run")
-    from gatebench.commands.load.measurements import profile  # noqa: PLC0415 - an extra
+    from gatebench.commands.load.measurements import outside, profile  # noqa: PLC0415 - an extra
 
+    url = url_options.take(options)
+    if url_options.is_url(options["target"]):
+        return outside.run(profile.ProfileOptions(**options), url)
+    url_options.refuse(url)
     return profile.run(profile.ProfileOptions(**options))

@@ -13,6 +13,7 @@ from gevent.socket import wait_read, wait_write
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.generator.client.connection import HttpConnection, now, text_of
 from gatebench.load.plan.plan import address
+from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.results.generator_result import Outcome
 
 _Socket: Any = monkey.get_original("socket", "socket")  # non-blocking; the hub signals when to read
@@ -27,7 +28,7 @@ class _WaitAborted(Exception):  # noqa: N818 - control flow, not an error
 class ConnectionPool:
     """The pool of one address. `opened` counts connections; `idle` are those available."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, tls: TlsSettings | None = None) -> None:
         parts = address(url)
         self.host = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -36,7 +37,7 @@ class ConnectionPool:
         self.idle: list[HttpConnection] = []
         self.all: set[HttpConnection] = set()
         self._connecting: set[Any] = set()  # greenlets
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._tls = (tls or TlsSettings()).context() if parts.scheme == "https" else None
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:

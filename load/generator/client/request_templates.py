@@ -33,7 +33,7 @@ def target(url: str) -> str:
 
 def message(call: PlannedCall, method: str, params: Mapping[str, Any], tag: str) -> dict[str, Any]:
     """Return a JSON-RPC request with slots for its number; the nonce is in `_meta` and the arguments (gateways drop either)."""
-    meta: dict[str, Any] = {messages.META_NONCE: tag + SLOT}
+    meta: dict[str, Any] = {messages.META_NONCE: tag + SLOT} if call.nonce else {}
     if call.kind == "stream":
         meta["progressToken"] = SLOT
     if not call.legacy:
@@ -42,15 +42,14 @@ def message(call: PlannedCall, method: str, params: Mapping[str, Any], tag: str)
             messages.META_CLIENT: messages.CLIENT_INFO,
             messages.META_CAPABILITIES: {},
         }
-    return {"jsonrpc": "2.0", "id": SLOT, "method": method, "params": {**params, "_meta": meta}}
+    return {"jsonrpc": "2.0", "id": SLOT, "method": method, "params": {**params, **({"_meta": meta} if meta else {})}}
 
 
 def main_message(call: PlannedCall, tag: str) -> dict[str, Any]:
     """Return the main request of a call."""
     if call.method == "tools/call":
-        return message(
-            call, call.method, {"name": call.tool, "arguments": {**call.arguments, "nonce": tag + SLOT}}, tag
-        )
+        arguments = {**call.arguments, **({"nonce": tag + SLOT} if call.nonce else {})}
+        return message(call, call.method, {"name": call.tool, "arguments": arguments}, tag)
     return message(call, call.method, call.arguments, tag)
 
 

@@ -147,7 +147,7 @@ class SessionOperation(CallOperation):
     def __init__(self, state: GeneratorState, arm: int, call: PlannedCall) -> None:
         super().__init__(state, arm, call)
         self._free: list[list[McpSession]] = [[] for _ in call.callers]
-        quiet = call.model_copy(update={"nonce": False, "expect": []})
+        quiet = call.model_copy(update={"nonce": False, "expect": [], "values": []})
         self._welcome = ResponseChecker(quiet, PlannedCaller(name="any"), state.tag, {})
         self._part_keys = {part: key_of(arm, state.operations.index(part)) for part in ("initialize", "delete")}
 
@@ -262,7 +262,7 @@ class DiscoverChurn(CallOperation):
         super().__init__(state, arm, call)
         message = request_templates.discover_message(call, state.tag)
         self._first = [request_templates.pieces(call, caller, message) for caller in call.callers]
-        quiet = call.model_copy(update={"nonce": False, "expect": []})
+        quiet = call.model_copy(update={"nonce": False, "expect": [], "values": []})
         self._welcome = ResponseChecker(quiet, PlannedCaller(name="any"), state.tag, {})
 
     def perform(self, arrival: Arrival) -> None:

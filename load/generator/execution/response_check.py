@@ -17,23 +17,27 @@ _STAMPS = re.compile(rb'"recv_ns": ?(\d+), ?"send_ns": ?(\d+)')
 _STAMP_RECV = re.compile(rb'"recv_ns": ?(\d+)')
 _STAMP_SEND = re.compile(rb'"send_ns": ?(\d+)')
 _WORD = re.compile(r"[\w:.+/=-]+")  # digests and names
+_EXCERPT = 200  # characters of a body or text in a sentence
 _OF_STATUS: dict[int, Outcome] = {401: "unauthorized", 403: "unauthorized", 429: "throttled"}
 
 
 class ResponseChecker:
     """The expected response of one call to one caller."""
 
-    __slots__ = ("_call", "_caller", "_needed", "_nonce", "_owners", "_tag", "_texts")
+    __slots__ = ("_call", "_caller", "_needed", "_nonce", "_owners", "_tag", "_texts", "_values")
 
     def __init__(self, call: PlannedCall, caller: PlannedCaller, tag: str, owners: Mapping[str, str]) -> None:
         self._call, self._caller, self._tag, self._owners = call, caller, tag, owners
         self._texts = (*call.expect, *caller.expect)
         self._needed = tuple(text.encode() for text in self._texts)
-        self._nonce = tag.encode() if call.nonce else None
+        self._nonce = tag.encode() if call.returns_nonce else None
+        self._values = (*call.values, *caller.own_values)
 
     def right(self, status: int, body: bytes, number: bytes) -> bool:
         """Return True for a response that is certainly correct; otherwise call `read`."""
         if status != 200 or (b'"id":' + number not in body and b'"id": ' + number not in body):
+            return False
+        if self._nonce is None and (self._values or b'"error"' in body):  # values need the parsed response
             return False
         # Its nonce and no other one: a response may include that of another call as well.
         if self._nonce is not None and not 0 < body.count(self._nonce + number) == body.count(self._nonce):
@@ -46,7 +50,7 @@ class ResponseChecker:
     def read(self, status: int, content_type: str, body: bytes, number: bytes) -> Verdict:
         """Return the outcome of a response that is not certainly correct."""
         if not 200 <= status < 300:
-            return of_status(status), f"status {status}"
+            return of_status(status), f"status {status}{_excerpt(content_type, body)}"
         messages = protocol_messages.rpc_messages(content_type, body.decode(errors="replace"))
         answers = [one for one in messages if protocol_messages.is_answer(one)]
         mine = next((one for one in answers if one.get("id") == int(number)), None)
@@ -54,12 +58,38 @@ class ResponseChecker:
             if any(str(one.get("id")) == number.decode() for one in answers):
                 return "malformed", "the id has another type"
             return self._not_mine(answers, content_type)
+        return self._answer(mine, messages, number)
+
+    def _answer(self, mine: dict[str, Any], messages: Sequence[dict[str, Any]], number: bytes) -> Verdict:
+        """Return the outcome of the JSON-RPC response to this request."""
         if "error" in mine:
             return "rpc-error", _error_text(mine["error"])
         result = mine["result"]
         if isinstance(result, dict) and result.get("isError"):
-            return "tool-error", "the tool result has isError"
-        return self._content(json.dumps(messages, ensure_ascii=False), number)
+            return "tool-error", f"the tool result has isError{_text_of(result)}"
+        if self._texts or self._call.returns_nonce:
+            verdict = self._content(json.dumps(messages, ensure_ascii=False), number)
+            if verdict[0] != "ok":
+                return verdict
+        return self._right_values(result)
+
+    def _right_values(self, result: Any) -> Verdict:
+        for value in self._call.values:
+            if missed := value.missed(result):
+                return "unexpected", missed
+        for value in self._caller.own_values:
+            if missed := value.missed(result):
+                missed = f"called by {self._caller.name}, {missed}"
+                owner = self._owner_of(value.pointer, result)
+                return ("wrong", f"{missed}; the response belongs to {owner}") if owner else ("unexpected", missed)
+        return "ok", ""
+
+    def _owner_of(self, pointer: str | None, result: Any) -> str | None:
+        """Return the caller whose own value is at the pointer of a result."""
+        for caller in self._call.callers:
+            if any(own.pointer == pointer and own.missed(result) is None for own in caller.own_values):
+                return caller.name
+        return None
 
     def _not_mine(self, answers: Sequence[dict[str, Any]], content_type: str) -> Verdict:
         identified = [one["id"] for one in answers if one.get("id") is not None]
@@ -71,10 +101,10 @@ class ResponseChecker:
 
     def _content(self, text: str, number: bytes) -> Verdict:
         nonce = self._tag + number.decode()
-        if self._call.nonce and nonce not in text:
+        if self._call.returns_nonce and nonce not in text:
             other = re.search(rf"{self._tag}\d{{10}}", text)
             return "wrong", f"the nonce of another call ({other[0]})" if other else "the nonce of this call is missing"
-        beside = self._call.nonce and re.search(rf"{self._tag}(?!{number.decode()})\d{{10}}", text)
+        beside = self._call.returns_nonce and re.search(rf"{self._tag}(?!{number.decode()})\d{{10}}", text)
         if beside:
             return "wrong", f"the nonce of another call ({beside[0]}) in addition to this one"
         for expected in self._texts:
@@ -103,7 +133,26 @@ def of_status(status: int) -> Outcome:
 
 def _error_text(error: Any) -> str:
     error = error if isinstance(error, dict) else {}
-    return f"{error.get('code')}: {str(error.get('message', ''))[:200]}"
+    return f"{error.get('code')}: {str(error.get('message', ''))[:_EXCERPT]}"
+
+
+def _excerpt(content_type: str, body: bytes) -> str:
+    """Return the beginning of an error body as a part of a sentence; empty for what is not a short text (pages, binary)."""
+    if not content_type.startswith(("application/json", "application/problem+json", "text/plain")):
+        return ""
+    text = " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())[:_EXCERPT]
+    return f": {text}" if text else ""
+
+
+def _text_of(result: dict[str, Any]) -> str:
+    """Return the first text of a tool result as a part of a sentence."""
+    content = result.get("content")
+    texts = (
+        [str(one["text"]) for one in content if isinstance(one, dict) and "text" in one]
+        if isinstance(content, list)
+        else []
+    )
+    return f": {' '.join(texts[0].split())[:_EXCERPT]}" if texts and texts[0] else ""
 
 
 def stamps(body: bytes) -> tuple[int, int]:

@@ -100,7 +100,7 @@ class GeneratorState:
         """Return the connection pool of a URL."""
         key = ConnectionPool.key(url)
         if key not in self.endpoints:
-            self.endpoints[key] = ConnectionPool(url, self.plan.timeout)
+            self.endpoints[key] = ConnectionPool(url, self.plan.timeout, self.plan.tls)
         return self.endpoints[key]
 
     def part_number(self) -> bytes:

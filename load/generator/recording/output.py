@@ -72,7 +72,10 @@ def result_of(
         warmup=totals.cells(warmup=True),
         intervals=totals.intervals(),
         events=sorted((_clean_event(one, secrets) for one in totals.events), key=lambda one: one.t),
-        wrong=[_clean_wrong(one, secrets) for one in sorted(totals.wrong, key=lambda one: one.t)[:KEPT_WRONG]],
+        wrong=[
+            _clean_wrong(one, secrets, _given_headers(plan))
+            for one in sorted(totals.wrong, key=lambda one: one.t)[:KEPT_WRONG]
+        ],
         wrong_count=totals.wrong_count,
         samples=min(totals.sample_count, plan.samples),
         machine=GeneratorHost(
@@ -91,9 +94,16 @@ def _clean_event(event: GeneratorEvent, secrets: SecretRegistry) -> GeneratorEve
     return event.model_copy(update={"detail": secrets.redact(event.detail)})
 
 
-def _clean_wrong(wrong: WrongAnswerSample, secrets: SecretRegistry) -> WrongAnswerSample:
-    texts = ("detail", "request", "response")
-    return wrong.model_copy(update={name: secrets.redact(getattr(wrong, name)) for name in texts})
+def _given_headers(plan: Plan) -> re.Pattern[str] | None:
+    """Return a pattern of the lines of headers that calls bring: their values may be too short to be redacted by value."""
+    names = {re.escape(name) for arm in plan.arms for call in arm.calls for name in call.headers}
+    return re.compile(rf"^({'|'.join(sorted(names))}): [^\r\n]*", re.IGNORECASE | re.MULTILINE) if names else None
+
+
+def _clean_wrong(wrong: WrongAnswerSample, secrets: SecretRegistry, given: re.Pattern[str] | None) -> WrongAnswerSample:
+    request = given.sub(r"\1: «header»", wrong.request) if given else wrong.request
+    texts = {"detail": wrong.detail, "request": request, "response": wrong.response}
+    return wrong.model_copy(update={name: secrets.redact(text) for name, text in texts.items()})
 
 
 def write(result: Result, totals: Aggregate, folder: Path) -> None:

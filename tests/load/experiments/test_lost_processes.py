@@ -43,12 +43,12 @@ def test_a_part_of_the_bench_that_is_lost_is_said(monkeypatch: pytest.MonkeyPatc
 def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where it answers nothing any more: it has nobody to ask."""
     far_end = LeanBackend()
-    bench: Any = SimpleNamespace(far_end=far_end)
+    bench: Any = SimpleNamespace(far_end=far_end, pinning=SimpleNamespace(generator=None))
     gateway: Any = SimpleNamespace(alive=lambda: True)
     measured = ProfileData(TASK)
-    workload: Any = SimpleNamespace(step=lambda *_: None)
+    workload: Any = SimpleNamespace(step=lambda *_: None, calibration=None)
     course = profile_run.ProfileRun(bench, gateway, workload, measured, lambda *_: None)
-    monkeypatch.setattr(course, "_play", lambda *_: Result(ended="gave up"))
+    monkeypatch.setattr(course, "play", lambda *_: Result(ended="gave up"))
     with pytest.raises(profile_run.RunStopped, match="the gateway stopped responding"):
         course._checked("load", cast("Any", None))
     far_end._process = subprocess.Popen([sys.executable, "-c", "exit(4)"], stdin=subprocess.DEVNULL)

@@ -7,7 +7,7 @@ from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
 from gatebench.load.experiments.workload import ProfileRunOptions
 from gatebench.load.profiles import profiles
 from gatebench.load.profiles.profiles import LoadProfile
-from gatebench.load.results.generator_result import Cell, Counts, Interval, Outcome, Result
+from gatebench.load.results.generator_result import Cell, Counts, GeneratorEvent, Interval, Outcome, Result
 from gatebench.load.results.histogram import Histogram
 from gatebench.load.testbed.host import HostCpuSample
 
@@ -66,6 +66,16 @@ def test_handshakes_are_no_cost_of_calls_and_are_not_made_up(
     report = profile_report.report(found, [])
     assert report.far_end is not None
     assert report.far_end.per_call["requests"] == pytest.approx(per_call)
+
+
+def test_a_run_without_a_success_is_never_ok_whatever_the_budgets() -> None:
+    found = measured(profiles.by_name("catalogue"), "call")
+    result = found.results[0]
+    event = GeneratorEvent(t=0.5, kind="rpc-error", arm="gateway", detail="-32602: unexpected argument")
+    found.results = [result.model_copy(update={"cells": [right("call", "rpc-error")], "events": [event]})]
+    report = profile_report.report(found, [])
+    assert (report.conclusion, report.ended_by) == ("incomplete", "gateway")
+    assert report.said.endswith("the first failure: rpc-error: -32602: unexpected argument")
 
 
 def test_what_nobody_could_wait_for_slowed_nobody_down() -> None:

@@ -29,8 +29,8 @@ TIMEOUT = 120.0  # for a busy machine
 SHORT = """
 import sys
 from gatebench import cli
-from gatebench.load.experiments import profile_run, workload
-workload.CALIBRATION, profile_run.MIN_STEP = 0.5, 1.0
+from gatebench.load.experiments import phase_run, workload
+workload.CALIBRATION, phase_run.MIN_STEP = 0.5, 1.0
 sys.exit(cli.main(sys.argv[1:]))
 """
 

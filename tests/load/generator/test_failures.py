@@ -71,7 +71,8 @@ def test_a_closed_loop_against_nobody_is_given_up_too(tmp_path: Path) -> None:
     plan = a_plan(PlannedArm(name="nobody", calls=[call]), arrivals="closed", rate=4.0, seconds=30.0, give_up_after=1.0)
     played = play(plan, tmp_path)
     consistent(played)
-    assert (played.status, played.result.ended) == (0, "gave up")
+    assert (played.status, played.result.ended) == (1, "gave up")
+    assert "requests succeeded; the first failure: refused: Connection refused" in played.errors
     assert played.result.seconds < 10
     assert {cell.outcome for cell in played.result.cells} == {"refused"}
 

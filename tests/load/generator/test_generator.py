@@ -137,7 +137,7 @@ def test_events_say_what_happened_when(manners: tuple[Plan, Played]) -> None:
     events = manners[1].result.events
     by_kind = {event.kind: event for event in events}
     assert by_kind["throttled"].arm == "status/429"
-    assert by_kind["throttled"].detail == "status 429"
+    assert by_kind["throttled"].detail.startswith("status 429")
     assert {event.arm for event in events if event.kind == "target gone"} >= {"nobody", "reset"}
     assert next(event for event in events if event.arm == "nobody").detail
     assert [event.t for event in events] == sorted(event.t for event in events)
@@ -280,7 +280,7 @@ def test_an_answer_that_does_not_wait_for_the_request_is_read(tmp_path: Path, ma
         plan = a_plan(PlannedArm(name="direct", calls=calls), rate=20.0, seconds=1.5, timeout=3.0)
         result = play(plan, tmp_path).result
     assert {(cell.operation, cell.outcome) for cell in result.cells} == {("large", "http-error"), ("small", "ok")}
-    assert {event.detail for event in result.events if event.kind == "http-error"} == {"status 413"}
+    assert {event.detail[:10] for event in result.events if event.kind == "http-error"} == {"status 413"}
 
 
 def test_what_is_sent_can_be_repeated(tmp_path: Path) -> None:

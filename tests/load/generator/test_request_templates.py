@@ -57,6 +57,16 @@ def test_a_stateless_call_says_everything_in_headers_and_meta() -> None:
     assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == MODERN_REVISION
 
 
+@pytest.mark.parametrize("revision", ["2025-11-25", MODERN_REVISION])
+def test_a_call_to_a_foreign_server_holds_only_what_it_takes(revision: str) -> None:
+    call = a_call(revision=revision, nonce=False)
+    caller = PlannedCaller(name="a")
+    for made in (request_templates.main_message(call, "n-"), request_templates.initialize_message(call, "n-")):
+        _, message = sent(request_templates.pieces(call, caller, made))
+        assert "nonce" not in json.dumps(message)
+        assert ("_meta" in message["params"]) == (revision == MODERN_REVISION)
+
+
 def test_a_legacy_session_is_named_after_its_handshake() -> None:
     call = a_call(revision="2025-11-25", kind="stream", tool="slow")
     first, message = sent(

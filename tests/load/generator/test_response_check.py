@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gatebench.load.generator.execution.response_check import ResponseChecker, Verdict, owners_of, stamps
+from gatebench.load.plan.expected_value import ExpectedValue
 from gatebench.load.plan.plan import PlannedCaller
 from tests.support.load_plans import a_call
 
@@ -96,7 +97,9 @@ def test_an_id_that_comes_back_as_text_is_nobody_elses() -> None:
     ],
 )
 def test_a_refusal_has_the_outcome_of_its_status(status: int, outcome: str) -> None:
-    assert read(an_answer(), status) == (outcome, f"status {status}")
+    found, said = read({"error": "no"}, status)
+    assert (found, said) == (outcome, f'status {status}: {{"error": "no"}}')
+    assert a_judge().read(status, "text/html", b"<html>", NUMBER) == (outcome, f"status {status}")
 
 
 def test_errors_are_told_apart() -> None:
@@ -107,6 +110,51 @@ def test_errors_are_told_apart() -> None:
     assert read({"hello": 1}) == ("malformed", "no JSON-RPC response in application/json")
     assert a_judge().read(200, "text/html", b"<html>", NUMBER) == ("malformed", "no JSON-RPC response in text/html")
     assert a_judge().read(202, "", b"", NUMBER)[0] == "malformed"
+
+
+def foreign(*values: ExpectedValue, own: tuple[str, ...] = ()) -> ResponseChecker:
+    people = [
+        PlannedCaller(name=f"user {name}", own_values=[ExpectedValue(pointer="/structuredContent/user", any_of=[name])])
+        for name in own
+    ]
+    callers = people or [PlannedCaller(name="anyone")]
+    return ResponseChecker(a_call(nonce=False, values=list(values), callers=callers), callers[0], TAG, {})
+
+
+def said_of(judge: ResponseChecker, **result: Any) -> Verdict:
+    message = {"jsonrpc": "2.0", "id": int(NUMBER), "result": result}
+    body = json.dumps(message).encode()
+    verdict = judge.read(200, JSON_TYPE, body, NUMBER)
+    assert not judge.right(200, body, NUMBER) or verdict[0] == "ok"
+    return verdict
+
+
+def test_values_of_a_foreign_answer_are_compared() -> None:
+    degrees = ExpectedValue(pointer="/content/0/text/degrees", any_of=[21, "21"])
+    text = {"type": "text", "text": '{"degrees": 21.0}'}
+    assert said_of(foreign(degrees), content=[text]) == ("ok", "")
+    assert said_of(foreign(degrees), content=[]) == ("unexpected", "/content/0/text/degrees is nothing, expected 21")
+    assert said_of(foreign(ExpectedValue(any_of=[{"degrees": 21}])), content=[text]) == ("ok", "")
+    assert said_of(foreign(ExpectedValue(any_of=[True])), structuredContent=1)[0] == "unexpected", "true is not 1"
+
+
+def test_the_own_value_of_another_caller_is_a_wrong_answer() -> None:
+    judge = foreign(own=("alice", "bob"))
+    assert said_of(judge, structuredContent={"user": "alice"}) == ("ok", "")
+    assert said_of(judge, structuredContent={"user": "bob"})[1].endswith("; the response belongs to user bob")
+    assert said_of(judge, structuredContent={"user": "carol"})[0] == "unexpected"
+
+
+def test_an_error_beside_the_word_result_is_not_right() -> None:
+    error = {"code": 1, "message": "no", "data": {"result": 1}}
+    body = json.dumps({"jsonrpc": "2.0", "id": int(NUMBER), "error": error}).encode()
+    assert not foreign().right(200, body, NUMBER)
+    assert foreign().read(200, JSON_TYPE, body, NUMBER) == ("rpc-error", "1: no")
+
+
+def test_the_text_of_a_tool_error_is_told() -> None:
+    failed = said_of(foreign(), content=[{"type": "text", "text": "no such\ncity"}], isError=True)
+    assert failed == ("tool-error", "the tool result has isError: no such city")
 
 
 def test_a_list_needs_no_nonce() -> None:

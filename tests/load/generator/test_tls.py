@@ -1,16 +1,13 @@
 """Gateways behind https: the same client, and a certificate that is not trusted is no connection."""
 
-import datetime as dt
-import ipaddress
 import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from gatebench.load.plan.plan import PlannedArm
+from gatebench.load.plan.tls import TlsSettings
+from tests.support.certificates import self_signed
 from tests.support.generator_runs import play
 from tests.support.http_server import TinyServer
 from tests.support.load_plans import a_call, a_plan
@@ -19,26 +16,7 @@ from tests.support.load_plans import a_call, a_plan
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A self-signed certificate for the loopback address, and its key, in one file."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=True)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
+    return self_signed(tmp_path / "certificate.pem")
 
 
 def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Path) -> None:
@@ -56,7 +34,9 @@ def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Pat
         plan = a_plan(PlannedArm(name="direct", calls=calls), rate=60.0, seconds=1.5, timeout=10.0)
         trusting = play(plan, tmp_path / "trusting", SSL_CERT_FILE=str(certificate)).result
         strict = play(plan, tmp_path / "strict").result
+        given = play(plan.model_copy(update={"tls": TlsSettings(ca_file=str(certificate))}), tmp_path / "given").result
     assert {(cell.operation, cell.outcome) for cell in trusting.cells} == {(call.operation, "ok") for call in calls}
+    assert {cell.outcome for cell in given.cells} == {"ok"}
     assert {cell.outcome for cell in strict.cells} == {"refused"}
     assert "certificate verify failed" in next(event.detail for event in strict.events if event.kind == "refused")
 

@@ -99,6 +99,24 @@ def test_a_profile_that_does_not_exist() -> None:
         profiles.by_name("stedy")
 
 
+@pytest.mark.parametrize("name", sorted(OF_THE_ISSUE - {"baseline", "token-diversity"}))
+def test_one_caller_is_enough(name: str) -> None:
+    able = EVERYTHING - {f"principal.{other}" for other in definition.PRINCIPALS if other != "alice"}
+    chosen, left_out = choose_operations(ALL[name], able, list(definition.REVISIONS))
+    assert {caller for call in chosen for caller in call.callers} == {"alice"}
+    assert any("bob" in sentence and "not claimed" in sentence for sentence in left_out)
+    consents = workload.consents_of(ALL[name], chosen)
+    assert {user for users in consents.values() for user in users} <= {"alice"}
+
+
+def test_a_call_that_needs_two_callers_is_left_out_with_one() -> None:
+    chosen, left_out = choose_operations(
+        ALL["token-diversity"], EVERYTHING - {"principal.bob"}, list(definition.REVISIONS)
+    )
+    assert "call with the caller's OAuth token" not in {call.operation for call in chosen}
+    assert any("principal.bob" in sentence for sentence in left_out)
+
+
 def test_what_a_gateway_does_not_claim_is_left_out_and_said() -> None:
     able = EVERYTHING - {"upstream.oauth", "caller.external"}
     chosen, left_out = choose_operations(ALL["mixed-auth"], able, list(definition.REVISIONS))

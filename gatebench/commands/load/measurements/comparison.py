@@ -10,6 +10,8 @@ from gatebench.commands.load import output
 from gatebench.conformance.requirements.features import claims_of
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.lookup import by_name
+from gatebench.load.experiments.workload import choose_operations
+from gatebench.load.profiles.profiles import LoadProfile
 from gatebench.load.results.generator_result import Result
 from gatebench.load.results.report_model import EndedBy, LoadReport
 from gatebench.load.testbed import bench as load_bench
@@ -33,14 +35,14 @@ class MeasurementCourse:
     def __init__(self, results: list[Result], *, quiet: bool) -> None:
         self._results = results
         self._quiet = quiet
-        self._redact: Callable[[str], str] = str
+        self.redact: Callable[[str], str] = str
         self.stopped: str | None = None  # why it did not complete
         self._by: EndedBy | None = None
         exit_codes.end_in_order()
 
     def play(self, bench: LoadBench, measure: Callable[[LoadBench, output.LoadProgress], None]) -> None:
         """Measure on a running bench, and register secrets for redaction."""
-        self._redact = bench.secrets.redact
+        self.redact = bench.secrets.redact
         progress = output.LoadProgress(quiet=self._quiet)
         try:
             with self.keep_results():
@@ -65,7 +67,7 @@ class MeasurementCourse:
 
     def finish(self, report: LoadReport, folder: Path) -> int:
         """Write and show the report; return the exit status."""
-        report = type(report).model_validate_json(self._redact(report.model_dump_json()))
+        report = type(report).model_validate_json(self.redact(report.model_dump_json()))
         report.ended_by = self._by or report.ended_by
         return output.finish(report, folder, quiet=self._quiet)
 
@@ -79,6 +81,12 @@ def title(target: str) -> str:
 def is_started(target: str) -> bool:
     """Return whether gatebench starts the gateway of this target."""
     return by_name(target).descriptor.launch is not None
+
+
+def left_out(target: str, profile: LoadProfile) -> list[str]:
+    """Return a sentence for each call or caller of a profile that a target does not claim. Raises BenchError if none is left."""
+    revisions = by_name(target).descriptor.claims.revisions
+    return choose_operations(profile, claimed(target), revisions)[1]
 
 
 def claimed(target: str) -> frozenset[str]:

@@ -33,7 +33,13 @@ def run(options: OverheadCommandOptions) -> int:
     claims = {options.target: comparison.claimed(options.target)}
     stored = world_config.load(options.sheet) if options.sheet else None
     folder = output.new_folder(options.out, "overhead", options.target)
-    subject = comparison_reports.Subject(options.target, comparison.title(options.target), profile, options.seed)
+    subject = comparison_reports.Subject(
+        options.target,
+        comparison.title(options.target),
+        profile,
+        options.seed,
+        comparison.left_out(options.target, profile),
+    )
     # A gateway that is already running has no fresh starts.
     starts = options.starts if comparison.is_started(options.target) else 1
     pinning = CpuLayout.here()

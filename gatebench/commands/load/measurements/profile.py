@@ -45,14 +45,14 @@ def run(options: ProfileOptions) -> int:
     exit_codes.end_in_order()
     progress = output.LoadProgress(quiet=options.quiet)
     try:
-        measured = profile_run.measure(task, lambda what, facts: progress(_how_far(what, facts)))
+        measured = profile_run.measure(task, lambda what, facts: progress(progress_text(what, facts)))
     finally:
         progress.end()
     report = profile_report.report(measured, limits)
     return output.finish(report, folder, quiet=options.quiet)
 
 
-def _how_far(what: str, facts: dict[str, Any]) -> str:
+def progress_text(what: str, facts: dict[str, Any]) -> str:
     """Return a progress text; `facts` are those of the generator."""
     done, seconds = max(float(facts.get("t", 0)), 0.0), float(facts.get("seconds", 0))
     return f"{what}: {done:.0f} of {seconds:.0f} s, {facts.get('done', 0)} responses"

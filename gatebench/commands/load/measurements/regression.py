@@ -46,6 +46,8 @@ def run(options: RegressionOptions) -> int:
     subject = comparison_reports.Subject(
         " against ".join((options.candidate, names[0])), comparison.title(options.candidate), profile, options.seed
     )
+    for name in names:
+        subject.notes.extend(f"{name}: {sentence}" for sentence in comparison.left_out(name, profile))
 
     def measure(bench: LoadBench, progress: output.LoadProgress) -> None:
         starter = GatewayStarter(bench, profile, claims)

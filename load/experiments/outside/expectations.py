@@ -1,0 +1,67 @@
+"""What the answers must hold: `--args`, `--expect`, `--expect-equal` and `--isolation` as data."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from gatebench.fixtures.errors import BenchError
+from gatebench.load.plan.expected_value import ExpectedValue
+
+
+def arguments_of(text: str) -> dict[str, Any]:
+    """Return the arguments of the tool. Raises BenchError unless the text is a JSON object."""
+    value = _json(text, "--args")
+    if not isinstance(value, dict):
+        raise BenchError(f'--args must be a JSON object such as \'{{"city": "Oslo"}}\', not {_kind(value)}')
+    return value
+
+
+def expected(equal: str | None, values: Sequence[str]) -> list[ExpectedValue]:
+    """Return the values of `--expect-equal JSON` and of each `--expect POINTER=VALUE`. Raises BenchError with one sentence."""
+    found = [] if equal is None else [ExpectedValue(any_of=[_json(equal, "--expect-equal")])]
+    for text in values:
+        path, sign, value = text.partition("=")
+        if not sign:
+            raise BenchError(f"--expect {text!r} has no =; write POINTER=VALUE, for example /content/0/text=42")
+        found.append(_at(path, _either(value), f"--expect {text!r}"))
+    return found
+
+
+def pointer_of(path: str) -> str:
+    """Return the pointer of `--isolation`. Raises BenchError with one sentence."""
+    _at(path, [None], f"--isolation {path!r}")
+    return path
+
+
+def _at(path: str, values: list[Any], option: str) -> ExpectedValue:
+    try:
+        return ExpectedValue(pointer=path, any_of=values)
+    except ValidationError as error:
+        raise BenchError(
+            f"{option}: {path!r} is not a JSON Pointer into the result; write for example /structuredContent/user "
+            "or /content/0/text (RFC 6901)"
+        ) from error
+
+
+def _either(value: str) -> list[Any]:
+    """Return what a word on a command line may mean: the JSON value that it is, and the text itself."""
+    try:
+        return [json.loads(value), value]
+    except (ValueError, RecursionError):
+        return [value]
+
+
+def _json(text: str, option: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BenchError(
+            f"{option} is not valid JSON ({error}); quote it for the shell, as in {option} '{{\"a\": 1}}'"
+        ) from error
+
+
+def _kind(value: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,66 @@
+"""One profile against an endpoint known by its URL."""
+
+from dataclasses import replace
+
+from gatebench.load.experiments.outside.calls import OutsidePlans, choose, notes
+from gatebench.load.experiments.outside.discovery import Discovered
+from gatebench.load.experiments.phase_run import INTERRUPTED, PhaseRun, ProgressCallback, RunStopped
+from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
+from gatebench.load.experiments.workload import ProfileRunOptions
+from gatebench.load.generator.process import run_generator
+from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.testbed.bench import LOST
+from gatebench.load.testbed.host import HostCpuSample
+
+SHARE = (
+    0.5  # of the closed-loop rate of one user: the highest rate that is chosen unasked, because queues form above it
+)
+LEAST = 1.0  # per second
+
+
+def measure(
+    found: Discovered, profile: LoadProfile, terms: ProfileRunOptions, on_progress: ProgressCallback, *, fit_rate: bool
+) -> ProfileData:
+    """Run a profile against an endpoint. `fit_rate`: lower the rate if one user alone does not reach twice as much.
+
+    Raises BenchError if it cannot begin; later failures are in the returned data.
+    """
+    called, left_out = choose(profile, found.revisions)
+    plans = OutsidePlans(profile, called, found)
+    if fit_rate:
+        terms, lowered = _fitting(plans, terms, on_progress)
+        left_out += lowered
+    measured = ProfileData(LoadRunRequest(found.endpoint.shown, profile, terms, frozenset()))
+    measured.redact = found.endpoint.registry().redact
+    measured.gateway, measured.called = found.server, called
+    measured.notes += [*notes(found), *left_out]
+    load = PhaseRun(plans, measured, on_progress)
+    weather = HostCpuSample.now()
+    try:
+        load.load()
+    except RunStopped:
+        pass
+    except KeyboardInterrupt:  # between two load phases
+        if not measured.results:
+            raise
+        measured.stopped, measured.ended_by = measured.stopped or INTERRUPTED, "interruption"
+    except LOST as error:
+        if not measured.results:
+            raise
+        measured.stopped, measured.ended_by = f"a part of the bench was lost: {error}", "bench"
+    finally:
+        measured.weather = (weather, HostCpuSample.now())
+    return measured
+
+
+def _fitting(
+    plans: OutsidePlans, terms: ProfileRunOptions, on_progress: ProgressCallback
+) -> tuple[ProfileRunOptions, list[str]]:
+    """Return the terms with a rate that the endpoint can take, and a sentence if that is lower than the one of the profile."""
+    result, _ = run_generator(plans.trial(terms), lambda facts: on_progress("measuring a suitable rate", facts))
+    alone = result.whole_calls().count(outcome="ok") / max(result.seconds, 0.1)
+    rate = round(max(SHARE * alone, LEAST), 1)
+    if rate >= terms.rate:
+        return terms, []
+    said = f"rate {rate:g}/s instead of the profile's {terms.rate:g}/s: half of what one user alone got ({alone:.1f}/s)"
+    return replace(terms, rate=rate), [f"{said}; --rate sets another"]
