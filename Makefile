@@ -15,7 +15,7 @@ READY  := $(VENV)/.ready
 # A run starts many processes of Python. Where this is set, as in container images, each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run run-lean official guide-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean official guide-clients sdk-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -97,6 +97,9 @@ real: $(READY)   ## install every gateway that can be installed, and judge each 
 
 guide-clients: $(READY)   ## the guide's client code under fastmcp 2, 3 and 4, each in an environment of its own, against the reference
 	$(BIN)/python tests/slow/guide_clients/run.py
+
+sdk-clients: $(READY)   ## the MCP SDKs' clients (Python and TypeScript, 1.x and 2.x) and the Inspector, against TARGET
+	$(BIN)/python -m tests.slow.sdk_clients.run $(TARGET)
 
 transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
 	$(BIN)/python -m gatebench.conformance.selftest.support.example_transcripts

@@ -73,12 +73,18 @@ def _last_line(process: child.Process) -> str:
 
 def install(on_progress: ProgressCallback) -> Suite:
     """Return the suite; install what is missing. Raise BenchError with one sentence when it cannot be installed."""
-    node = _own_node()
-    if node is None:
-        installer.install(NODEJS, on_progress)
-        node = installer.program(NODEJS)
+    program = node(on_progress)
     installer.install(SUITE, on_progress)
-    return Suite(node, Path(installer.program(SUITE)))
+    return Suite(program, Path(installer.program(SUITE)))
+
+
+def node(on_progress: ProgressCallback) -> str:
+    """Return a Node.js that is recent enough: the machine's, or one that is installed. Raise BenchError if neither can be had."""
+    own = _own_node()
+    if own is not None:
+        return own
+    installer.install(NODEJS, on_progress)
+    return installer.program(NODEJS)
 
 
 def _own_node() -> str | None:

@@ -20,9 +20,9 @@ from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.harness.bench import Bench, running_bench
 from gatebench.fixtures.harness.scenario import running_scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
+from tests.slow import client_environments
+from tests.slow.client_environments import NotInstalledError
 
-ROOT = Path(__file__).resolve().parents[3]
-CACHE = ROOT / ".gatebench-cache" / "guide-clients"
 VERSIONS = {"2": "fastmcp>=2,<3", "3": "fastmcp>=3,<4", "4": "fastmcp>=4,<5"}
 SECONDS = 180
 PATHS = {  # caller, server: the guide's scenarios
@@ -50,9 +50,10 @@ def main() -> int:
             plan = asyncio.run(_plan(bench))
             for name, requirement in VERSIONS.items():
                 started = time.monotonic()
-                python, failure = _environment(name, requirement)
-                if python is None:
-                    print(f"NOT RUN: fastmcp {name} could not be installed: {failure}", flush=True)
+                try:
+                    python = client_environments.python(f"fastmcp-{name}", requirement)
+                except NotInstalledError as error:
+                    print(f"NOT RUN: fastmcp {name} could not be installed: {error}", flush=True)
                     continue
                 installed = time.monotonic() - started
                 outcome = _play(python, plan)
@@ -84,28 +85,6 @@ def _step(bench: Bench, name: str, principal: str, server: str, *, missing: int)
     tool = bench.identities.tool(server, "whoami")
     token = bench.identities.token(principal)
     return {"name": name, "url": bench.target.url(server), "token": token, "tool": tool, "missing": missing}
-
-
-def _environment(name: str, requirement: str) -> tuple[Path | None, str]:
-    """Return the Python of a version's environment, made where it is missing; or None and why it could not be made."""
-    folder = CACHE / f"fastmcp-{name}-python{sys.version_info.major}.{sys.version_info.minor}"
-    python = folder / "bin" / "python"
-    if (folder / "complete").exists():
-        return python, ""
-    uv = str(Path(sys.executable).with_name("uv"))
-    for command in (
-        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
-        [uv, "pip", "install", "--quiet", "--python", str(python), requirement],
-    ):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)  # noqa: S603 - uv
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return None, " ".join(str(error).split())[:200]
-        if done.returncode:
-            lines = [line.strip(" ×╰─▶│") for line in done.stderr.splitlines() if not line.startswith("WARNING")]
-            return None, " ".join(" ".join(lines).split())[:300] or f"uv ended with status {done.returncode}"
-    (folder / "complete").touch()
-    return python, ""
 
 
 def _play(python: Path, plan: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""The lane of the guide's clients: a version that cannot be installed, and one that does not do as the guide says."""
-
-from pathlib import Path
+"""The lane of the guide's clients: a version that does not do as the guide says."""
 
 import pytest
 
@@ -14,17 +12,6 @@ GOOD = [
     {"mode": "auto", "step": "a", "tools": ["whoami"], "content": {"x": 1}},
     {"mode": "auto", "step": "b", "auth_required": ["1", "2"]},
 ]
-
-
-def test_without_an_index_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "CACHE", tmp_path / "environments")
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    python, failure = run._environment("2", "fastmcp-that-nobody-has>=2,<3")
-    assert python is None
-    assert failure
-    assert "\n" not in failure
 
 
 def test_what_the_guide_promises_is_no_problem() -> None:
