@@ -68,11 +68,11 @@ def gate(**options: Any) -> int:
     are compared by latency only, as they run, with the options marked `URL`.
     """
     extras.require("load", "gatebench load gate")
-    from gatebench.commands.load.measurements import outside, regression  # noqa: PLC0415 - an extra
+    from gatebench.commands.load.measurements import regression, url_target  # noqa: PLC0415 - an extra
 
     url = url_options.take(options)
     if url_options.is_url(options["baseline"]) or url_options.is_url(options["candidate"]):
-        return outside.gate(regression.RegressionOptions(**options), url)
+        return url_target.gate(regression.RegressionOptions(**options), url)
     url_options.refuse(url)
     return regression.run(regression.RegressionOptions(**options))
 
@@ -103,11 +103,11 @@ def overhead(**options: Any) -> int:
     runs, with --direct-url and the options marked `URL`.
     """
     extras.require("load", "gatebench load overhead")
-    from gatebench.commands.load.measurements import outside  # noqa: PLC0415 - an extra
     from gatebench.commands.load.measurements import overhead as measurement  # noqa: PLC0415 - an extra
+    from gatebench.commands.load.measurements import url_target  # noqa: PLC0415 - an extra
 
     url = url_options.take(options)
     if url_options.is_url(options["target"]):
-        return outside.overhead(measurement.OverheadCommandOptions(**options), url)
+        return url_target.overhead(measurement.OverheadCommandOptions(**options), url)
     url_options.refuse(url)
     return measurement.run(measurement.OverheadCommandOptions(**options))

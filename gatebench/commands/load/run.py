@@ -35,10 +35,10 @@ def run(**options: Any) -> int:
     runs, with the options marked `URL`.
     """
     extras.require("load", "gatebench load run")
-    from gatebench.commands.load.measurements import outside, profile  # noqa: PLC0415 - an extra
+    from gatebench.commands.load.measurements import profile, url_target  # noqa: PLC0415 - an extra
 
     url = url_options.take(options)
     if url_options.is_url(options["target"]):
-        return outside.run(profile.ProfileOptions(**options), url)
+        return url_target.run(profile.ProfileOptions(**options), url)
     url_options.refuse(url)
     return profile.run(profile.ProfileOptions(**options))

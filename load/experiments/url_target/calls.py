@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.experiments import workload as workloads
-from gatebench.load.experiments.outside.discovery import Discovered
+from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.experiments.workload import MAX_IN_FLIGHT, WARMUP, ProfileRunOptions
 from gatebench.load.plan.plan import Plan, PlannedArm, PlannedCall, Stage
 from gatebench.load.profiles.profiles import CallSpec, LoadProfile, Phase

@@ -20,8 +20,8 @@ from gatebench.fixtures.clients.transport import RecordingTransport
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
-from gatebench.load.experiments.outside.endpoint import Endpoint
-from gatebench.load.experiments.outside.refusals import why_not
+from gatebench.load.experiments.url_target.endpoint import Endpoint
+from gatebench.load.experiments.url_target.refusals import why_not
 from gatebench.load.plan.expected_value import MISSING, ExpectedValue, shown, value_at
 from gatebench.load.plan.plan import PlannedCaller
 

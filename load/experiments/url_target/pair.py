@@ -13,11 +13,11 @@ from gatebench.load.analysis.overhead import TooFewError
 from gatebench.load.analysis.sequential_test import LATENCY, Moved
 from gatebench.load.analysis.validity import PublishedValues
 from gatebench.load.experiments.comparison_reports import Subject, common, failing
-from gatebench.load.experiments.outside.calls import OutsidePlans, choose
-from gatebench.load.experiments.outside.discovery import Discovered
 from gatebench.load.experiments.overhead_run import DIRECT, GATEWAY, OverheadRun
 from gatebench.load.experiments.regression_report import finite
 from gatebench.load.experiments.regression_run import RunningGateway
+from gatebench.load.experiments.url_target.calls import OutsidePlans, choose
+from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.profiles.profiles import LoadProfile
 from gatebench.load.results.generator_result import Cell, Result
 from gatebench.load.results.report_model import Comparison, Estimate, Generator, LoadReport, Measure

@@ -1,7 +1,7 @@
 """Sentences about first responses that no load can follow."""
 
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.load.experiments.outside.endpoint import Endpoint
+from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.plan.plan import PlannedCaller
 
 _EXCERPT = 200  # characters

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from gatebench.load.experiments.outside.calls import OutsidePlans, choose, notes
-from gatebench.load.experiments.outside.discovery import Discovered
 from gatebench.load.experiments.phase_run import INTERRUPTED, PhaseRun, ProgressCallback, RunStopped
 from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
+from gatebench.load.experiments.url_target.calls import OutsidePlans, choose, notes
+from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.experiments.workload import ProfileRunOptions
 from gatebench.load.generator.process import run_generator
 from gatebench.load.profiles.profiles import LoadProfile

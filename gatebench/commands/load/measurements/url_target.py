@@ -13,11 +13,11 @@ from gatebench.commands.load.measurements.regression import RegressionOptions
 from gatebench.commands.load.url_options import UrlOptions, is_url, require_alone
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.experiments import comparison_reports, profile_report
-from gatebench.load.experiments.outside import calls, endpoint, expectations, pair
-from gatebench.load.experiments.outside import run as outside_run
-from gatebench.load.experiments.outside.discovery import Discovered, ToolCall, discover
-from gatebench.load.experiments.outside.endpoint import Endpoint
 from gatebench.load.experiments.overhead_run import OverheadOptions, OverheadRun
+from gatebench.load.experiments.url_target import calls, endpoint, expectations, pair
+from gatebench.load.experiments.url_target import run as url_run
+from gatebench.load.experiments.url_target.discovery import Discovered, ToolCall, discover
+from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.experiments.workload import ProfileRunOptions
 from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.profiles import budgets, profiles
@@ -38,7 +38,7 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
     found = _discover(target, call, folder / RECORD)
     progress = output.LoadProgress(quiet=options.quiet)
     try:
-        measured = outside_run.measure(
+        measured = url_run.measure(
             found,
             profile,
             terms,
