@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways.descriptor import PRIVATE_CA, Descriptor, Dialect
 from gatebench.fixtures.gateways.descriptor import ClaimsSection as Section
-from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect
 from gatebench.fixtures.gateways.dialects import ON_CALLS_ONLY
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
@@ -55,6 +55,7 @@ FEATURES = {
     "server-renaming": "a server can be renamed while the gateway runs",
     "address-changes": "a server's address can be changed while the gateway runs",
     "credential-changes": "a server's configured header can be changed while the gateway runs",
+    PRIVATE_CA: "it trusts a certificate authority in a file, for servers and authorization servers with https addresses",
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
     "override.json": "an override is one header that holds JSON",
@@ -123,6 +124,7 @@ PROFILES = {
             "mcp.completion",
             "mcp.logging",
             "hidden-servers",
+            PRIVATE_CA,
             *CHANGES,
             OWN_OUTPUT,
         ),
