@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -18,6 +19,8 @@ from uvicorn.lifespan.off import LifespanOff
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from .tls import EitherListener, server_context
 
 T = TypeVar("T")
 
@@ -131,8 +134,10 @@ ProtocolFactory = Callable[[ServerState], asyncio.Protocol]
 class _Server:
     """One application on one listening socket."""
 
-    def __init__(self, app: ASGIApp, protocol: "ProtocolFactory | None" = None) -> None:
+    def __init__(self, app: ASGIApp, protocol: "ProtocolFactory | None" = None, *, tls: bool = False) -> None:
         self._protocol = protocol
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
         self.config = Config(
             cast("Any", app),
             interface="asgi3",
@@ -147,7 +152,7 @@ class _Server:
         self.config.load()
         self.lifespan: LifespanOn | LifespanOff = self.config.lifespan_class(self.config)
         self.state = ServerState()
-        self.listener: asyncio.Server | None = None
+        self.listener: asyncio.Server | EitherListener | None = None
 
     async def start(self, listening: socket.socket) -> None:
         await self.lifespan.startup()
@@ -161,7 +166,21 @@ class _Server:
                 return self._protocol(self.state)
             return RawH11Protocol(self.config, self.state, self.lifespan.state)
 
-        self.listener = await asyncio.get_running_loop().create_server(protocol, sock=listening, backlog=512)
+        if self._tls:
+            self.listener = EitherListener(listening, protocol, self._context)
+        else:
+            self.listener = await asyncio.get_running_loop().create_server(protocol, sock=listening, backlog=512)
+
+    async def present(self, context: ssl.SSLContext | None) -> None:
+        """Present this certificate to new connections, and close those with another one in an orderly way."""
+        self._context = context
+        if isinstance(self.listener, EitherListener):
+            self.listener.context = context
+        for connection in list(self.state.connections):
+            transport = cast("RawH11Protocol", connection).transport
+            if transport.get_extra_info("ssl_object") is not None:
+                transport.close()
+        await asyncio.sleep(0)
 
     async def cut_off(self) -> None:
         if self.listener is not None:
@@ -265,10 +284,13 @@ class ServerThread:
         host = _REACHED_AT.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def serve(self, app: ASGIApp, *, port: int | None = None, protocol: ProtocolFactory | None = None) -> str:
+    def serve(
+        self, app: ASGIApp, *, port: int | None = None, protocol: ProtocolFactory | None = None, tls: bool = False
+    ) -> str:
         """Serve `app` on a port (reserved or bound now; default: any); return the base URL once it accepts connections.
 
-        `protocol` replaces the HTTP protocol, and need not pass every request to `app`.
+        `protocol` replaces the HTTP protocol, and need not pass every request to `app`. `tls`: the port can also serve
+        HTTPS, with the certificate of `present`.
 
         Raises MockError (one sentence) on failure.
         """
@@ -276,7 +298,7 @@ class ServerThread:
             raise MockError("cannot serve: this farm has been stopped")
         if port is None or port not in self._reserved:
             port = self.reserve(port or 0)
-        site, listening = _Server(app, protocol), self._reserved.pop(port)
+        site, listening = _Server(app, protocol, tls=tls), self._reserved.pop(port)
         try:
             self.run(site.start(listening))
         except MockError:
@@ -305,6 +327,13 @@ class ServerThread:
         else:
             await self._sites[port].cut_off()
             self.reserve(port)
+
+    async def present(self, port: int, pem: str | None) -> None:
+        """Serve HTTPS beside HTTP on a port that was served with `tls`, with this private key and certificate; None: no longer.
+
+        Called from within the event loop. Raise ValueError where they are not usable.
+        """
+        await self._sites[port].present(None if pem is None else server_context(pem))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the event loop and return its result. Called from that loop it would deadlock."""

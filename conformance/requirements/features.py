@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways.descriptor import PRIVATE_CA, Descriptor, Dialect
 from gatebench.fixtures.gateways.descriptor import ClaimsSection as Section
-from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect
 from gatebench.fixtures.gateways.dialects import ON_CALLS_ONLY
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
 
+ADMINISTRATION = "administration"  # follows from endpoints.administration
 FEATURES = {
     "caller.user": "a user's personal access token identifies that user",
     "caller.virtual-account": "a virtual account's token identifies that application",
@@ -41,6 +42,7 @@ FEATURES = {
     own.ACCEPTED: "a file of the user's own variants (--variants FILE) has a token that is to be accepted",
     own.SERVED: "a file of the user's own variants (--variants FILE) has an answer or an issuer",
     "world.bad-links": "the kernel can delay and lose packets on these links (netem)",
+    ADMINISTRATION: "the descriptor names requests that only an operator may make (endpoints.administration)",
     "named-addresses": "each server has an address that its name is a part of",
     "several-servers": "more than one server can be reached, so that one may fail while others do not",
     "own-output": "the bench started the gateway and reads what it prints",
@@ -55,6 +57,7 @@ FEATURES = {
     "server-renaming": "a server can be renamed while the gateway runs",
     "address-changes": "a server's address can be changed while the gateway runs",
     "credential-changes": "a server's configured header can be changed while the gateway runs",
+    PRIVATE_CA: "it trusts a certificate authority in a file, for servers and authorization servers with https addresses",
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
     "override.json": "an override is one header that holds JSON",
@@ -71,7 +74,7 @@ OF_THE_WORLD = (
 OUTSIDE = "outside"
 NAMED_ADDRESSES, SEVERAL_SERVERS = "named-addresses", "several-servers"  # follow from [endpoints] and claims.servers
 _BESIDE_EACH_OTHER = {"calculator", "everything"}  # one of these fails, the other is called
-FOLLOWING = (OWN_OUTPUT, *OF_THE_WORLD, NAMED_ADDRESSES, SEVERAL_SERVERS)
+FOLLOWING = (OWN_OUTPUT, *OF_THE_WORLD, NAMED_ADDRESSES, SEVERAL_SERVERS, ADMINISTRATION)
 
 # Features that a descriptor does not list: they follow from its dialect, if it claims their subject.
 IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
@@ -123,6 +126,8 @@ PROFILES = {
             "mcp.completion",
             "mcp.logging",
             "hidden-servers",
+            PRIVATE_CA,
+            ADMINISTRATION,
             *CHANGES,
             OWN_OUTPUT,
         ),
@@ -207,6 +212,8 @@ def claims_of(descriptor: Descriptor, path: Path) -> Claims:
     features = {feature for name in section.profiles for feature in PROFILES[name].core} | set(section.features)
     if descriptor.launch:
         features.add(OWN_OUTPUT)
+    if descriptor.endpoints.administration:
+        features.add(ADMINISTRATION)
     if OUTSIDE in features and (len(features) > 1 or descriptor.adapter or descriptor.launch):
         raise BenchError(
             f"{path}: the profile outside is for a gateway of which only an address is known: claim nothing else, and "

@@ -23,7 +23,7 @@ from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.reference_gateway.config import WorldConfig
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.backends.lean import LeanBackend
-from gatebench.fixtures.world.config import WorldJson
+from gatebench.fixtures.world.config import WorldJson, without_tls
 from gatebench.fixtures.world.world import World
 from gatebench.load.profiles.profiles import LoadProfile
 from gatebench.load.testbed.callers import CallerPool
@@ -109,7 +109,9 @@ class LoadBench:
         cores = cores if cores is not None else self.pinning.gateway
         contained = GatewayContainer(cores)
         with pinned_to(cores):
-            target.start(world_json, self.recorder, contained.command)
+            # Under load nothing is at the https addresses; a gateway may need the file of an authority to start all the same.
+            authority = self.world.authority.certificate if target.trusts_our_authority else ""
+            target.start(without_tls(world_json), self.recorder, contained.command, authority=authority)
         self._started += 1
         bench = Bench(self.world, target, self.recorder, world_json=world_json)
         launch = target.descriptor.launch

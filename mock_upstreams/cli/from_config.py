@@ -2,7 +2,8 @@
 
 The file holds one object: `{"upstream": {...}}` with the members of `UpstreamSpec`, `{"upstreams": {...}}` with those of
 `UpstreamGroupSpec`, or `{"idp": {...}}` with those of `IdpSpec`. The control API is also served on a second port, which
-stays open when the mock refuses connections (`PUT /_bench/listening`, true or false).
+stays open when the mock refuses connections (`PUT /_bench/listening`, true or false). The first port also serves HTTPS once it
+has a certificate (`PUT /_bench/certificate`).
 """
 
 import argparse
@@ -41,7 +42,8 @@ def run(arguments: Sequence[str]) -> int:
         with ServerThread(options.host) as farm:
             ports = [farm.reserve(number) for number in (options.port, options.control_port)]
             app.add("PUT", "listening", _listening(farm, ports[0]))
-            url = farm.serve(app, port=ports[0])
+            app.add("PUT", "certificate", _certificate(farm, ports[0]))
+            url = farm.serve(app, port=ports[0], tls=True)
             control_url = farm.serve(_only_control(app), port=ports[1])
             announce({"name": name, "url": url, "control_url": control_url})
             stop.wait()
@@ -125,6 +127,20 @@ def _listening(farm: ServerThread, port: int) -> Any:
         return {"listening": request.body}
 
     return listening
+
+
+def _certificate(farm: ServerThread, port: int) -> Any:
+    async def certificate(request: ControlRequest) -> Any:
+        """Control handler, PUT a private key and its certificate in PEM (a string), or null: what the mock's HTTPS presents."""
+        if not isinstance(request.body, str | None):
+            raise ControlError("the body must be a string in PEM, or null")
+        try:
+            await farm.present(port, request.body)
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+        return {"presents": request.body is not None}
+
+    return certificate
 
 
 def _only_control(app: ControlApi) -> Any:

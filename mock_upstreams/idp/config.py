@@ -23,7 +23,7 @@ class IssuerSpec:
     """One issuer. Lifetimes are in seconds. `exchange_from` names the issuers whose tokens it accepts in an exchange.
 
     None means every issuer of the process. `settings` are changed from the start; with `final_slash` its identifier ends
-    in a slash.
+    in a slash. With `tls` its URLs begin with https; the process that serves it provides the certificate.
     """
 
     name: str
@@ -34,6 +34,7 @@ class IssuerSpec:
     exchange_from: tuple[str, ...] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     final_slash: bool = False
+    tls: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

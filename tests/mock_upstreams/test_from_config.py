@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gatebench.fixtures.world.certificates import Authority
 from gatebench.mock_upstreams.cli.from_config import read, written
 from gatebench.mock_upstreams.idp import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import MockError
@@ -66,6 +68,24 @@ def test_refusing_connections_leaves_the_control_api(tmp_path: Path) -> None:
         assert httpx.put(control, json="no", headers=TOKEN).status_code == 400
         assert httpx.post(f"{told['control_url']}/mcp", json={}).status_code == 404, "the mock is not there"
         assert httpx.put(control, json=False).status_code == 404, "without the token there is no such thing"
+
+
+def test_a_certificate_lets_it_serve_https_at_the_same_port(tmp_path: Path) -> None:
+    authority = Authority.new()
+    trusting = ssl.create_default_context(cadata=authority.certificate)
+    with program(saved(tmp_path, written(SCRIPTED))) as told:
+        control, secure = (
+            f"{told['control_url']}/_bench/certificate",
+            told["url"].replace("http:", "https:") + "/healthz",
+        )
+        pem = authority.presented("valid", ["127.0.0.1"])
+        assert httpx.put(control, json=pem, headers=TOKEN).json() == {"presents": True}
+        assert httpx.get(secure, verify=trusting).is_success
+        assert httpx.get(f"{told['url']}/healthz").is_success
+        assert httpx.put(control, json="no PEM", headers=TOKEN).status_code == 400
+        assert httpx.put(control, json=None, headers=TOKEN).json() == {"presents": False}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(secure, verify=trusting)
 
 
 @pytest.mark.parametrize(

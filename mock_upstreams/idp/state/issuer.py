@@ -86,6 +86,10 @@ class Issuer:
 
     def __init__(self, spec: IssuerSpec, *, public_url: str, back_channel_url: str, feed: SecretFeed) -> None:
         self.name = spec.name
+        if spec.tls:
+            public_url, back_channel_url = (
+                url.replace("http://", "https://", 1) for url in (public_url, back_channel_url)
+            )
         self.base = f"{public_url}/{spec.name}"
         self.url = f"{self.base}/" if spec.final_slash else self.base
         self.back_channel = f"{back_channel_url}/{spec.name}"
