@@ -64,6 +64,7 @@ SHAPES: Mapping[str, Shape] = {
     "absent": _shape(values.absent, "leg"),
     "once": _shape(values.once),
     "headers-sent": _shape(headers.headers_sent),
+    "headers-of-each-kind": _shape(headers.headers_of_each_kind),
     "name-mirrored": _shape(headers.name_mirrored),
     "owned": _shape(ownership.owned),
     "recovered": _shape(ownership.recovered, optional="max_requests group consent_after_401"),
