@@ -109,6 +109,7 @@ SHAPES: Mapping[str, Shape] = {
     "nothing-of-others": _shape(server_requests.nothing_of_others),
     "answered-ping": _shape(server_requests.answered_ping),
     "not-asked": _shape(server_requests.not_asked),
+    "roots-reported": _shape(server_requests.roots_reported),
     "client-capabilities-kept": _shape(server_requests.capabilities_kept, "direction"),
     "input-returned": _shape(input_rounds.input_returned),
     "state-kept": _shape(input_rounds.state_kept),
