@@ -119,6 +119,7 @@ SHAPES: Mapping[str, Shape] = {
     "as-they-come": _shape(event_streams.as_they_come),
     "announced": _shape(event_streams.announced),
     "subscribed": _shape(event_streams.subscribed),
+    "acknowledged": _shape(event_streams.acknowledged),
     "only-asked-for": _shape(event_streams.only_asked_for),
     "completed": _shape(event_streams.completed),
     "resumed-once": _shape(event_streams.resumed_once),

@@ -223,6 +223,13 @@ def _subscription(builder: TranscriptBuilder, _row: Requirement, case: str, *, f
     return builder.case(case, made.streamed(*sent), unwanted=[CHANGED["method"]])
 
 
+def _acknowledgement(builder: TranscriptBuilder, _row: Requirement, case: str, *, named: list[str]) -> ClientRequest:
+    wanted = {"notifications": {"toolsListChanged": True}}
+    made = builder.ask("alice", SERVER, "subscriptions/listen", params=wanted)
+    params = {"notifications": dict.fromkeys(named, True)}
+    return builder.case(case, made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED))
+
+
 def _completed(builder: TranscriptBuilder, _row: Requirement, case: str, *, right: bool) -> ClientRequest:
     claims(builder)
     made = builder.ask("alice", SERVER).arrives()
@@ -288,6 +295,7 @@ CONFORMING: Mapping[str, Example] = {
     "announced": _with(_announced, right=True),
     "subscribed": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then={}),
+    "acknowledged": _with(_acknowledgement, named=["toolsListChanged"]),
     "completed": _with(_completed, right=True),
     "resumed-once": _with(_resumed, missed=[50, 100]),
     "left-upstream": _with(_left, closed=True),
@@ -312,6 +320,7 @@ VIOLATING: Mapping[str, Example] = {
     "announced": _with(_announced, right=False),
     "subscribed": _with(_subscription, first=CHANGED["method"], then={}),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
+    "acknowledged": _with(_acknowledgement, named=[]),
     "completed": _with(_completed, right=False),
     "resumed-once": _with(_resumed, missed=[0, 50, 100]),
     "left-upstream": _with(_left, closed=False),
