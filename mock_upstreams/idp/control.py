@@ -37,12 +37,12 @@ class IdpControl:
             control.add(method, path, handler)
 
     async def mint(self, request: ControlRequest) -> dict[str, Any]:
-        """Mint a token from `issuer`, `claims` (complete), `alg`, `headers` (extra JOSE parameters, or null), `label`."""
+        """Mint a token from `issuer`, `claims` (complete; a text is signed as it is), `alg`, `headers` (or null), `label`."""
         issuer, given = self._addressed(request, {"claims", "alg", "headers", "label"})
         claims, headers, label = given.get("claims"), given.get("headers"), given.get("label")
         algorithm = given.get("alg") or issuer.keys.default
-        if not isinstance(claims, dict) or not isinstance(headers or {}, dict):
-            raise ControlError("claims must be an object, headers an object or null")
+        if not isinstance(claims, dict | str) or not isinstance(headers or {}, dict):
+            raise ControlError("claims must be an object or a text, headers an object or null")
         if algorithm not in issuer.keys.algorithms:
             raise ControlError(
                 f"issuer {issuer.name} signs with {', '.join(issuer.keys.algorithms)}, not {algorithm!r}"

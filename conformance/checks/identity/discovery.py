@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatebench.conformance.checks.answers import mapping, observations
-from gatebench.conformance.checks.probes import Probe, accepted, outcome_of
+from gatebench.conformance.checks.probes import Probe, accepted, asked_for_consent, outcome_of
 from gatebench.conformance.events import Event
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
@@ -165,6 +165,32 @@ def tokens_for_the_resource_work(context: CheckContext, transcript: Transcript) 
                 at=attempt,
                 control=control,
             )
+
+
+def tokens_for_other_resources_are_refused(context: CheckContext, transcript: Transcript) -> None:
+    """PRM-006: where the resource of each endpoint is its own URL, and tokens for it are accepted there.
+
+    With one resource for the whole gateway a token is for every endpoint.
+    """
+    for note in observations(transcript, "resource-token"):
+        if not note.get("elsewhere"):
+            context.inapplicable(note.get("reason") or "the metadata state no resource of each endpoint's own")
+            continue
+        control = transcript.exchanges[note["attempt"]]
+        if not control.succeeded:
+            context.inapplicable(f"a token for the resource of {note['server']} is not accepted there")
+            continue
+        for other in note["elsewhere"]:
+            attempt = transcript.exchanges[other["attempt"]]
+            context.examined()
+            if attempt.succeeded or asked_for_consent(transcript, attempt):
+                context.violation(
+                    f"a token of {note['issuer']} for the resource of {other['server']} was accepted at {note['server']}",
+                    expected="refused, since the metadata of each endpoint state a resource of its own",
+                    actual=outcome_of(attempt),
+                    at=attempt,
+                    control=control,
+                )
 
 
 def both_ways_agree(context: CheckContext, transcript: Transcript) -> None:

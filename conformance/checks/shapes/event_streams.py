@@ -25,6 +25,13 @@ TOKEN = "progressToken"  # noqa: S105 - not a secret
 CHANGED = "notifications/tools/list_changed"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+KINDS = {
+    "notifications/tools/list_changed": "toolsListChanged",
+    "notifications/prompts/list_changed": "promptsListChanged",
+    "notifications/resources/list_changed": "resourcesListChanged",
+    "notifications/resources/updated": "resourceSubscriptions",
+}
+"""What a client asks for with subscriptions/listen, by the notification that it gets."""
 
 
 def _violation(context: CheckContext, case: Case, at: Exchange, what: str, *difference: str) -> None:
@@ -159,6 +166,28 @@ def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
                 _violation(
                     context, case, attempt, "a notification belongs to another subscription", expected, repr(wrong[0])
                 )
+
+
+def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The acknowledgement names each kind of notification that arrives on its stream, and none that was not asked for."""
+    for case in with_control(context, transcript, row):
+        for attempt in (one for one in case.attempts if one.rpc_method == "subscriptions/listen"):
+            found = notifications(attempt.messages, ACKNOWLEDGED)
+            if not _is_stream(attempt) or not found:
+                context.inapplicable("the gateway acknowledges no subscription")
+                continue
+            context.examined()
+            named = {name for name, value in mapping(found[0].get("notifications")).items() if value}
+            asked = mapping(mapping(attempt.rpc.get("params")).get("notifications"))
+            delivered = {kind for method, kind in KINDS.items() if notifications(attempt.messages, method)}
+            if wrong := sorted(delivered - named):
+                expected = f"an acknowledgement of {', '.join(wrong)}"
+                _violation(
+                    context, case, attempt, "a subscription delivers what was not acknowledged", expected, str(named)
+                )
+            elif wrong := sorted(name for name in named if name in KINDS.values() and not asked.get(name)):
+                expected = f"at most {', '.join(asked)}"
+                _violation(context, case, attempt, "what was not asked for is acknowledged", expected, ", ".join(wrong))
 
 
 def only_asked_for(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

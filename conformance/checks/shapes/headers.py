@@ -44,6 +44,38 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                         )
 
 
+def headers_of_each_kind(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Of the requests that an attempt causes at the upstream of its server, one has its `headers`, each once and unchanged.
+
+    They are those of its method while it is under way. A gateway may cause none, and may make others for an older session.
+    """
+    for case in with_control(context, transcript, row):
+        for attempt, expected in zip(case.attempts, case.facts["headers"], strict=True):
+            caused = _caused(transcript, attempt, case.server)
+            if not caused:
+                continue
+            context.examined()
+            if not any(all(_as_expected(one, *header) for header in expected.items()) for one in caused):
+                context.violation(
+                    f"{attempt.describe()} caused no request to {case.server} with the headers of {case.where}",
+                    expected=", ".join(f"{name}: {value}" for name, value in expected.items()),
+                    actual=", ".join(f"{name}: {', '.join(caused[-1].header(name)) or 'nothing'}" for name in expected),
+                    at=caused[-1],
+                    control=case.control,
+                )
+        if not context.subjects:
+            context.inapplicable(f"no attempt reached the upstream ({case.where})")
+
+
+def _caused(transcript: Transcript, attempt: Exchange, server: str) -> list[Exchange]:
+    if attempt.method == "POST":
+        found = arrivals(transcript, attempt)
+    else:
+        end = attempt.ended or float("inf")
+        found = [one for one in transcript.upstream if attempt.seq < one.seq < end and one.method == attempt.method]
+    return [one for one in found if one.node == server]
+
+
 def name_mirrored(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every attempt reaches the upstream with the header Mcp-Name, once, with the name or URI in the same request's body."""
     for case in with_control(context, transcript, row):

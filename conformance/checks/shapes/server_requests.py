@@ -5,7 +5,7 @@ import re
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
 from gatebench.conformance.checks.shapes.dialogues import (
     NOT_ASKED,
     NOT_RELAYED,
@@ -31,6 +31,7 @@ from gatebench.fixtures.protocol import messages
 
 NONCE = re.compile(r"\bn-[0-9a-f]+\b")
 CAPABILITIES = {"sampling/createMessage": "sampling", "elicitation/create": "elicitation", "roots/list": "roots"}
+ROOTS_CHANGED = "notifications/roots/list_changed"
 
 
 def client_asked(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -266,6 +267,31 @@ def capabilities_kept(context: CheckContext, transcript: Transcript, row: ShapeR
                     f"the upstream {arrival.node} sees other client capabilities: {', '.join(wrong)} ({case.where})",
                     expected=json.dumps({name: announced.get(name, "absent") for name in wrong}),
                     actual=json.dumps({name: given.get(name, "absent") for name in wrong}),
+                    at=arrival,
+                    control=case.control,
+                )
+
+
+def roots_reported(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The session of the attempt at the upstream gets `notifications/roots/list_changed` during the case.
+
+    A gateway that announces no changes of roots there need not forward them.
+    """
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            seen = _seen(transcript, attempt)
+            told = mapping(seen[1].get("roots")) if seen else {}
+            if not claimed(transcript, SERVER_REQUESTS) or told.get("listChanged") is not True:
+                context.inapplicable("the gateway announces no changes of a client's roots")
+                continue
+            context.examined()
+            arrival = transcript.landed(attempt.nonce)[-1]
+            sent = [one for one in during(transcript, case, "upstream") if one.rpc_method == ROOTS_CHANGED]
+            if not any((one.node, session_of(one)) == (arrival.node, session_of(arrival)) for one in sent):
+                context.violation(
+                    f"{arrival.node} got no report of the change of the client's roots ({case.where})",
+                    expected=f"{ROOTS_CHANGED} in the session of the client's calls",
+                    actual=f"{len(sent)} such notifications in other sessions" if sent else "none",
                     at=arrival,
                     control=case.control,
                 )

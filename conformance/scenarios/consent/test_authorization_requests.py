@@ -11,7 +11,7 @@ from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
-FURTHER = "calendar.write"
+FURTHER = ("calendar.write", "calendar.share")
 
 
 @judged_by_cases(["resource-required"], "ASM-022", "CONS-004", *LEAKS, needs=("consent-withdrawal",))
@@ -34,25 +34,29 @@ async def test_every_request(scenario: Scenario, case: str, principal: str, serv
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("scope-demanded-later", "alice", "calendar")])
 async def test_step_up(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """The upstream demands a further scope (403), which the user may grant; then it does not demand it any more."""
+    """The upstream demands a further scope (403), which the user may grant, then another one in its place, then none."""
     granted = steps.settings_of(scenario, server)["scope"]
     control = await steps.consent_and_call(scenario, principal, server, revision)
     common: dict[str, Any] = {"control": control, "server": server, "principal": principal}
-    since = scenario.here()
-    with oauth_conditions.required_scopes(scenario.bench, server, granted, FURTHER):
-        client = await scenario.client(principal, server, revision)
-        answer = await client.connect()
-        urls = scenario.urls(answer)
-        if not urls:
-            answer = await client.call("whoami")
+    scopes = [granted]
+    for further in FURTHER:
+        since = scenario.here()
+        scopes.append(further)
+        with oauth_conditions.required_scopes(scenario.bench, server, granted, further):
+            client = await scenario.client(principal, server, revision)
+            answer = await client.connect()
             urls = scenario.urls(answer)
-        scenario.case("scope-demanded", answer, since=since, scopes=[granted, FURTHER], **common)
-        if urls:
+            if not urls:
+                answer = await client.call("whoami")
+                urls = scenario.urls(answer)
+            scenario.case("scope-demanded", answer, since=since, scopes=scopes, **common)
+            if not urls:
+                break
             since = scenario.here()
             await steps.follow(scenario, principal, urls)
             answer = await steps.call(scenario, principal, server, revision)
             for name in ("scope-granted", case):
-                scenario.case(name, answer, since=since, scopes=[granted, FURTHER], **common)
+                scenario.case(name, answer, since=since, scopes=scopes, **common)
     since = scenario.here()
     attempt = await steps.call(scenario, principal, server, revision)
     scenario.case(case, attempt, since=since, **common)

@@ -6,7 +6,14 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
-from gatebench.fixtures.harness.grants import consent_anew, contact, exchanges, expired_consent
+from gatebench.fixtures.harness.grants import (
+    access_token_digests,
+    consent_anew,
+    contact,
+    exchanges,
+    expired_consent,
+    rejected_tokens,
+)
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
@@ -65,3 +72,40 @@ async def test_withdrawn_while_refreshing(
     attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(2)]
     case = "consent-withdrawn-while-refreshing"
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
+
+
+# Case: what the authorization server answers to the refresh that began before the new consent.
+OVERTAKEN: dict[str, dict[str, str]] = {
+    "consent-anew-while-refreshing": {},
+    "consent-anew-while-refreshing-is-refused": {"error": "invalid_grant"},
+}
+
+
+@judged_by_cases(OVERTAKEN, *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calendar")])
+@pytest.mark.parametrize("case", list(OVERTAKEN))
+async def test_anew_while_refreshing(
+    scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
+) -> None:
+    """A user consents again while the token of an earlier consent is being refreshed; then only the new consent is valid."""
+    issuer = str(UPSTREAMS[server].issuer)
+    with scenario.idp_settings(issuer, access_lifetime=LONG):
+        await consent_anew(scenario, other, server, revision)
+    beside = await scenario.consented(other, server, revision)
+    control = await expired_consent(scenario, principal, server, revision, issuer)
+    before = await access_token_digests(scenario, principal, server)
+    refresh = {"issuer": issuer, "endpoint": "token", "grant": "refresh_token"}
+    begin = scenario.here()
+    with scenario.idp_settings(issuer, access_lifetime=LONG, refreshed_lifetime=LONG):
+        with scenario.idp_fault(refresh | {"action": {"delay": REFRESHING, **OVERTAKEN[case]}}):
+            waiting = asyncio.create_task(contact(scenario, principal, server, revision))
+            await beside.call("whoami")  # meanwhile the gateway has begun to refresh
+            await consent_anew(scenario, principal, server, revision)
+            valid = set(await access_token_digests(scenario, principal, server)).difference(before)
+            await waiting
+        ended = [one for one in await access_token_digests(scenario, principal, server) if one not in valid]
+        refused = refresh | {"action": {"error": "invalid_grant"}}
+        with rejected_tokens(scenario, server, ended), scenario.idp_fault(refused):
+            attempt = (await contact(scenario, principal, server, revision))[1]
+    scenario.case(case, attempt, control=control, since=begin, server=server, principal=principal)

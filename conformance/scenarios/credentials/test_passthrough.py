@@ -3,9 +3,10 @@
 import pytest
 
 from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, whole_life
-from gatebench.conformance.scenarios.marks import judged_by, judged_by_cases
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.variants.model import TokenVariant
 
 
 @judged_by(*LEAKS, *ARRIVALS, MODELS)
@@ -34,3 +35,33 @@ async def test_without_a_jwt(scenario: Scenario, principal: str, server: str, co
     attempts = [await client.connect(), await client.call("whoami")]
     facts = {"server": server, "principal": principal, "elsewhere": server}
     scenario.case(WITHOUT_A_JWT, *attempts, control=passed, since=since, **facts)
+
+
+RENEWED = "passthrough-renewed-on-each-request"
+REQUESTS = {
+    "tools/list": {},
+    "resources/list": {},
+    "resources/read": {"uri": "test://none"},
+    "prompts/get": {"name": "none"},
+}
+
+
+@judged_by_cases([RENEWED], "CRED-006", "CRED-007", "CRED-010", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [(RENEWED, "carol", "crm")])
+async def test_renewed(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A caller has used one JWT, and sends each kind of request with a newer one, in the same session if there is one."""
+    variants = [TokenVariant(name=f"{case}-{one}", expect="accepted", claims={"jti": f"{case}-{one}"}) for one in "ab"]
+    first, newer = [scenario.identities.variant_jwt(principal, one) for one in variants]
+    client = await scenario.client(principal, server, revision, token=first)
+    await client.connect()
+    control = await client.call("whoami")
+    since = scenario.here()
+    client.changes = scenario.identities.credential(newer)
+    if (await client.call("whoami")).status == 404:  # a gateway may bind a session to the token that began it
+        await client.connect()
+    attempts = [await client.request(method, params) for method, params in REQUESTS.items()]
+    if not client.modern:
+        attempts += [await client.request("ping"), await client.open_stream_and_leave(), await client.delete()]
+    headers = [{"Authorization": f"Bearer {newer}"}] * len(attempts)
+    scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)

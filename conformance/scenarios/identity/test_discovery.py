@@ -6,6 +6,7 @@ import pytest
 
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by
 from gatebench.fixtures.clients.discovery import Document, strings
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
@@ -45,11 +46,11 @@ async def test_metadata(scenario: Scenario, server: str, revision: str) -> None:
     await observe_metadata(scenario, server, revision)
 
 
-@judged_by("PRM-004", thorough=in_each_era)
+@judged_by("PRM-004", "PRM-006", thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("carol", server) for server in SERVERS])
 async def test_token_for_the_resource(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """The same call with the user's configured token, and with the one that the metadata lead to."""
+    """The same call with the user's configured token, with the one that the metadata lead to, and with one for another server."""
     found = [one for one in await documents_of(scenario, server, revision) if one.published]
     ours = {issuer["issuer"]: name for name, issuer in scenario.bench.world_json["issuers"].items()}
     trusted = scenario.bench.world_json["issuers"][scenario.bench.world_json["principals"][principal]["issuer"]][
@@ -70,14 +71,28 @@ async def test_token_for_the_resource(scenario: Scenario, principal: str, server
     issuer = trusted if trusted in issuers else issuers[0]
     client = await scenario.client(principal, server, revision)
     await client.connect()
-    tool = scenario.identities.tool(server, "whoami")
-    control = await client.call(tool)
-    token = scenario.identities.token_for(principal, ours[issuer], value["resource"])
-    led = await scenario.client(principal, server, revision)
+    control = await client.call(scenario.identities.tool(server, "whoami"))
+    attempt = await call_with_token_for(scenario, value["resource"], ours[issuer], (principal, server, revision))
+    facts |= {"attempt": attempt.exchange, "control": control.exchange, "elsewhere": []}
+    if value["resource"] == scenario.url(server):
+        for other in (one for one in SERVERS if one != server):
+            others = [one for one in await documents_of(scenario, other, revision) if one.published]
+            if others and others[0].value.get("resource") == scenario.url(other):
+                params = (principal, server, revision)
+                foreign = await call_with_token_for(scenario, scenario.url(other), ours[issuer], params)
+                facts["elsewhere"] += [{"server": other, "attempt": foreign.exchange}]
+    scenario.observe("resource-token", issuer=issuer, resource=value["resource"], **facts)
+
+
+async def call_with_token_for(
+    scenario: Scenario, resource: str, issuer: str, params: tuple[str, str, str]
+) -> McpResponse:
+    """Connect with a token of an issuer for a resource, and return the response to a call. `params`: user, server, revision."""
+    principal, server, revision = params
+    token = scenario.identities.token_for(principal, issuer, resource)
+    client = await scenario.client(principal, server, revision)
     own = scenario.dialect.credential_header
     without = {} if own.lower() == "authorization" else {own: None}
-    led.changes = {**without, "Authorization": f"Bearer {token}"}
-    await led.connect()
-    attempt = await led.call(tool)
-    facts |= {"attempt": attempt.exchange, "control": control.exchange}
-    scenario.observe("resource-token", issuer=issuer, resource=value["resource"], **facts)
+    client.changes = {**without, "Authorization": f"Bearer {token}"}
+    await client.connect()
+    return await client.call(scenario.identities.tool(server, "whoami"))

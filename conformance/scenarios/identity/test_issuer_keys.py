@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.scenarios.common import LEAKS, within_claims
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -150,11 +150,47 @@ async def unknown_keys(erin: KeyCalls) -> None:
     await erin.scenario.fence(erin.good)
 
 
+async def same_ids(erin: KeyCalls) -> None:
+    """The issuer's key has the id that a key of `corp` has: tokens of both, and one that the key of `corp` signed for it."""
+    scenario, carol = erin.scenario, None
+    published = scenario.bench.world.issuer("corp", "keys").jwks()["keys"]
+    taken = next((str(key["kid"]) for key in published if key["alg"] == "ES256"), "")
+    if within_claims(scenario, principal="carol"):  # the gateway then has the key of `corp` first
+        carol = await scenario.client("carol", erin.server, erin.good.revision)
+        await carol.connect()
+        control = await carol.call("whoami")
+    own, current = scenario.identities, erin.keys.rotate()
+    headers = {"kid": taken}
+    token = own.variant_jwt(
+        "erin", TokenVariant(name="its-key-id", expect="accepted", headers=headers, signed_by="affiliate")
+    )
+    forged = own.variant_jwt("erin", TokenVariant(name="its-key", expect="refused", headers=headers))
+    keys = [key | {"kid": taken} if key["kid"] == current else key for key in erin.keys.document()["keys"]]
+    since = scenario.here()
+    with erin.keys.published_as({"keys": keys}):
+        await erin.call(token)
+        erin.note("key-id-of-another-issuer", await erin.call(token), since=since)
+        erin.note("key-of-another-issuer-with-the-same-id", await erin.call(forged))
+        if carol is not None:
+            beside, facts = await carol.call("whoami"), {"server": erin.server, "principal": "carol"}
+            scenario.case("key-beside-the-same-id-of-another-issuer", beside, control=control, since=since, **facts)
+    erin.keys.rotate()
+    await scenario.fence(erin.good)
+
+
 EVENTS: dict[str, tuple[Callable[[KeyCalls], Awaitable[None]], list[str]]] = {
     "rotation": (rotation, ["new-key", "new-key-if-fetched", "key-before-a-rotation"]),
     "outage": (outage, ["known-key-in-an-outage", "unknown-key-in-an-outage", "new-key-after-an-outage"]),
     "key-sets": (key_sets, list(KEY_SETS)),
     "withdrawal": (withdrawal, ["withdrawn-key", "same-id-and-another-key", "key-beside-a-replaced-one"]),
+    "same-ids": (
+        same_ids,
+        [
+            "key-id-of-another-issuer",
+            "key-of-another-issuer-with-the-same-id",
+            "key-beside-the-same-id-of-another-issuer",
+        ],
+    ),
     "unknown-keys": (unknown_keys, ["flood-of-unknown-keys"]),
     "bad-key-sets": (bad_key_sets, [f"known-key-and-{name}" for name in BAD_KEY_SETS]),
 }

@@ -96,7 +96,13 @@ async def test_unknown_method(scenario: Scenario, principal: str, server: str, m
     scenario.case("unknown-method", answer, server=server, principal=principal)
 
 
-UNKNOWN = ("unknown-resource", "unknown-prompt", "unknown-cursor")
+UNKNOWN = (
+    "unknown-resource",
+    "unknown-prompt",
+    "unknown-cursor",
+    "unknown-cursor-of-templates",
+    "unknown-cursor-of-prompts",
+)
 
 
 @judged_by_groups({"unknown": [*UNKNOWN, *(f"{name}-relayed" for name in UNKNOWN)]}, thorough=in_each_era)
@@ -106,13 +112,15 @@ UNKNOWN = ("unknown-resource", "unknown-prompt", "unknown-cursor")
 async def test_unknown(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
 ) -> None:
-    """A resource, a prompt and a cursor that do not exist."""
+    """A resource, a prompt and cursors of each list that do not exist."""
     del case
     here = await feature_client(scenario, principal, server, member, revision)
     asked = {
         UNKNOWN[0]: ("resources/read", {"uri": f"{base_of(member)}nothing%20here"}, "resources"),
         UNKNOWN[1]: ("prompts/get", {"name": scenario.identities.tool(server, "nothing", member)}, "prompts"),
         UNKNOWN[2]: ("resources/list", {"cursor": "nothing"}, "resources"),
+        UNKNOWN[3]: ("resources/templates/list", {"cursor": "nothing"}, "resources"),
+        UNKNOWN[4]: ("prompts/list", {"cursor": "nothing"}, "prompts"),
     }
     for name, (method, params, capability) in asked.items():
         answer = await here.client.request(method, params)

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
-from gatebench.conformance.scenarios.feature_client import OF_EACH_MEMBER, FeatureClient, feature_client
+from gatebench.conformance.scenarios.feature_client import OF_EACH_MEMBER, SERVERS, FeatureClient, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 
 PAGE_SIZE = 1
 FAILS = {"status": 503, "body": "busy"}
@@ -70,6 +70,30 @@ async def test_feature_lists(
         with added(scenario, member, *CHANGED):
             for name in CHANGED:
                 await _listed(f"list-of-{name}-after-change", name, here, direct)
+
+
+EMPTY_CURSORS = {"empty-cursors": [f"empty-cursor-of-{name}" for name in LISTS]}
+
+
+@judged_by_groups(EMPTY_CURSORS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+@pytest.mark.parametrize("case", list(EMPTY_CURSORS))
+async def test_empty_cursors(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+) -> None:
+    """All pages of each list, of which the last one has an empty cursor."""
+    here = await feature_client(scenario, principal, server, member, revision)
+    client = await scenario.client_of_upstream(principal, member, revision)
+    direct = FeatureClient(scenario, client, await client.connect(), principal, member, member)
+    control = scenario.bench.world.control
+    with scenario.pages(member, PAGE_SIZE):
+        control(member, "PUT", "cursors", {"empty": True})
+        try:
+            for name, played in zip(LISTS, EMPTY_CURSORS[case], strict=True):
+                await _listed(played, name, here, direct)
+        finally:
+            control(member, "PUT", "cursors", {"empty": False})
 
 
 BESIDE = {"beside": [f"list-of-{name}-beside-a-failing-member" for name in LISTS]}

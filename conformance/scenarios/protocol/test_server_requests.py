@@ -131,6 +131,24 @@ async def test_another_client_answers(
             _record(scenario, case, called, client=client, others=[one.exchange for one in posted])
 
 
+@judged_by_cases(["roots-changed"])
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_roots_changed(
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """A client that announced changes of its roots reports one, after a call that opened the session with the server."""
+    del claim
+    client = await connected(scenario, principal, server, revision, {"roots": {"listChanged": True}})
+    tool = scenario.identities.tool(server, "whoami", member)
+    await client.call(tool)
+    since = scenario.here()
+    await client.notify("notifications/roots/list_changed")
+    calls = [await client.call(tool) for _ in range(2)]  # after its notification
+    scenario.case("roots-changed", calls[-1], since=since, server=server, principal=principal)
+
+
 ANNOUNCED: dict[str, dict[str, Any] | None] = {
     "capabilities-none": {},
     "capabilities-roots-only": {"roots": {}},

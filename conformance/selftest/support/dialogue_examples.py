@@ -131,6 +131,19 @@ def _capabilities(builder: TranscriptBuilder, row: Requirement, case: str, *, ri
     return line
 
 
+def _roots_changed(builder: TranscriptBuilder, _row: Requirement, case: str, *, told: bool) -> TranscriptLine:
+    claims(builder)
+    params = {"capabilities": {"roots": {"listChanged": True}}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(body)}
+    builder.far_end("upstream", SERVER, request, status=200, headers=[("mcp-session-id", SESSION)])
+    if told:
+        builder.ask("alice", SERVER, "notifications/roots/list_changed").arrives(session=SESSION).answered(202)
+    call = builder.ask("alice", SERVER).arrives(session=SESSION).answered()
+    builder.case(case, call)
+    return call.arrival
+
+
 def _round(
     builder: TranscriptBuilder,
     upstream: Json,
@@ -210,6 +223,13 @@ def _subscription(builder: TranscriptBuilder, _row: Requirement, case: str, *, f
     return builder.case(case, made.streamed(*sent), unwanted=[CHANGED["method"]])
 
 
+def _acknowledgement(builder: TranscriptBuilder, _row: Requirement, case: str, *, named: list[str]) -> ClientRequest:
+    wanted = {"notifications": {"toolsListChanged": True}}
+    made = builder.ask("alice", SERVER, "subscriptions/listen", params=wanted)
+    params = {"notifications": dict.fromkeys(named, True)}
+    return builder.case(case, made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED))
+
+
 def _completed(builder: TranscriptBuilder, _row: Requirement, case: str, *, right: bool) -> ClientRequest:
     claims(builder)
     made = builder.ask("alice", SERVER).arrives()
@@ -265,6 +285,7 @@ CONFORMING: Mapping[str, Example] = {
     "answered-ping": _with(_ping, answered=True),
     "not-asked": _with(_not_asked, asks=False),
     "client-capabilities-kept": _with(_capabilities, right=True),
+    "roots-reported": _with(_roots_changed, told=True),
     "input-returned": _with(_input_returned, right=True),
     "state-kept": _with(_state, arrived="a b"),
     "input-forwarded": _with(_input, right=True),
@@ -274,6 +295,7 @@ CONFORMING: Mapping[str, Example] = {
     "announced": _with(_announced, right=True),
     "subscribed": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then={}),
+    "acknowledged": _with(_acknowledgement, named=["toolsListChanged"]),
     "completed": _with(_completed, right=True),
     "resumed-once": _with(_resumed, missed=[50, 100]),
     "left-upstream": _with(_left, closed=True),
@@ -288,6 +310,7 @@ VIOLATING: Mapping[str, Example] = {
     "answered-ping": _with(_ping, answered=False),
     "not-asked": _with(_not_asked, asks=True),
     "client-capabilities-kept": _with(_capabilities, right=False),
+    "roots-reported": _with(_roots_changed, told=False),
     "input-returned": _with(_input_returned, right=False),
     "state-kept": _with(_state, arrived="a%20b"),
     "input-forwarded": _with(_input, right=False),
@@ -297,6 +320,7 @@ VIOLATING: Mapping[str, Example] = {
     "announced": _with(_announced, right=False),
     "subscribed": _with(_subscription, first=CHANGED["method"], then={}),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
+    "acknowledged": _with(_acknowledgement, named=[]),
     "completed": _with(_completed, right=False),
     "resumed-once": _with(_resumed, missed=[0, 50, 100]),
     "left-upstream": _with(_left, closed=False),

@@ -108,13 +108,16 @@ CONFORMING: Mapping[str, Example] = {
     "returned": _whole_response,
     "absent": lambda builder, row, case: _marker(builder, row, case, leaks=False),
     "headers-sent": _expected_headers,
+    "headers-of-each-kind": _expected_headers,
 }
 VIOLATING: Mapping[str, Example] = {
     "forwarded": _changed_request,
     "returned": _changed_response,
     "absent": lambda builder, row, case: _marker(builder, row, case, leaks=True),
     "headers-sent": _changed_headers,
+    "headers-of-each-kind": _changed_headers,
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "headers-sent": [_header_twice, _further_header, _headers_lost],
+    "headers-of-each-kind": [_header_twice, _further_header],
 }

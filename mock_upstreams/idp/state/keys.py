@@ -138,17 +138,18 @@ class KeyRing:
         }
 
     def sign(
-        self, claims: Mapping[str, Any], *, algorithm: str | None = None, headers: Mapping[str, Any] | None = None
+        self, claims: Mapping[str, Any] | str, *, algorithm: str | None = None, headers: Mapping[str, Any] | None = None
     ) -> str:
-        """Return a signed JWT in compact form (RFC 7515 section 3.1) with exactly these claims, valid or not.
+        """Return a signed JWT in compact form (RFC 7515 section 3.1) with exactly these claims, valid or not, or this text.
 
         `headers` are added to `alg`, `typ` and `kid` and replace them; a value of None omits a parameter. Assembled by
         hand because PyJWT refuses to sign some of the invalid tokens that a bench needs.
         """
         key = self._current[algorithm or self.default]
         header = {"alg": key.algorithm, "typ": "JWT", "kid": key.kid, **(headers or {})}
-        parts = ({name: value for name, value in header.items() if value is not None}, claims)
-        signed = b".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
+        present = {name: value for name, value in header.items() if value is not None}
+        texts = [one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for one in (present, claims)]
+        signed = b".".join(_base64url(text.encode()) for text in texts)
         signature = jwt.get_algorithm_by_name(key.algorithm).sign(signed, key.private)
         return b".".join((signed, _base64url(signature))).decode()
 

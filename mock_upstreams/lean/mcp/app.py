@@ -308,6 +308,7 @@ class LeanApplication:
 
 
 def _granted(params: Params, *, features: bool) -> Params:
-    """Return what a subscription is granted: changes of tools, and what else it asks for of a server with other features."""
+    """Return what a subscription is granted of what it asks for: everything of a server with features, else changes of tools."""
     asked = params.get("notifications")
-    return asked if features and isinstance(asked, dict) else {"toolsListChanged": True}
+    wanted = asked if isinstance(asked, dict) else {}
+    return wanted if features else {name: value for name, value in wanted.items() if name == "toolsListChanged"}

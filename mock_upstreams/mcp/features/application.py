@@ -9,7 +9,7 @@ from mcp.server.subscriptions import PromptsListChanged, ResourcesListChanged, R
 from mcp.shared.exceptions import MCPError
 from starlette.types import Scope
 
-from ...control.api import ControlRequest
+from ...control.api import ControlError, ControlRequest
 from ...http import MODERN_REVISIONS, SESSION_HEADER, header, wire
 from ..executions import ExecutionLog
 from ..fastmcp_tools import ToolApplication
@@ -32,6 +32,7 @@ class FeatureApplication(ToolApplication):
             self.server.add_tool(tool)
         self._install()
         self.controls |= {
+            ("PUT", "cursors"): self.change_cursors,
             ("PUT", "resources"): self.change_resources,
             ("PUT", "prompts"): self.change_prompts,
             ("POST", "resources/updated"): self.updated,
@@ -61,6 +62,14 @@ class FeatureApplication(ToolApplication):
         answer = await super().paginate(request)
         self._state.list_in_pages(answer["size"])
         return answer
+
+    async def change_cursors(self, request: ControlRequest) -> Any:
+        """Control handler, PUT {"empty": true|false}: whether the last page of every list has an empty cursor."""
+        given = request.mapping()
+        if set(given) != {"empty"} or not isinstance(given["empty"], bool):
+            raise ControlError('the body must be {"empty": true} or {"empty": false}')
+        self._state.end_in_empty_cursor(given["empty"])
+        return given
 
     async def change_resources(self, request: ControlRequest) -> Any:
         """Control handler, PUT {"add": [names], "remove": [names]}: change the resources and send list_changed."""

@@ -23,11 +23,15 @@ class FeatureError(Exception):
 
 @dataclass
 class PagedList:
-    """The entries of a list; `size` is that of its pages (None: one page). An empty page comes after the first of several."""
+    """The entries of a list; `size` is that of its pages (None: one page). An empty page comes after the first of several.
+
+    `ends_in_empty_cursor`: the cursor of the last of several pages is an empty text.
+    """
 
     entries: list[Entry]
     size: int | None = None
     added: dict[str, Entry] = field(default_factory=dict)
+    ends_in_empty_cursor: bool = False
 
     def page(self, cursor: Any) -> tuple[list[Entry], dict[str, str]]:
         """Return the entries of a page, and the members that lead to the next one. Raises FeatureError for an unknown cursor."""
@@ -37,10 +41,12 @@ class PagedList:
         if len(pages) > 1:
             pages.insert(1, [])
         cursors = [None, *(_CURSOR % number for number in range(1, len(pages)))]
+        if self.ends_in_empty_cursor and len(pages) > 1:
+            cursors[-1] = ""
         if cursor not in cursors:
             raise FeatureError(INVALID_PARAMS, "Invalid cursor", {"cursor": cursor})
         number = cursors.index(cursor)
-        return pages[number], {"nextCursor": next_one} if (next_one := (*cursors, None)[number + 1]) else {}
+        return pages[number], {"nextCursor": next_one} if (next_one := (*cursors, None)[number + 1]) is not None else {}
 
     def change(self, request: ControlRequest, make: Callable[[str], Entry]) -> dict[str, Any]:
         """Handle PUT {"add": [names], "remove": [names]} of added entries. Raises ControlError."""

@@ -59,6 +59,11 @@ class FeatureState:
         for one in self._lists.values():
             one.size = size
 
+    def end_in_empty_cursor(self, on: bool) -> None:
+        """Give the last page of every list an empty cursor, or the usual one."""
+        for one in self._lists.values():
+            one.ends_in_empty_cursor = on
+
     def change(self, kind: str, request: ControlRequest) -> dict[str, Any]:
         """Handle PUT {"add": [names], "remove": [names]} of resources or prompts. Raises ControlError."""
         if kind == "prompts":

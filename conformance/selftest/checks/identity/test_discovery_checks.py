@@ -229,3 +229,42 @@ def test_no_token_can_be_had(builder: TranscriptBuilder) -> None:
         Outcome.NOT_APPLICABLE,
         "it has an authorization server of its own",
     )
+
+
+# -- PRM-006
+
+
+def foreign(builder: TranscriptBuilder, attempt: ClientRequest) -> ClientRequest:
+    own = builder.call("carol", "calculator")
+    attempt.control = own.seq
+    facts = {"server": "calculator", "principal": "carol", "issuer": ISSUER, "resource": ENDPOINT}
+    elsewhere = [{"server": "desk", "attempt": attempt.exchange}]
+    builder.observe("resource-token", attempt=own.exchange, control=own.exchange, elsewhere=elsewhere, **facts)
+    return attempt
+
+
+@passes("PRM-006")
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_for_another_resource_is_refused(builder: TranscriptBuilder, status: int) -> int:
+    foreign(builder, builder.ask("carol", "calculator").answered(status))
+    return 1
+
+
+@fails("PRM-006")
+def test_a_token_for_another_resource_is_accepted(builder: TranscriptBuilder) -> ClientRequest:
+    return foreign(builder, builder.call("carol", "calculator"))
+
+
+def test_one_resource_for_the_whole_gateway(builder: TranscriptBuilder) -> None:
+    own = builder.call("carol", "calculator")
+    facts = {"server": "calculator", "principal": "carol", "issuer": ISSUER, "resource": BASE}
+    builder.observe("resource-token", attempt=own.exchange, control=own.exchange, elsewhere=[], **facts)
+    assert builder.judged_by("PRM-006").outcome is Outcome.NOT_APPLICABLE
+
+
+def test_tokens_for_its_resource_are_not_accepted_at_all(builder: TranscriptBuilder) -> None:
+    refused = builder.ask("carol", "calculator").answered(401)
+    facts = {"server": "calculator", "principal": "carol", "issuer": ISSUER, "resource": ENDPOINT}
+    elsewhere = [{"server": "desk", "attempt": refused.exchange}]
+    builder.observe("resource-token", attempt=refused.exchange, control=refused.exchange, elsewhere=elsewhere, **facts)
+    assert builder.judged_by("PRM-006").outcome is Outcome.NOT_APPLICABLE

@@ -1,0 +1,26 @@
+"""Ways in which correct gateways pass on a caller's newer JWT: the requirement about it may count none as a violation."""
+
+from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+CASE = "passthrough-renewed-on-each-request"
+NEWER = {"authorization": "Bearer «newer»"}
+
+
+def test_a_list_of_its_own_and_an_older_session_beside_the_new_one(builder: TranscriptBuilder) -> None:
+    """One list is answered without the upstream; for another one the gateway also uses a session that the older JWT began."""
+    alone = builder.ask("carol", "crm", "tools/list").answered()
+    both = builder.ask("carol", "crm", "tools/list").arrives(auth=["older"]).arrives(auth=["newer"]).answered()
+    builder.case(CASE, alone, both, headers=[NEWER, NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.PASS
+
+
+def test_nothing_reaches_the_upstream(builder: TranscriptBuilder) -> None:
+    """The gateway answers everything but calls from its own catalogue."""
+    builder.case(CASE, builder.ask("carol", "crm", "tools/list").answered(), headers=[NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.NOT_APPLICABLE
+
+
+def test_the_older_jwt_alone_is_wrong(builder: TranscriptBuilder) -> None:
+    builder.case(CASE, builder.ask("carol", "crm", "tools/list").arrives(auth=["older"]).answered(), headers=[NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
