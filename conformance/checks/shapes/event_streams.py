@@ -169,7 +169,10 @@ def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
 
 
 def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """The acknowledgement names each kind of notification that arrives on its stream, and none that was not asked for."""
+    """The acknowledgement names each kind of notification and each resource of its stream, and nothing that was not asked for.
+
+    An update may be about a sub-resource of the one that was subscribed to (MCP 2025-11-25 schema, resources/updated).
+    """
     for case in with_control(context, transcript, row):
         for attempt in (one for one in case.attempts if one.rpc_method == "subscriptions/listen"):
             found = notifications(attempt.messages, ACKNOWLEDGED)
@@ -177,7 +180,8 @@ def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 context.inapplicable("the gateway acknowledges no subscription")
                 continue
             context.examined()
-            named = {name for name, value in mapping(found[0].get("notifications")).items() if value}
+            granted = mapping(found[0].get("notifications"))
+            named = {name for name, value in granted.items() if value}
             asked = mapping(mapping(attempt.rpc.get("params")).get("notifications"))
             delivered = {kind for method, kind in KINDS.items() if notifications(attempt.messages, method)}
             if wrong := sorted(delivered - named):
@@ -185,9 +189,22 @@ def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 _violation(
                     context, case, attempt, "a subscription delivers what was not acknowledged", expected, str(named)
                 )
+            elif unnamed := [
+                uri for uri in _updated(attempt) if not _covered(uri, granted.get("resourceSubscriptions"))
+            ]:
+                what = "a subscription delivers updates of a resource that was not acknowledged"
+                _violation(context, case, attempt, what, unnamed[0], str(granted["resourceSubscriptions"]))
             elif wrong := sorted(name for name in named if name in KINDS.values() and not asked.get(name)):
                 expected = f"at most {', '.join(asked)}"
                 _violation(context, case, attempt, "what was not asked for is acknowledged", expected, ", ".join(wrong))
+
+
+def _updated(stream: Exchange) -> list[str]:
+    return [str(one.get("uri")) for one in notifications(stream.messages, "notifications/resources/updated")]
+
+
+def _covered(uri: str, granted: Any) -> bool:
+    return isinstance(granted, list) and any(isinstance(one, str) and uri.startswith(one) for one in granted)
 
 
 def only_asked_for(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

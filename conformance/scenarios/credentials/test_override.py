@@ -16,7 +16,8 @@ LEAKS = ("OVR-005", "CRED-001", "CRED-010", "CRED-011")
 @judged_by("OVR-001", "OVR-004", *LEAKS, needs=("header-override",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
-    ("principal", "server"), [("alice", "everything"), ("support-bot", "web-search"), ("bob", "mail")]
+    ("principal", "server"),
+    [("alice", "everything"), ("support-bot", "web-search"), ("bob", "mail"), ("support-bot", "mail")],
 )
 async def test_flat(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """One call with an override, then one without, of the same caller and of another."""

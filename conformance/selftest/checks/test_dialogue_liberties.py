@@ -8,6 +8,7 @@ import pytest
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.dialogue_examples import (
+    ACKNOWLEDGED,
     CHANGED,
     NEEDS,
     SERVER,
@@ -32,6 +33,15 @@ def progress(value: int, token: Any = 7, **more: Any) -> dict[str, Any]:
     """Return a progress notification."""
     params = {"progressToken": token, "progress": value, **more}
     return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+
+
+def sub_resources_updated(builder: TranscriptBuilder) -> None:
+    """Acknowledges a resource, and sends an update of a resource below it."""
+    wanted = {"notifications": {"resourceSubscriptions": ["test://a"]}}
+    made = builder.ask("alice", SERVER, "subscriptions/listen", params=wanted)
+    acknowledgement = {"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": wanted}
+    update = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "test://a/1"}}
+    builder.case("subscribed-at-two-members", made.streamed(acknowledgement, update))
 
 
 def nothing_announced(builder: TranscriptBuilder) -> None:
@@ -180,6 +190,7 @@ def streams_shared(builder: TranscriptBuilder) -> None:
 
 
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    sub_resources_updated,
     nothing_announced,
     answers_itself,
     other_ids_and_metadata,

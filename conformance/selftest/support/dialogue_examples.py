@@ -230,6 +230,17 @@ def _acknowledgement(builder: TranscriptBuilder, _row: Requirement, case: str, *
     return builder.case(case, made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED))
 
 
+def _watched(
+    builder: TranscriptBuilder, _row: Requirement, case: str, *, granted: list[str], updated: str
+) -> ClientRequest:
+    """A subscription to two resources, of which an update arrives."""
+    wanted = {"notifications": {"resourceSubscriptions": ["test://a", "test://b"]}}
+    made = builder.ask("alice", SERVER, "subscriptions/listen", params=wanted)
+    granted_all = {"notifications": {"resourceSubscriptions": granted}}
+    update = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": updated}}
+    return builder.case(case, made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": granted_all}, update))
+
+
 def _completed(builder: TranscriptBuilder, _row: Requirement, case: str, *, right: bool) -> ClientRequest:
     claims(builder)
     made = builder.ask("alice", SERVER).arrives()
@@ -328,5 +339,6 @@ VIOLATING: Mapping[str, Example] = {
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "client-asked": [_with(_client_asked, times=2)],
+    "acknowledged": [_with(_watched, granted=["test://a"], updated="test://b")],
     "resumed-once": [_with(_resumed, missed=[50])],
 }
