@@ -161,7 +161,7 @@ def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
                 _violation(
                     context, case, attempt, "the subscription was not acknowledged first", ACKNOWLEDGED, repr(first)
                 )
-            elif wrong := [tag for tag in tags if str(tag) != str(attempt.rpc.get("id"))]:
+            elif wrong := [tag for tag in tags if not same_id({"id": tag}, attempt)]:
                 expected = f"the subscription id {attempt.rpc.get('id')!r}"
                 _violation(
                     context, case, attempt, "a notification belongs to another subscription", expected, repr(wrong[0])
