@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
+from gatebench.conformance.scenarios.dialogue_steps import at_upstream
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by
-from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
@@ -69,26 +70,34 @@ async def test_progress(scenario: Scenario, principal: str, server: str, member:
     await client.post(client.message("tools/call", call, nonce, "with-progress"), nonce=nonce)
 
 
+def _begin(
+    scenario: Scenario, client: McpClient, server: str, member: str, nonce: str, *, rpc_id: str, steps: int
+) -> asyncio.Task[Any]:
+    """Begin a call that takes so many tenths of a second."""
+    tool = scenario.identities.tool(server, "slow", member)
+    arguments = {"steps": steps, "interval_ms": 100}
+    return asyncio.create_task(client.call(tool, arguments, rpc_id=rpc_id, nonce=nonce))
+
+
 @judged_by("FID-004", thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
 async def test_cancelled_call(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
-    """A long call that its caller cancels once it has arrived."""
+    """A long call that its caller cancels once it and a later one have arrived, at another member if there is one."""
     client = await scenario.consented(principal, server, revision)
     nonce, rpc_id = new_nonce(), "to-be-cancelled"
-    arguments = {"steps": 15, "interval_ms": 100}
-    tool = scenario.identities.tool(server, "slow", member)
-    calling = asyncio.create_task(client.call(tool, arguments, rpc_id=rpc_id, nonce=nonce))
-    while not calling.done() and not scenario.bench.seen_upstream(nonce, member, "tools/call"):
-        arriving: asyncio.Future[Any] = scenario.bench.next_request(member)
-        if not scenario.bench.seen_upstream(nonce, member, "tools/call"):
-            await asyncio.wait({arriving, calling}, return_when=asyncio.FIRST_COMPLETED)
+    calling = _begin(scenario, client, server, member, nonce, rpc_id=rpc_id, steps=15)
+    await at_upstream(scenario, nonce, member, calling)
+    others = [one for one in scenario.identities.members(server) if one != member]
+    beside, later = (others or [member])[0], new_nonce()
+    going_on = _begin(scenario, client, server, beside, later, rpc_id="to-go-on", steps=5)
+    await at_upstream(scenario, later, beside, going_on)
     if client.modern:
         calling.cancel()
     else:
         await client.notify("notifications/cancelled", {"requestId": rpc_id, "reason": "no longer wanted"})
     scenario.observe("cancelled", nonce=nonce, server=server, by="closing" if client.modern else "notification")
-    await asyncio.wait({calling})
+    await asyncio.wait({calling, going_on})
     while scenario.bench.at_work(nonce, member):  # until it is cancelled, or has finished anyway
         ended = scenario.bench.next_end(member)
         if scenario.bench.at_work(nonce, member):
