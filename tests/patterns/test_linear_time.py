@@ -10,7 +10,7 @@ from tests.support.regular_expressions import PACKAGES, Found, computed, everyth
 
 # Put together when they are used, from words of ours, escaped; read whether they are linear before adding to them.
 READ = {
-    r"conformance/checks/shapes/denials.py: f'\\b{re.escape(name)}\\b'",
+    r"conformance/checks/shapes/responses/denials.py: f'\\b{re.escape(name)}\\b'",
     "conformance/requirements/expectations.py: expression",  # of the user's own file
     "fixtures/recording/labels.py: f'{prefix}([0-9]+)z'",
     "fixtures/reference_gateway/faults/protocol/feature_routes.py: '[^/]*'.join(map(re.escape, parts))",  # of our own templates

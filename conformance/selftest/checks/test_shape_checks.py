@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.conformance.checks.shapes.catalog import SHAPES
 from gatebench.conformance.checks.shapes.difference import first_difference
-from gatebench.conformance.checks.shapes.values import parse
+from gatebench.conformance.checks.shapes.responses.values import parse
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support import shape_examples

@@ -1,4 +1,4 @@
-"""Example transcripts of the shapes about responses (`gatebench.conformance.checks.shapes.responses`)."""
+"""Example transcripts of the shapes about responses (`gatebench.conformance.checks.shapes.responses.responses`)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -5,7 +5,7 @@ from functools import partial
 from urllib.parse import parse_qsl
 
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
-from gatebench.conformance.checks.shapes.ownership import endpoint_of
+from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

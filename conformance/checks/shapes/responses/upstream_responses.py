@@ -3,7 +3,7 @@
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
-from gatebench.conformance.checks.shapes.values import answer_part
+from gatebench.conformance.checks.shapes.responses.values import answer_part
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

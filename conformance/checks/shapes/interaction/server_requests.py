@@ -6,7 +6,8 @@ import re
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
-from gatebench.conformance.checks.shapes.dialogues import (
+from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.interaction.dialogues import (
     NOT_ASKED,
     NOT_RELAYED,
     SERVER_REQUESTS,
@@ -23,7 +24,6 @@ from gatebench.conformance.checks.shapes.dialogues import (
     sent_upstream,
     session_of,
 )
-from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

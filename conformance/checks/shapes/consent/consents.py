@@ -6,7 +6,7 @@ from typing import Any
 
 from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
-from gatebench.conformance.checks.shapes.ownership import endpoint_of
+from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

@@ -6,8 +6,8 @@ from typing import Any
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import ShapeRow, with_control
-from gatebench.conformance.checks.shapes.dialogues import SERVER_REQUESTS, claimed
 from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.interaction.dialogues import SERVER_REQUESTS, claimed
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

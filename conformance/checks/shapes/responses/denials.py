@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
-from gatebench.conformance.checks.shapes.values import answer_part
+from gatebench.conformance.checks.shapes.responses.values import answer_part
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

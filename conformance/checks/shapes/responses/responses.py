@@ -8,8 +8,8 @@ from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
-from gatebench.conformance.checks.shapes.refusals import is_client_error
-from gatebench.conformance.checks.shapes.values import ABSENT, answer_part, member
+from gatebench.conformance.checks.shapes.responses.refusals import is_client_error
+from gatebench.conformance.checks.shapes.responses.values import ABSENT, answer_part, member
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, at_own_issuers, during, with_control
-from gatebench.conformance.checks.shapes.issuer_requests import form_fields
-from gatebench.conformance.checks.shapes.ownership import endpoint_of, own_credential
+from gatebench.conformance.checks.shapes.consent.issuer_requests import form_fields
+from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of, own_credential
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

@@ -7,7 +7,7 @@ from typing import Any
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, during, with_control
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
-from gatebench.conformance.checks.shapes.refusals import is_client_error
+from gatebench.conformance.checks.shapes.responses.refusals import is_client_error
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript

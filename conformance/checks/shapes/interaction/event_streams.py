@@ -5,7 +5,8 @@ from typing import Any
 from gatebench.conformance.checks.answers import mapping, same_id
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
-from gatebench.conformance.checks.shapes.dialogues import (
+from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.interaction.dialogues import (
     RESUMPTION,
     SERVER_REQUESTS,
     SUBSCRIPTIONS,
@@ -15,7 +16,6 @@ from gatebench.conformance.checks.shapes.dialogues import (
     received,
     sent_upstream,
 )
-from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
