@@ -8,7 +8,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.marks import in_each_era, in_the_newest, judged_by_cases
-from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario

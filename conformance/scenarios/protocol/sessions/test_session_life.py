@@ -7,8 +7,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.marks import judged_by_cases
-from gatebench.conformance.scenarios.protocol.test_session_ids import SERVERS, initialize, owner_of
-from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, echo_of, exchanges
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, echo_of, exchanges
+from gatebench.conformance.scenarios.protocol.sessions.test_session_ids import SERVERS, initialize, owner_of
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import CLIENT_INFO
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS

@@ -7,7 +7,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
-from gatebench.conformance.scenarios.protocol.test_upstream_http import SERVER, VIRTUAL, echo_of, exchanges
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import SERVER, VIRTUAL, echo_of, exchanges
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawConnection

@@ -8,7 +8,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
-from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, exchanges
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, exchanges
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario

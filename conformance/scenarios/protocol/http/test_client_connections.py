@@ -7,8 +7,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_cases
-from gatebench.conformance.scenarios.protocol.test_client_http import raw_caller
-from gatebench.conformance.scenarios.protocol.test_upstream_http import MEMBER, SERVER, VIRTUAL, exchanges
+from gatebench.conformance.scenarios.protocol.http.test_client_http import raw_caller
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, exchanges
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
