@@ -5,7 +5,7 @@ from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.example_facts import group_of
+from gatebench.conformance.selftest.support.examples.example_facts import group_of
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import (
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples import (
     change_examples,
     client_examples,
     consent_examples,
@@ -15,8 +16,7 @@ from gatebench.conformance.selftest.support import (
     upstream_examples,
     value_examples,
 )
-from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.example_facts import group_of
+from gatebench.conformance.selftest.support.examples.example_facts import group_of
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
