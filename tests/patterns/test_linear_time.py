@@ -13,7 +13,8 @@ READ = {
     r"conformance/checks/shapes/responses/denials.py: f'\\b{re.escape(name)}\\b'",
     "conformance/requirements/expectations.py: expression",  # of the user's own file
     "fixtures/recording/labels.py: f'{prefix}([0-9]+)z'",
-    "fixtures/reference_gateway/faults/protocol/features/feature_routes.py: '[^/]*'.join(map(re.escape, parts))",  # of our own templates
+    # Of our own templates:
+    "fixtures/reference_gateway/faults/protocol/features/feature_routes.py: '[^/]*'.join(map(re.escape, parts))",
     "load/benchmarks/markdown.py: f'{re.escape(begin)}.*?{re.escape(end)}'",  # of our own page
     r"load/generator/execution/response_check.py: f'{self._tag}\\d{{10}}'",
     r"load/generator/execution/response_check.py: f'{self._tag}(?!{number.decode()})\\d{{10}}'",
