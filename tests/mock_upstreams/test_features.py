@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.mcp_http import Caller, answer_of, next_event
+from tests.support.mocks.mcp_http import Caller, answer_of, next_event
 
 Post = Callable[..., Any]
 ERAS = ["legacy", "modern"]

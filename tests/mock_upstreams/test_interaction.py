@@ -13,7 +13,7 @@ from gatebench.fixtures.clients.conversation import StreamReader, call, call_mes
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.mock_upstreams.mcp.interaction.names import HANDSHAKE, ROUNDS
-from tests.support.mcp_http import Caller
+from tests.support.mocks.mcp_http import Caller
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.mcp_http import META, Caller, answer_of
+from tests.support.mocks.mcp_http import META, Caller, answer_of
 
 LEGACY, MODERN = ("2025-06-18", "2025-11-25"), ("2026-07-28",)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.issuer import Issuer
-from tests.support.mcp_http import Caller, answer_of, events_of, next_event
+from tests.support.mocks.issuer import Issuer
+from tests.support.mocks.mcp_http import Caller, answer_of, events_of, next_event
 
 LEGACY = ("2025-06-18", "2025-11-25")
 TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}

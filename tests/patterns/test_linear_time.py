@@ -5,8 +5,8 @@ import re
 import pytest
 
 from gatebench.conformance.selftest.support.cases import check_each
-from tests.support.adversary import slow_text
-from tests.support.regular_expressions import PACKAGES, Found, computed, everything
+from tests.support.source.adversary import slow_text
+from tests.support.source.regular_expressions import PACKAGES, Found, computed, everything
 
 # Put together when they are used, from words of ours, escaped; read whether they are linear before adding to them.
 READ = {

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.idp import CHALLENGE, PUBLIC, REDIRECT, Bench, landed
+from tests.support.mocks.idp import CHALLENGE, PUBLIC, REDIRECT, Bench, landed
 
 
 def test_success_carries_code_state_and_issuer(bench: Bench) -> None:

@@ -3,7 +3,7 @@ import base64
 import httpx
 import pytest
 
-from tests.support.idp import GATEWAY, PUBLIC, RESOURCE, Bench, claims, refused
+from tests.support.mocks.idp import GATEWAY, PUBLIC, RESOURCE, Bench, claims, refused
 
 CC = {"grant_type": "client_credentials"}
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import jwt
 import pytest
 
-from tests.support.idp import (
+from tests.support.mocks.idp import (
     GATEWAY,
     OTHER,
     OTHER_RESOURCE,

@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.idp import PUBLIC, RESOURCE, Bench, claims, refused
+from tests.support.mocks.idp import PUBLIC, RESOURCE, Bench, claims, refused
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.idp import GATEWAY, OTHER, PUBLIC, Bench, claims, refused
+from tests.support.mocks.idp import GATEWAY, OTHER, PUBLIC, Bench, claims, refused
 
 
 def test_introspection_tells_what_the_token_says(bench: Bench) -> None:

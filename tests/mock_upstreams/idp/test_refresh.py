@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.idp import GATEWAY, OTHER, OTHER_RESOURCE, PUBLIC, RESOURCE, Bench, claims, refused
+from tests.support.mocks.idp import GATEWAY, OTHER, OTHER_RESOURCE, PUBLIC, RESOURCE, Bench, claims, refused
 
 
 def test_rotation_gives_a_new_token_with_the_same_rights(bench: Bench) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.idp import REDIRECT, Bench, refused
+from tests.support.mocks.idp import REDIRECT, Bench, refused
 
 
 def register(bench: Bench, **metadata: Any) -> httpx.Response:

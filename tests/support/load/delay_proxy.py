@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gatebench.load.experiments.regression_run import RunningGateway
-from tests.support.http_server import TinyServer
-from tests.support.load_plans import a_call
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_plans import a_call
 
 
 @contextmanager

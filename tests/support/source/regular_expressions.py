@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PACKAGES = ("conformance", "fixtures", "gatebench", "load", "mock_upstreams", "reports")
 FUNCTIONS = {"compile", "match", "search", "sub", "subn", "split", "fullmatch", "findall", "finditer"}
 DEEPEST = 6  # containers in containers of a module
