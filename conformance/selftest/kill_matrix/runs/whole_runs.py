@@ -145,7 +145,7 @@ def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:
     if isinstance(result, DiedError):
         return f"{_shown(name)}: {result}"
     if JOINED in name:
-        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not, {len(result.beside)} beside them"
+        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not, {len(result.beside)} other findings"
         return f"{_shown(name)}: {counts} ({result.scenarios} scenarios, {result.seconds:g} s)"
     parts = [f"{name} in {scenario}" for name, scenario in result.caught.items()]
     parts += [f"survives {name} ({outcome})" for name, outcome in result.missed.items()]
