@@ -57,7 +57,7 @@ coverage: $(READY)   ## which lines the unit tests run, child processes included
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort cover
 	$(BIN)/coverage json --quiet -o .coverage-data/report.json
-	$(BIN)/python tests/support/coverage_by_package.py .coverage-data/report.json
+	$(BIN)/python tests/support/source/coverage_by_package.py .coverage-data/report.json
 
 trial: $(READY)   ## the harness on trial: the commit's share of null and hostile gateways (ALL=1: all), of FAULTS faults by selection
 	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \

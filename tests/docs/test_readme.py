@@ -16,7 +16,7 @@ import yaml
 
 from gatebench.conformance.requirements.features import claims_of
 from gatebench.fixtures.gateways import descriptor_loader
-from tests.support.code_blocks import RUNNABLE, Block, blocks, headings
+from tests.support.source.code_blocks import RUNNABLE, Block, blocks, headings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

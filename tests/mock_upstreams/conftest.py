@@ -7,8 +7,8 @@ import pytest
 
 from gatebench.mock_upstreams.server import ServerThread
 from gatebench.mock_upstreams.upstream import UpstreamSpec, build_upstream
-from tests.support.issuer import Issuer
-from tests.support.mcp_http import CONTROL_TOKEN, Caller
+from tests.support.mocks.issuer import Issuer
+from tests.support.mocks.mcp_http import CONTROL_TOKEN, Caller
 
 _names = itertools.count(1)
 

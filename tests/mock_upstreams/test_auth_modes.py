@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 
 from gatebench.mock_upstreams.server import MockError
 from gatebench.mock_upstreams.upstream import UpstreamSpec
-from tests.support.issuer import KEYS, STRANGER, Issuer
-from tests.support.mcp_http import Caller, answer_of
+from tests.support.mocks.issuer import KEYS, STRANGER, Issuer
+from tests.support.mocks.mcp_http import Caller, answer_of
 
 METADATA = "/.well-known/oauth-protected-resource"
 

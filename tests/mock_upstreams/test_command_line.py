@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from gatebench.mock_upstreams.__main__ import main
-from tests.support.mcp_http import Caller
+from tests.support.mocks.mcp_http import Caller
 
 COMMAND = [sys.executable, "-m", "mock_upstreams"]
 

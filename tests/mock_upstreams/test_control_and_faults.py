@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.mcp_http import ACCEPT, CONTROL_TOKEN, Caller, answer_of
+from tests.support.mocks.mcp_http import ACCEPT, CONTROL_TOKEN, Caller, answer_of
 
 FAULT_PATHS = [("GET", "journal"), ("PUT", "faults"), ("POST", "sessions/forget"), ("GET", "ledger"), ("PUT", "script")]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.mcp_http import Caller, answer_of
+from tests.support.mocks.mcp_http import Caller, answer_of
 
 FOREIGN = [
     "http://evil.example",

@@ -1,11 +1,11 @@
-"""The measure of tests.support.growth tells linear time from more."""
+"""The measure of tests.support.source.growth tells linear time from more."""
 
 import re
 from collections.abc import Callable
 
 import pytest
 
-from tests.support.growth import faster_than_linear
+from tests.support.source.growth import faster_than_linear
 
 
 def counted_one_by_one(text: str) -> int:

@@ -5,15 +5,16 @@ import re
 import pytest
 
 from gatebench.conformance.selftest.support.cases import check_each
-from tests.support.adversary import slow_text
-from tests.support.regular_expressions import PACKAGES, Found, computed, everything
+from tests.support.source.adversary import slow_text
+from tests.support.source.regular_expressions import PACKAGES, Found, computed, everything
 
 # Put together when they are used, from words of ours, escaped; read whether they are linear before adding to them.
 READ = {
-    r"conformance/checks/shapes/denials.py: f'\\b{re.escape(name)}\\b'",
+    r"conformance/checks/shapes/responses/denials.py: f'\\b{re.escape(name)}\\b'",
     "conformance/requirements/expectations.py: expression",  # of the user's own file
     "fixtures/recording/labels.py: f'{prefix}([0-9]+)z'",
-    "fixtures/reference_gateway/faults/protocol/feature_routes.py: '[^/]*'.join(map(re.escape, parts))",  # of our own templates
+    # Of our own templates:
+    "fixtures/reference_gateway/faults/protocol/features/feature_routes.py: '[^/]*'.join(map(re.escape, parts))",
     "load/benchmarks/markdown.py: f'{re.escape(begin)}.*?{re.escape(end)}'",  # of our own page
     r"load/generator/execution/response_check.py: f'{self._tag}\\d{{10}}'",
     r"load/generator/execution/response_check.py: f'{self._tag}(?!{number.decode()})\\d{{10}}'",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatebench.conformance.selftest.kill_matrix.runs.share import rotating
-from gatebench.conformance.selftest.support.subprocess_run import ProcessUsage, descriptor, run
+from gatebench.conformance.selftest.support.processes.subprocess_run import ProcessUsage, descriptor, run
 from gatebench.fixtures.gateways.doubles.hostile.hostile_responses import KINDS, READINESS
 from gatebench.fixtures.protocol import limits
 from gatebench.reports.conformance import schema

@@ -14,7 +14,11 @@ from typing import Any
 from tests.support.targets import ROOT
 
 TIMEOUT = 60.0  # a bound for a busy machine, not an expectation
-SMALL = ("gatebench/conformance/scenarios/protocol/test_sessions.py", "-k", "SES-002 and calculator and 2025-11-25")
+SMALL = (
+    "gatebench/conformance/scenarios/protocol/sessions/test_sessions.py",
+    "-k",
+    "SES-002 and calculator and 2025-11-25",
+)
 LONG = ("gatebench/conformance/scenarios/identity/test_gateway_token.py",)
 
 

@@ -3,32 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gatebench.conformance.checks.shapes import (
-    arrivals,
-    capabilities,
-    changes,
-    client_requests,
-    consents,
+from gatebench.conformance.checks.shapes import changes, session_ids
+from gatebench.conformance.checks.shapes.cases import ShapeRow
+from gatebench.conformance.checks.shapes.consent import consents, grants, issuer_requests, ownership, pages
+from gatebench.conformance.checks.shapes.features import capabilities, feature_lists, notifications
+from gatebench.conformance.checks.shapes.interaction import event_streams, input_rounds, server_requests
+from gatebench.conformance.checks.shapes.requests import arrivals, client_requests, headers, trace
+from gatebench.conformance.checks.shapes.responses import (
     denials,
-    event_streams,
-    feature_lists,
-    grants,
-    headers,
-    input_rounds,
-    issuer_requests,
-    notifications,
-    ownership,
-    pages,
     pairs,
     refusals,
     responses,
-    server_requests,
-    session_ids,
-    trace,
     upstream_responses,
     values,
 )
-from gatebench.conformance.checks.shapes.cases import ShapeRow
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 

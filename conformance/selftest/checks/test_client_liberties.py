@@ -8,7 +8,7 @@ import pytest
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.client_examples import OTHER_TRACE, TRACE, parent
+from gatebench.conformance.selftest.support.examples.client_examples import OTHER_TRACE, TRACE, parent
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
-from gatebench.conformance.selftest.support.feature_examples import (
+from gatebench.conformance.selftest.support.examples.feature_examples import (
     ALL,
     CLAIMS,
     UPDATED,

@@ -5,7 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
-from gatebench.conformance.selftest.support import authorization_liberties, consent_liberties, override_liberties
+from gatebench.conformance.selftest.support.liberties import (
+    authorization_liberties,
+    consent_liberties,
+    override_liberties,
+)
 from gatebench.conformance.selftest.support.probe_steps import attempt
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, bearer
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder

@@ -6,11 +6,11 @@ import pytest
 
 from gatebench.conformance.checks.shapes.catalog import SHAPES
 from gatebench.conformance.checks.shapes.difference import first_difference
-from gatebench.conformance.checks.shapes.values import parse
+from gatebench.conformance.checks.shapes.responses.values import parse
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import shape_examples
 from gatebench.conformance.selftest.support.cases import check_each
+from gatebench.conformance.selftest.support.examples import shape_examples
 from gatebench.conformance.selftest.support.outcome_marks import open_outcome
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 

@@ -20,8 +20,8 @@ import brotli
 import pytest
 import zstandard
 
-from gatebench.conformance.selftest.support.outside_gateway import outside_gateway
-from gatebench.conformance.selftest.support.subprocess_run import ProcessUsage, run
+from gatebench.conformance.selftest.support.processes.outside_gateway import outside_gateway
+from gatebench.conformance.selftest.support.processes.subprocess_run import ProcessUsage, run
 from gatebench.fixtures.gateways.lookup import resolve
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ DECOMPRESS: list[Callable[[bytes], bytes]] = [
     lambda body: zstandard.ZstdDecompressor().decompress(body, max_output_size=2**22),
 ]
 PART = 12
-LEAKING = "gatebench.conformance.selftest.support.leaking_gateway"
+LEAKING = "gatebench.conformance.selftest.support.processes.leaking_gateway"
 FORMS = {"base64", "hex", "utf16", "percent", "part"}
 ONE_LIFE = "whole_life and 2025-11-25 and alice"
 

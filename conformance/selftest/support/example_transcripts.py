@@ -18,7 +18,7 @@ from unittest.mock import patch
 from gatebench.conformance import selftest
 from gatebench.conformance.events import Event
 from gatebench.conformance.requirements.registry import Requirement
-from gatebench.conformance.selftest.support import shape_examples
+from gatebench.conformance.selftest.support.examples import shape_examples
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.fixtures.gateways.descriptor import Dialect
 from gatebench.fixtures.recording.labels import labels_in

@@ -8,7 +8,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.server import ServerState
 
-from ...server import connection_numbers
+from ...h11_protocol import connection_numbers
 from ..messages import Answer, Call, DeferredReply, Reply, Request, RequestHead, SseStream
 from .asgi_bridge import AsgiExchange
 from .response_writer import ResponseWriter, lines

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gatebench.load.analysis import bootstrap
 from gatebench.load.analysis.overhead import LOOK, SLOT, TooFewError, overhead
 from gatebench.load.experiments import overhead_run
-from tests.support.load_reports import samples
+from tests.support.load.load_reports import samples
 
 ARMS = ["direct", "gateway"]
 

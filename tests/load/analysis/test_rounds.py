@@ -11,7 +11,7 @@ from gatebench.load.analysis import sequential_test
 from gatebench.load.analysis.bootstrap import Floats
 from gatebench.load.analysis.rounds import CpuLog, Observations, Rounds, Samples, fixed_rate, full_load
 from gatebench.load.testbed.process_stats import ProcessTree
-from tests.support.load_reports import samples
+from tests.support.load.load_reports import samples
 
 
 class KnownLog(CpuLog):

@@ -17,7 +17,7 @@ from gatebench.load.results.generator_result import (
 from gatebench.load.results.histogram import Histogram
 from gatebench.load.results.report_model import BudgetResult, Judged, ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
-from tests.support.load_reports import generator, report
+from tests.support.load.load_reports import generator, report
 
 
 def cell(arm: str, operation: str, outcome: Outcome, microseconds: list[float]) -> Cell:

@@ -9,7 +9,7 @@ from gatebench.load.analysis import validity
 from gatebench.load.analysis.validity import PublishedValues
 from gatebench.load.profiles import budgets
 from gatebench.load.results import report_model
-from tests.support.load_reports import generator, latency, report
+from tests.support.load.load_reports import generator, latency, report
 
 CALM = PublishedValues(p50_us=3000, p99_us=9000, throughput=500, offered=10_000)
 

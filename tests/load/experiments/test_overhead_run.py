@@ -15,8 +15,8 @@ from gatebench.load.experiments import overhead_run
 from gatebench.load.experiments.regression_run import RunningGateway
 from gatebench.load.generator.process import GeneratorProcess
 from gatebench.load.testbed.cpu_affinity import CpuLayout
-from tests.support.delay_proxy import relay, running
-from tests.support.http_server import TinyServer
+from tests.support.load.delay_proxy import relay, running
+from tests.support.load.http_server import TinyServer
 
 
 @pytest.mark.usefixtures("calm")

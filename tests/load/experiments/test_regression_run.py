@@ -17,9 +17,9 @@ from gatebench.load.results.generator_result import Cell, Result
 from gatebench.load.results.report_model import LoadReport
 from gatebench.load.testbed.cpu_affinity import CpuLayout
 from gatebench.load.testbed.host import describe
-from tests.support.delay_proxy import relay, running
-from tests.support.http_server import TinyServer
-from tests.support.load_reports import generator, machine, report, samples
+from tests.support.load.delay_proxy import relay, running
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_reports import generator, machine, report, samples
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from gatebench.load.analysis import running_pair
 from gatebench.load.analysis.overhead import TooFewError
-from tests.support.load_reports import samples
+from tests.support.load.load_reports import samples
 
 MARGIN, ALPHA, RUNS = 0.02, 0.025, 60
 

@@ -10,8 +10,8 @@ import pytest
 from gatebench import cli
 from gatebench.load.experiments import overhead_run
 from gatebench.load.results.report_model import LoadReport
-from tests.support.certificates import self_signed
-from tests.support.foreign_mcp import LEGACY, MODERN, ForeignMcp, Manners
+from tests.support.mocks.certificates import self_signed
+from tests.support.mocks.foreign_mcp import LEGACY, MODERN, ForeignMcp, Manners
 
 ALICE, BOB = "tok_alice_0123456789", "tok_bob_9876543210"
 USERS = {ALICE: "alice", BOB: "bob"}

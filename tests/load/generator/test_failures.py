@@ -16,9 +16,9 @@ import pytest
 
 from gatebench.load.plan.plan import Plan, PlannedArm
 from gatebench.load.plan.schedule import arrivals
-from tests.support.generator_runs import Played, finish, play, start, wait_for
-from tests.support.http_server import TinyServer
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.generator_runs import Played, finish, play, start, wait_for
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_plans import a_call, a_plan
 
 
 def consistent(played: Played) -> None:

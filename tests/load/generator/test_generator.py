@@ -14,9 +14,9 @@ from gatebench.load.plan.plan import Plan, PlannedArm, PlannedCall, Stage
 from gatebench.load.plan.schedule import arrivals
 from gatebench.load.results.generator_result import OUTCOMES, SAMPLE
 from gatebench.load.results.histogram import Histogram
-from tests.support.generator_runs import Played, play
-from tests.support.http_server import TinyServer
-from tests.support.load_plans import a_call, a_plan, callers
+from tests.support.load.generator_runs import Played, play
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_plans import a_call, a_plan, callers
 
 # Arm: manner of the far end, and what must come of it.
 MANNERS = {

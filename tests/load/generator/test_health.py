@@ -8,7 +8,7 @@ from gatebench.load.generator.recording.health import Health
 from gatebench.load.generator.recording.recorder import COLUMNS, OUTCOME_NUMBER, key_of
 from gatebench.load.plan.plan import PlannedArm
 from gatebench.load.results.generator_result import Outcome
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.load_plans import a_call, a_plan
 
 PLAN = a_plan(PlannedArm(name="direct", calls=[a_call()]), PlannedArm(name="gateway", calls=[a_call()]))
 

@@ -18,9 +18,9 @@ from gatebench.load.plan.plan import PlannedArm
 from gatebench.load.plan.schedule import arrivals
 from gatebench.load.results import generator_result as results
 from gatebench.load.results.histogram import Histogram
-from tests.support.generator_runs import wait_for
-from tests.support.http_server import TinyServer
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.generator_runs import wait_for
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_plans import a_call, a_plan
 
 LOCUST = str(Path(sys.executable).parent / "locust")
 ROOT = Path(__file__).parents[3]

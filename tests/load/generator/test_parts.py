@@ -14,8 +14,8 @@ from gatebench.load.generator.recording.checkpoint import KEPT, Checkpoint
 from gatebench.load.generator.recording.events import LoadEventLog
 from gatebench.load.generator.recording.output import secrets_of
 from gatebench.load.plan.plan import PlannedArm
-from tests.support.http_server import TinyServer
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_plans import a_call, a_plan
 
 CASES = [
     (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nContent-Type: Application/JSON; charset=utf-8", (200, 12, True)),

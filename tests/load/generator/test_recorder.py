@@ -11,7 +11,7 @@ from gatebench.load.generator.recording.recorder import COLUMNS, Batch, SampleRe
 from gatebench.load.plan.plan import Plan, PlannedArm
 from gatebench.load.results.generator_result import SAMPLE, Metric
 from gatebench.load.results.histogram import Histogram
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.load_plans import a_call, a_plan
 
 START = 5_000_000_000_000
 MS = 1_000_000

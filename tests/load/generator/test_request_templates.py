@@ -9,7 +9,7 @@ import pytest
 from gatebench.fixtures.world.definition import MODERN_REVISION
 from gatebench.load.generator.client import request_templates
 from gatebench.load.plan.plan import PlannedCaller
-from tests.support.load_plans import a_call
+from tests.support.load.load_plans import a_call
 
 NUMBER = b"1000000007"
 

@@ -8,7 +8,7 @@ import pytest
 from gatebench.load.generator.execution.response_check import ResponseChecker, Verdict, owners_of, stamps
 from gatebench.load.plan.expected_value import ExpectedValue
 from gatebench.load.plan.plan import PlannedCaller
-from tests.support.load_plans import a_call
+from tests.support.load.load_plans import a_call
 
 TAG, NUMBER = "n-abcd-", b"1000000042"
 MINE, BOBS = "sha256:aaaa", "sha256:bbbb"

@@ -7,10 +7,10 @@ import pytest
 
 from gatebench.load.plan.plan import PlannedArm
 from gatebench.load.plan.tls import TlsSettings
-from tests.support.certificates import self_signed
-from tests.support.generator_runs import play
-from tests.support.http_server import TinyServer
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.generator_runs import play
+from tests.support.load.http_server import TinyServer
+from tests.support.load.load_plans import a_call, a_plan
+from tests.support.mocks.certificates import self_signed
 
 
 @pytest.fixture

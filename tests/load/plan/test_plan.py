@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.plan import plan as plans
 from gatebench.load.plan.plan import PlannedArm
-from tests.support.load_plans import a_call, a_plan
+from tests.support.load.load_plans import a_call, a_plan
 
 
 def test_a_plan_survives_its_file_which_only_its_owner_reads(tmp_path: Path) -> None:

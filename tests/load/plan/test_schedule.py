@@ -5,7 +5,7 @@ import pytest
 
 from gatebench.load.plan.plan import Plan, PlannedArm, Stage
 from gatebench.load.plan.schedule import ScheduleBlock, arrivals, closed_draws, users_at
-from tests.support.load_plans import a_call, a_plan, callers
+from tests.support.load.load_plans import a_call, a_plan, callers
 
 
 def whole(plan: Plan) -> ScheduleBlock:

@@ -7,7 +7,7 @@ import jsonschema
 
 from gatebench.load.results import report_model
 from gatebench.load.testbed.host import HostCpuSample, describe, same
-from tests.support.load_reports import report
+from tests.support.load.load_reports import report
 
 DATA = Path(__file__).parents[2] / "reports" / "data"
 

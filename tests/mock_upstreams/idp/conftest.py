@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.idp import Bench
+from tests.support.mocks.idp import Bench
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gatebench.mock_upstreams.cli.idp import run
-from tests.support.idp import REDIRECT
+from tests.support.mocks.idp import REDIRECT
 
 START = [
     sys.executable,

@@ -3,7 +3,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.support.idp import RESOURCE, Bench, claims, landed, refused
+from tests.support.mocks.idp import RESOURCE, Bench, claims, landed, refused
 
 
 def test_without_the_token_there_is_no_control(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.mock_upstreams.idp import ClientSpec, IdpSpec, IssuerSpec, build_idp
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.idp import CONTROL_TOKEN, CORP, VENDOR, Bench
+from tests.support.mocks.idp import CONTROL_TOKEN, CORP, VENDOR, Bench
 
 PATHS = [
     "/{}/.well-known/openid-configuration",

@@ -8,7 +8,7 @@ import pytest
 
 from gatebench.mock_upstreams.idp import IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.idp import RESOURCE, Bench, landed, refused
+from tests.support.mocks.idp import RESOURCE, Bench, landed, refused
 
 
 def faults(bench: Bench, *rules: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gatebench.mock_upstreams.idp import IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.idp import CORP, Bench
+from tests.support.mocks.idp import CORP, Bench
 
 ALL = ("RS256", "ES256", "EdDSA")
 

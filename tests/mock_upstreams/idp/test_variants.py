@@ -3,7 +3,7 @@
 import pytest
 
 from gatebench.mock_upstreams.idp.config import IssuerSpec
-from tests.support.idp import Bench, landed
+from tests.support.mocks.idp import Bench, landed
 
 WELL_KNOWN = {
     "oauth-authorization-server": "/.well-known/oauth-authorization-server/corp",

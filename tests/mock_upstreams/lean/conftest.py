@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.mcp_http import Caller
+from tests.support.mocks.mcp_http import Caller
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gatebench.mock_upstreams.lean.http import response_writer
-from tests.support.mcp_http import META, MODERN, Caller
+from tests.support.mocks.mcp_http import META, MODERN, Caller
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 CLOSE = b"Connection: close\r\n"

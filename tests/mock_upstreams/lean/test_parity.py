@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.issuer import Issuer
-from tests.support.mcp_http import META, MODERN, Caller, answer_of
+from tests.support.mocks.issuer import Issuer
+from tests.support.mocks.mcp_http import META, MODERN, Caller, answer_of
 
 
 def sha(value: str) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.mcp_http import MODERN, Caller, events_of
+from tests.support.mocks.mcp_http import MODERN, Caller, events_of
 
 
 def test_as_a_program_of_several() -> None:

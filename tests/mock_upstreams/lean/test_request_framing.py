@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.mcp_http import META, MODERN, Caller
+from tests.support.mocks.mcp_http import META, MODERN, Caller
 
 
 def request(tool: str, extra: bytes = b"") -> bytes:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatebench.mock_upstreams.lean.mcp.app import LeanApplication
-from tests.support.issuer import Issuer
-from tests.support.mcp_http import META, Caller
+from tests.support.mocks.issuer import Issuer
+from tests.support.mocks.mcp_http import META, Caller
 
 _numbers = count(1_000_000)
 

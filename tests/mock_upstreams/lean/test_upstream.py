@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.issuer import Issuer
-from tests.support.mcp_http import CONTROL_TOKEN, MODERN, Caller, answer_of
+from tests.support.mocks.issuer import Issuer
+from tests.support.mocks.mcp_http import CONTROL_TOKEN, MODERN, Caller, answer_of
 
 
 def test_every_result_is_stamped(lean: Caller) -> None:

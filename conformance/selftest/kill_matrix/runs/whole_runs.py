@@ -145,12 +145,12 @@ def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:
     if isinstance(result, DiedError):
         return f"{_shown(name)}: {result}"
     if JOINED in name:
-        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not, {len(result.beside)} beside them"
+        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not, {len(result.beside)} other findings"
         return f"{_shown(name)}: {counts} ({result.scenarios} scenarios, {result.seconds:g} s)"
     parts = [f"{name} in {scenario}" for name, scenario in result.caught.items()]
     parts += [f"survives {name} ({outcome})" for name, outcome in result.missed.items()]
     found = ", ".join(f"{name} {outcome}" for name, outcome in result.beside.items())
-    parts += [f"beside it: {found}"] if found else [] if parts else ["nothing was found"]
+    parts += [f"other findings: {found}"] if found else [] if parts else ["nothing was found"]
     parts += ["the smoke test ends the run of a user"] if result.smoke else []
     parts += ["the time was up"] if result.cut else []
     return f"{name}: {'; '.join(parts)} ({result.scenarios} scenarios, {result.seconds:g} s)"

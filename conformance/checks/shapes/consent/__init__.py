@@ -1,0 +1,1 @@
+"""Shapes about consent, grants and whose credential is used."""

@@ -1,0 +1,1 @@
+"""Shapes about resources, prompts, capabilities and notifications."""

@@ -1,0 +1,107 @@
+"""The shape about lists of resources, templates and prompts: complete, and every entry unchanged."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gatebench.conformance.checks.answers import mapping
+from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.checks.shapes.difference import first_difference
+from gatebench.conformance.checks.shapes.responses.values import ABSENT, answer_part
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.gateways.shown_names import shown_as
+
+MOST_NAMES = 5  # names in a message
+
+
+class Lists(NamedTuple):
+    """The entries that an upstream lists, and those that a client found, by what identifies them."""
+
+    case: Case
+    expected: list[dict[str, Any]]
+    found: dict[str, list[dict[str, Any]]]
+
+
+def entries_listed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The pages of a list hold every entry of the upstream once, and these `members` of each unchanged.
+
+    The attempts are the pages that the client got, `original` those that the upstream sends to a client of its own, `member`
+    the upstream, `key` the member of the result, `identity` what identifies an entry. On virtual servers the gateway may have
+    names of its own.
+    """
+    for case in with_control(context, transcript, row):
+        original = [transcript.exchanges[name] for name in case.facts["original"]]
+        expected = list(_entries(original, case))
+        if not expected:
+            context.blocked(f"the upstream {case.facts['member']} listed nothing ({outcome_of(original[-1])})")
+            continue
+        found: dict[str, list[dict[str, Any]]] = {}
+        for entry in _entries(case.attempts, case):
+            found.setdefault(str(entry[case.facts["identity"]]), []).append(entry)
+        if row.options["members"] and not any(
+            _shown(transcript, case, str(one[case.facts["identity"]]), found) for one in expected
+        ):
+            context.blocked(f"the list shows nothing of the upstream ({case.where}; {outcome_of(case.attempts[-1])})")
+            continue
+        context.examined()
+        if row.options["members"]:
+            _unchanged(context, transcript, Lists(case, expected, found), row.options["members"])
+        else:
+            _complete(context, transcript, Lists(case, expected, found))
+
+
+def _entries(pages: list[Exchange], case: Case) -> Iterator[dict[str, Any]]:
+    for page in pages:
+        listed = answer_part(page, f"result.{case.facts['key']}")
+        for entry in listed if isinstance(listed, list) else []:
+            if isinstance(mapping(entry).get(case.facts["identity"]), str):
+                yield entry
+
+
+def _shown(transcript: Transcript, case: Case, own: str, found: dict[str, Any]) -> str | None:
+    member = str(case.facts["member"])
+    alone = member == case.server
+    preferred = [transcript.facts.spoken.tool_of(member, own, alone=alone)] if case.facts["key"] == "prompts" else []
+    return shown_as(own, found, (member, *transcript.facts.members(case.server)), *preferred)
+
+
+def _unchanged(context: CheckContext, transcript: Transcript, lists: Lists, members: list[str]) -> None:
+    case, expected, found = lists
+    for entry in expected:
+        own = str(entry[case.facts["identity"]])
+        for here in found.get(_shown(transcript, case, own, found) or "", [])[:1]:
+            for name in members:
+                if difference := first_difference(entry.get(name, ABSENT), here.get(name, ABSENT), name):
+                    context.violation(
+                        f"{name} of {own} in the list of {case.facts['key']} was changed ({case.where})",
+                        expected=difference[0],
+                        actual=difference[1],
+                        at=case.attempts[-1],
+                        control=case.control,
+                    )
+                    return
+
+
+def _complete(context: CheckContext, transcript: Transcript, lists: Lists) -> None:
+    case, expected, found = lists
+    last = case.attempts[-1]
+    owned = [str(entry[case.facts["identity"]]) for entry in expected]
+    shown = {own: _shown(transcript, case, own, found) for own in owned}
+    absent = [own for own, name in shown.items() if name is None]
+    times = Counter({own: len(found[name]) for own, name in shown.items() if name is not None})
+    # Without prefixes, prompts of two members may have the same name.
+    several = [
+        own for own, count in times.items() if count > 1 and (own != shown[own] or case.facts["key"] != "prompts")
+    ]
+    for names, what in ((absent, "are missing in"), (several, "are several times in")):
+        if names:
+            context.violation(
+                f"{len(names)} {case.facts['key']} of {case.facts['member']} {what} the list ({case.where})",
+                expected=f"each once: {', '.join(names[:MOST_NAMES])}",
+                actual=f"{sum(map(len, found.values()))} entries on {len(case.attempts)} pages; {outcome_of(last)}",
+                at=last,
+                control=case.control,
+            )

@@ -1,0 +1,1 @@
+"""Shapes about servers that talk to their clients during a call, and about event streams."""

@@ -1,0 +1,1 @@
+"""Shapes about requests: of clients, and those that reach an upstream."""

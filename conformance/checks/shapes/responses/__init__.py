@@ -1,0 +1,1 @@
+"""Shapes about responses: admission, refusals, and what a response holds."""

@@ -1,0 +1,253 @@
+"""Shapes about values: what arrives unchanged, what comes back unchanged, and what never arrives."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, during, with_control
+from gatebench.conformance.checks.shapes.difference import Number, first_difference
+from gatebench.conformance.checks.shapes.responses.refusals import is_client_error
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol import messages
+
+ABSENT = object()
+ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo"})
+"""Members of a result, and of its `_meta`, that depend on the leg (MCP 2026-07-28, Result): the legs may differ."""
+
+
+def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The `part` of every attempt arrives at the upstream as the client sent it.
+
+    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
+    `or_refused`: or the request is refused with a client error, and nothing arrives. `at_member`: it arrives at the `member`
+    that the scenario names, before the case ends: a gateway may wait until it has a session there.
+    """
+    part, exact = row.options["part"], bool(row.options.get("exact"))
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = (
+                _at_member(transcript, case, attempt, part)
+                if "at_member" in row.options
+                else arrivals(transcript, attempt)
+            )
+            context.examined()
+            if not landed and row.options.get("or_refused") and is_client_error(attempt):
+                continue
+            if not landed:
+                context.violation(
+                    f"{attempt.describe()} with {case.where} did not arrive",
+                    expected="the upstream receives the request",
+                    actual=outcome_of(attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+            elif difference := _difference(part, attempt, landed[-1], exact=exact):
+                context.violation(
+                    f"the gateway changed {part} of {attempt.describe()} on its way to {landed[-1].node} ({case.where})",
+                    expected=difference[0],
+                    actual=difference[1],
+                    at=landed[-1],
+                    control=case.control,
+                )
+
+
+def _at_member(transcript: Transcript, case: Case, attempt: Exchange, part: str) -> list[Exchange]:
+    """Return the requests of the attempt's method at the case's member, those that have its `part` last."""
+    at_member = [
+        one
+        for one in transcript.upstream
+        if one.node == case.facts.get("member", case.server) and attempt.seq < one.seq < case.end
+    ]
+    alike = [one for one in at_member if one.rpc_method == attempt.rpc_method]
+    return sorted(alike, key=lambda one: _difference(part, attempt, one, exact=False) is None)
+
+
+def _difference(part: str, sent: Exchange, arrived: Exchange, *, exact: bool) -> tuple[str, str] | None:
+    if part.startswith("header:"):
+        name = part.removeprefix("header:")
+        one, other = ", ".join(sent.header(name)), ", ".join(arrived.header(name))
+        return None if one == other else (f"{name}: {one}", f"{name}: {other}" if other else f"no header {name}")
+    return first_difference(member(sent.request_body, part), member(arrived.request_body, part), exact=exact)
+
+
+def own_params(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt arrives at its `member` with the `own` params of that upstream, which the scenario records: name or URI."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            if not landed:
+                context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                continue
+            context.examined()
+            if landed[-1].node != case.facts["member"]:
+                context.violation(
+                    f"{attempt.describe()} reached {landed[-1].node}, which does not have it ({case.where})",
+                    expected=f"it reaches {case.facts['member']}",
+                    actual=f"it reaches {landed[-1].node}",
+                    at=landed[-1],
+                    control=case.control,
+                )
+                continue
+            for name, value in case.facts["own"].items():
+                arrived = member(landed[-1].request_body, f"params.{name}")
+                if difference := first_difference(parse(json.dumps(value)), arrived, f"params.{name}"):
+                    context.violation(
+                        f"{attempt.describe()} reached {landed[-1].node} under another name than its own ({case.where})",
+                        expected=difference[0],
+                        actual=difference[1],
+                        at=landed[-1],
+                        control=case.control,
+                    )
+
+
+def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
+
+    `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
+    `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
+    result, so that nothing is changed without notice.
+    """
+    part, exact = row.options["part"], bool(row.options.get("exact"))
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            if not landed:
+                context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
+                continue
+            context.examined()
+            given, got = answer_part(landed[-1], part), answer_part(attempt, part)
+            if row.options.get("kept") and isinstance(given, dict) and isinstance(got, dict):
+                given, got = _kept(given, got)
+            if row.options.get("message_within"):
+                got = _with_message_of(given, got)
+            if row.options.get("or_refused") and answer_part(attempt, "error") is not ABSENT:
+                continue
+            if difference := first_difference(given, got, exact=exact):
+                context.violation(
+                    f"the gateway changed {part} of the response to {attempt.describe()} ({case.where})",
+                    expected=difference[0],
+                    actual=difference[1],
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def _kept(given: dict[str, Any], got: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two objects without the members of an era, and the second without those of its own; the same of their `_meta`."""
+    given = {name: value for name, value in given.items() if name not in ERA_MEMBERS}
+    got = {name: value for name, value in got.items() if name in given}
+    if isinstance(given.get("_meta"), dict) and isinstance(got.get("_meta"), dict):
+        meta, own = _kept(given["_meta"], got["_meta"])
+        given, got = given | {"_meta": meta}, got | {"_meta": own}
+    return given, got
+
+
+def _with_message_of(given: Any, got: Any) -> Any:
+    """Return an error with the message of another one, if its own contains that."""
+    if not (isinstance(given, dict) and isinstance(got, dict)):
+        return got
+    message, longer = given.get("message"), got.get("message")
+    within = isinstance(message, str) and isinstance(longer, str) and message in longer
+    return got | {"message": message} if within else got
+
+
+def answer_part(exchange: Exchange, part: str) -> Any:
+    """Return a part of the JSON-RPC response in an exchange, with numbers as they were written."""
+    for text in _messages(exchange):
+        value = parse(text)
+        if isinstance(value, dict) and ("result" in value or "error" in value):
+            return _walk(value, part)
+    return ABSENT
+
+
+def _messages(exchange: Exchange) -> Iterator[str]:
+    """Yield the JSON texts of a response, the last one first."""
+    if messages.media_type(exchange.response_headers) != messages.SSE_TYPE:
+        yield exchange.body
+        return
+    for event in reversed(messages.parse_sse(exchange.body)):
+        yield event.data
+
+
+def member(text: str, path: str) -> Any:
+    """Return the member of a JSON text at a dotted path, with numbers as they were written; ABSENT if there is none."""
+    return _walk(parse(text), path)
+
+
+def _walk(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
+
+
+def parse(text: str) -> Any:
+    """Parse JSON with exact numbers; members that occur twice stay apart. Return None for a text that is no JSON."""
+    try:
+        return json.loads(text, parse_int=Number, parse_float=Number, object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        found[f"{name} (again)" if name in found else name] = value
+    return found
+
+
+def absent(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """None of the `markers` that the scenario recorded appears on a leg during the case.
+
+    `leg`: `upstream` or `idp` (in requests), or `client` (in responses). `parts`: `headers`, `body` or both (default).
+    """
+    leg = row.options["leg"]
+    for case in with_control(context, transcript, row):
+        markers = [str(marker) for marker in case.facts["markers"]]
+        found = case.attempts if leg == "client" else list(during(transcript, case, leg))
+        if leg != "client" and not found:
+            context.blocked(f"nothing was sent on the leg {leg} during the case {case.where}")
+            continue
+        for exchange in found:
+            context.examined()
+            text = exchange.response_text if leg == "client" else exchange.request_text
+            for marker in markers:
+                if marker in text:
+                    context.violation(
+                        f"{case.facts.get('what', 'a value')} reached the {_receiver(leg, exchange)} ({case.where})",
+                        expected="it does not appear",
+                        actual=_excerpt(text, marker),
+                        at=exchange,
+                        control=case.control,
+                    )
+
+
+def _receiver(leg: str, exchange: Exchange) -> str:
+    return "client" if leg == "client" else f"{'upstream' if leg == 'upstream' else 'issuer'} {exchange.node}"
+
+
+def _excerpt(text: str, marker: str) -> str:
+    at = text.find(marker)
+    return text[max(0, at - 60) : at + len(marker) + 60].replace("\n", " ")
+
+
+def once(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt arrives exactly once."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            context.examined()
+            landed = [
+                arrival for arrival in transcript.landed(attempt.nonce) if arrival.rpc_method == attempt.rpc_method
+            ]
+            if len(landed) != 1:
+                context.violation(
+                    f"{attempt.describe()} with {case.where} arrived {len(landed)} times",
+                    expected="it arrives once",
+                    actual=f"{len(landed)} arrivals; the client got {outcome_of(attempt)}",
+                    at=landed[-1] if landed else attempt,
+                    control=case.control,
+                )

@@ -1,0 +1,1 @@
+"""Upstream tokens: answers of token endpoints, refreshes and renewals."""

@@ -1,0 +1,1 @@
+"""HTTP of clients and of upstreams: framing, connections, header fields, addresses and redirects."""

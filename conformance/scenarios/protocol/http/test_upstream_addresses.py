@@ -1,0 +1,50 @@
+"""Upstreams at addresses of every form: behind a path, with a slash at the end, with a query, percent-encoded, without a path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, witnessed
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.upstream_habits import upstream_habits
+from gatebench.fixtures.world.definition import REVISIONS
+
+TARGETS = {
+    "address-behind-a-path": "/api/v1/mcp",
+    "address-with-a-slash": "/mcp/",
+    "address-with-a-query": "/mcp?tenant=a%26b&mode=",
+    "address-percent-encoded": "/team%2Fa%20b/mcp",
+    "address-without-a-path": "/",
+}
+"""The target of requests by the form of the address."""
+GROUPS = {"addresses": list(TARGETS)}
+
+
+@contextmanager
+def _at(scenario: Scenario, server: str, target: str) -> Iterator[None]:
+    """Let an upstream serve MCP at this path and query only, and give the server that address, within this block."""
+    own = str(scenario.bench.world_json["upstreams"][server]["url"])
+    parts = urlsplit(own)
+    with upstream_habits(scenario, server, target=target):
+        scenario.verbs.change_address(server, f"{parts.scheme}://{parts.netloc}{target if target != '/' else ''}")
+        try:
+            yield
+        finally:
+            scenario.verbs.change_address(server, own)
+
+
+@judged_by_groups(GROUPS, needs=("address-changes",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", SERVER), ("alice", VIRTUAL)])
+@pytest.mark.parametrize("case", list(GROUPS))
+async def test_addresses(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A server, or a member of a virtual one, gets an address of each form in turn, and is called there."""
+    tool = echo_of(scenario, server)
+    _, control = await witnessed(scenario, principal, server, revision, tool)
+    for name in GROUPS[case]:
+        with _at(scenario, MEMBER, TARGETS[name]):
+            _, attempt = await witnessed(scenario, principal, server, revision, tool)
+        scenario.case(name, attempt, control=control, server=server, principal=principal)

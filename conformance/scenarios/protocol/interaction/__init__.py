@@ -1,0 +1,1 @@
+"""Streams, requests of servers to clients, and calls that need input."""

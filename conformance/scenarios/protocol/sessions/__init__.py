@@ -1,0 +1,1 @@
+"""Sessions of the handshake era, and the protocol revisions of both legs."""

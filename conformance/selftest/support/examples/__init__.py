@@ -1,0 +1,1 @@
+"""Example transcripts of the shapes of checks, by subject."""

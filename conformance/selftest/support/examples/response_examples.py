@@ -1,0 +1,89 @@
+"""Example transcripts of the shapes about responses (`gatebench.conformance.checks.shapes.responses.responses`)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gatebench.conformance.requirements.registry import Requirement
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS, TranscriptLine
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
+
+
+def _other_id(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    made = builder.ask("alice", "mail", rpc_id="7").arrives()
+    return builder.case(case, made.answered(200, made.upstream_message | {"id": 7}))
+
+
+def _own_id(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    attempts = [builder.call("alice", "mail", rpc_id=rpc_id) for rpc_id in (0, -1, "", "0", "7")]
+    return builder.case(case, *attempts)
+
+
+def _error_instead(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    made = builder.ask("alice", "mail").arrives()
+    ended = builder.ask("alice", "mail").arrives().answered(headers=STREAM_HEADERS, body=": nothing\n\n")
+    return builder.case(case, made.refused("the server mail broke off its answer", 502), ended)
+
+
+def _tool(name: str, **changed: Any) -> dict[str, Any]:
+    """Return a tool with every member that a row may name."""
+    told = {"title": "T", "description": "D", "annotations": {"readOnlyHint": False}, "icons": [{"src": "data:,"}]}
+    schemas = {"inputSchema": {"type": "object"}, "outputSchema": {"type": "object"}}
+    return {"name": name, **told, **schemas, "_meta": {"a": 1}, "x-vendor": None, "category": "c"} | changed
+
+
+def _page(builder: TranscriptBuilder, tools: list[dict[str, Any]], **details: Any) -> ClientRequest:
+    made = builder.ask("alice", "calculator", "tools/list", **details)
+    return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools}})
+
+
+def _lists(builder: TranscriptBuilder, case: str, *pages: list[dict[str, Any]]) -> ClientRequest:
+    """Add the pages that a client got; the upstream itself lists the tools a, b and c."""
+    original = _page(builder, [_tool("a"), _tool("b"), _tool("c")], client="direct")
+    listed = [_page(builder, tools) for tools in pages]
+    return builder.case(case, *listed, member="calculator", original=[original.exchange])
+
+
+def _whole_list(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    return _lists(builder, case, [_tool("c"), _tool("other")], [_tool("b"), _tool("a")])
+
+
+def _changed_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    changed: dict[str, Any] = dict.fromkeys(row.options["members"][-1:], "changed")
+    return _lists(builder, case, [_tool("a"), *([_tool("b", **changed)] if changed else [])], [_tool("c")])
+
+
+def _repeated_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    if row.options["members"]:
+        return _changed_list(builder, row, case)
+    return _lists(builder, case, [_tool("a"), _tool("b")], [_tool("b"), _tool("c")])
+
+
+def _result(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    return builder.case(case, builder.call("alice", "mail"))
+
+
+def _call_of(builder: TranscriptBuilder, tool: str, arriving: str) -> ClientRequest:
+    made = builder.ask("alice", "desk", tool=f"calculator_{tool}")
+    return made.arrives("calculator", changed={"name": arriving}).answered()
+
+
+def _own_tools(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    return builder.case(case, *(_call_of(builder, tool, tool) for tool in ("a", "b")), tools=["a", "b"])
+
+
+def _other_tool(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    return builder.case(case, _call_of(builder, "a_b", "b"), tools=["a_b"])
+
+
+def _no_tool(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    made = builder.ask("alice", "desk", tool="calculator_a")
+    made = made.answered() if row.options.get("or_refused") else made.refused("unknown tool")
+    return builder.case(case, made, tools=["a"])
+
+
+CONFORMING = {"same-id": _own_id, "no-result": _error_instead, "listed": _whole_list, "called": _own_tools}
+VIOLATING = {"same-id": _other_id, "no-result": _result, "listed": _changed_list, "called": _other_tool}
+OTHER_VIOLATIONS: dict[str, list[Example]] = {"listed": [_repeated_list], "called": [_no_tool]}

@@ -1,0 +1,1 @@
+"""Behaviour of correct gateways that no check may report."""

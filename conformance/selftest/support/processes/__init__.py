@@ -1,0 +1,1 @@
+"""Gateways and runs in processes of their own."""

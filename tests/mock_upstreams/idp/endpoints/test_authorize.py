@@ -1,0 +1,198 @@
+import html
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.mocks.idp import CHALLENGE, PUBLIC, REDIRECT, Bench, landed
+
+
+def test_success_carries_code_state_and_issuer(bench: Bench) -> None:
+    response = bench.authorize()
+    assert response.headers["location"].startswith(f"{REDIRECT}?")
+    answer = landed(response)
+    assert answer.pop("code")
+    assert answer == {"state": "st te&1", "iss": f"{bench.url}/corp"}
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_a_redirect_uri_keeps_its_own_query(bench: Bench) -> None:
+    answer = landed(bench.authorize(redirect_uri=f"{REDIRECT}?tenant=1"))
+    assert answer["tenant"] == "1"
+    assert answer["code"]
+
+
+def test_a_form_post_is_as_good_as_a_query(bench: Bench) -> None:
+    form = {
+        "response_type": "code",
+        "client_id": "gateway",
+        "redirect_uri": REDIRECT,
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    answer = landed(bench.http.post(f"{bench.url}/corp/authorize", data=form, headers={"cookie": "idp_user=bob"}))
+    assert answer["code"]
+    assert "state" not in answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "s256"}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge": CHALLENGE + "="}, "invalid_request"),
+        ({"code_challenge": [CHALLENGE, CHALLENGE]}, "invalid_request"),
+        ({"response_type": None}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code id_token"}, "unsupported_response_type"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"request": "e30.e30."}, "request_not_supported"),
+        ({"resource": "mail"}, "invalid_target"),
+        ({"resource": "/mcp"}, "invalid_target"),
+        ({"resource": "http://"}, "invalid_target"),
+        ({"resource": "http://127.0.0.1/mcp#part"}, "invalid_target"),
+        ({"resource": ["http://127.0.0.1/mcp", "mail"]}, "invalid_target"),
+        ({"scope": 'a"b'}, "invalid_scope"),
+    ],
+)
+def test_each_deviation_is_refused_at_the_client(bench: Bench, changes: dict[str, Any], error: str) -> None:
+    answer = landed(bench.authorize(**changes))
+    assert answer["error"] == error
+    assert answer["state"] == "st te&1"
+    assert answer["iss"] == f"{bench.url}/corp"
+    assert "code" not in answer
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "nobody"},
+        {"client_id": None},
+        {"client_id": ["gateway", "gateway"]},
+        {"redirect_uri": None},
+        {"redirect_uri": REDIRECT + "/"},
+        {"redirect_uri": REDIRECT + "?tenant=2"},
+        {"redirect_uri": REDIRECT.replace("5000", "5001")},
+        {"redirect_uri": REDIRECT.replace("callback", "Callback")},
+        {"redirect_uri": [REDIRECT, REDIRECT]},
+        {"client_id": "app", "redirect_uri": f"{REDIRECT}?tenant=1"},
+    ],
+)
+def test_nothing_is_redirected_to_where_nobody_registered(bench: Bench, changes: dict[str, Any]) -> None:
+    response = bench.authorize(**changes)
+    assert response.status_code == 400
+    assert "location" not in response.headers
+    assert response.headers["content-type"].startswith("text/html")
+
+
+def test_clients_of_another_issuer_are_unknown(bench: Bench) -> None:
+    assert bench.authorize("rogue").status_code == 400
+    assert bench.authorize("vendor").status_code == 302
+
+
+def test_an_empty_cookie_jar_meets_a_login_page_that_leads_on(bench: Bench) -> None:
+    response = bench.authorize(user=None)
+    assert response.status_code == 200
+    assert "<form" in response.text
+    action = re.search(r'action="([^"]+)"', response.text)
+    target = re.search(r'name="next" value="([^"]+)"', response.text)
+    assert action
+    assert target
+    form = {"user": "alice", "next": target[1].replace("&amp;", "&")}
+    signed_in = bench.http.post(bench.url + action[1], data=form)
+    assert signed_in.status_code == 303
+    answer = landed(bench.http.get(bench.url + signed_in.headers["location"]))
+    assert answer["code"]
+    assert answer["state"] == "st te&1"
+
+
+def test_login_by_link_is_for_one_issuer(bench: Bench) -> None:
+    response = bench.get("/corp/login", params={"user": "bob", "next": "/corp/authorize?x=1"})
+    assert response.headers["location"] == "/corp/authorize?x=1"
+    assert "Path=/corp;" in response.headers["set-cookie"] + ";"
+    assert landed(bench.authorize(user=None))["code"]
+    assert bench.authorize("vendor", user=None).status_code == 200
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/vendor/authorize", "corp/authorize"])
+def test_login_leads_nowhere_else(bench: Bench, target: str) -> None:
+    response = bench.get("/corp/login", params={"user": "bob", "next": target})
+    assert response.status_code == 400
+    assert "set-cookie" not in response.headers
+
+
+def test_the_issuers_cookie_beats_the_hosts(bench: Bench) -> None:
+    query = urlencode(
+        {"client_id": "gateway", "redirect_uri": REDIRECT, "response_type": "code", "code_challenge": CHALLENGE}
+    )
+    cookies = {"cookie": "theme=dark; idp_user=alice; idp_user=bob"}
+    landed(bench.get(f"/corp/authorize?{query}&code_challenge_method=S256", headers=cookies))
+    assert bench.idp.secrets.since(0)[0]["subject"] == "alice"
+
+
+def test_without_a_prompt_nobody_can_sign_in(bench: Bench) -> None:
+    assert landed(bench.authorize(user=None, prompt="none"))["error"] == "login_required"
+    assert landed(bench.authorize(prompt="none"))["code"]
+
+
+def test_denial_is_for_those_who_deny(bench: Bench) -> None:
+    bench.settings(deny=["alice"])
+    denied = landed(bench.authorize())
+    assert denied["error"] == "access_denied"
+    assert (denied["state"], denied["iss"]) == ("st te&1", f"{bench.url}/corp")
+    assert landed(bench.authorize(user="bob"))["code"]
+    bench.settings(deny=[])
+    assert landed(bench.authorize())["code"]
+
+
+def test_iss_can_be_left_out_on_purpose(bench: Bench) -> None:
+    bench.settings(omit_iss=True)
+    assert "iss" not in landed(bench.authorize())
+    assert "iss" not in landed(bench.authorize(response_type="token"))
+    assert landed(bench.authorize("vendor"))["iss"] == f"{bench.url}/vendor"
+
+
+def test_what_a_request_says_is_not_markup(bench: Bench) -> None:
+    assert "<script>" not in bench.authorize(user=None, state='"><script>').text
+    assert "<script>" not in bench.get("/corp/login", params={"user": "<script>"}).text
+
+
+@pytest.mark.parametrize("uri", [REDIRECT.replace("5000", "61234"), REDIRECT.replace(":5000", "")])
+def test_a_native_client_may_name_any_port_of_its_loopback_address(bench: Bench, uri: str) -> None:
+    """RFC 8252 section 7.3: it learns its port when it starts."""
+    answer = bench.authorize(client_id="app", redirect_uri=uri)
+    assert answer.headers["location"].startswith(f"{uri}?code=")
+    redeemed = bench.redeem(landed(answer)["code"], PUBLIC, redirect_uri=uri)
+    assert redeemed.status_code == 200, redeemed.text
+    other = bench.redeem(landed(bench.authorize(client_id="app", redirect_uri=uri))["code"], PUBLIC)
+    assert other.json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        REDIRECT.replace("127.0.0.1:5000", "localhost:5001"),
+        REDIRECT.replace("127.0.0.1:5000", "127.0.0.1.evil.example:5001"),
+        REDIRECT.replace("127.0.0.1:5000", "127.0.0.1:5001@evil.example"),
+        REDIRECT.replace("127.0.0.1:5000", "[::1]:5001"),
+        REDIRECT.replace("http:", "https:").replace("5000", "5001"),
+        REDIRECT.replace("5000", "5001") + "/more",
+    ],
+)
+def test_but_nothing_else_of_it(bench: Bench, uri: str) -> None:
+    assert bench.authorize(client_id="app", redirect_uri=uri).status_code == 400
+
+
+@pytest.mark.parametrize("asked", [{"prompt": "login"}, {"prompt": "login consent"}, {"max_age": "0"}])
+def test_a_user_who_is_signed_in_may_be_asked_again(bench: Bench, asked: dict[str, str]) -> None:
+    answer = bench.authorize(**asked)
+    assert (answer.status_code, 'name="user"' in answer.text) == (200, True)
+    target = html.unescape(re.search(r'name="next" value="([^"]*)"', answer.text)[1])
+    assert "code" in landed(bench.get(target, headers={"cookie": "idp_user=alice"}))
+    assert landed(bench.authorize(**asked | {"prompt": "none", "max_age": "0"}))["error"] == "login_required"
+    assert "code" in landed(bench.authorize(max_age="60"))

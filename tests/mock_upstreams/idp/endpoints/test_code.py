@@ -1,0 +1,183 @@
+import itertools
+import time
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jwt
+import pytest
+
+from tests.support.mocks.idp import (
+    GATEWAY,
+    OTHER,
+    OTHER_RESOURCE,
+    PUBLIC,
+    REDIRECT,
+    RESOURCE,
+    VERIFIER,
+    Bench,
+    claims,
+    refused,
+)
+
+
+def test_a_code_buys_an_access_token_for_the_resource(bench: Bench) -> None:
+    response = bench.redeem(bench.code(scope="mail calendar"))
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
+    answer = response.json()
+    assert answer.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+    assert (answer["token_type"], answer["expires_in"], answer["scope"]) == ("Bearer", 300, "mail calendar")
+    header = jwt.get_unverified_header(answer["access_token"])
+    assert (header["typ"], header["alg"]) == ("at+jwt", "ES256")
+    said = claims(answer["access_token"])
+    assert said["exp"] - said["iat"] == 300
+    assert abs(said["iat"] - time.time()) < 5
+    assert len(said.pop("jti")) > 10
+    del said["exp"], said["iat"]
+    assert said == {
+        "iss": f"{bench.url}/corp",
+        "sub": "alice",
+        "aud": RESOURCE,
+        "client_id": "gateway",
+        "scope": "mail calendar",
+    }
+
+
+def test_the_signature_is_the_published_keys(bench: Bench) -> None:
+    token = bench.tokens()["access_token"]
+    (key,) = bench.get("/corp/jwks").json()["keys"]
+    jwt.decode(token, jwt.PyJWK(key), algorithms=["ES256"], audience=RESOURCE, issuer=f"{bench.url}/corp")
+
+
+def test_an_id_token_is_for_the_client_that_asked_for_openid(bench: Bench) -> None:
+    said = claims(bench.tokens(scope="openid", nonce="n-1")["id_token"])
+    assert (said["aud"], said["sub"], said["nonce"]) == ("gateway", "alice", "n-1")
+    assert "id_token" not in bench.tokens(scope="mail")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"code": "unknown"}, "invalid_grant"),
+        ({"code": None}, "invalid_request"),
+        ({"code_verifier": VERIFIER[:-1] + "2"}, "invalid_grant"),
+        ({"code_verifier": None}, "invalid_request"),
+        ({"redirect_uri": REDIRECT + "?tenant=1"}, "invalid_grant"),
+        ({"redirect_uri": None}, "invalid_request"),
+        ({"client": OTHER}, "invalid_grant"),
+        ({"client": PUBLIC}, "invalid_grant"),
+        ({"resource": OTHER_RESOURCE}, "invalid_target"),
+        ({"resource": "mail"}, "invalid_target"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": None}, "invalid_request"),
+        ({"code_verifier": [VERIFIER, VERIFIER]}, "invalid_request"),
+    ],
+)
+def test_each_deviation_is_refused_and_the_right_request_still_works(
+    bench: Bench, changes: dict[str, Any], error: str
+) -> None:
+    code = bench.code()
+    right = {"client": GATEWAY, "grant_type": "authorization_code", "code": code}
+    right |= {"redirect_uri": REDIRECT, "code_verifier": VERIFIER}
+    assert refused(bench.token(**{**right, **changes}), error)
+    assert bench.token(**right).status_code == 200
+
+
+def test_a_short_verifier_is_none_even_if_its_digest_fits(bench: Bench) -> None:
+    # "abc" hashed as S256 does.
+    code = bench.code(code_challenge="ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0")
+    assert refused(bench.redeem(code, code_verifier="abc"), "invalid_grant")
+
+
+def test_a_code_of_another_issuer_is_unknown(bench: Bench) -> None:
+    code = bench.code()
+    assert refused(bench.redeem(code, issuer="vendor"), "invalid_grant")
+    assert bench.redeem(code).status_code == 200
+
+
+def test_reuse_of_a_code_revokes_what_came_from_it(bench: Bench) -> None:
+    code = bench.code()
+    tokens = bench.redeem(code).json()
+    bystander = bench.tokens()
+    assert bench.active(tokens["access_token"])
+    assert refused(bench.redeem(code, OTHER), "invalid_grant")
+    assert bench.active(tokens["access_token"])
+    assert refused(bench.redeem(code), "invalid_grant")
+    assert not bench.active(tokens["access_token"])
+    assert refused(bench.refresh(tokens["refresh_token"]), "invalid_grant")
+    assert bench.active(bystander["access_token"])
+
+
+def test_a_code_lives_for_a_minute(bench: Bench) -> None:
+    issuer, now = bench.idp.issuers["corp"], time.time()
+    issuer.clock = lambda: now
+    late, punctual = bench.code(), bench.code()
+    issuer.clock = lambda: now + 59
+    assert bench.redeem(punctual).status_code == 200
+    issuer.clock = lambda: now + 60
+    assert refused(bench.redeem(late), "invalid_grant")
+
+
+def test_a_public_client_lives_on_pkce(bench: Bench) -> None:
+    code = bench.code(client_id="app")
+    assert refused(bench.redeem(code, PUBLIC, code_verifier=VERIFIER + "x"), "invalid_grant")
+    assert bench.redeem(code, PUBLIC).json()["access_token"]
+
+
+def test_resources_are_narrowed_at_will(bench: Bench) -> None:
+    both = [RESOURCE, OTHER_RESOURCE]
+    assert claims(bench.redeem(bench.code(resource=both)).json()["access_token"])["aud"] == both
+    narrow = bench.redeem(bench.code(resource=both), resource=OTHER_RESOURCE).json()
+    assert claims(narrow["access_token"])["aud"] == OTHER_RESOURCE
+
+
+def test_without_a_resource_a_token_is_good_for_the_issuer_only(bench: Bench) -> None:
+    assert claims(bench.tokens(resource=None)["access_token"])["aud"] == f"{bench.url}/corp"
+    assert refused(bench.redeem(bench.code(resource=None), resource=RESOURCE), "invalid_target")
+
+
+@pytest.mark.parametrize(("form", "told"), [("int", 120), ("string", "120"), ("absent", None)])
+def test_lifetime_and_the_way_it_is_told(bench: Bench, form: str, told: object) -> None:
+    bench.settings(access_lifetime=120, expires_in_form=form)
+    answer = bench.tokens()
+    assert answer.get("expires_in") == told
+    said = claims(answer["access_token"])
+    assert said["exp"] - said["iat"] == 120
+
+
+def test_members_of_answers_are_replaced_added_and_left_out(bench: Bench) -> None:
+    bench.settings(
+        answer_members={"token_type": "bearer", "expires_in": 10**12, "x": {"a": [1]}}, answer_omits=["scope"]
+    )
+    answer = bench.tokens()
+    assert (answer["token_type"], answer["expires_in"], answer["x"]) == ("bearer", 10**12, {"a": [1]})
+    assert "scope" not in answer
+    assert claims(answer["access_token"])["exp"] - claims(answer["access_token"])["iat"] == 300
+
+
+def test_answers_are_forms_unless_json_is_asked_for(bench: Bench) -> None:
+    bench.settings(answer_form_encoded=True)
+    answer = bench.redeem(bench.code())
+    assert answer.headers["content-type"].startswith("application/x-www-form-urlencoded")
+    assert dict(parse_qsl(answer.text))["token_type"] == "Bearer"
+    bench.http.headers["accept"] = "application/json"
+    assert bench.redeem(bench.code()).json()["token_type"] == "Bearer"
+
+
+def test_a_lifetime_is_the_one_that_was_set_when_seconds_turn_meanwhile(bench: Bench) -> None:
+    clock = itertools.count(int(time.time()))
+    bench.idp.issuers["corp"].clock = lambda: float(next(clock))
+    assert bench.tokens()["expires_in"] == 300
+
+
+def test_a_token_can_be_born_expired(bench: Bench) -> None:
+    bench.settings(access_lifetime=-10)
+    answer = bench.tokens()
+    assert claims(answer["access_token"])["exp"] < time.time()
+    assert answer["expires_in"] == 0
+    assert not bench.active(answer["access_token"])
+
+
+def test_refresh_tokens_can_be_withheld(bench: Bench) -> None:
+    bench.settings(omit_refresh_token=True)
+    assert "refresh_token" not in bench.tokens()

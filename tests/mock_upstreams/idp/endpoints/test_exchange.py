@@ -1,0 +1,115 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.mocks.idp import PUBLIC, RESOURCE, Bench, claims, refused
+
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+ID = "urn:ietf:params:oauth:token-type:id_token"
+
+
+def exchange(bench: Bench, subject: str | None, **form: Any) -> httpx.Response:
+    """At vendor, which takes tokens of corp and of itself, not of rogue."""
+    right = {"grant_type": GRANT, "subject_token": subject, "subject_token_type": ACCESS, "resource": RESOURCE}
+    return bench.token("vendor", **{**right, **form})
+
+
+def test_a_callers_token_becomes_one_for_the_upstream(bench: Bench) -> None:
+    answer = exchange(bench, bench.mint("corp"), scope="mail").json()
+    assert (answer["issued_token_type"], answer["token_type"], answer["scope"]) == (ACCESS, "Bearer", "mail")
+    assert "refresh_token" not in answer
+    said = claims(answer["access_token"])
+    assert (said["iss"], said["sub"], said["aud"]) == (f"{bench.url}/vendor", "carol", RESOURCE)
+    assert said["act"] == {"sub": "gateway"}
+    assert bench.active(answer["access_token"], "vendor")
+
+
+def test_flow_tokens_and_id_tokens_are_subjects_too(bench: Bench) -> None:
+    tokens = bench.tokens("corp", scope="openid")
+    assert exchange(bench, tokens["access_token"]).status_code == 200
+    assert claims(exchange(bench, tokens["id_token"], subject_token_type=ID).json()["access_token"])["sub"] == "alice"
+
+
+def test_audience_is_as_good_as_resource(bench: Bench) -> None:
+    answer = exchange(bench, bench.mint("corp"), resource=None, audience="mail").json()
+    assert claims(answer["access_token"])["aud"] == "mail"
+    both = exchange(bench, bench.mint("corp"), audience="mail", requested_token_type=JWT).json()
+    assert claims(both["access_token"])["aud"] == [RESOURCE, "mail"]
+    assert both["issued_token_type"] == JWT
+
+
+def test_actors_are_named_and_nest(bench: Bench) -> None:
+    first = exchange(bench, bench.mint("corp")).json()["access_token"]
+    agent = bench.mint("corp", sub="agent")
+    said = claims(exchange(bench, first, actor_token=agent, actor_token_type=JWT).json()["access_token"])
+    assert said["sub"] == "carol"
+    assert said["act"] == {"sub": "agent", "iss": f"{bench.url}/corp", "act": {"sub": "gateway"}}
+
+
+def test_an_exchange_prolongs_nothing(bench: Bench) -> None:
+    bench.settings(access_lifetime=7)
+    subject = bench.tokens()["access_token"]
+    assert claims(exchange(bench, subject).json()["access_token"])["exp"] == claims(subject)["exp"]
+
+
+def test_scope_cannot_grow_within_an_issuer(bench: Bench) -> None:
+    subject = bench.tokens("vendor", scope="mail")["access_token"]
+    assert refused(exchange(bench, subject, scope="mail admin"), "invalid_scope")
+    assert exchange(bench, subject, scope="mail").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"subject_token": None}, "invalid_request"),
+        ({"subject_token_type": None}, "invalid_request"),
+        ({"subject_token": None, "subject_token_type": None}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+        ({"subject_token": "abc"}, "invalid_request"),
+        ({"subject_token": "é.é.é"}, "invalid_request"),
+        ({"subject_token": "e30.W10.AA"}, "invalid_request"),
+        ({"actor_token_type": JWT}, "invalid_request"),
+        ({"actor_token": "abc", "actor_token_type": JWT}, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        ({"resource": "mail"}, "invalid_target"),
+        ({"scope": '"'}, "invalid_scope"),
+        ({"client": PUBLIC}, "unauthorized_client"),
+    ],
+)
+def test_each_deviation_is_refused(bench: Bench, changes: dict[str, Any], error: str) -> None:
+    subject = bench.mint("corp")
+    assert refused(exchange(bench, subject, **changes), error)
+    assert exchange(bench, subject).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "deviation",
+    [{"exp": 1_000_000_000}, {"nbf": 4_000_000_000}, {"sub": None}, {"exp": None}, {"iss": "http://elsewhere"}],
+)
+def test_a_subject_token_must_be_good_now(bench: Bench, deviation: dict[str, Any]) -> None:
+    assert refused(exchange(bench, bench.mint("corp", **deviation)), "invalid_request")
+
+
+def test_a_forged_subject_token_is_refused(bench: Bench) -> None:
+    good = bench.mint("corp", sub="carol")
+    head, body, _ = good.split(".")
+    foreign = bench.mint("rogue", iss=f"{bench.url}/corp")
+    unsigned = f"{head}.{body}."
+    swapped = f"{head}.{body}.{foreign.split('.')[2]}"
+    assert all(refused(exchange(bench, forged), "invalid_request") for forged in (foreign, unsigned, swapped))
+
+
+def test_only_trusted_issuers_count(bench: Bench) -> None:
+    assert refused(exchange(bench, bench.mint("rogue")), "invalid_request")
+    # corp was not told whom to trust, so it takes every issuer of the process.
+    form = {"grant_type": GRANT, "subject_token": bench.mint("rogue"), "subject_token_type": JWT}
+    assert bench.token("corp", **form).status_code == 200
+
+
+def test_a_revoked_subject_token_is_refused(bench: Bench) -> None:
+    subject = bench.mint("corp")
+    bench.control("POST", "revoke", {"issuer": "corp", "token": subject})
+    assert refused(exchange(bench, subject), "invalid_request")

@@ -1,0 +1,98 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.mocks.idp import GATEWAY, OTHER, OTHER_RESOURCE, PUBLIC, RESOURCE, Bench, claims, refused
+
+
+def test_rotation_gives_a_new_token_with_the_same_rights(bench: Bench) -> None:
+    first = bench.tokens(scope="mail calendar")
+    second = bench.refresh(first["refresh_token"]).json()
+    assert second["refresh_token"] != first["refresh_token"]
+    assert second["access_token"] != first["access_token"]
+    said = claims(second["access_token"])
+    assert (said["sub"], said["aud"], said["scope"]) == ("alice", RESOURCE, "mail calendar")
+    assert bench.refresh(second["refresh_token"]).status_code == 200
+
+
+def test_reuse_ends_the_whole_family(bench: Bench) -> None:
+    first, bystander = bench.tokens(), bench.tokens()
+    second = bench.refresh(first["refresh_token"]).json()
+    assert bench.active(second["access_token"])
+    assert refused(bench.refresh(first["refresh_token"]), "invalid_grant")
+    assert refused(bench.refresh(second["refresh_token"]), "invalid_grant")
+    assert not bench.active(first["access_token"])
+    assert not bench.active(second["access_token"])
+    assert bench.refresh(bystander["refresh_token"]).status_code == 200
+
+
+def test_without_rotation_the_same_token_keeps_working(bench: Bench) -> None:
+    bench.settings(refresh_rotation=False)
+    token = bench.tokens()["refresh_token"]
+    for _ in range(2):
+        answer = bench.refresh(token).json()
+        assert answer["access_token"]
+        assert "refresh_token" not in answer
+
+
+def test_a_withheld_successor_leaves_the_old_token_alive(bench: Bench) -> None:
+    token = bench.tokens()["refresh_token"]
+    bench.settings(omit_refresh_token=True)
+    assert "refresh_token" not in bench.refresh(token).json()
+    bench.settings(omit_refresh_token=False)
+    assert bench.refresh(token).json()["refresh_token"]
+
+
+@pytest.mark.parametrize("client", [OTHER, PUBLIC])
+def test_another_clients_refresh_token_is_worth_nothing_and_stays_alive(
+    bench: Bench, client: tuple[str, str | None]
+) -> None:
+    token = bench.tokens()["refresh_token"]
+    assert refused(bench.refresh(token, client), "invalid_grant")
+    assert bench.refresh(token, GATEWAY).status_code == 200
+
+
+def test_scope_narrows_for_the_access_token_only(bench: Bench) -> None:
+    first = bench.tokens(scope="mail calendar")
+    assert refused(bench.refresh(first["refresh_token"], scope="mail admin"), "invalid_scope")
+    second = bench.refresh(first["refresh_token"], scope="mail").json()
+    assert second["scope"] == claims(second["access_token"])["scope"] == "mail"
+    third = bench.refresh(second["refresh_token"]).json()
+    assert third["scope"] == "mail calendar"
+
+
+def test_the_resource_stays_within_the_grant(bench: Bench) -> None:
+    first = bench.tokens(resource=[RESOURCE, OTHER_RESOURCE])
+    assert refused(bench.refresh(first["refresh_token"], resource="http://127.0.0.1:1/mcp"), "invalid_target")
+    second = bench.refresh(first["refresh_token"], resource=RESOURCE).json()
+    assert claims(second["access_token"])["aud"] == RESOURCE
+    assert claims(bench.refresh(second["refresh_token"]).json()["access_token"])["aud"] == [RESOURCE, OTHER_RESOURCE]
+
+
+def test_refresh_tokens_expire(bench: Bench) -> None:
+    issuer, now = bench.idp.issuers["corp"], int(time.time())
+    bench.settings(refresh_lifetime=1000, refresh_rotation=False)
+    issuer.clock = lambda: now
+    token = bench.tokens()["refresh_token"]
+    issuer.clock = lambda: now + 999
+    assert bench.refresh(token).status_code == 200
+    issuer.clock = lambda: now + 1000
+    assert refused(bench.refresh(token), "invalid_grant")
+
+
+def test_an_access_token_refreshes_nothing(bench: Bench) -> None:
+    assert refused(bench.refresh(bench.tokens()["access_token"]), "invalid_grant")
+    assert refused(bench.token(grant_type="refresh_token"), "invalid_request")
+
+
+def test_openid_comes_with_a_fresh_id_token(bench: Bench) -> None:
+    first = bench.tokens(scope="openid")
+    assert bench.refresh(first["refresh_token"]).json()["id_token"] != first["id_token"]
+
+
+def test_of_two_clients_with_one_token_only_one_wins(bench: Bench) -> None:
+    token = bench.tokens()["refresh_token"]
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(lambda _: bench.refresh(token).status_code, range(4)))
+    assert sorted(statuses) == [200, 400, 400, 400]
