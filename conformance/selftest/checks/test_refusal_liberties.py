@@ -95,7 +95,9 @@ def operators_requests_refused_in_any_form(builder: TranscriptBuilder) -> None:
     login = [("location", "https://login.example/authorize?client_id=admin")]
     for case in ("administration-with-users-token", "administration-with-jwt", "administration-without-credential"):
         made = [builder.ask("alice", "calculator", "GET").answered(status) for status in (400, 401, 403, 404, 405)]
-        made += [builder.ask("alice", "calculator", "GET").answered(status, headers=login) for status in (302, 303, 307)]
+        made += [
+            builder.ask("alice", "calculator", "GET").answered(status, headers=login) for status in (302, 303, 307)
+        ]
         made.append(builder.ask("alice", "calculator", "GET").failed())
         builder.case(case, *made, control=control, since=since)
 
