@@ -13,9 +13,10 @@ MARGIN = 1024  # bytes: gateways differ in what they count
 CHUNK = 65536
 CHUNKED = ClientHabit(name="limit-exceeded-in-chunks", lengths=[], transfer=["chunked"], chunk=CHUNK)
 CASES = ["limit-reached", "limit-exceeded", CHUNKED.name]
+RESPONSE = "limit-exceeded-by-the-response"
 
 
-@judged_by_groups({"limit": CASES}, needs=("body-limit",))
+@judged_by_groups({"limit": [*CASES, RESPONSE]}, needs=("body-limit",))
 @pytest.mark.parametrize(("principal", "server"), [("alice", SERVER)])
 @pytest.mark.parametrize("case", ["limit"])
 async def test_limit(scenario: Scenario, case: str, principal: str, server: str) -> None:
@@ -38,3 +39,7 @@ async def test_limit(scenario: Scenario, case: str, principal: str, server: str)
         after = exchanges(await usual(caller, connection))
         connection.close()
         scenario.case(name, *attempts, control=control, since=begin, server=server, principal=principal, after=after)
+    size = limit + MARGIN
+    if size <= MAX_BODY:  # what the transcript holds is limited too
+        answer = await caller.client.call(scenario.identities.tool(server, "big", server), {"size": size})
+        scenario.case(RESPONSE, answer, control=control, server=server, principal=principal)
