@@ -15,7 +15,8 @@ _BEARER = re.compile("bearer +«([^«»|]+)»", re.IGNORECASE)  # RFC 9110 secti
 def at_model(transcript: Transcript, *models: str) -> Iterator[Exchange]:
     """Yield the requests to MCP endpoints of upstreams with one of these auth models (without metadata requests)."""
     for exchange in transcript.upstream:
-        if transcript.facts.auth_model(exchange.node) in models and exchange.target.partition("?")[0] == "/mcp":
+        endpoint = ("/mcp", f"/{exchange.node}/mcp")  # of its own mock, and of one that several upstreams share
+        if transcript.facts.auth_model(exchange.node) in models and exchange.target.partition("?")[0] in endpoint:
             yield exchange
 
 

@@ -61,6 +61,7 @@ FEATURES = {
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
     "override.json": "an override is one header that holds JSON",
+    "body-limit": "the descriptor says how long the body of a request may be (dialect.max_body_bytes)",
 }
 
 OWN_OUTPUT = "own-output"  # follows from [launch]
@@ -81,6 +82,7 @@ IMPLIED: dict[str, tuple[str, Callable[[Dialect], bool]]] = {
     "consent.guide-error": ("upstream.oauth", lambda dialect: dialect.consent == "jsonrpc-error-data"),
     "consent.on-connecting": ("upstream.oauth", lambda dialect: dialect.consent not in ON_CALLS_ONLY),
     "override.json": ("header-override", lambda dialect: dialect.override_form == "json-flat-and-nested"),
+    "body-limit": ("upstream.none", lambda dialect: dialect.max_body_bytes > 0),
 }
 
 
@@ -128,6 +130,7 @@ PROFILES = {
             "hidden-servers",
             PRIVATE_CA,
             ADMINISTRATION,
+            "body-limit",
             *CHANGES,
             OWN_OUTPUT,
         ),

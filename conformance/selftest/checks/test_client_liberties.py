@@ -74,6 +74,31 @@ def other_methods(builder: TranscriptBuilder) -> None:
     record(builder, "safe-get-with-call", ask(builder).streamed(), ask(builder).answered(405))
 
 
+def long_bodies_refused(builder: TranscriptBuilder) -> None:
+    """Refuses a body beyond its limit with 413 or another status, a JSON-RPC error or that of a tool, or closes it."""
+    tool_error = {"jsonrpc": "2.0", "id": 1, "result": {"content": [], "isError": True}}
+    control, since = builder.call("alice", "calculator"), builder.here()
+    for case in ("limit-exceeded", "limit-exceeded-in-chunks"):
+        made = [ask(builder).answered(status) for status in (413, 400, 411, 422, 431)]
+        made += [ask(builder).refused("too long", status) for status in (200, 400, 413)]
+        made += [ask(builder).answered(200, tool_error), ask(builder).answered(413, headers=[("connection", "close")])]
+        for detail in (
+            "ConnectionResetError",
+            "BrokenPipeError",
+            "EOFError: the connection was closed without a response",
+        ):
+            made.append(ask(builder).failed(detail=detail))
+        builder.case(case, *made, control=control, since=since)
+
+
+def bodies_up_to_the_limit_relayed(builder: TranscriptBuilder) -> None:
+    """Relays a body as it came, or without the blanks; and a long response in a stream, or as the upstream sent it."""
+    after = [builder.call("alice", "calculator").exchange]
+    record(builder, "limit-reached", ask(builder).arrives().answered(), ask(builder).arrives().streamed(), after=after)
+    long = "limit-exceeded-by-the-response"
+    record(builder, long, ask(builder).arrives().streamed(), ask(builder).arrives(events=[]).answered())
+
+
 def strangers_refused(builder: TranscriptBuilder) -> None:
     """Refuses a request without a token for the first reason that it finds."""
     for case in ("anonymous-json-empty", "anonymous-method-put", "denied-target-query", "denied-batch-of-one"):
@@ -179,6 +204,8 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     broken_requests_closed,
     contradictory_framing_read_one_way,
     other_methods,
+    long_bodies_refused,
+    bodies_up_to_the_limit_relayed,
     strangers_refused,
     connections_closed_early,
     sessions_refused_in_its_own_way,

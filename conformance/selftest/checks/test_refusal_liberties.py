@@ -1,4 +1,4 @@
-"""What right gateways may do when they refuse."""
+"""What right gateways may do when they refuse callers, at MCP endpoints and at administration."""
 
 from collections.abc import Callable
 
@@ -88,6 +88,29 @@ def refusals_that_name_the_server(builder: TranscriptBuilder) -> None:
     builder.case("denied-requests", made, again, control=control, others=["alice", "bob"])
 
 
+def operators_requests_refused_in_any_form(builder: TranscriptBuilder) -> None:
+    """Refuses callers at administration with 401, 403, 404, 405 or a redirect to a login page, or closes the connection."""
+    since = builder.here()
+    control = builder.ask("alice", "calculator", "GET").answered(204)
+    login = [("location", "https://login.example/authorize?client_id=admin")]
+    for case in ("administration-with-users-token", "administration-with-jwt", "administration-without-credential"):
+        made = [builder.ask("alice", "calculator", "GET").answered(status) for status in (400, 401, 403, 404, 405)]
+        made += [
+            builder.ask("alice", "calculator", "GET").answered(status, headers=login) for status in (302, 303, 307)
+        ]
+        made.append(builder.ask("alice", "calculator", "GET").failed())
+        builder.case(case, *made, control=control, since=since)
+
+
+def operators_requests_that_ask_others(builder: TranscriptBuilder) -> None:
+    """Accepts the operator's request with any success, and does its own work upstream meanwhile."""
+    for status in (200, 201, 202, 204):
+        since, control = builder.here(), builder.ask("alice", "calculator", "GET").answered(status)
+        builder.errand("calculator")
+        refused = builder.ask("alice", "calculator", "GET").answered(403)
+        builder.case("administration-with-accounts-token", refused, control=control, since=since)
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     methods_unknown_before_the_token,
     denied_callers_get_pings_and_empty_lists,
@@ -97,13 +120,16 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     other_methods_answered_itself,
     names_that_the_addressed_server_decides,
     refusals_that_name_the_server,
+    operators_requests_refused_in_any_form,
+    operators_requests_that_ask_others,
 ]
+GROUPS = ("refusals", "administration")
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
 def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
     liberty(builder)
-    judgements = [builder.judged_by(one.id) for one in REGISTRY.all() if one.group == "refusals"]
+    judgements = [builder.judged_by(one.id) for one in REGISTRY.all() if one.group in GROUPS]
     harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
     assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
     assert any(judgement.outcome is Outcome.PASS for judgement in judgements)

@@ -114,9 +114,10 @@ class TranscriptBase:
 
     def auth(self, node: str, principal: str) -> Pairs:
         """Return the headers that an upstream's auth model requires for a principal."""
-        model = definition.UPSTREAMS[node].model
+        upstream = definition.UPSTREAMS[node]
+        model = upstream.model
         if model == "static":
-            return [(definition.STATIC_HEADER, f"«key:{node}»")]
+            return [(upstream.header, f"{upstream.scheme}«key:{node}»")]
         if model == "oauth":
             return bearer(f"access:{principal}:{node}")
         return bearer(token_of(principal)) if model == "passthrough" else []

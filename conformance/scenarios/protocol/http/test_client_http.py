@@ -65,12 +65,12 @@ async def test_habit(scenario: Scenario, case: str, principal: str, server: str,
             await connection.further()
         if not habit.keeps:
             connection.close()
-        after = await _usual(caller, connection) if number % AFTER == 0 or number == len(played) or hidden else []
+        after = await usual(caller, connection) if number % AFTER == 0 or number == len(played) or hidden else []
         facts = {"after": exchanges(after), "hidden": hidden}
         scenario.case(habit.name, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
 
 
-async def _usual(caller: RawCaller, connection: RawConnection) -> Sequence[McpResponse]:
+async def usual(caller: RawCaller, connection: RawConnection) -> Sequence[McpResponse]:
     """Make a usual call, on this connection if it is kept."""
     where = connection if connection.reusable else caller.connection()
     answers = await where.exchange(caller.request())
