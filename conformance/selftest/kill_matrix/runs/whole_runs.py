@@ -145,8 +145,9 @@ def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:
     if isinstance(result, DiedError):
         return f"{_shown(name)}: {result}"
     if JOINED in name:
-        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not, {len(result.beside)} other findings"
-        return f"{_shown(name)}: {counts} ({result.scenarios} scenarios, {result.seconds:g} s)"
+        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not"
+        about = f"{len(result.beside)} other findings ({result.scenarios} scenarios, {result.seconds:g} s)"
+        return f"{_shown(name)}: {counts}, {about}"
     parts = [f"{name} in {scenario}" for name, scenario in result.caught.items()]
     parts += [f"survives {name} ({outcome})" for name, outcome in result.missed.items()]
     found = ", ".join(f"{name} {outcome}" for name, outcome in result.beside.items())

@@ -3,8 +3,8 @@
 import pytest
 
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
-from gatebench.conformance.scenarios.protocol.test_client_http import raw_caller, usual
-from gatebench.conformance.scenarios.protocol.test_upstream_http import SERVER, exchanges
+from gatebench.conformance.scenarios.protocol.http.test_client_http import raw_caller, usual
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import SERVER, exchanges
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.variants.client_http import ClientHabit
 from gatebench.mock_upstreams.http import MAX_BODY
