@@ -20,6 +20,7 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from .http import FOLD
 from .tls import EitherListener, server_context
 
 T = TypeVar("T")
@@ -51,7 +52,8 @@ class _RememberingConnection(h11.Connection):
     def send(self, event: Any) -> Any:
         if isinstance(event, h11.EndOfMessage) and self.trailers:
             event, self.trailers = h11.EndOfMessage(headers=self.trailers), []
-        return super().send(event)
+        sent = super().send(event)
+        return sent.replace(FOLD, b"\r\n  ") if sent and isinstance(event, h11.Response) else sent
 
     def next_event(self) -> Any:
         event = super().next_event()
