@@ -12,6 +12,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from .http import FOLD
+
 MAX_HEAD_BYTES = 1 << 20
 """A mock must handle more than a gateway sends: request heads up to this size are read and recorded."""
 
@@ -29,7 +31,8 @@ class _RememberingConnection(h11.Connection):
     def send(self, event: Any) -> Any:
         if isinstance(event, h11.EndOfMessage) and self.trailers:
             event, self.trailers = h11.EndOfMessage(headers=self.trailers), []
-        return super().send(event)
+        sent = super().send(event)
+        return sent.replace(FOLD, b"\r\n  ") if sent and isinstance(event, h11.Response) else sent
 
     def next_event(self) -> Any:
         event = super().next_event()

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from starlette.types import Message, Scope
 
+from ...http import FOLD
 from ..messages import Request
 from .response_writer import lines, reset, status_line
 from .server_state import Connection
@@ -89,7 +90,7 @@ class AsgiExchange:
         body, more = message.get("body", b""), message.get("more_body", False)
         text = b""
         if self._head is not None:
-            text, self._head = self._opened(self._head), None
+            text, self._head = self._opened(self._head).replace(FOLD, b"\r\n  "), None
         if body and not self._bodiless:
             text += b"%x\r\n" % len(body) + body + b"\r\n" if self._chunked else body
         if not more:
