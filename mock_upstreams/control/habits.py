@@ -20,9 +20,9 @@ class RequestHabits:
     `sessions` false: no session ids, and 404 for a request that names one. `notification_status`: for notifications, which are
     processed all the same (`notification_body`: with this JSON). `get_status`, `delete_status`: for the session's stream and
     its end. `redirect`: `status`, `location` (a URL or a path of this upstream) and `methods` (JSON-RPC methods, or GET and
-    DELETE; absent: all POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC methods resets a
-    connection that was used before, as if it had been closed for idleness at that moment, once. `target`: the only path, with
-    its query, that serves MCP: the path exactly, the query as pairs of names and values.
+    DELETE; absent: all POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC
+    methods resets a connection that was used before, as if it had been closed for idleness at that moment, once. `target`: the
+    only path, with its query, that serves MCP: the path exactly, the query as pairs of names and values.
     """
 
     sessions: bool = True
