@@ -19,10 +19,10 @@ class RequestHabits:
 
     `sessions` false: no session ids, and 404 for a request that names one. `notification_status`: for notifications, which are
     processed all the same (`notification_body`: with this JSON). `get_status`, `delete_status`: for the session's stream and
-    its end. `redirect`: `status`, `location` (a URL or a path of this upstream) and `methods` (JSON-RPC methods; absent: all
-    POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC methods resets a
-    connection that was used before, as if it had been closed for idleness at that moment, once. `target`: the only path, with
-    its query, that serves MCP: the path exactly, the query as pairs of names and values.
+    its end. `redirect`: `status`, `location` (a URL or a path of this upstream) and `methods` (JSON-RPC methods, or GET and
+    DELETE; absent: all POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC
+    methods resets a connection that was used before, as if it had been closed for idleness at that moment, once. `target`: the
+    only path, with its query, that serves MCP: the path exactly, the query as pairs of names and values.
     """
 
     sessions: bool = True
@@ -87,10 +87,10 @@ class Habits:
                 await respond(send, 404, [("content-type", "text/plain")], b"There is nothing at this address")
                 return
             scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode(), "query_string": b""}
-        if habits.redirect is not None and scope["method"] == "POST":
-            location, methods = str(habits.redirect["location"]), habits.redirect.get("methods")
+        if habits.redirect is not None:
+            location, methods = str(habits.redirect["location"]), habits.redirect.get("methods", ["POST"])
             moved = scope["path"] == location != MCP_PATH
-            if not moved and (methods is None or posted.get("method") in methods):
+            if not moved and not {scope["method"], posted.get("method")}.isdisjoint(methods):
                 await respond(send, int(habits.redirect["status"]), [("location", location)])
                 return
             if moved:

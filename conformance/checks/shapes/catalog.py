@@ -126,6 +126,7 @@ SHAPES: Mapping[str, Shape] = {
     "log-messages-kept": _shape(notifications.log_messages_kept),
     "new-id": _shape(session_ids.new_id),
     "not-on-session": _shape(session_ids.not_on_session),
+    "at-their-upstream": _shape(session_ids.at_their_upstream),
     "unguessable": _shape(session_ids.unguessable),
     "nameless": _shape(session_ids.nameless),
     "upstream-ended": _shape(session_ids.upstream_ended),

@@ -35,6 +35,21 @@ def not_on_session(context: CheckContext, transcript: Transcript, row: ShapeRow)
                     _violation(context, case, arrival, "no session of another caller", "it arrived on one")
 
 
+def at_their_upstream(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """No request to an upstream during the case names a session id that another upstream gave, and this one did not."""
+    givers: dict[str, set[str | None]] = {}
+    for one in transcript.leg("upstream"):
+        for identifier in set(one.response_header(SESSION)) - set(one.header(SESSION)):
+            givers.setdefault(identifier, set()).add(one.node)
+    for case in with_control(context, transcript, row):
+        context.examined()
+        for one in during(transcript, case, "upstream"):
+            givers_of = {node for name in one.header(SESSION) for node in givers.get(name, ())}
+            if givers_of and one.node not in givers_of:
+                actual = f"{one.node} was sent a session id of {', '.join(sorted(map(str, givers_of)))}"
+                _violation(context, case, one, "a session id goes to the upstream that gave it", actual)
+
+
 def unguessable(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The session ids in the responses to the attempts are all different, in more than a few characters."""
     for case in with_control(context, transcript, row):

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, together
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, patience, together
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 SERVER, OTHER, VIRTUAL = "calculator", "everything", "desk"
 PARTS = ("new", "open", "others", "back", "under-way")
@@ -170,6 +170,24 @@ async def test_moved(scenario: Scenario, principal: str, server: str, revision: 
         scenario.case(case, *answers, old=SERVER, node=OTHER, **facts)
     scenario.case("moved-back", *back, old=OTHER, node=SERVER, **facts)
     scenario.case("moved-under-way", under_way, **facts)
+
+
+@judged_by_cases(["moved-member-in-open-sessions"], needs=("address-changes",))
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", VIRTUAL)])
+async def test_moved_member(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A member gets another address, and its own again, while one session calls, and one listens and lists."""
+    tool, begin = echo_of(scenario, server), scenario.here()
+    (calling, _), (listing, _) = [await connected(scenario, principal, server, revision) for _ in range(2)]
+    listing.patience = patience(scenario)
+    control = await calling.call(tool, AWKWARD_VALUES)
+    await listing.list_tools()
+    with _at(scenario, SERVER, OTHER):
+        await listing.open_stream_and_leave()
+        attempts = [await calling.call(tool, AWKWARD_VALUES), await listing.list_tools()]
+    attempts.append(await calling.call(tool, AWKWARD_VALUES))
+    facts: dict[str, Any] = {"server": server, "principal": principal}
+    scenario.case("moved-member-in-open-sessions", *attempts, control=control, since=begin, **facts)
 
 
 @contextmanager

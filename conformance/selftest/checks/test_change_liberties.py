@@ -71,6 +71,18 @@ def sessions_end_with_the_address(builder: TranscriptBuilder) -> None:
     builder.case("moved-open", ended, kept, control=control, old="calculator", node="everything")
 
 
+def sessions_of_a_moved_member(builder: TranscriptBuilder) -> None:
+    """Ends the client's session with 404, opens one at the new address or calls without one, and then goes on with the first."""
+    begin, control = builder.here(), builder.call("alice", "desk", tool="calculator_echo")
+    for node in ("calculator", "everything"):
+        builder.ask("alice", node, "initialize").arrives(opens=f"of-{node}").answered()
+    ended = builder.ask("alice", "desk").answered(404)
+    opened = builder.ask("alice", "desk").arrives("everything", session="of-everything").answered()
+    without = builder.ask("alice", "desk").arrives("everything").answered()
+    back = builder.ask("alice", "desk").arrives("calculator", session="of-calculator").answered()
+    builder.case("moved-member-in-open-sessions", ended, opened, without, back, control=control, since=begin)
+
+
 def consent_asked_at_the_new_address(builder: TranscriptBuilder) -> None:
     """Asks for a new consent, sends no token, or refuses, when a server with users' tokens has moved."""
     control = builder.call("alice", "mail")
@@ -87,6 +99,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     gone_servers_refused_in_any_form,
     lists_without_the_member,
     sessions_end_with_the_address,
+    sessions_of_a_moved_member,
     consent_asked_at_the_new_address,
 ]
 

@@ -43,6 +43,18 @@ def redirects_within_followed(builder: TranscriptBuilder) -> None:
     builder.case("redirect-307-to-itself", loop.answered(502), since=begin, elsewhere=ELSEWHERE)
 
 
+def sessions_redirected_within(builder: TranscriptBuilder) -> None:
+    """Follows the redirect of a stream without its session elsewhere, of an end within the origin, or makes no request."""
+    begin = builder.here()
+    control = builder.ask("alice", "web-search", "initialize").arrives(opens="up").answered()
+    within = builder.ask("alice", "web-search", "DELETE").answered(204)
+    builder.errand("web-search", "DELETE", headers=[("mcp-session-id", "up")])
+    builder.errand(ELSEWHERE, "GET")
+    refused = builder.ask("alice", "web-search", "DELETE").answered(405)
+    for case in ("end-redirect-307", "end-redirect-307-within"):
+        builder.case(case, within, refused, control=control, since=begin, elsewhere=ELSEWHERE)
+
+
 def own_cookies_returned(builder: TranscriptBuilder) -> None:
     """Keeps one cookie jar for each user, or none."""
     begin, made = builder.here(), []
@@ -92,6 +104,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     redirects_followed_without_credential,
     redirects_refused,
     redirects_within_followed,
+    sessions_redirected_within,
     own_cookies_returned,
     codings_relayed,
     broken_connections_refused,

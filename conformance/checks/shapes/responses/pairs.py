@@ -72,7 +72,8 @@ def overtakes(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
         for attempt in case.attempts:
             context.examined()
             first = attempt.answered is not None and attempt.answered < end
-            if not first and not any(attempt.seq < one.seq < end for one in transcript.upstream):
+            sent = transcript.landed(attempt.nonce) if attempt.tool else transcript.upstream
+            if not first and not any(attempt.seq < one.seq < end for one in sent):
                 context.violation(
                     f"{attempt.describe()} waited for the end of a slow call ({case.where})",
                     expected="it is answered, or sent to the upstream, while the slow call is under way",

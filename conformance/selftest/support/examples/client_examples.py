@@ -110,6 +110,16 @@ def _on_session(builder: TranscriptBuilder, row: Requirement, case: str, session
     return made.arrival
 
 
+def _elsewhere_on_session(builder: TranscriptBuilder, _row: Requirement, case: str, session: str) -> TranscriptLine:
+    """Add a request at another upstream than the one that gave the session `of-calculator`."""
+    begin = builder.here()
+    for node in ("calculator", "everything"):
+        builder.ask("alice", node, "initialize").arrives(opens=f"of-{node}").answered()
+    made = builder.ask("alice", "calculator").arrives("everything", session=session).answered()
+    builder.case(case, made, since=begin)
+    return made.arrival
+
+
 def _end(builder: TranscriptBuilder, _row: Requirement, case: str, *, both: bool) -> ClientRequest:
     control = builder.ask("alice", "mail").arrives(session="up").answered()
     made = builder.ask("alice", "mail", "DELETE").answered()
@@ -157,6 +167,7 @@ CONFORMING: Mapping[str, Example] = {
     "error-formed": _error,
     "new-id": lambda builder, _row, case: _opened(builder, case, "q8Jz0vX2", chosen="chosen"),
     "not-on-session": lambda builder, row, case: _on_session(builder, row, case, "of-alice"),
+    "at-their-upstream": lambda builder, row, case: _elsewhere_on_session(builder, row, case, "of-everything"),
     "unguessable": lambda builder, _row, case: _opened(builder, case, "q8Jz0vX2wL5e", "Zt71mBd9PcYk"),
     "nameless": lambda builder, _row, case: _opened(builder, case, "q8Jz0vX2wL5e"),
     "upstream-ended": lambda builder, row, case: _end(builder, row, case, both=True),
@@ -180,6 +191,7 @@ VIOLATING: Mapping[str, Example] = {
     "error-formed": _wrong_code,
     "new-id": lambda builder, _row, case: _opened(builder, case, "chosen", chosen="chosen"),
     "not-on-session": lambda builder, row, case: _on_session(builder, row, case, "of-bob"),
+    "at-their-upstream": lambda builder, row, case: _elsewhere_on_session(builder, row, case, "of-calculator"),
     "unguessable": lambda builder, _row, case: _opened(builder, case, "session-0001", "session-0002"),
     "nameless": lambda builder, _row, case: _opened(builder, case, "q8Jz-alice-0vX2"),
     "upstream-ended": lambda builder, row, case: _end(builder, row, case, both=False),

@@ -1,0 +1,65 @@
+"""One upstream is busy with many calls and streams of one user: another user calls another server."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, patience
+from gatebench.conformance.scenarios.marks import in_the_newest, judged_by_cases
+from gatebench.fixtures.clients.conversation import StreamReader
+from gatebench.fixtures.clients.mcp import new_nonce
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world.definition import REVISIONS
+
+MANY = 24  # calls, and as many streams: more than the connections that small pools have
+SETTLED = 1.0  # seconds for requests that the gateway queues or refuses: no verdict depends on it
+
+
+@judged_by_cases(
+    ["beside-a-busy-upstream", "beside-slow-calls"],
+    needs=("several-servers", "server.calculator", "server.everything"),
+    thorough=in_the_newest,
+)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "other", "elsewhere"), [("bob", "everything", "alice", "calculator")])
+async def test_busy_upstream(
+    scenario: Scenario, *, principal: str, server: str, other: str, elsewhere: str, revision: str
+) -> None:
+    """The upstream holds the calls and streams until the other server has answered."""
+    client, _ = await connected(scenario, principal, server, revision)
+    busy, _ = await connected(scenario, other, elsewhere, revision)
+    control, nonces = await client.call("echo", AWKWARD_VALUES), [new_nonce() for _ in range(MANY)]
+    client.patience = patience(scenario)
+    busy.patience = SETTLED + 2 * client.patience
+    held = {"method": "tools/call", "tool": "echo", "action": {"hold": True}}
+    with scenario.upstream_fault(elsewhere, held):
+        streams = [asyncio.create_task(busy.listen(StreamReader(busy))) for _ in range(MANY)]
+        calls = [asyncio.create_task(busy.call("echo", {"value": "held"}, nonce=nonce)) for nonce in nonces]
+        await _under_way(scenario, elsewhere, nonces, calls)
+        slow = next((call for call in calls if not call.done()), None)
+        further, _ = await connected(scenario, principal, server, revision)
+        attempts = [await client.call("echo", AWKWARD_VALUES), await further.call("echo", AWKWARD_VALUES)]
+    await asyncio.gather(*calls)
+    for stream in streams:
+        stream.cancel()
+    await asyncio.gather(*streams, return_exceptions=True)
+    facts: dict[str, Any] = {"server": server, "principal": principal}
+    scenario.case("beside-a-busy-upstream", *attempts, control=control, **facts)
+    if slow is not None:
+        scenario.case("beside-slow-calls", *attempts, control=control, slow=slow.result().exchange, **facts)
+
+
+async def _under_way(scenario: Scenario, server: str, nonces: list[str], calls: list["asyncio.Task[Any]"]) -> None:
+    """Wait until each call has reached the upstream or has been answered; a gateway may leave some in a queue."""
+    seen = scenario.bench.seen_upstream
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED):
+            while True:
+                arriving: asyncio.Future[Any] = scenario.bench.next_request(server)
+                pairs = zip(nonces, calls, strict=True)
+                waiting = [call for nonce, call in pairs if not (call.done() or seen(nonce, server, "tools/call"))]
+                if not waiting:
+                    return
+                await asyncio.wait([arriving, *waiting], return_when=asyncio.FIRST_COMPLETED)
