@@ -20,7 +20,6 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from .http import FOLD
 from .tls import EitherListener, server_context
 
 T = TypeVar("T")
@@ -36,6 +35,7 @@ _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, no
 
 connection_numbers = itertools.count(1)
 """Numbers of the connections of this process."""
+FOLD = b" {fold} "  # in a value of a response header: it goes on in the next line (RFC 9112 section 5.2)
 
 
 class MockError(Exception):
