@@ -12,10 +12,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from .http import FOLD
-
 MAX_HEAD_BYTES = 1 << 20
 """A mock must handle more than a gateway sends: request heads up to this size are read and recorded."""
+
+FOLD = b" {fold} "
+"""In a value of a response header: the value goes on in the next line (RFC 9112 section 5.2)."""
 
 connection_numbers = itertools.count(1)
 """Numbers of the connections of this process."""

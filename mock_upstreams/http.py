@@ -15,7 +15,6 @@ MODERN_REVISIONS = ("2026-07-28",)
 ALL_REVISIONS = LEGACY_REVISIONS + MODERN_REVISIONS
 
 MAX_BODY = 4 * 2**20  # bytes of a request
-FOLD = b" {fold} "  # in a value of a response header: it goes on in the next line (RFC 9112 section 5.2)
 _CREDENTIAL_NAMES = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _CREDENTIAL_WORDS = ("key", "token", "secret", "auth")
 _SCHEME_HEADERS = frozenset({"authorization", "proxy-authorization"})

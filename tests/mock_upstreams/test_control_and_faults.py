@@ -1,5 +1,6 @@
 """The control API, and every fault that it can script."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -308,3 +309,13 @@ def test_unscripted_modern_answers(scripted: Caller) -> None:
     assert {"resultType", "ttlMs", "cacheScope"} <= listed.keys()
     answer = scripted.modern("nope")
     assert (answer.status_code, answer_of(answer)["error"]["code"]) == (404, -32601)
+
+
+def test_a_header_value_in_several_lines(tools: str, serve: Callable[..., Caller]) -> None:
+    upstream = serve(application=tools)
+    upstream.control("PUT", "habits", {"headers": {"X-Folded": "one {fold} two"}})
+    address = upstream.http.base_url
+    with socket.create_connection((address.host, address.port or 80), timeout=5) as connection:
+        connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: %b\r\nContent-Length: 0\r\n\r\n" % address.netloc)
+        head = connection.recv(65536)
+    assert b"X-Folded: one\r\n  two\r\n" in head

@@ -81,6 +81,16 @@ def broken_connections_refused(builder: TranscriptBuilder) -> None:
     builder.case("connection-dropped-in-use", builder.ask("alice", "calculator").answered(503))
 
 
+def folded_values_read_or_refused(builder: TranscriptBuilder) -> None:
+    """Reads a header value in several lines as one, or replaces the response with an error, as RFC 9112 section 5.2 says."""
+    read, refused = (
+        builder.ask("alice", "calculator").arrives().answered(),
+        builder.ask("alice", "calculator").arrives(),
+    )
+    own = builder.ask("alice", "calculator").arrives().refused("a header field in several lines", 200)
+    builder.case("header-value-folded", read, refused.answered(502), own)
+
+
 def streams_and_ends_of_its_own(builder: TranscriptBuilder) -> None:
     """Answers GET and DELETE itself, in any way, whatever the upstream does."""
     ends = [builder.ask("alice", "calculator", "DELETE").answered(status) for status in (200, 202, 204, 404, 405)]
@@ -108,6 +118,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     own_cookies_returned,
     codings_relayed,
     broken_connections_refused,
+    folded_values_read_or_refused,
     streams_and_ends_of_its_own,
     a_session_for_each_leg,
 ]

@@ -25,7 +25,7 @@ from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawRequest
 from gatebench.fixtures.gateways.adapter import Adapter
-from gatebench.fixtures.gateways.descriptor import ClaimsSection, Descriptor, Dialect, GatewaySection
+from gatebench.fixtures.gateways.descriptor import ClaimsSection, Descriptor, Dialect, Endpoints, GatewaySection
 from gatebench.fixtures.gateways.target import Target
 from gatebench.fixtures.harness.bench import Bench
 from gatebench.fixtures.harness.identities import Identities
@@ -131,6 +131,7 @@ class _StubBench:
         self._target = SimpleNamespace(
             adapter=self.adapter,
             descriptor=self._described(ClaimsSection(revisions=list(definition.REVISIONS))),
+            base_url=self.builder.world_json["gateway"]["base_url"],
             url=lambda server: f"{self.builder.world_json['gateway']['base_url']}/{server}",
         )
         world = create_autospec(
@@ -142,7 +143,10 @@ class _StubBench:
         self.bench.identities = _StubIdentities(world, target, self.bench.world_json)
 
     def _described(self, claims: ClaimsSection) -> Descriptor:
-        return Descriptor(gateway=GatewaySection(name="dry run"), claims=claims, dialect=self._dialect)
+        endpoints = Endpoints(administration=["GET {base_url}/admin"])
+        return Descriptor(
+            gateway=GatewaySection(name="dry run"), endpoints=endpoints, claims=claims, dialect=self._dialect
+        )
 
     def claim(self, names: set[str]) -> None:
         """Claim only this from now on: features, `principal.<name>`, `server.<name>` (all of them, if none is named)."""

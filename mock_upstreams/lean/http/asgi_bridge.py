@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from starlette.types import Message, Scope
 
-from ...http import FOLD
+from ...h11_protocol import FOLD
 from ..messages import Request
 from .response_writer import lines, reset, status_line
 from .server_state import Connection
