@@ -59,16 +59,15 @@ OF_ANOTHER = "request-of-another-user-ended"
 @pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail")])
 async def test_request_of_another(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
     """Two users have consented; the browser of one brings an error with the state of a request of the other one."""
-    link = await ask_anew(scenario, other, server, revision)
-    await ask_anew(scenario, principal, server, revision)
-    browsers = {user: await scenario.browser(user) for user in (other, principal)}
-    backs = [
-        await _consented_after(scenario, browser, (user, server, revision), 1) for user, browser in browsers.items()
-    ]
+    browsers, given, backs = [], [], []
+    for user in (other, principal):
+        given.append((await ask_anew(scenario, user, server, revision)).given_in)
+        browsers.append(await scenario.browser(user))
+        backs += await _consented_after(scenario, browsers[-1], (user, server, revision), 1)
     since = scenario.here()
-    await browsers[principal].load(_ended_with(scenario, backs[0][0], ERRORS[0]))
-    attempts = [await use(scenario, user, server, revision) for user in browsers]
-    scenario.case(OF_ANOTHER, *attempts, control=link.given_in, since=since, server=server, principal=other)
+    await browsers[1].load(_ended_with(scenario, backs[0], ERRORS[0]))
+    attempts = [await use(scenario, user, server, revision) for user in (other, principal)]
+    scenario.case(OF_ANOTHER, *attempts, control=given[0], since=since, server=server, principal=other)
 
 
 FURTHER = "request-for-a-further-scope-declined"
