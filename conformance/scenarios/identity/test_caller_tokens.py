@@ -1,14 +1,13 @@
 """Callers' tokens at their edges: variants of a valid JWT beside the valid one, and other secrets in its place."""
 
-import base64
-import json
 from collections.abc import Iterable
 
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS, within_claims
-from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world import token_variants
 from gatebench.fixtures.world.definition import REVISIONS
 from gatebench.fixtures.world.variants import catalog
 from gatebench.fixtures.world.variants.model import TokenVariant
@@ -17,15 +16,6 @@ FAMILIES = {**catalog.families()}
 SUBJECTS = {"subject": FAMILIES.pop("subject")}
 ISSUED = ("access-token", "refresh-token", "code")
 SECRETS = ("client-secret", "static-key", "admin-token", "session-id")
-FORGED = {
-    "known": [
-        "known-jwt-with-a-damaged-signature",
-        "known-jwt-with-an-empty-signature",
-        "known-jwt-with-the-signature-of-another",
-        "known-jwt-with-another-header",
-        "known-jwt-with-another-payload",
-    ]
-}
 RENEWED = TokenVariant(name="renewed", expect="accepted", times={"exp": 1800.0})
 OTHER_SECRETS = {"secrets": [f"{name}-as-gateway-token" for name in (*ISSUED, *SECRETS)]}
 
@@ -104,31 +94,10 @@ async def test_other_secrets(scenario: Scenario, case: str, principal: str, serv
     await scenario.fence(good)
 
 
-def _forgeries(known: str, another: str) -> list[str]:
-    """Return JWTs that share all parts but one with a known one, in the order of FORGED; `another` is valid as well."""
-    header, payload, signature = known.split(".")
-    middle = len(signature) // 2  # the last character may hold unused bits (RFC 4648 section 3.5)
-    damaged = f"{signature[:middle]}{'b' if signature[middle] == 'a' else 'a'}{signature[middle + 1 :]}"
-    return [
-        f"{header}.{payload}.{damaged}",
-        f"{header}.{payload}.",
-        f"{header}.{payload}.{another.rpartition('.')[2]}",
-        f"{_with(header, cty='JWT')}.{payload}.{signature}",
-        f"{header}.{_with(payload, scope='all')}.{signature}",
-    ]
-
-
-def _with(part: str, **more: str) -> str:
-    """Return a part of a JWT with further members."""
-    value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return base64.urlsafe_b64encode(json.dumps(value | more).encode()).rstrip(b"=").decode()
-
-
-@judged_by_groups(FORGED, *LEAKS, needs=("caller.external",))
+@judged_by_cases(token_variants.FORGERIES, *LEAKS, needs=("caller.external",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("carol", "calculator")])
-@pytest.mark.parametrize("case", list(FORGED))
-async def test_known_jwt(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+async def test_known_jwt(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """A JWT that the gateway has accepted, with its signature, header or payload changed; another valid one was accepted too."""
     good, other = [await scenario.client(principal, server, revision) for _ in range(2)]
     await good.connect()
@@ -137,8 +106,7 @@ async def test_known_jwt(scenario: Scenario, case: str, principal: str, server: 
     other.session = good.session
     await other.call("whoami")
     control = await good.call("whoami")
-    for name, token in zip(FORGED[case], _forgeries(scenario.identities.token(principal), another), strict=True):
-        forged = scenario.bench.secrets.add("gateway-token", f"jwt:{principal}:{name}", token, owner=principal).value
+    for name, forged in scenario.identities.forged_jwts(principal, another).items():
         other.changes = {scenario.dialect.credential_header: scenario.identities.credential_value(forged)}
         since = scenario.here()
         attempt = await other.call("whoami")
