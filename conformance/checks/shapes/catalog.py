@@ -130,6 +130,7 @@ SHAPES: Mapping[str, Shape] = {
     "unguessable": _shape(session_ids.unguessable),
     "nameless": _shape(session_ids.nameless),
     "upstream-ended": _shape(session_ids.upstream_ended),
+    "stateless": _shape(session_ids.stateless),
     "stream-ended": _shape(session_ids.stream_ended),
     "trace-valid": _shape(trace.trace_valid),
     "own-trace": _shape(trace.own_trace),

@@ -9,6 +9,7 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
 SESSION = "mcp-session-id"
+RESULT_TYPE = "resultType"  # required in each result of 2026-07-28
 SHORTEST = (
     8  # characters in which ids must differ: 32 bits in hexadecimal, and still far fewer than any real generator has
 )
@@ -126,3 +127,16 @@ def _violation(context: CheckContext, case: Case, at: Exchange, expected: str, a
         at=at,
         control=case.control,
     )
+
+
+def stateless(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Every attempt succeeds with a result of 2026-07-28, as the control: it has a `resultType`."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            if case.control is None or RESULT_TYPE not in case.control.result:
+                context.inapplicable(f"the result of the control has no {RESULT_TYPE} ({case.where})")
+                continue
+            context.examined()
+            if not attempt.succeeded or RESULT_TYPE not in attempt.result:
+                actual = f"a result without {RESULT_TYPE}" if attempt.succeeded else outcome_of(attempt)
+                _violation(context, case, attempt, f"a result with {RESULT_TYPE}, as without the session id", actual)

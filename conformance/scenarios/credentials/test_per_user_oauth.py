@@ -59,6 +59,23 @@ async def test_virtual_account(scenario: Scenario, principal: str, server: str, 
     await scenario.fence(user, tool)
 
 
+@judged_by("CONS-008", "CRED-006", "CRED-001", needs=("token-revocation",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "control"), [("support-bot", "mail", "alice")])
+async def test_new_token_of_a_virtual_account(
+    scenario: Scenario, principal: str, server: str, control: str, revision: str
+) -> None:
+    """The same with a token that the application has received while the gateway runs."""
+    user = await scenario.consented(control, server, revision)
+    accepted = await user.call("whoami")
+    token = scenario.new_gateway_token(principal)
+    client = await scenario.client(principal, server, revision, token=token)
+    for attempt in (await client.connect(), await client.call("whoami")):
+        scenario.probe("no user", attempt, accepted, attribute="a new token", server=server, principal=principal)
+    scenario.verbs.revoke_token(token)
+    await scenario.fence(user)
+
+
 @judged_by("CONS-009", "CRED-005", "CRED-013", "CRED-008", needs=("consent-withdrawal",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("carol", "calendar")])

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS, within_claims
-from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.world import token_variants
 from gatebench.fixtures.world.definition import REVISIONS
 from gatebench.fixtures.world.variants import catalog
 from gatebench.fixtures.world.variants.model import TokenVariant
@@ -15,6 +16,7 @@ FAMILIES = {**catalog.families()}
 SUBJECTS = {"subject": FAMILIES.pop("subject")}
 ISSUED = ("access-token", "refresh-token", "code")
 SECRETS = ("client-secret", "static-key", "admin-token", "session-id")
+RENEWED = TokenVariant(name="renewed", expect="accepted", times={"exp": 1800.0})
 OTHER_SECRETS = {"secrets": [f"{name}-as-gateway-token" for name in (*ISSUED, *SECRETS)]}
 
 
@@ -89,4 +91,24 @@ async def test_other_secrets(scenario: Scenario, case: str, principal: str, serv
             since = scenario.here()
             attempts = [await other.call("whoami"), await other.connect()]
             scenario.case(name, *attempts, control=control, since=since, server=server, principal=principal)
+    await scenario.fence(good)
+
+
+@judged_by_cases(token_variants.FORGERIES, *LEAKS, needs=("caller.external",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("carol", "calculator")])
+async def test_known_jwt(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A JWT that the gateway has accepted, with its signature, header or payload changed; another valid one was accepted too."""
+    good, other = [await scenario.client(principal, server, revision) for _ in range(2)]
+    await good.connect()
+    another = scenario.identities.variant_jwt(principal, RENEWED)
+    other.changes = {scenario.dialect.credential_header: scenario.identities.credential_value(another)}
+    other.session = good.session
+    await other.call("whoami")
+    control = await good.call("whoami")
+    for name, forged in scenario.identities.forged_jwts(principal, another).items():
+        other.changes = {scenario.dialect.credential_header: scenario.identities.credential_value(forged)}
+        since = scenario.here()
+        attempt = await other.call("whoami")
+        scenario.case(name, attempt, control=control, since=since, server=server, principal=principal)
     await scenario.fence(good)

@@ -144,6 +144,18 @@ def handshakes_of_its_own(builder: TranscriptBuilder) -> None:
     record(builder, "ping-without-a-session", builder.ask("alice", "calculator", "ping").refused("no session", 400))
 
 
+def session_ids_echoed_to_the_newest_revision(builder: TranscriptBuilder) -> None:
+    """Returns the session id with a result of 2026-07-28, which it may (the rule is a SHOULD), as an event stream."""
+    control = ask(builder).arrives()
+    control.answered(200, control.reply("calculator", resultType="complete"))
+    made = ask(builder).arrives()
+    echoed = [*JSON_HEADERS, ("mcp-session-id", "a1")]
+    made.answered(200, made.reply("calculator", resultType="complete"), headers=echoed)
+    streamed = ask(builder).arrives()
+    streamed.streamed(streamed.reply("calculator", resultType="complete"))
+    builder.case("request-with-the-id-of-an-older-session", made, streamed, control=control)
+
+
 def contexts_forwarded_or_new(builder: TranscriptBuilder) -> None:
     """Forwards a trace context, takes part in the trace, restarts it, or drops it."""
     sent = [("traceparent", parent(TRACE)), ("tracestate", "a=1,b=2"), ("baggage", "key=1")]
@@ -212,6 +224,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_for_all_addresses,
     no_session_at_all,
     handshakes_of_its_own,
+    session_ids_echoed_to_the_newest_revision,
     contexts_forwarded_or_new,
 ]
 

@@ -44,6 +44,15 @@ def sub_resources_updated(builder: TranscriptBuilder) -> None:
     builder.case("subscribed-at-two-members", made.streamed(acknowledgement, update))
 
 
+def own_notifications_left_out(builder: TranscriptBuilder) -> None:
+    """Leaves out notifications that it does not know; it does not claim to relay them."""
+    for case, method in (("unknown-notification", "example"), ("asked-elicitation-url", "elicitation/complete")):
+        made = builder.ask("alice", SERVER)
+        sent = {"jsonrpc": "2.0", "method": f"notifications/{method}", "params": {"elicitationId": "visit-1"}}
+        made.arrives(events=[sent]).streamed(made.upstream_message)
+        builder.case(case, made)
+
+
 def nothing_announced(builder: TranscriptBuilder) -> None:
     """Announces no client capability, so that the upstream asks for nothing."""
     for case in cases_of("client-asked"):
@@ -191,6 +200,7 @@ def streams_shared(builder: TranscriptBuilder) -> None:
 
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sub_resources_updated,
+    own_notifications_left_out,
     nothing_announced,
     answers_itself,
     other_ids_and_metadata,

@@ -33,6 +33,7 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import parse_json
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.jwt_factory import MUTATIONS
+from gatebench.fixtures.world.token_variants import FORGERIES
 from gatebench.fixtures.world.variants import own
 from gatebench.fixtures.world.variants.model import TokenVariant
 from gatebench.fixtures.world.world import World
@@ -246,6 +247,9 @@ class _StubIdentities(Identities):
 
     def variant_jwt(self, principal: str, variant: TokenVariant) -> str:
         return f"{variant.name} token of {principal}"
+
+    def forged_jwts(self, principal: str, another: str) -> dict[str, str]:
+        return {name: f"{name} of {principal}, beside {another}" for name in FORGERIES}
 
     def upstream_secrets(self, principal: str, server: str, categories: Iterable[str]) -> dict[str, str | None]:
         return {name: f"the {name} of {principal} at {server}" for name in categories}

@@ -131,7 +131,9 @@ async def test_several_requests(call: Call) -> Outcome:
 
 
 async def test_progress(call: Call) -> Outcome:
-    """Report progress, if the client gave a token."""
+    """Report progress, if the client gave a token; first send the notification that the argument `also` names, if any."""
+    if also := call.arguments.get("also"):
+        call.notify(str(also), {"of": call.arguments.get("nonce"), "data": ["\u00fc", None, 1.5]})
     for progress in (0, 50, 100):
         if call.token is not None:
             more = {

@@ -42,8 +42,9 @@ def _violation(context: CheckContext, case: Case, at: Exchange, what: str, *diff
 def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The notifications of `method` that an upstream sends during an attempt reach its client: once, in order, before the result.
 
-    `part`: `order`, `token` (each has the progress token of the request), or `members` (all but the token unchanged). A gateway
-    that does not claim `mcp.server-requests` may leave all or some of them out.
+    `part`: `order`, `token` (each has the progress token of the request), `members` (all but the token unchanged), or `whole`
+    (order and members, before or after the result). A gateway that does not claim `mcp.server-requests` may leave all or some of
+    them out.
     """
     method, part = row.options["method"], row.options["part"]
     for case in with_control(context, transcript, row):
@@ -59,6 +60,8 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                 problem = _tokens(attempt, got)
             elif part == "members":
                 problem = _members(given, got)
+            elif part == "whole":
+                problem = _order(given, got, whole=claimed(transcript, SERVER_REQUESTS)) or _members(given, got)
             else:
                 problem = _order(given, got, whole=claimed(transcript, SERVER_REQUESTS)) or _late(messages_got, method)
             if problem:

@@ -129,6 +129,30 @@ async def test_two_members(
     sides[0].case(case, *got, capability="resources.subscribe", **facts)
 
 
+BY_TEMPLATE = ("template/{id}/data", "template/watched/data")
+
+
+@judged_by_cases(["subscribed-by-a-template"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+async def test_by_template(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A caller subscribes to a resource of a template, which no list has, and it changes."""
+    case, (own, path) = "subscribed-by-a-template", BY_TEMPLATE
+    side = await feature_client(scenario, principal, server, member, revision)
+    template = await side.template(own)
+    uri = template and template.replace(own, path)
+    read = await side.client.request("resources/read", {"uri": uri or ""})
+    if not (uri and side.offers("resources.subscribe") and "contents" in read.result):
+        side.case(case, side.connected, capability="resources.subscribe", expected=[[]])
+        return
+    if not side.client.modern:
+        await side.client.request("resources/subscribe", {"uri": uri})
+    awaited = {side: (UPDATED if side.client.modern else uri, {"resourceSubscriptions": [uri]})}
+    got, rounds = await streams(awaited, _updates(scenario, member, base_of(member) + path))
+    expected = [[(UPDATED, uri)] * rounds]
+    side.case(case, *got, control=read, capability="resources.subscribe", expected=expected)
+
+
 @judged_by_cases(["after-unsubscribe"], thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])

@@ -31,16 +31,17 @@ TOGETHER = {
     "log-messages-of-two-callers": "test_log_messages",
 }
 HELD = "progress-while-held"
+UNKNOWN = {"unknown-notification": "notifications/example"}
 
 
-@judged_by_cases([*SINGLE, *TOGETHER, HELD], thorough=in_each_era)
+@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, HELD], thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
 async def test_notifications_of_calls(
     scenario: Scenario, *, principal: str, other: str, server: str, member: str, claim: str, revision: str
 ) -> None:
-    """Tools report progress and log, for one client, for two at once with the same ids and tokens, and while they run."""
+    """Tools report progress, log and send a notification of their own, for one client, for two at once, and while they run."""
     del claim
     tools = {name: scenario.identities.tool(server, name, member) for name in NOTIFYING}
     with offered(scenario, server, [member], NOTIFYING):
@@ -48,6 +49,9 @@ async def test_notifications_of_calls(
         for case, token in SINGLE.items():
             tool = tools["test_progress" if token is not None else "test_log_messages"]
             called = await call(clients[0], tool, token=token, **_logging(clients[0]))
+            scenario.case(case, called.response, server=server, principal=principal)
+        for case, method in UNKNOWN.items():
+            called = await call(clients[0], tools["test_progress"], {"also": method}, token=7)
             scenario.case(case, called.response, server=server, principal=principal)
         for case, name in TOGETHER.items():
             both = await asyncio.gather(

@@ -6,12 +6,12 @@ import time
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
-from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_cases
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, echo_of, exchanges
 from gatebench.conformance.scenarios.protocol.sessions.test_session_ids import SERVERS, initialize, owner_of
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import CLIENT_INFO
-from gatebench.fixtures.world.definition import LEGACY_REVISIONS
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
 
 SESSIONS = 4  # of each user
 WAITED = 0.5  # seconds for what a gateway may do after its response
@@ -91,6 +91,26 @@ async def test_other_revision(scenario: Scenario, principal: str, server: str, r
     after = exchanges([await owner.call(echo_of(scenario, server), AWKWARD_VALUES)])
     facts = {"server": server, "principal": principal}
     scenario.case("request-of-another-revision", attempt, control=control, since=begin, after=after, **facts)
+
+
+OLDER = ("request-with-the-id-of-an-older-session", "request-with-the-id-of-an-older-session-that-ended")
+
+
+@judged_by_cases(OLDER, needs=("sessions",))
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", SERVERS)
+async def test_id_of_an_older_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Requests of 2026-07-28 whose headers have the id of the caller's session in an older revision: open, then ended."""
+    older = in_one_with_sessions(scenario.bench.target.descriptor.claims.revisions)[-1]
+    owner, _ = await owner_of(scenario, principal, server, older)
+    client = await scenario.client(principal, server, revision)
+    control = await client.call(echo_of(scenario, server), AWKWARD_VALUES)
+    client.changes = {"Mcp-Session-Id": owner.session}
+    for case in OLDER:
+        attempts = [await client.call(echo_of(scenario, server), AWKWARD_VALUES), await client.list_tools()]
+        scenario.case(case, *attempts, control=control, server=server, principal=principal)
+        await owner.delete()
 
 
 UNKNOWN_REVISION = "1900-01-01"

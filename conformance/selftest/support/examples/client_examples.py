@@ -36,6 +36,14 @@ def _result(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRe
     return _case(builder, row, case, builder.call("alice", "mail"))
 
 
+def _of_an_era(builder: TranscriptBuilder, case: str, **members: str) -> ClientRequest:
+    control = builder.ask("alice", "mail").arrives()
+    control.answered(200, control.reply("mail", resultType="complete"))
+    made = builder.ask("alice", "mail").arrives()
+    made.answered(200, made.reply("mail", **members))
+    return builder.case(case, made, control=control)
+
+
 def _refused_and_run(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
     made = builder.ask("alice", "mail").arrives()
     _case(builder, row, case, made.refused("this is no request", row.options.get("statuses", [400])[0]))
@@ -171,6 +179,7 @@ CONFORMING: Mapping[str, Example] = {
     "unguessable": lambda builder, _row, case: _opened(builder, case, "q8Jz0vX2wL5e", "Zt71mBd9PcYk"),
     "nameless": lambda builder, _row, case: _opened(builder, case, "q8Jz0vX2wL5e"),
     "upstream-ended": lambda builder, row, case: _end(builder, row, case, both=True),
+    "stateless": lambda builder, _row, case: _of_an_era(builder, case, resultType="complete"),
     "stream-ended": lambda builder, row, case: _stream(builder, row, case, ends=True),
     "trace-valid": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "own-trace": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
@@ -195,6 +204,7 @@ VIOLATING: Mapping[str, Example] = {
     "unguessable": lambda builder, _row, case: _opened(builder, case, "session-0001", "session-0002"),
     "nameless": lambda builder, _row, case: _opened(builder, case, "q8Jz-alice-0vX2"),
     "upstream-ended": lambda builder, row, case: _end(builder, row, case, both=False),
+    "stateless": lambda builder, _row, case: _of_an_era(builder, case),
     "stream-ended": lambda builder, row, case: _stream(builder, row, case, ends=False),
     "trace-valid": lambda builder, row, case: _traced(builder, row, case, ("traceparent", f"00-{TRACE}-{'0' * 16}-01")),
     "own-trace": lambda builder, row, case: _traced(builder, row, case, ("traceparent", parent(OTHER_TRACE))),

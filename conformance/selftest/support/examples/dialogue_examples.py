@@ -195,7 +195,10 @@ def _notified(builder: TranscriptBuilder, row: Requirement, case: str, *, right:
     made = builder.ask("alice", SERVER, meta={"progressToken": 7})
     progress = row.options["method"] == "notifications/progress"
     own: Json = {"progressToken": 7, "progress": 1, "more": 1} if progress else {"level": "info", "data": "a"}
-    wrong = {"order": [], "token": [own | {"progressToken": "7"}], "members": [own | {"more": 2}]}[row.options["part"]]
+    if row.options["method"] == "notifications/elicitation/complete":
+        own = {"elicitationId": "visit-1"}
+    lost: list[Json] = []
+    wrong = {"token": [own | {"progressToken": "7"}], "members": [own | {"more": 2}]}.get(row.options["part"], lost)
     sent = [{"jsonrpc": "2.0", "method": row.options["method"], "params": one} for one in (own,)]
     got = sent if right else [{"jsonrpc": "2.0", "method": row.options["method"], "params": one} for one in wrong]
     made.arrives(events=sent)
