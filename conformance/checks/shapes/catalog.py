@@ -43,7 +43,7 @@ SHAPES: Mapping[str, Shape] = {
     "not-echoed": _shape(refusals.not_echoed),
     "forwarded": _shape(values.forwarded, "part", "exact or_refused at_member"),
     "returned": _shape(values.returned, "part", "exact kept message_within or_refused"),
-    "same-id": _shape(responses.same_id),
+    "same-id": _shape(responses.same_id, optional="as_first"),
     "called": _shape(responses.called, optional="or_refused"),
     "own-params": _shape(values.own_params),
     "of-its-uri": _shape(responses.of_its_uri),

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import within_claims
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, within_claims
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 LEAKS = ("OVR-005", "CRED-001", "CRED-010", "CRED-011")
+REFUSED = 6  # more than usual circuit breakers count
 
 
 @judged_by("OVR-001", "OVR-004", *LEAKS, needs=("header-override",), thorough=in_each_era)
@@ -55,6 +56,26 @@ async def test_nested(scenario: Scenario, principal: str, server: str, revision:
     await plain.connect()
     later = await plain.call(scenario.identities.tool(server, "whoami", "calculator"))
     scenario.observe("without-override", exchange=later.exchange, principal=principal, headers=headers["calculator"])
+
+
+@judged_by_cases(["after-refused-overrides"], *LEAKS, needs=("header-override",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "web-search"), ("bob", "alice", "mail")])
+async def test_refused_by_upstream(
+    scenario: Scenario, *, principal: str, other: str, server: str, revision: str
+) -> None:
+    """The upstream refuses the credential in one caller's overrides, several times; then another caller calls."""
+    client = await scenario.consented(principal, server, revision)
+    control = await client.call("echo", AWKWARD_VALUES)
+    auth, wrong = scenario.bench.world_json["upstreams"][server]["auth"], scenario.new_secret("override", "override")
+    header = {auth["header"]: wrong} if auth["model"] == "static" else {"Authorization": f"Bearer {wrong}"}
+    refused = await scenario.client(other, server, revision, headers=scenario.override(server, header))
+    for _ in range(REFUSED):
+        await (refused.call("echo") if refused.modern else refused.connect())
+    attempts = [await client.call("echo", AWKWARD_VALUES)]
+    further, _ = await connected(scenario, principal, server, revision)
+    attempts.append(await further.call("echo", AWKWARD_VALUES))
+    scenario.case("after-refused-overrides", *attempts, control=control, server=server, principal=principal)
 
 
 BAD_JSON = {

@@ -47,8 +47,8 @@ async def test_busy_upstream(
     await asyncio.gather(*streams, return_exceptions=True)
     facts: dict[str, Any] = {"server": server, "principal": principal}
     scenario.case("beside-a-busy-upstream", *attempts, control=control, **facts)
-    if slow is not None:
-        scenario.case("beside-slow-calls", *attempts, control=control, slow=slow.result().exchange, **facts)
+    waited = (slow or calls[0]).result().exchange
+    scenario.case("beside-slow-calls", *(attempts if slow else []), control=control, slow=waited, **facts)
 
 
 async def _under_way(scenario: Scenario, server: str, nonces: list[str], calls: list["asyncio.Task[Any]"]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gatebench.conformance.scenarios.common import within_claims
 from gatebench.conformance.scenarios.marks import (
     in_each_era,
     in_one_with_sessions,
@@ -27,6 +28,8 @@ SERVERS = [("alice", MEMBER), ("alice", "desk")]
 IDS = (0, -1, -9007199254740991, 9007199254740991, "", "0", "1", "-1", "null", "1.0", "a b/ü€", "1a2b3c4d-0", "x" * 256)
 FURTHER_IDS = (-2, "-2", "+1", "2e0")
 EMPTY_IDS = (0, "")
+ORDINARY_ID = 41
+REFUSED_CASES = ["unknown-tool-ids", "unknown-method-ids", "no-access-ids", "bad-override-ids"]
 ALIKE_IDS = (61, "61", "61.0", " 61")
 TOKENS = (0, -1, 7, "", "7", "0", "a/b ü", "6f1a3c52-7f0e-4d0b-9b0e-3f1f5d1c9a10")
 NOTE = {"parents": [None, {"a": {}}, "ü", 0, False, ""], "progressToken": "mine", "size": 9007199254740993}
@@ -81,6 +84,30 @@ async def _first_request(client: McpClient, rpc_id: Any) -> McpResponse:
         return await client.request("server/discover", rpc_id=rpc_id)
     hello = {"protocolVersion": client.revision, "capabilities": {}, "clientInfo": CLIENT_INFO}
     return await client.request("initialize", hello, rpc_id=rpc_id)
+
+
+@judged_by_cases(REFUSED_CASES, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+async def test_ids_of_refusals(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Requests that the gateway refuses by itself, with an ordinary id, with 0 and with an empty text."""
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
+    unknown, ids = {"name": "no-such-tool", "arguments": {}}, (ORDINARY_ID, *EMPTY_IDS)
+    made = {
+        "unknown-tool-ids": [await client.request("tools/call", unknown, rpc_id=rpc_id) for rpc_id in ids],
+        "unknown-method-ids": [await client.request("no/such/method", rpc_id=rpc_id) for rpc_id in ids],
+    }
+    if scenario.bench.features >= {"header-override", "override.json"}:
+        header: dict[str, str | list[str] | None] = {scenario.dialect.override_header: "{not json"}
+        attempts = [await client.request("tools/list", rpc_id=rpc_id, headers=header) for rpc_id in ids]
+        made["bad-override-ids"] = attempts
+    if server == "desk" and within_claims(scenario, principal="carol", server=server):
+        stranger = await scenario.client("carol", server, revision)
+        made["no-access-ids"] = [await _first_request(stranger, rpc_id) for rpc_id in ids]
+    for case, attempts in made.items():
+        scenario.case(case, *attempts, control=control, server=server, principal=principal)
 
 
 @judged_by_cases(["ids-at-once"], "END-002", thorough=in_each_era)

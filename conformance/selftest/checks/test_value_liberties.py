@@ -33,6 +33,20 @@ def framings_of_its_own(builder: TranscriptBuilder) -> None:
         builder.case(case, made)
 
 
+def refusals_without_ids(builder: TranscriptBuilder) -> None:
+    """Refuses with a status and no id in the body, or no body, whatever the id; or with the id in each."""
+    for case in ("no-access-ids", "bad-override-ids"):
+        made = [builder.ask("alice", "calculator", rpc_id=rpc_id) for rpc_id in (41, 0, "")]
+        error = {"jsonrpc": "2.0", "error": {"code": -32600, "message": "no"}}
+        made[0].answered(403, error)
+        made[1].answered(403, error | {"id": None})
+        made[2].answered(403, body="no access")
+        builder.case(case, *made)
+    builder.case(
+        "unknown-tool-ids", *(builder.ask("alice", "calculator", rpc_id=one).refused("no", 404) for one in (41, 0, ""))
+    )
+
+
 def incomplete_responses_refused(builder: TranscriptBuilder) -> None:
     """Refuses an incomplete response with a status, with a JSON-RPC error or in a tool's error, or just ends."""
     refused = builder.ask("alice", "calculator").arrives().refused("the server calculator broke off", 502)
@@ -121,6 +135,7 @@ LIBERTIES: list[Liberty] = [
     requests_written_anew,
     numbers_written_its_own_way,
     framings_of_its_own,
+    refusals_without_ids,
     incomplete_responses_refused,
     errors_under_another_status,
     lists_in_pages_of_its_own,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
@@ -18,12 +19,22 @@ MOST_NAMES = 5  # names in a message
 
 
 def same_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt is answered under its own JSON-RPC id: the same value of the same type."""
+    """Every attempt is answered under its own JSON-RPC id: the same value of the same type.
+
+    `as_first`: with an HTTP error status the response needs an id only if that to the first attempt has its own (MCP
+    2025-11-25, basic/transports: the error in such a response may have no id).
+    """
     for case in with_control(context, transcript, row):
+        free = row.options.get("as_first") and _of_its_id(case.attempts[0]) is not None
         for attempt in case.attempts:
+            if (
+                free
+                and (attempt.status or 0) >= HTTPStatus.BAD_REQUEST
+                and answer_part(attempt, "id") in (ABSENT, None)
+            ):
+                continue
             context.examined()
-            sent, got = member(attempt.request_body, "id"), answer_part(attempt, "id")
-            if difference := first_difference(sent, got, "id", exact=True):
+            if difference := _of_its_id(attempt):
                 context.violation(
                     f"{attempt.describe()} was not answered under its own id ({case.where})",
                     expected=difference[0],
@@ -31,6 +42,11 @@ def same_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
                     at=attempt,
                     control=case.control,
                 )
+
+
+def _of_its_id(attempt: Exchange) -> tuple[str, str] | None:
+    """Return the difference between the ids of a request and its response, if there is one."""
+    return first_difference(member(attempt.request_body, "id"), answer_part(attempt, "id"), "id", exact=True)
 
 
 def of_its_uri(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

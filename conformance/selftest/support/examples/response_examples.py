@@ -16,6 +16,16 @@ def _other_id(builder: TranscriptBuilder, _row: Requirement, case: str) -> Clien
     return builder.case(case, made.answered(200, made.upstream_message | {"id": 7}))
 
 
+def _no_id(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    """Add refusals of which the first has its own id, and the second none."""
+    if not row.options.get("as_first"):
+        return _other_id(builder, row, case)
+    first = builder.ask("alice", "mail", rpc_id=7).refused("no access", 403)
+    made = builder.ask("alice", "mail", rpc_id=0)
+    made.answered(403, {"jsonrpc": "2.0", "error": {"code": -32600, "message": "no access"}})
+    return builder.case(case, first, made)
+
+
 def _own_id(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
     attempts = [builder.call("alice", "mail", rpc_id=rpc_id) for rpc_id in (0, -1, "", "0", "7")]
     return builder.case(case, *attempts)
@@ -86,4 +96,8 @@ def _no_tool(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientR
 
 CONFORMING = {"same-id": _own_id, "no-result": _error_instead, "listed": _whole_list, "called": _own_tools}
 VIOLATING = {"same-id": _other_id, "no-result": _result, "listed": _changed_list, "called": _other_tool}
-OTHER_VIOLATIONS: dict[str, list[Example]] = {"listed": [_repeated_list], "called": [_no_tool]}
+OTHER_VIOLATIONS: dict[str, list[Example]] = {
+    "same-id": [_no_id],
+    "listed": [_repeated_list],
+    "called": [_no_tool],
+}
