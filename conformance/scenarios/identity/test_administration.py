@@ -22,7 +22,7 @@ def _credential(scenario: Scenario, case: str, principal: str) -> dict[str, str]
     return scenario.identities.credential(scenario.unknown_token(token) if "unknown" in case else token)
 
 
-@judged_by_cases(WHO, needs=("administration",))
+@judged_by_cases(WHO, needs=("administration", "upstream.none", "server.calculator"))
 @pytest.mark.parametrize(("case", "principal"), list(WHO.items()))
 async def test_operators_requests(scenario: Scenario, case: str, principal: str) -> None:
     """Each request with the operator's credential, and with the token of a caller (also in Authorization)."""

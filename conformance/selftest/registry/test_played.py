@@ -103,7 +103,8 @@ VERBS = {
     "change_address": "address-changes",
     "change_credential": "credential-changes",
 }
-OPTIONAL = {"refresh_tools"}  # without such a verb, the gateway has to detect the change itself
+OPTIONAL = {"refresh_tools", "operator_headers"}
+"""Verbs without a feature of their own: where they are missing, the gateway detects the change itself, or has no operator."""
 
 
 def test_a_scenario_uses_no_caller_server_or_verb_that_it_does_not_say_it_needs() -> None:

@@ -114,7 +114,7 @@ def _text(events: list[Event]) -> str:
     lines: list[str] = []
     for event in kept:
         renumbered = {**event, "seq": len(lines) + 1, "t": float(round(event["t"] - begun)) if event["t"] else 0.0}
-        for key in {"from", "to"} & renumbered.keys():  # line numbers in the transcript
+        for key in {"from", "to", "begin"} & renumbered.keys():  # line numbers in the transcript
             renumbered[key] = sum(one["seq"] <= renumbered[key] for one in kept)
         if event["kind"] == "target":
             renumbered["target"] = _trimmed(event["target"])
