@@ -143,7 +143,7 @@ async def test_by_template(scenario: Scenario, principal: str, server: str, memb
     uri = template and template.replace(own, path)
     read = await side.client.request("resources/read", {"uri": uri or ""})
     if not (uri and side.offers("resources.subscribe") and "contents" in read.result):
-        side.case(case, side.connected, capability="resources.subscribe", expected=[[]])
+        side.case(case, side.connected, control=side.connected, capability="resources.subscribe", expected=[[]])
         return
     if not side.client.modern:
         await side.client.request("resources/subscribe", {"uri": uri})
