@@ -169,7 +169,7 @@ def public_runs(value: str) -> Iterator[str]:
         return
     with contextlib.suppress(ValueError):
         claims = json.loads(base64.urlsafe_b64decode(segments[1] + "=="))
-        client = str(claims.get("client_id", "")).encode()
+        client = str(claims.get("client_id", "") if isinstance(claims, dict) else "").encode()
         for before in range(3):
             encoded = base64.urlsafe_b64encode(b"\0" * before + client + b":").decode()
             yield from (encoded[at : at + PART] for at in range(len(encoded) - PART + 1))
