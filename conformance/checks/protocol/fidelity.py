@@ -45,7 +45,7 @@ def _progress(exchange: Exchange) -> list[dict[str, Any]]:
     return [message["params"] for message in exchange.messages if message.get("method") == PROGRESS]
 
 
-def _told(transcript: Transcript) -> list[tuple[Exchange, Exchange]]:
+def _with_progress(transcript: Transcript) -> list[tuple[Exchange, Exchange]]:
     """Return the answered calls with a progress token, each with its arrival, for which the server reported progress."""
     pairs = [(call, arrival) for call in transcript.client for arrival in transcript.landed(call.nonce)]
     return [
@@ -55,9 +55,9 @@ def _told(transcript: Transcript) -> list[tuple[Exchange, Exchange]]:
     ]
 
 
-def progress_is_told(context: CheckContext, transcript: Transcript) -> None:
+def progress_is_forwarded(context: CheckContext, transcript: Transcript) -> None:
     """FID-003: checked if the server reported progress; a gateway may drop some notifications, not all."""
-    for call, arrival in _told(transcript):
+    for call, arrival in _with_progress(transcript):
         context.examined()
         tokens = [one.get(TOKEN) for one in _progress(call)]
         token = call.rpc["params"]["_meta"][TOKEN]
@@ -72,7 +72,7 @@ def progress_is_told(context: CheckContext, transcript: Transcript) -> None:
 
 def streams_are_not_held_back(context: CheckContext, transcript: Transcript) -> None:
     """FID-002: the caller reads something before the server sends its last piece. Only the timestamps of the two ends count."""
-    for call, arrival in _told(transcript):
+    for call, arrival in _with_progress(transcript):
         if not _progress(call):
             continue  # with a single piece nothing can arrive early
         context.examined()

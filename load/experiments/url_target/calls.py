@@ -54,7 +54,7 @@ def _unfit(call: CallSpec, revisions: Sequence[str]) -> str | None:
     return None
 
 
-class OutsidePlans:
+class UrlPlans:
     """The plans of a profile for one endpoint (`gatebench.load.experiments.workload.Plans`)."""
 
     def __init__(self, profile: LoadProfile, calls: Sequence[CallSpec], found: Discovered) -> None:

@@ -25,9 +25,9 @@ from gatebench.load.experiments.url_target.refusals import why_not
 from gatebench.load.plan.expected_value import MISSING, ExpectedValue, shown, value_at
 from gatebench.load.plan.plan import PlannedCaller
 
-PAGES = 200  # of a tool list
+MAX_PAGES = 200  # of a tool list
 MASKED = "«header»"
-NAMED = 12  # tools listed in an error
+MAX_NAMED = 12  # tools listed in an error
 PATIENCE = 30.0  # seconds for one response
 
 
@@ -101,7 +101,7 @@ class _Discovery:
         headers = {"Accept-Encoding": "identity", "User-Agent": "gatebench-load"}
         async with httpx.AsyncClient(transport=transport, headers=headers, trust_env=False) as http:
             given = {**self._endpoint.headers, **caller.headers}
-            client = McpClient(http, self._endpoint.url, revision, given, {"server": "outside"})
+            client = McpClient(http, self._endpoint.url, revision, given, {"server": "endpoint"})
             client.plain, client.patience = True, PATIENCE
             yield client
             if client.session:
@@ -135,7 +135,7 @@ class _Discovery:
     async def _tools(self, client: McpClient) -> dict[str, dict[str, Any]]:
         tools: dict[str, dict[str, Any]] = {}
         cursor = None
-        for _ in range(PAGES):
+        for _ in range(MAX_PAGES):
             page = await client.request("tools/list", {"cursor": cursor} if cursor else {})
             listed = page.result.get("tools")
             if not isinstance(listed, list):
@@ -148,7 +148,7 @@ class _Discovery:
 
     def _check(self, tools: Mapping[str, dict[str, Any]]) -> None:
         """Raise BenchError unless the tool exists and the arguments satisfy its schema."""
-        some = ", ".join(sorted(tools)[:NAMED]) + (f", ... ({len(tools)} in all)" if len(tools) > NAMED else "")
+        some = ", ".join(sorted(tools)[:MAX_NAMED]) + (f", ... ({len(tools)} in all)" if len(tools) > MAX_NAMED else "")
         if not tools:
             raise BenchError(f"{self._endpoint.shown} lists no tool for this caller: nothing can be called")
         if self._call.tool is None:

@@ -16,7 +16,7 @@ from gatebench.load.experiments.comparison_reports import Subject, common, faili
 from gatebench.load.experiments.overhead_run import DIRECT, GATEWAY, OverheadRun
 from gatebench.load.experiments.regression_report import finite
 from gatebench.load.experiments.regression_run import RunningGateway
-from gatebench.load.experiments.url_target.calls import OutsidePlans, choose
+from gatebench.load.experiments.url_target.calls import UrlPlans, choose
 from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.profiles.profiles import LoadProfile
 from gatebench.load.results.generator_result import Cell, Result
@@ -52,7 +52,7 @@ def stand(
     """Return both as the arms of an OverheadRun, and sentences about calls left out. Raises BenchError if none is left."""
     called, left_out = choose(profile, gateway.revisions)
     arms = {
-        name: RunningGateway(OutsidePlans(profile, called, found).calls(), secrets=found.endpoint.secrets(f"{name} "))
+        name: RunningGateway(UrlPlans(profile, called, found).calls(), secrets=found.endpoint.secrets(f"{name} "))
         for name, found in ((DIRECT, direct), (GATEWAY, gateway))
     }
 

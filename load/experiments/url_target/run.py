@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gatebench.load.experiments.phase_run import INTERRUPTED, PhaseRun, ProgressCallback, RunStopped
 from gatebench.load.experiments.profile_data import LoadRunRequest, ProfileData
-from gatebench.load.experiments.url_target.calls import OutsidePlans, choose, notes
+from gatebench.load.experiments.url_target.calls import UrlPlans, choose, notes
 from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.experiments.workload import ProfileRunOptions
 from gatebench.load.generator.process import run_generator
@@ -26,7 +26,7 @@ def measure(
     Raises BenchError if it cannot begin; later failures are in the returned data.
     """
     called, left_out = choose(profile, found.revisions)
-    plans = OutsidePlans(profile, called, found)
+    plans = UrlPlans(profile, called, found)
     if fit_rate:
         terms, lowered = _fitting(plans, terms, on_progress)
         left_out += lowered
@@ -54,7 +54,7 @@ def measure(
 
 
 def _fitting(
-    plans: OutsidePlans, terms: ProfileRunOptions, on_progress: ProgressCallback
+    plans: UrlPlans, terms: ProfileRunOptions, on_progress: ProgressCallback
 ) -> tuple[ProfileRunOptions, list[str]]:
     """Return the terms with a rate that the endpoint can take, and a sentence if that is lower than the one of the profile."""
     result, _ = run_generator(plans.trial(terms), lambda facts: on_progress("measuring a suitable rate", facts))

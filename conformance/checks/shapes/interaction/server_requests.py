@@ -280,8 +280,8 @@ def roots_reported(context: CheckContext, transcript: Transcript, row: ShapeRow)
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             seen = _seen(transcript, attempt)
-            told = mapping(seen[1].get("roots")) if seen else {}
-            if not claimed(transcript, SERVER_REQUESTS) or told.get("listChanged") is not True:
+            announced = mapping(seen[1].get("roots")) if seen else {}
+            if not claimed(transcript, SERVER_REQUESTS) or announced.get("listChanged") is not True:
                 context.inapplicable("the gateway announces no changes of a client's roots")
                 continue
             context.examined()

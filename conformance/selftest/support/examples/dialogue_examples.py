@@ -131,13 +131,13 @@ def _capabilities(builder: TranscriptBuilder, row: Requirement, case: str, *, ri
     return line
 
 
-def _roots_changed(builder: TranscriptBuilder, _row: Requirement, case: str, *, told: bool) -> TranscriptLine:
+def _roots_changed(builder: TranscriptBuilder, _row: Requirement, case: str, *, forwarded: bool) -> TranscriptLine:
     claims(builder)
     params = {"capabilities": {"roots": {"listChanged": True}}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
     request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(body)}
     builder.far_end("upstream", SERVER, request, status=200, headers=[("mcp-session-id", SESSION)])
-    if told:
+    if forwarded:
         builder.ask("alice", SERVER, "notifications/roots/list_changed").arrives(session=SESSION).answered(202)
     call = builder.ask("alice", SERVER).arrives(session=SESSION).answered()
     builder.case(case, call)
@@ -299,7 +299,7 @@ CONFORMING: Mapping[str, Example] = {
     "answered-ping": _with(_ping, answered=True),
     "not-asked": _with(_not_asked, asks=False),
     "client-capabilities-kept": _with(_capabilities, right=True),
-    "roots-reported": _with(_roots_changed, told=True),
+    "roots-reported": _with(_roots_changed, forwarded=True),
     "input-returned": _with(_input_returned, right=True),
     "state-kept": _with(_state, arrived="a b"),
     "input-forwarded": _with(_input, right=True),
@@ -324,7 +324,7 @@ VIOLATING: Mapping[str, Example] = {
     "answered-ping": _with(_ping, answered=False),
     "not-asked": _with(_not_asked, asks=True),
     "client-capabilities-kept": _with(_capabilities, right=False),
-    "roots-reported": _with(_roots_changed, told=False),
+    "roots-reported": _with(_roots_changed, forwarded=False),
     "input-returned": _with(_input_returned, right=False),
     "state-kept": _with(_state, arrived="a%20b"),
     "input-forwarded": _with(_input, right=False),
