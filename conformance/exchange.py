@@ -12,6 +12,7 @@ from gatebench.fixtures.protocol import messages as protocol_messages
 from gatebench.fixtures.protocol.decompression import decompressed_variants
 
 Headers = list[tuple[str, str]]
+_SENT = "sent"  # the key of the request's message among the parsed ones
 
 
 @dataclass
@@ -38,28 +39,27 @@ class Exchange:
     answered: int | None = None  # line of the response's head
     ended: int | None = None  # line of the response's end
     _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
-    _encoded: bytearray = field(default_factory=bytearray, repr=False, compare=False)
-    _decoder: codecs.IncrementalDecoder = field(
-        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"), repr=False, compare=False
-    )
+    _encoded: bytes = field(default=b"", repr=False, compare=False)
+    _cut: bytes = field(default=b"", repr=False, compare=False)  # the beginning of a character at the end of a chunk
 
     def add_chunk(self, event: Event) -> None:
         """Add a piece of the response; a character that is split between two pieces belongs to the second."""
-        if "body_base64" in event:
-            text = self._decoder.decode(_binary(event))
-        else:
-            text = str(event.get("body", ""))
-            if self._decoder.getstate()[0]:  # the rest of a character
-                text = self._decoder.decode(text.encode("utf-8", "surrogatepass"))
+        text = str(event.get("body", ""))
+        if "body_base64" in event or self._cut:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            decoder.setstate((self._cut, 0))
+            text = decoder.decode(_binary(event) if "body_base64" in event else text.encode("utf-8", "surrogatepass"))
+            self._cut = decoder.getstate()[0]
         self.chunks.append((event["t"], text))
         if self.coding:
             self._encoded += _binary(event) if "body_base64" in event else str(event.get("body", "")).encode()
 
     def end_chunks(self) -> None:
         """Add the replacement for a character whose rest did not arrive."""
-        if rest := self._decoder.decode(b"", final=True):
+        if self._cut:
             t, text = self.chunks[-1]
-            self.chunks[-1] = (t, text + rest)
+            self.chunks[-1] = (t, text + self._cut.decode(errors="replace"))
+            self._cut = b""
         if self._encoded:
             self._decode()
 
@@ -72,30 +72,34 @@ class Exchange:
     def _decode(self) -> None:
         """Replace the chunks of a response with a content coding by its content (RFC 9110 section 8.4)."""
         self.readable = False
-        for coding, content in decompressed_variants(bytes(self._encoded), unmarked=True):
+        for coding, content in decompressed_variants(self._encoded, unmarked=True):
             if coding == self.coding.removeprefix("x-"):
                 self.chunks = [(self.chunks[-1][0], content.decode(errors="replace"))]
                 self.readable = True
                 return
 
-    @cached_property
+    @property
     def rpc(self) -> dict[str, Any]:
         """Return the JSON-RPC message that was sent; empty if the body is not one."""
-        message = protocol_messages.parse_json(self.request_body) if self.request_body else None
-        return message if isinstance(message, dict) else {}
+        if _SENT not in self._kept:
+            message = protocol_messages.parse_json(self.request_body) if self.request_body else None
+            sent = message if isinstance(message, dict) else {}
+            self._kept[_SENT] = sent
+            return sent
+        return self._kept[_SENT]
 
-    @property
+    @cached_property
     def rpc_method(self) -> str:
         """Return the JSON-RPC method, or the HTTP method of a request without a message."""
         return str(self.rpc.get("method") or self.method)
 
-    @property
+    @cached_property
     def tool(self) -> str | None:
         """Return the tool of a tools/call."""
         params = self.rpc.get("params")
         return params.get("name") if self.rpc_method == "tools/call" and isinstance(params, dict) else None
 
-    @property
+    @cached_property
     def nonce(self) -> str | None:
         """Return the bench's nonce, wherever the request carries it."""
         return self.tags.get("nonce") or protocol_messages.request_nonce(self.rpc)
@@ -122,7 +126,7 @@ class Exchange:
         return protocol_messages.kept_messages(self._kept, kind, lambda: self.body)
 
     def keep_messages_in(self, kept: dict[str, Any]) -> None:
-        """Keep parsed messages there."""
+        """Keep parsed messages there, that of the request as well."""
         self._kept = kept
 
     @property
