@@ -81,12 +81,11 @@ class Exchange:
     @property
     def rpc(self) -> dict[str, Any]:
         """Return the JSON-RPC message that was sent; empty if the body is not one."""
-        if _SENT not in self._kept:
+        sent: dict[str, Any] | None = self._kept.get(_SENT)
+        if sent is None:
             message = protocol_messages.parse_json(self.request_body) if self.request_body else None
-            sent = message if isinstance(message, dict) else {}
-            self._kept[_SENT] = sent
-            return sent
-        return self._kept[_SENT]
+            sent = self._kept[_SENT] = message if isinstance(message, dict) else {}
+        return sent
 
     @cached_property
     def rpc_method(self) -> str:
