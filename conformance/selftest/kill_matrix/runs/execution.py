@@ -13,11 +13,12 @@ from gatebench.conformance.outcomes import CheckResult, Outcome, worst
 from gatebench.conformance.requirements.registry import Registry
 from gatebench.conformance.selftest.kill_matrix import matrix, selection
 from gatebench.conformance.selftest.kill_matrix.matrix import MatrixRow
+from gatebench.fixtures.gateways.lookup import resolve
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.reference_gateway import faults
 
-HERE = Path(__file__).parent
-TRACED = str(HERE / "traced.toml")
+REFERENCE_MODULE = '"gatebench.fixtures.reference_gateway"'
+TRACED_MODULE = '"gatebench.fixtures.reference_gateway.decision_trace"'
 
 Outcomes = dict[str, str]  # requirement id -> outcome
 
@@ -58,14 +59,21 @@ def _judged(run: Executor, play: CollectedScenario) -> Iterable[CheckResult]:
 
 
 def traced(chosen: Iterable[CollectedScenario]) -> tuple[Outcomes, dict[str, list[str]]]:
-    """Return the reference's own outcomes, and which decisions each scenario consults, by its name."""
+    """Return the reference's own outcomes, and which decisions each scenario consults, by its name.
+
+    The descriptor is that of the reference, with the module that also records its decisions (`GET /decisions`).
+    """
     reached: dict[str, list[str]] = {}
 
     def note(run: Executor, play: CollectedScenario) -> None:
         answer: Any = httpx.get(f"{run.bench().target.base_url}/decisions", trust_env=False).json()
         reached[play.name] = answer
 
-    return outcomes_of(TRACED, chosen, note), reached
+    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+        descriptor = Path(folder) / "traced.toml"
+        text = resolve("reference").read_text(encoding="utf-8")
+        descriptor.write_text(text.replace(REFERENCE_MODULE, TRACED_MODULE), encoding="utf-8")
+        return outcomes_of(str(descriptor), chosen, note), reached
 
 
 def reach() -> dict[str, list[str]]:
