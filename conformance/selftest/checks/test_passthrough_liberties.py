@@ -21,6 +21,19 @@ def test_nothing_reaches_the_upstream(builder: TranscriptBuilder) -> None:
     assert builder.judged_by("GPA-023").outcome is Outcome.NOT_APPLICABLE
 
 
+def test_a_stream_of_an_older_session_is_refused_meanwhile(builder: TranscriptBuilder) -> None:
+    """The gateway ends the client's stream itself; the upstream refuses one that goes with the older JWT."""
+    alone = builder.ask("carol", "crm", "tools/list").arrives(auth=["newer"]).answered()
+    stream = builder.ask("carol", "crm", "GET").arrives(auth=["older"], status=405).answered(405)
+    builder.case(CASE, alone, stream, headers=[NEWER, NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.PASS
+
+
+def test_a_stream_with_the_older_jwt_is_wrong(builder: TranscriptBuilder) -> None:
+    builder.case(CASE, builder.ask("carol", "crm", "GET").arrives(auth=["older"]).answered(), headers=[NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
+
+
 def test_the_older_jwt_alone_is_wrong(builder: TranscriptBuilder) -> None:
     builder.case(CASE, builder.ask("carol", "crm", "tools/list").arrives(auth=["older"]).answered(), headers=[NEWER])
     assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
