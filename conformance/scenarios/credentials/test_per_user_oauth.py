@@ -86,8 +86,9 @@ async def test_new_token_of_a_virtual_account(
     try:
         token = scenario.new_gateway_token(principal)
     except UnsupportedVerbError:  # the feature is about tokens of any kind of caller
-        scenario.observe("no-new-token", principal=principal)
+        scenario.observe("new-token", principal=principal, possible=False)
         return
+    scenario.observe("new-token", principal=principal, possible=True)
     try:
         elsewhere, _ = await connected(scenario, principal, "calculator", revision, token=token)
         known = await elsewhere.call("whoami")
