@@ -1,6 +1,7 @@
 """Common parts of several suites: the requirements that any traffic is checked by, and a complete client session."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gatebench.conformance.requirements.features import features_of, world_of
@@ -85,7 +86,33 @@ def together(value: object) -> str | None:
     return "+".join(value) if isinstance(value, tuple) else None
 
 
-async def connected(scenario: Scenario, principal: str, server: str, revision: str) -> tuple[McpClient, McpResponse]:
+async def after_a_loss(client: McpClient, first: McpResponse, ask: Callable[[], Awaitable[McpResponse]]) -> McpResponse:
+    """Send a request again whose upstream has lost its sessions, in a new session if the client's is gone; return the response.
+
+    A gateway may answer `first` with an error, and end the session then: the next request is answered 404.
+    """
+    if first.status == 404:
+        await client.connect()
+        return await ask()
+    second = await ask()
+    if second.status != 404:
+        return second
+    await client.connect()
+    return await ask()
+
+
+async def at_second_try(ask: Callable[[], Awaitable[McpResponse]]) -> McpResponse:
+    """Send a request, and if it is answered with neither a result nor 404 once more; return the last response.
+
+    A gateway may find out with one failed request that its session at an upstream is of no use.
+    """
+    answer = await ask()
+    return answer if answer.succeeded or answer.status == 404 else await ask()
+
+
+async def connected(
+    scenario: Scenario, principal: str, server: str, revision: str, *, token: str | None = None
+) -> tuple[McpClient, McpResponse]:
     """Return a client, and the response to its handshake."""
-    client = await scenario.client(principal, server, revision)
+    client = await scenario.client(principal, server, revision, token=token)
     return client, await client.connect()

@@ -31,7 +31,7 @@ def _cases(transcript: Transcript, *names: str) -> Iterator[tuple[Event, list[Ex
 
 def well_known_addresses_are_tried_in_order(context: CheckContext, transcript: Transcript) -> None:
     """ASM-002: requests that overlap are in no order. A gateway of 2025-06-18 alone need not know OpenID Connect."""
-    if transcript.facts.target.get("claims", {}).get("revisions") == ["2025-06-18"]:
+    if _claims_2025_06_18_alone(transcript):
         context.inapplicable("MCP 2025-06-18 demands RFC 8414 only")
         return
     by_issuer: dict[str, list[tuple[int, Exchange]]] = {}
@@ -59,6 +59,10 @@ def well_known_addresses_are_tried_in_order(context: CheckContext, transcript: T
                 )
 
 
+def _claims_2025_06_18_alone(transcript: Transcript) -> bool:
+    return bool(transcript.facts.target.get("claims", {}).get("revisions") == ["2025-06-18"])
+
+
 def _ended(exchange: Exchange) -> float:
     return exchange.chunks[-1][0] if exchange.chunks else exchange.t
 
@@ -80,7 +84,10 @@ def foreign_errors_are_not_shown(context: CheckContext, transcript: Transcript) 
 
 
 def scopes_are_joined(context: CheckContext, transcript: Transcript) -> None:
-    """ASM-026: an authorization for more scopes names those of before as well."""
+    """ASM-026: an authorization for more scopes names those of before as well. MCP 2025-06-18 has no step-up authorization."""
+    if _claims_2025_06_18_alone(transcript):
+        context.inapplicable("MCP 2025-06-18 has no step-up authorization")
+        return
     for note, requests in _cases(transcript, "scope-granted"):
         for exchange in requests:
             if not exchange.target.partition("?")[0].endswith("/authorize"):

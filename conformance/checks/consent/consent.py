@@ -197,6 +197,8 @@ def users_see_their_own_data(context: CheckContext, transcript: Transcript) -> N
 
 def virtual_accounts_are_refused_clearly(context: CheckContext, transcript: Transcript) -> None:
     """CONS-008: the wording is free; the check looks for the usual names of the alternatives."""
+    if not all(note["possible"] for note in _observed(transcript, "new-token")):
+        context.inapplicable("the adapter issues no tokens for virtual accounts while the gateway runs")
     for probe in probes(transcript, "no user"):
         if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
             continue

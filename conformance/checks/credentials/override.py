@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.auth_models import follows_its_model
-from gatebench.conformance.checks.probes import accepted, outcome_of, probes
+from gatebench.conformance.checks.probes import accepted, consent_urls, outcome_of, probes
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -23,12 +23,22 @@ def flat_overrides_arrive(context: CheckContext, transcript: Transcript) -> None
         landed = transcript.landed(call.nonce)
         others = [x for x in transcript.upstream if x.node == note["server"] and x not in landed]
         overridden = [x for x in others if _holds(x, note["headers"])]
+        if not landed and not overridden and _refused_for_lack_of_a_user(transcript, note["server"], call):
+            context.inapplicable("the gateway refuses a virtual account at a per-user server before it reads overrides")
+            continue
         for arrival in landed or overridden or _arrivals(context, transcript, note, call):
             context.examined()
             _compare(context, arrival, note["headers"])
         for arrival in overridden:
             mentioned = {name: value for name, value in note["headers"].items() if value in arrival.header(name)}
             _compare(context, arrival, mentioned)
+
+
+def _refused_for_lack_of_a_user(transcript: Transcript, server: str, call: Exchange) -> bool:
+    """Return whether a call of a virtual account at a server with users' tokens was refused, as CONS-008 demands."""
+    caller = transcript.facts.world["principals"][call.tags["principal"]]
+    without_user = caller["kind"] == "virtual-account" and transcript.facts.auth_model(server) == "oauth"
+    return without_user and not call.succeeded and call.status is not None and not consent_urls(transcript, call)
 
 
 def _holds(arrival: Exchange, headers: dict[str, str]) -> bool:

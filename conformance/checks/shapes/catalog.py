@@ -66,7 +66,7 @@ SHAPES: Mapping[str, Shape] = {
     "parameter-allowed": _shape(issuer_requests.parameter_allowed, "endpoint parameter", "grant"),
     "granted": _shape(consents.granted),
     "metadata-refused": _shape(consents.metadata_refused, "defect"),
-    "own-answer": _shape(pairs.own_answer, optional="group"),
+    "own-answer": _shape(pairs.own_answer, optional="group without_attempts"),
     "overtakes": _shape(pairs.overtakes),
     "each-arrives": _shape(pairs.each_arrives),
     "own-list": _shape(pairs.own_list),

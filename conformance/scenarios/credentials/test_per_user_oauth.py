@@ -2,8 +2,17 @@
 
 import pytest
 
-from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, concurrent_calls, together, whole_life
+from gatebench.conformance.scenarios.common import (
+    ARRIVALS,
+    LEAKS,
+    MODELS,
+    concurrent_calls,
+    connected,
+    together,
+    whole_life,
+)
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
+from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
@@ -59,20 +68,36 @@ async def test_virtual_account(scenario: Scenario, principal: str, server: str, 
     await scenario.fence(user, tool)
 
 
-@judged_by("CONS-008", "CRED-006", "CRED-001", needs=("token-revocation",), thorough=in_each_era)
+@judged_by(
+    "CONS-008",
+    "CRED-006",
+    "CRED-001",
+    needs=("token-revocation", "upstream.none", "server.calculator"),
+    thorough=in_each_era,
+)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "control"), [("support-bot", "mail", "alice")])
 async def test_new_token_of_a_virtual_account(
     scenario: Scenario, principal: str, server: str, control: str, revision: str
 ) -> None:
-    """The same with a token that the application has received while the gateway runs."""
+    """The same with a token that the application has received while the gateway runs, and that works elsewhere."""
     user = await scenario.consented(control, server, revision)
     accepted = await user.call("whoami")
-    token = scenario.new_gateway_token(principal)
-    client = await scenario.client(principal, server, revision, token=token)
-    for attempt in (await client.connect(), await client.call("whoami")):
-        scenario.probe("no user", attempt, accepted, attribute="a new token", server=server, principal=principal)
-    scenario.verbs.revoke_token(token)
+    try:
+        token = scenario.new_gateway_token(principal)
+    except UnsupportedVerbError:  # the feature is about tokens of any kind of caller
+        scenario.observe("new-token", principal=principal, possible=False)
+        return
+    scenario.observe("new-token", principal=principal, possible=True)
+    try:
+        elsewhere, _ = await connected(scenario, principal, "calculator", revision, token=token)
+        known = await elsewhere.call("whoami")
+        scenario.require(known.succeeded, f"the gateway does not accept the new token of {principal} at calculator")
+        client = await scenario.client(principal, server, revision, token=token)
+        for attempt in (await client.connect(), await client.call("whoami")):
+            scenario.probe("no user", attempt, accepted, attribute="a new token", server=server, principal=principal)
+    finally:
+        scenario.verbs.revoke_token(token)
     await scenario.fence(user)
 
 

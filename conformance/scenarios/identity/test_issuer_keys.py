@@ -169,6 +169,7 @@ async def same_ids(erin: KeyCalls) -> None:
     since = scenario.here()
     with erin.keys.published_as({"keys": keys}):
         await erin.call(token)
+        await erin.good.call("whoami")  # a gateway that fetches keys in the background has time to use them
         erin.note("key-id-of-another-issuer", await erin.call(token), since=since)
         erin.note("key-of-another-issuer-with-the-same-id", await erin.call(forged))
         if carol is not None:

@@ -1,9 +1,11 @@
 """An upstream loses its sessions before requests other than tool calls."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
+from gatebench.conformance.scenarios.common import after_a_loss
 from gatebench.conformance.scenarios.feature_client import SERVERS, feature_client
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by
 from gatebench.fixtures.harness.scenario import Scenario
@@ -31,7 +33,5 @@ async def test_features(scenario: Scenario, principal: str, server: str, member:
         scenario.forget_sessions(member)
         first = await here.client.request(method, params)
         scenario.probe("session lost", first, control, attribute=method, server=server, principal=principal)
-        if first.status == 404:
-            await here.client.connect()
-        second = await here.client.request(method, params)
+        second = await after_a_loss(here.client, first, partial(here.client.request, method, params))
         scenario.probe("session regained", second, control, attribute=method, server=server, principal=principal)

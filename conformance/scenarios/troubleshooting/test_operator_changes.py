@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, patience, together
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, at_second_try, connected, patience, together
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient
@@ -184,8 +185,11 @@ async def test_moved_member(scenario: Scenario, principal: str, server: str, rev
     await listing.list_tools()
     with _at(scenario, SERVER, OTHER):
         await listing.open_stream_and_leave()
-        attempts = [await calling.call(tool, AWKWARD_VALUES), await listing.list_tools()]
-    attempts.append(await calling.call(tool, AWKWARD_VALUES))
+        attempts = [
+            await at_second_try(partial(calling.call, tool, AWKWARD_VALUES)),
+            await at_second_try(listing.list_tools),
+        ]
+    attempts.append(await at_second_try(partial(calling.call, tool, AWKWARD_VALUES)))
     facts: dict[str, Any] = {"server": server, "principal": principal}
     scenario.case("moved-member-in-open-sessions", *attempts, control=control, since=begin, **facts)
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from gatebench.conformance.requirements.features import SEVERAL_SERVERS
-from gatebench.conformance.scenarios.common import patience, within_claims
+from gatebench.conformance.scenarios.common import after_a_loss, patience, within_claims
 from gatebench.conformance.scenarios.marks import (
     When,
     in_each_era,
@@ -226,7 +227,5 @@ async def test_upstream_loses_its_sessions(
     scenario.forget_sessions(member)
     first = await client.call(tool)
     scenario.probe("session lost", first, control, attribute=loss, server=server, principal=principal)
-    if first.status == 404:
-        await client.connect()
-    second = await client.call(tool)
+    second = await after_a_loss(client, first, partial(client.call, tool))
     scenario.probe("session regained", second, control, attribute=loss, server=server, principal=principal)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import within_claims
+from gatebench.conformance.scenarios.common import connected, within_claims
 from gatebench.conformance.scenarios.marks import (
     in_each_era,
     in_one_with_sessions,
@@ -90,21 +90,25 @@ async def _first_request(client: McpClient, rpc_id: Any) -> McpResponse:
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 async def test_ids_of_refusals(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """Requests that the gateway refuses by itself, with an ordinary id, with 0 and with an empty text."""
-    client = await scenario.client(principal, server, revision)
-    await client.connect()
+    """Requests that the gateway refuses by itself, with an ordinary id, with 0 and with an empty text.
+
+    Each case has a session of its own, in which no id is used twice.
+    """
+    client, _ = await connected(scenario, principal, server, revision)
     (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
-    unknown, ids = {"name": "no-such-tool", "arguments": {}}, (ORDINARY_ID, *EMPTY_IDS)
-    made = {
-        "unknown-tool-ids": [await client.request("tools/call", unknown, rpc_id=rpc_id) for rpc_id in ids],
-        "unknown-method-ids": [await client.request("no/such/method", rpc_id=rpc_id) for rpc_id in ids],
+    header: dict[str, str | list[str] | None] = {scenario.dialect.override_header: "{not json"}
+    refused: dict[str, dict[str, Any]] = {
+        "unknown-tool-ids": {"method": "tools/call", "params": {"name": "no-such-tool", "arguments": {}}},
+        "unknown-method-ids": {"method": "no/such/method"},
     }
     if scenario.bench.features >= {"header-override", "override.json"}:
-        header: dict[str, str | list[str] | None] = {scenario.dialect.override_header: "{not json"}
-        attempts = [await client.request("tools/list", rpc_id=rpc_id, headers=header) for rpc_id in ids]
-        made["bad-override-ids"] = attempts
-    if server == "desk" and within_claims(scenario, principal="carol", server=server):
-        stranger = await scenario.client("carol", server, revision)
+        refused["bad-override-ids"] = {"method": "tools/list", "headers": header}
+    ids, made = (ORDINARY_ID, *EMPTY_IDS), {}
+    for case, request in refused.items():
+        other, _ = await connected(scenario, principal, server, revision)
+        made[case] = [await other.request(**request, rpc_id=rpc_id) for rpc_id in ids]
+    if "access-rules" in scenario.bench.features and within_claims(scenario, principal="dave", server=server):
+        stranger = await scenario.client("dave", server, revision)
         made["no-access-ids"] = [await _first_request(stranger, rpc_id) for rpc_id in ids]
     for case, attempts in made.items():
         scenario.case(case, *attempts, control=control, server=server, principal=principal)

@@ -1,4 +1,4 @@
-"""Ways in which correct gateways pass on a caller's newer JWT: the requirement about it may count none as a violation."""
+"""Ways in which correct gateways pass on a caller's newer JWT, or fail a call without an override: no violations."""
 
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
@@ -21,6 +21,31 @@ def test_nothing_reaches_the_upstream(builder: TranscriptBuilder) -> None:
     assert builder.judged_by("GPA-023").outcome is Outcome.NOT_APPLICABLE
 
 
+def test_a_stream_of_an_older_session_is_refused_meanwhile(builder: TranscriptBuilder) -> None:
+    """The gateway ends the client's stream itself; the upstream refuses one that goes with the older JWT."""
+    alone = builder.ask("carol", "crm", "tools/list").arrives(auth=["newer"]).answered()
+    stream = builder.ask("carol", "crm", "GET").arrives(auth=["older"], status=405).answered(405)
+    builder.case(CASE, alone, stream, headers=[NEWER, NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.PASS
+
+
+def test_a_stream_with_the_older_jwt_is_wrong(builder: TranscriptBuilder) -> None:
+    builder.case(CASE, builder.ask("carol", "crm", "GET").arrives(auth=["older"]).answered(), headers=[NEWER])
+    assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
+
+
 def test_the_older_jwt_alone_is_wrong(builder: TranscriptBuilder) -> None:
     builder.case(CASE, builder.ask("carol", "crm", "tools/list").arrives(auth=["older"]).answered(), headers=[NEWER])
     assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
+
+
+def test_a_call_without_an_override_that_does_not_arrive_proves_nothing(builder: TranscriptBuilder) -> None:
+    call = builder.ask("alice", "everything").answered(503)
+    builder.case("no-override-beside-overrides", call, headers=[{"X-Custom-Header": None}])
+    assert builder.judged_by("GPA-006").outcome is Outcome.UNTESTABLE
+
+
+def test_another_sessions_header_is_wrong(builder: TranscriptBuilder) -> None:
+    call = builder.ask("alice", "everything").arrives(also=[("x-custom-header", "of another")]).answered()
+    builder.case("no-override-beside-overrides", call, headers=[{"X-Custom-Header": None}])
+    assert builder.judged_by("GPA-006").outcome is Outcome.FAIL

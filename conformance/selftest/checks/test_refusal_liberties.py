@@ -102,6 +102,18 @@ def operators_requests_refused_in_any_form(builder: TranscriptBuilder) -> None:
         builder.case(case, *made, control=control, since=since)
 
 
+def pages_in_place_of_the_operators_answer(builder: TranscriptBuilder) -> None:
+    """Answers callers at administration with a page to sign in, or with a JSON error, and the status 200."""
+    since = builder.here()
+    control = builder.ask("alice", "calculator", "GET").answered(200, body='{"servers": [], "users": []}')
+    page = builder.ask("alice", "calculator", "GET").answered(
+        200, headers=[("content-type", "text/html; charset=utf-8")], body="<form>Sign in</form>"
+    )
+    error = builder.ask("alice", "calculator", "GET").answered(200, body='{"error": "sign in first"}')
+    for case in ("administration-with-accounts-token", "administration-with-jwt", "administration-without-credential"):
+        builder.case(case, page, error, control=control, since=since)
+
+
 def operators_requests_that_ask_others(builder: TranscriptBuilder) -> None:
     """Accepts the operator's request with any success, and does its own work upstream meanwhile."""
     for status in (200, 201, 202, 204):
@@ -121,6 +133,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     names_that_the_addressed_server_decides,
     refusals_that_name_the_server,
     operators_requests_refused_in_any_form,
+    pages_in_place_of_the_operators_answer,
     operators_requests_that_ask_others,
 ]
 GROUPS = ("refusals", "administration")
@@ -133,3 +146,11 @@ def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callabl
     harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
     assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
     assert any(judgement.outcome is Outcome.PASS for judgement in judgements)
+
+
+def test_the_operators_answer_with_other_values_is_wrong(builder: TranscriptBuilder) -> None:
+    since = builder.here()
+    control = builder.ask("alice", "calculator", "GET").answered(200, body='{"servers": ["calculator"], "users": []}')
+    made = builder.ask("alice", "calculator", "GET").answered(200, body='{"users": [], "servers": []}')
+    builder.case("administration-with-users-token", made, control=control, since=since)
+    assert builder.judged_by("ADM-001").outcome is Outcome.FAIL

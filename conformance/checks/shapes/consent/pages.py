@@ -15,6 +15,7 @@ from gatebench.fixtures.recording.labels import parse_with_labels
 
 LEADING = ("location", "refresh", "link", "content-location", "www-authenticate", "set-cookie")
 SCRIPTED = ("", "text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml")
+SCRIPT = "javascript:gatebench"  # how the scripted links of requests begin: a gateway's page may have its own
 SECRETS = ("code", "access-token", "refresh-token", "id-token", "client-secret", "gateway-token")
 _URL = re.compile(r"url\s*=\s*['\"]?([^'\"\s>;]+)", re.IGNORECASE)
 _META = re.compile(r"<meta[^<>]{1,1000}>", re.IGNORECASE)  # bounded, without "<": linear on any text
@@ -40,7 +41,7 @@ def destinations(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 
     About the attempts and the browser's requests during the case. The fact `markers` holds texts of the forged
     headers: no header that leads anywhere holds one, nor does a body that is not a refusal. The fact `elsewhere` is a
-    host to which no page links.
+    host to which no page links; a gateway may then lead to other hosts that its operator has configured.
     """
     for case in with_control(context, transcript, row):
         markers = [str(marker) for marker in case.facts.get("markers", [])]
@@ -80,8 +81,10 @@ def _astray(transcript: Transcript, case: Case, exchange: Exchange, markers: lis
     proper = [*(consent_urls(transcript, case.control) if case.control else []), world["gateway"]["callback_url"]]
     home = {origin(url) for url in (world["gateway"]["base_url"], exchange.target, *proper)}
     home |= {origin(issuer["issuer"]) for issuer in world["issuers"].values()}
+    elsewhere = case.facts.get("elsewhere")
     for url in led_to(transcript, exchange):
-        if origin(url) not in home:
+        foreign = origin(url) not in home
+        if foreign and (elsewhere is None or _host(exchange, url) == elsewhere):
             return f"leads to {origin(url)}"
         returns = parse_with_labels(parse_with_labels(url, split_url).query, parse_qs).get("redirect_uri")
         if returns and returns != [world["gateway"]["callback_url"]]:
@@ -126,7 +129,7 @@ def not_reflected(context: CheckContext, transcript: Transcript, row: ShapeRow) 
         for page in pages(transcript, case):
             context.examined()
             found = [text for text in case.facts["markup"] if text.lower() in page.body.lower()]
-            found += [url for url in _linked(page).splitlines() if url.strip().lower().startswith("javascript:")]
+            found += [url for url in _linked(page).splitlines() if url.strip().lower().startswith(SCRIPT)]
             if found and is_scripted(page):
                 context.violation(
                     f"the page at {_asked(page)} holds markup of the request ({case.where})",

@@ -1,24 +1,29 @@
 """Shapes about admission: refused beside an accepted control, and accepted."""
 
+import json
+
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways import dialects
+from gatebench.fixtures.protocol.messages import media_type
 from gatebench.fixtures.recording.labels import labels_in
 from gatebench.fixtures.world.definition import HARNESS_AGENT
 
 CLIENT_ERROR = "4xx"
 NOT_ACCEPTED = "not-accepted"
+NOT_AS_CONTROL = "not-as-control"
 
 
 def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every attempt is refused, in one of the `forms`, and nothing of it reaches an upstream.
 
     `forms`: statuses, words of the dialect, or "4xx" for any client error (also as JSON-RPC error in a success response);
-    "not-accepted" for whatever is not accepted, also a redirect, a server error, or no response; "denied" stands for the
-    forms in which the gateway denies access. By default, the form in which it refuses an
+    "not-accepted" for whatever is not accepted, also a redirect, a server error, or no response; "not-as-control" also for a
+    page of success that is not what the control got, as one to sign in; "denied" stands for the forms in which the gateway
+    denies access. By default, the form in which it refuses an
     unauthenticated caller. With `key_set`, the name of an issuer, only cases count in which the gateway fetched the key set
     of that issuer before the attempts.
     """
@@ -28,7 +33,7 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
             continue
         for attempt in case.attempts:
             context.examined()
-            if not _in_form(transcript, forms, attempt):
+            if not _in_form(transcript, forms, attempt, case.control):
                 context.violation(
                     f"{attempt.describe()} with {case.where} was not refused as required",
                     expected=" or ".join(f"status {form}" if isinstance(form, int) else str(form) for form in forms),
@@ -71,7 +76,9 @@ def _knows_the_keys(context: CheckContext, transcript: Transcript, row: ShapeRow
     return False
 
 
-def _in_form(transcript: Transcript, forms: list[int | str], attempt: Exchange) -> bool:
+def _in_form(transcript: Transcript, forms: list[int | str], attempt: Exchange, control: Exchange | None) -> bool:
+    if NOT_AS_CONTROL in forms and control is not None:
+        return not accepted(transcript, attempt) or _kind_of(attempt) != _kind_of(control)
     if NOT_ACCEPTED in forms:
         return not accepted(transcript, attempt)
     if CLIENT_ERROR in forms:
@@ -81,6 +88,16 @@ def _in_form(transcript: Transcript, forms: list[int | str], attempt: Exchange) 
             return True
     others = [form for form in forms if form != CLIENT_ERROR]
     return bool(others) and dialects.in_a_form(others, transcript.facts.spoken, attempt.reply)
+
+
+def _kind_of(exchange: Exchange) -> tuple[str, object]:
+    """Return the media type of a response, and the names of the members if it is a JSON object."""
+    kind = media_type(exchange.response_headers)
+    try:
+        value = json.loads(exchange.body) if kind.endswith("json") else None
+    except ValueError:
+        value = None
+    return kind, sorted(value) if isinstance(value, dict) else type(value)
 
 
 def is_client_error(exchange: Exchange) -> bool:

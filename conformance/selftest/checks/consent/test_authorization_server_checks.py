@@ -121,6 +121,12 @@ def test_scopes_replace_each_other(builder: TranscriptBuilder) -> TranscriptLine
     return demanded(builder, "mail.write")
 
 
+def test_scopes_need_not_add_up_in_2025_06_18(builder: TranscriptBuilder) -> None:
+    builder.facts.target["claims"] = {"revisions": ["2025-06-18"]}
+    demanded(builder, "mail.write")
+    assert builder.judged_by("ASM-026").outcome is Outcome.NOT_APPLICABLE
+
+
 @passes("ASM-027")
 def test_a_demand_is_answered_with_an_error(builder: TranscriptBuilder) -> int:
     builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)

@@ -54,6 +54,19 @@ def an_error_for_lack_of_a_scope(builder: TranscriptBuilder) -> None:
     builder.case("scope-demanded", made, scopes=["mail", "mail.write"])
 
 
+def stored_token_unused_after_a_demand(builder: TranscriptBuilder) -> None:
+    """Asks for consent from a demand for a further scope on, before the user declines it: the scenario has no attempt then."""
+    control = builder.call("alice", "mail")
+    whose = {"scenario": "story", "server": "mail", "principal": "alice"}
+    exchanges = {"attempts": [], "control": control.exchange}
+    builder.recorder.note("case", case="request-for-a-further-scope-declined", begin=0, **exchanges, **whose)
+
+
+def users_tokens_alone(builder: TranscriptBuilder) -> None:
+    """Issues tokens while it runs, for users only."""
+    builder.observe("new-token", principal="support-bot", possible=False)
+
+
 def step_up_with_more_scopes(builder: TranscriptBuilder) -> None:
     """Asks for consent to more scopes than the upstream demands."""
     demanded = ["mail", "mail.write"]
@@ -80,5 +93,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], object]] = [
     metadata_read_again,
     an_error_for_lack_of_a_scope,
     step_up_with_more_scopes,
+    stored_token_unused_after_a_demand,
+    users_tokens_alone,
     resource_metadata_refused,
 ]

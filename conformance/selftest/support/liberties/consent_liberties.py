@@ -69,6 +69,16 @@ def errors_as_text(builder: TranscriptBuilder) -> None:
     _observed(builder, "no-server-error", "")
 
 
+def pages_with_scripts_and_a_console(builder: TranscriptBuilder) -> None:
+    """Offers a button that closes the window; leads the browser to its console, whose address its operator has configured."""
+    page = '<p>done</p><a href="javascript:window.close()">close</a>'
+    builder.visit("alice", CALLBACK, 200, headers=[("content-type", "text/html; charset=utf-8")], body=page)
+    _observed(builder, "not-reflected", "", markup=[TEXT])
+    console = [("location", "https://console.example/servers/mail")]
+    builder.visit("alice", f"{CALLBACK}?code=c&state=s", 303, headers=console)
+    _observed(builder, "destinations", "return", elsewhere="evil.example")
+
+
 def pages_as_redirects(builder: TranscriptBuilder) -> None:
     """Shows nothing at its callback, keeps the state in a cookie before, and links from its last page to help elsewhere."""
     kept = [
@@ -118,6 +128,7 @@ LIBERTIES = [
     unknown_hosts_refused,
     preflights_in_its_own_way,
     errors_as_text,
+    pages_with_scripts_and_a_console,
     pages_as_redirects,
     slow_calls_given_up,
     callers_without_sessions,

@@ -20,7 +20,17 @@ def names_in_lower_case(builder: TranscriptBuilder) -> None:
     builder.case("override-escapes", sent, headers=[{"X-Custom-Header": "a/b A"}])
 
 
+def no_virtual_account_at_a_per_user_server(builder: TranscriptBuilder) -> None:
+    """Refuses a virtual account at a server with users' tokens before it reads the override (CONS-008)."""
+    builder.secret("override", "override")
+    headers = {"Authorization": "Bearer «override»"}
+    for status in (400, 403):
+        refused = builder.ask("support-bot", "mail", "tools/list").refused("mail needs a user's token", status)
+        builder.observe("flat-override", exchange=refused.exchange, server="mail", headers=headers)
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], object]] = [
     values_beyond_ascii_sent,
     names_in_lower_case,
+    no_virtual_account_at_a_per_user_server,
 ]
