@@ -25,7 +25,10 @@ def _changed(events: list[SseEvent]) -> bool:
 
 
 async def _listen(client: McpClient, seconds: float = PATIENCE, **filters: bool) -> Listening:
-    """Open the era's stream; return once it is open, or has ended. `filters`: kinds of subscriptions/listen."""
+    """Open the era's stream; return once it is open, or has ended. `filters`: kinds of subscriptions/listen.
+
+    A subscription is open with its acknowledgement. A gateway that sends none may still send what comes after it.
+    """
     client.patience = seconds
     reader = StreamReader(client, until=_changed)
     if filters:
@@ -35,7 +38,8 @@ async def _listen(client: McpClient, seconds: float = PATIENCE, **filters: bool)
     else:
         listening = asyncio.create_task(client.listen(reader))
     opened = asyncio.create_task(reader.open.wait())
-    await asyncio.wait([listening, opened], return_when=asyncio.FIRST_COMPLETED)
+    timeout = seconds / 2 if filters else None
+    await asyncio.wait([listening, opened], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     opened.cancel()
     return reader, listening
 
