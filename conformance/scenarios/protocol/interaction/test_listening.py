@@ -70,8 +70,9 @@ async def test_all_hear_of_a_change(
 async def test_subscriptions(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
     """One client listens to changes of the tools, one to those of prompts only; the tools change twice."""
     tools, prompts = [await scenario.client(principal, server, revision) for _ in range(2)]
-    _, to_tools = await _listen(tools, toolsListChanged=True)
-    _, to_prompts = await _listen(prompts, promptsListChanged=True)
+    (_, to_tools), (_, to_prompts) = await asyncio.gather(
+        _listen(tools, toolsListChanged=True), _listen(prompts, promptsListChanged=True)
+    )
     with scenario.tools(member, add=["farewell"]):
         heard = await to_tools
     unheard = await to_prompts
