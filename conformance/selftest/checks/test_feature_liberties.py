@@ -159,7 +159,7 @@ def errors_of_its_own(builder: TranscriptBuilder) -> None:
     for method in ("resources/read", "prompts/get", "resources/list"):
         alone = error(builder.ask("alice", "everything", method), -32602)
         made = builder.ask("alice", "everything", method)
-        message = {"jsonrpc": "2.0", "id": "own-1", "method": method, "params": {}}
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": "own-1", "method": method, "params": {}}
         request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(message)}
         given = json.dumps({"jsonrpc": "2.0", "id": "own-1", "result": {"resources": []}})
         builder.far_end("upstream", "everything", request, status=200, headers=JSON_HEADERS, body=given)
