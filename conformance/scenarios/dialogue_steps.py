@@ -2,15 +2,24 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from gatebench.conformance.scenarios.common import refresh
 from gatebench.fixtures.clients import conversation
-from gatebench.fixtures.clients.conversation import Called, Message, Reply, StreamReader, call_message, requests_in
+from gatebench.fixtures.clients.conversation import (
+    Called,
+    Message,
+    Reply,
+    StreamReader,
+    call_message,
+    messages_of,
+    requests_in,
+)
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import UPSTREAMS
 
 EVERYTHING = "everything"  # it has the interactive tools; other upstreams are given them
@@ -77,6 +86,48 @@ def facts(*calls: Called, streams: Mapping[str, Sequence[McpResponse]] | None = 
         "replies": {called.exchange: [reply.exchange for reply in called.reader.replies] for called in calls},
         "streams": {name: [one.exchange for one in found] for name, found in (streams or {}).items()},
     }
+
+
+async def call_beside_stream(
+    client: McpClient, tool: str, method: str, reply: Reply | None = None, **options: Any
+) -> tuple[Called, dict[str, list[McpResponse]]]:
+    """Call a tool while the client's GET stream is open; return the call, and the streams by call.
+
+    A gateway may send a notification of this `method`, and requests, on either stream. The client leaves its GET stream with
+    that notification, or at once if the response of the call had all.
+    """
+    reader = StreamReader(client, reply, until=lambda events: _has(events, method))
+    client.patience = 2 * PATIENCE
+    listening = asyncio.create_task(client.get_stream(reader))
+    opened = asyncio.create_task(reader.open.wait())
+    await asyncio.wait([listening, opened], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    opened.cancel()
+    client.patience = None
+    called = await conversation.call(client, tool, reply=reply, **options)
+    asked_there = reply is None or bool(requests_in(called.reader.events))
+    if _has(called.reader.events, method) and asked_there and not listening.done():
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        return called, {}
+    stream = await listening
+    await reader.finish()
+    called.reader.replies.extend(reader.replies)
+    return called, {called.exchange: [stream]}
+
+
+def _has(events: Sequence[SseEvent], method: str) -> bool:
+    return any(message.get("method") == method for message in messages_of(list(events)))
+
+
+async def until_seen(scenario: Scenario, nonce: str, member: str, method: str) -> None:
+    """Wait until a request with the nonce and of this method has reached the upstream, at most for `PATIENCE`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                arriving: asyncio.Future[Any] = scenario.bench.next_request(member)
+                if scenario.bench.seen_upstream(nonce, member, method):
+                    return
+                await arriving
 
 
 def begin(client: McpClient, tool: str, **options: Any) -> tuple[StreamReader, "asyncio.Task[McpResponse]", str]:

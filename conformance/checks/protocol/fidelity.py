@@ -95,9 +95,13 @@ def cancellations_arrive(context: CheckContext, transcript: Transcript) -> None:
         if not landed:
             context.blocked(f"the call at {note['server']} reached no upstream, so there was nothing to cancel")
             continue
-        context.examined()
         call = landed[-1]
-        if not _cancelled(transcript, call) and not _left(call, note):
+        cancelled = _cancelled(transcript, call) or _left(call, note)
+        if not cancelled and call.ended is not None and call.ended < note["seq"]:
+            context.blocked(f"the call at {note['server']} had ended before it was cancelled")
+            continue
+        context.examined()
+        if not cancelled:
             context.violation(
                 f"{call.node} continues although the call was cancelled by {note['by']}",
                 expected=f"notifications/cancelled for the request {call.rpc.get('id')!r}, or its stream closed",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import asked_for_consent, outcome_of
 from gatebench.conformance.events import Event
 from gatebench.conformance.exchange import Exchange
@@ -162,3 +163,21 @@ def at_own_issuers(transcript: Transcript, case: Case) -> Iterator[Exchange]:
     """Yield the requests during a case to the issuers of its server: the gateway may refresh other tokens meanwhile."""
     issuers = transcript.facts.issuers(case.server)
     return (exchange for exchange in during(transcript, case, "idp") if exchange.node in issuers)
+
+
+def of_lists(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Iterator[Case]:
+    """Yield the cases about lists. With the option `newest_leg`, only those in which the upstream is asked in 2026-07-28."""
+    for case in with_control(context, transcript, row):
+        if row.options.get("newest_leg") and not _asked_in_newest(transcript, case):
+            context.inapplicable(f"the gateway does not ask the upstream in 2026-07-28 ({case.where})")
+        else:
+            yield case
+
+
+def _asked_in_newest(transcript: Transcript, case: Case) -> bool:
+    """Return whether the gateway asks the `member` in 2026-07-28; requests of the bench itself (`original`) do not count."""
+    method, member = case.attempts[0].rpc_method, case.facts["member"]
+    own = {transcript.exchanges[name].nonce for name in case.facts["original"]}
+    asked = [one for one in transcript.upstream if (one.node, one.rpc_method) == (member, method)]
+    metas = [mapping(mapping(one.rpc.get("params")).get("_meta")) for one in asked if one.nonce not in own]
+    return bool(metas) and all(messages.META_VERSION in meta for meta in metas)

@@ -12,6 +12,8 @@ from gatebench.fixtures.clients.mcp_response import NotificationWait
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
+PAUSE = 0.4  # seconds after which a change is made once more, if no notification of it came
+
 # -- servers
 
 
@@ -157,7 +159,7 @@ async def test_tools_in_pages(scenario: Scenario, principal: str, server: str, m
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
 async def test_change_is_announced(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A client listens while the tools change."""
+    """A client listens while the tools change; a gateway may open its own stream later, so that they change again."""
     client = await scenario.client(principal, server, revision)
     connected = await client.connect()
     client.patience = 2.0
@@ -166,12 +168,13 @@ async def test_change_is_announced(scenario: Scenario, principal: str, server: s
     opened = asyncio.create_task(watch.open.wait())
     await asyncio.wait([listening, opened], return_when=asyncio.FIRST_COMPLETED)
     opened.cancel()
-    with scenario.tools(server, add=["farewell"]):
-        stream = await listening
+    while not listening.done():
+        with scenario.tools(server, add=["farewell"]):
+            await asyncio.wait([listening], timeout=PAUSE)
     scenario.observe(
         "listening",
         server=server,
         connected=connected.exchange,
-        stream=stream.exchange,
+        stream=(await listening).exchange,
         seconds=client.patience,
     )

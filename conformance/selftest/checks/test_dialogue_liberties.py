@@ -1,5 +1,6 @@
 """What right gateways may do with requests of servers, input rounds and streams. None of them claims the optional features."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,12 @@ from gatebench.conformance.selftest.support.examples.dialogue_examples import (
     answer,
     arrives_upstream,
     asked_during,
+    claims,
     posted,
     question,
 )
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
+from gatebench.fixtures.protocol import messages
 
 STREAM = [("content-type", "text/event-stream")]
 ALL = [row for row in REGISTRY.all() if row.group == "mcp_server_requests"]
@@ -163,6 +166,15 @@ def no_streams(builder: TranscriptBuilder) -> None:
         )
 
 
+def subscriptions_without_messages(builder: TranscriptBuilder) -> None:
+    """Refuses a subscription on an event stream, or sends its first message after the client has left."""
+    refused = builder.ask("alice", SERVER, "subscriptions/listen")
+    refused.streamed({"jsonrpc": "2.0", "id": refused.rpc_id, "error": {"code": -32601, "message": "no"}})
+    slow = builder.ask("alice", SERVER, "subscriptions/listen").answered(headers=STREAM, body=": \n\n", how="closed")
+    for case in ("listen-to-tools", "listen-to-prompts"):
+        builder.case(case, refused, slow, unwanted=[CHANGED["method"]])
+
+
 def second_stream_instead_of_the_first(builder: TranscriptBuilder) -> None:
     """Ends the first GET stream of a session when a second one is opened, and announces changes there."""
     first = builder.ask("alice", SERVER, "GET").streamed({"jsonrpc": "2.0", "method": "x"})
@@ -212,6 +224,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     fewer_notifications,
     responses_as_json,
     no_streams,
+    subscriptions_without_messages,
     second_stream_instead_of_the_first,
     resumes_itself,
     no_resumption,
@@ -226,3 +239,75 @@ def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callabl
     judgements = [builder.judged_by(row.id) for row in ALL if row.feature not in of_claims]
     harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
     assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
+
+
+# -- of gateways that claim the optional features
+
+
+def completed_elicitations_on_the_get_stream(builder: TranscriptBuilder) -> None:
+    """Gives elicitations ids of its own, and sends what belongs to no request on the GET stream of the session."""
+    made = builder.ask("alice", SERVER)
+    asked = question(made)
+    asked["params"]["elicitationId"] = "visit-1"
+    complete = {"jsonrpc": "2.0", "method": "notifications/elicitation/complete"}
+    made.arrives(session="s1", events=[asked, complete | {"params": {"elicitationId": "visit-1"}}])
+    made.streamed(asked | {"params": asked["params"] | {"elicitationId": "g-1"}}, made.upstream_message)
+    stream = builder.ask("alice", SERVER, "GET").streamed(complete | {"params": {"elicitationId": "g-1"}})
+    builder.case("asked-elicitation-url", made, streams={made.exchange: [stream.exchange]})
+
+
+def _begun(builder: TranscriptBuilder) -> None:
+    body = {"id": 1, "method": "initialize", "params": {"capabilities": {"roots": {"listChanged": True}}}}
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps({"jsonrpc": "2.0", **body})}
+    builder.far_end("upstream", SERVER, request, status=200, headers=[("mcp-session-id", "s1")])
+
+
+def sessions_begun_after_a_change(builder: TranscriptBuilder) -> None:
+    """Begins its session with the server after the client's roots have changed."""
+    since = builder.here()
+    _begun(builder)
+    builder.case("roots-changed", builder.ask("alice", SERVER).arrives(session="s1").answered(), since=since)
+
+
+def roots_without_notifications(builder: TranscriptBuilder) -> None:
+    """Speaks 2026-07-28 to the server, which has no notification of changed roots."""
+    capabilities = {"roots": {"listChanged": True}}
+    made = builder.ask("alice", SERVER, meta={messages.META_CAPABILITIES: capabilities}).arrives().answered()
+    builder.case("roots-changed", made, since=builder.here())
+
+
+def notifications_in_another_order(builder: TranscriptBuilder) -> None:
+    """Forwards a change of the client's roots after the calls that the client sent later."""
+    _begun(builder)
+    since = builder.here()
+    call = builder.ask("alice", SERVER).arrives(session="s1").answered()
+    builder.ask("alice", SERVER, "notifications/roots/list_changed").arrives(session="s1").answered(202)
+    builder.case("roots-changed", call, since=since)
+
+
+CLAIMED = [
+    completed_elicitations_on_the_get_stream,
+    sessions_begun_after_a_change,
+    roots_without_notifications,
+    notifications_in_another_order,
+]
+
+
+@pytest.mark.parametrize("liberty", CLAIMED)
+@pytest.mark.parametrize("requirement", ["SRQ-036", "SRQ-038"])
+def test_nothing_is_held_against_a_gateway_that_claims_it(
+    builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None], requirement: str
+) -> None:
+    claims(builder)
+    liberty(builder)
+    judgement = builder.judged_by(requirement)
+    assert judgement.outcome in {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}, judgement
+
+
+def test_another_id_than_that_of_the_elicitation_is_wrong(builder: TranscriptBuilder) -> None:
+    claims(builder)
+    completed_elicitations_on_the_get_stream(builder)
+    for event in builder.events:
+        if event["kind"] == "chunk" and "elicitation/complete" in event["body"] and event["leg"] == "client":
+            event["body"] = event["body"].replace("g-1", "visit-1")
+    assert builder.judged_by("SRQ-038").outcome is Outcome.FAIL

@@ -13,6 +13,7 @@ from gatebench.conformance.selftest.support.examples.feature_examples import (
     UPDATED,
     URI,
     about,
+    acknowledged,
     answered,
     claiming,
     connected,
@@ -152,6 +153,36 @@ def denials(builder: TranscriptBuilder) -> None:
     builder.case("features-without-access", *made, control=control, **facts)
 
 
+def errors_of_its_own(builder: TranscriptBuilder) -> None:
+    """Knows what its upstreams have: answers unknown names and cursors itself, while it reads a list for itself."""
+    facts: dict[str, Any] = about(builder)
+    for method in ("resources/read", "prompts/get", "resources/list"):
+        alone = error(builder.ask("alice", "everything", method), -32602)
+        made = builder.ask("alice", "everything", method)
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": "own-1", "method": method, "params": {}}
+        request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(message)}
+        given = json.dumps({"jsonrpc": "2.0", "id": "own-1", "result": {"resources": []}})
+        builder.far_end("upstream", "everything", request, status=200, headers=JSON_HEADERS, body=given)
+        error(made, -32602)
+        for case in ("unknown-resource-relayed", "unknown-cursor-relayed", "completion-refused"):
+            builder.case(case, alone, made, **facts)
+
+
+def lists_of_an_older_leg(builder: TranscriptBuilder) -> None:
+    """Asks upstreams in an older revision, in which an empty cursor may be the end."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "resources/list", "params": {"_meta": {}}}
+    builder.errand("everything", body=json.dumps(message))
+    for case in ("empty-cursor-of-resources", "empty-cursor-of-templates", "empty-cursor-of-prompts"):
+        lists(builder, case, [entry("test://a")])
+
+
+def subscriptions_refused(builder: TranscriptBuilder) -> None:
+    """Refuses subscriptions to resources that are in no list, or does not acknowledge them."""
+    asked = error(builder.ask("alice", "everything", "resources/subscribe"), -32002)
+    streams(builder, "subscribed-by-a-template", [], [[UPDATED, URI]], subscribed=[asked.exchange])
+    acknowledged(builder, "subscribed-by-a-template", [])
+
+
 LIBERTIES = [
     tools_only,
     features_without_notifications,
@@ -164,6 +195,8 @@ LIBERTIES = [
     more_notifications,
     logs_elsewhere,
     denials,
+    errors_of_its_own,
+    lists_of_an_older_leg,
 ]
 
 
@@ -176,6 +209,14 @@ def test_right_gateways_are_accused_of_nothing(
     judgement = builder.judged_by(requirement)
     assert not judgement.violations, judgement
     assert judgement.outcome not in (Outcome.FAIL, Outcome.WARN, Outcome.UNTESTABLE), judgement
+
+
+@pytest.mark.parametrize("requirement", ["MCF-031", "MCF-045", "MCF-046", "MCF-048"])
+def test_a_refused_subscription_is_a_warning(builder: TranscriptBuilder, requirement: str) -> None:
+    for liberty in (subscriptions_refused, errors_of_its_own, lists_of_an_older_leg):
+        liberty(builder)
+    wanted = Outcome.WARN if requirement == "MCF-048" else Outcome.NOT_APPLICABLE
+    assert builder.judged_by(requirement).outcome is wanted
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

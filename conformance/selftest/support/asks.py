@@ -165,6 +165,17 @@ class ClientRequest:
         chosen = messages or (self.upstream_message or self.reply(self.at),)
         return self.answered(headers=STREAM_HEADERS, body=as_events(chosen, comment), how=how)
 
+    def begun(self) -> Self:
+        """Add the head of the gateway's response, an event stream."""
+        self._log.response(200, [(name.encode(), value.encode()) for name, value in STREAM_HEADERS])
+        return self
+
+    def goes_on(self, how: str = "complete") -> Self:
+        """Add the rest of a response that has begun: the result, and its end."""
+        self._log.chunk(as_events([self.upstream_message or self.reply(self.at)]).encode())
+        self._log.end(how)
+        return self
+
     def failed(self, how: str = "error", detail: str = "ReadError") -> Self:
         """Record that no response came."""
         self._log.end(how, detail)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, of_lists
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.responses.values import ABSENT, answer_part
 from gatebench.conformance.exchange import Exchange
@@ -30,9 +30,9 @@ def entries_listed(context: CheckContext, transcript: Transcript, row: ShapeRow)
 
     The attempts are the pages that the client got, `original` those that the upstream sends to a client of its own, `member`
     the upstream, `key` the member of the result, `identity` what identifies an entry. On virtual servers the gateway may have
-    names of its own.
+    names of its own. `newest_leg`: only if the gateway asks in 2026-07-28.
     """
-    for case in with_control(context, transcript, row):
+    for case in of_lists(context, transcript, row):
         original = [transcript.exchanges[name] for name in case.facts["original"]]
         expected = list(_entries(original, case))
         if not expected:

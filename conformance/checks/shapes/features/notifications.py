@@ -5,7 +5,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
@@ -13,13 +13,20 @@ from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 LOG_MESSAGE = "notifications/message"
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 LEVEL = "io.modelcontextprotocol/logLevel"
 
 
 def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt, a stream, has the notifications that the scenario `expected`: each [method, URI or null] at least once."""
+    """Every attempt, a stream, has the notifications that the scenario `expected`: each [method, URI or null] at least once.
+
+    `if_subscribed`: only if the gateway accepted the subscription.
+    """
     for case in with_control(context, transcript, row):
         for attempt, expected in zip(case.attempts, case.facts["expected"], strict=True):
+            if row.options.get("if_subscribed") and not _subscribed(transcript, case, attempt, expected):
+                context.inapplicable(f"the gateway did not accept the subscription ({case.where})")
+                continue
             context.examined()
             got = _notifications(attempt)
             if missing := [_named(one) for one in expected if tuple(one) not in got]:
@@ -30,6 +37,39 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                     at=attempt,
                     control=case.control,
                 )
+
+
+def subscription_accepted(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The subscription to the resources that the scenario `expected` updates of is accepted (see `_subscribed`)."""
+    for case in with_control(context, transcript, row):
+        for attempt, expected in zip(case.attempts, case.facts["expected"], strict=True):
+            if not expected:
+                context.inapplicable(f"the client did not subscribe ({case.where})")
+                continue
+            context.examined()
+            if not _subscribed(transcript, case, attempt, expected):
+                asked = [transcript.exchanges[name] for name in case.facts.get("subscribed", [])]
+                context.violation(
+                    f"the gateway did not accept a subscription to {expected[0][1]} ({case.where})",
+                    expected="a result of resources/subscribe, or an acknowledgement that names the resource",
+                    actual=outcome_of(asked[0] if asked else attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def _subscribed(transcript: Transcript, case: Case, stream: Exchange, expected: list[Any]) -> bool:
+    """Return whether a subscription was accepted.
+
+    In sessions, `resources/subscribe` (the fact `subscribed`) had a result; in 2026-07-28, the acknowledgement on the stream
+    names each resource.
+    """
+    if stream.rpc_method != "subscriptions/listen":
+        asked = [transcript.exchanges[name] for name in case.facts.get("subscribed", [])]
+        return bool(asked) and all("result" in one.answer for one in asked)
+    first = next((one for one in stream.messages if one.get("method") == ACKNOWLEDGED), {})
+    granted = mapping(mapping(first.get("params")).get("notifications")).get("resourceSubscriptions")
+    return isinstance(granted, list) and all(uri in granted for _, uri in expected)
 
 
 def notified_only(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -13,6 +13,7 @@ from gatebench.conformance.transcript import Transcript
 
 Message = dict[str, Any]
 SERVER_REQUESTS, SUBSCRIPTIONS, RESUMPTION = "mcp.server-requests", "mcp.subscriptions", "mcp.resumption"
+ELICITATION = "elicitationId"
 NOT_RELAYED = "the gateway relays no server requests of this kind, and does not claim to"
 NOT_ASKED = "the upstream had nothing to ask: the gateway announced no such capability to it"
 
@@ -69,6 +70,19 @@ def pairs_of(
             left.remove(found)
             reached.append((arrival, asked, found))
     return reached, lost
+
+
+def as_asked(transcript: Transcript, case: Case, attempt: Exchange, given: list[Message]) -> list[Message]:
+    """Return the parameters of notifications with the ids of elicitations under which the client was asked.
+
+    A gateway may give elicitations ids of its own.
+    """
+    reached, _ = pairs_of(transcript, case, attempt)
+    pairs = [(mapping(asked.get("params")), mapping(got.get("params"))) for _, asked, got in reached]
+    ids = {
+        str(asked[ELICITATION]): got[ELICITATION] for asked, got in pairs if ELICITATION in asked.keys() & got.keys()
+    }
+    return [one | {ELICITATION: ids.get(str(one.get(ELICITATION)), one.get(ELICITATION))} for one in given]
 
 
 def session_of(exchange: Exchange) -> str:

@@ -10,6 +10,7 @@ from gatebench.conformance.checks.shapes.interaction.dialogues import (
     RESUMPTION,
     SERVER_REQUESTS,
     SUBSCRIPTIONS,
+    as_asked,
     claimed,
     named,
     notifications,
@@ -22,6 +23,7 @@ from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 TOKEN = "progressToken"  # noqa: S105 - not a secret
+COMPLETE = "notifications/elicitation/complete"
 CHANGED = "notifications/tools/list_changed"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
@@ -50,6 +52,7 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             given = notifications([message for _, message in sent_upstream(transcript, attempt)], method)
+            given = as_asked(transcript, case, attempt, given) if method == COMPLETE else given
             messages_got = received(transcript, case, attempt)
             got = notifications(messages_got, method)
             if not given or not (got or claimed(transcript, SERVER_REQUESTS)):
@@ -156,8 +159,11 @@ def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
             if not _is_stream(attempt):
                 context.inapplicable("the gateway has no subscriptions/listen")
                 continue
-            context.examined()
             found = [message for message in attempt.messages if "method" in message]
+            if not found and (attempt.how != "complete" or "error" in attempt.answer):
+                context.inapplicable("the gateway refused the subscription, or sent nothing while the client listened")
+                continue
+            context.examined()
             first = found[0].get("method") if found else None
             tags = [mapping(mapping(one.get("params")).get("_meta")).get(SUBSCRIPTION) for one in found]
             if first != ACKNOWLEDGED:

@@ -275,7 +275,8 @@ def capabilities_kept(context: CheckContext, transcript: Transcript, row: ShapeR
 def roots_reported(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The session of the attempt at the upstream gets `notifications/roots/list_changed` during the case.
 
-    A gateway that announces no changes of roots there need not forward them.
+    A gateway that announces no changes of roots there need not forward them. 2026-07-28 has no such notification, and a session
+    that began after the change began with the changed roots.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
@@ -283,6 +284,9 @@ def roots_reported(context: CheckContext, transcript: Transcript, row: ShapeRow)
             announced = mapping(seen[1].get("roots")) if seen else {}
             if not claimed(transcript, SERVER_REQUESTS) or announced.get("listChanged") is not True:
                 context.inapplicable("the gateway announces no changes of a client's roots")
+                continue
+            if seen is None or seen[0].rpc_method != "initialize" or seen[0].seq > case.begin:
+                context.inapplicable("there was no session with the server before the change")
                 continue
             context.examined()
             arrival = transcript.landed(attempt.nonce)[-1]

@@ -64,14 +64,19 @@ def _own_credential(context: CheckContext, transcript: Transcript, case: Case, a
 def overtakes(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No attempt waits for the end of a call that began before it, which the scenario names as the fact `slow`.
 
-    An attempt has waited if it was not answered first, and nothing of it reached an upstream before the other's answer.
+    An attempt has waited if its response did not end first, and nothing of it reached an upstream before the other's response
+    ended. The heads of responses say nothing: a gateway may begin an event stream at once.
     """
     for case in with_control(context, transcript, row):
         slow = transcript.exchanges[case.facts["slow"]]
-        end = case.end if slow.answered is None else slow.answered
+        end = case.end if slow.ended is None else slow.ended
         for attempt in case.attempts:
+            if end < attempt.seq:
+                context.inapplicable("the slow call had ended before")
+                continue
             context.examined()
-            first = attempt.answered is not None and attempt.answered < end
+            given_up = attempt.how != "complete" and not attempt.answer
+            first = not given_up and attempt.ended is not None and attempt.ended < end
             sent = transcript.landed(attempt.nonce) if attempt.tool else transcript.upstream
             if not first and not any(attempt.seq < one.seq < end for one in sent):
                 context.violation(

@@ -7,7 +7,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, of_lists, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.responses.refusals import is_client_error
 from gatebench.conformance.checks.shapes.responses.values import ABSENT, answer_part, member
@@ -109,9 +109,9 @@ def listed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
     """The pages of a tool list hold every tool of the upstream once, and these `members` of each unchanged.
 
     The attempts are the pages that the client got, `original` those that the upstream sends to a client of its own, `member`
-    the upstream; a tool has the name that the dialect gives it.
+    the upstream; a tool has the name that the dialect gives it. `newest_leg`: only if the gateway asks in 2026-07-28.
     """
-    for case in with_control(context, transcript, row):
+    for case in of_lists(context, transcript, row):
         last = case.attempts[-1]
         original = [transcript.exchanges[name] for name in case.facts["original"]]
         if not all(page.succeeded for page in original):

@@ -114,6 +114,9 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
+            if part == "error" and _refused_alone(attempt, landed):
+                context.inapplicable("the gateway answers with an error by itself")
+                continue
             if not landed:
                 context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
                 continue
@@ -133,6 +136,15 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                     at=attempt,
                     control=case.control,
                 )
+
+
+def _refused_alone(attempt: Exchange, landed: list[Exchange]) -> bool:
+    """Return whether a gateway that knows the names and cursors of its upstreams answered with an error of its own.
+
+    What reached the upstream meanwhile and succeeded there is a request of the gateway's own.
+    """
+    asked = bool(landed) and answer_part(landed[-1], "error") is not ABSENT
+    return not attempt.tool and not asked and answer_part(attempt, "error") is not ABSENT
 
 
 def _kept(given: dict[str, Any], got: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

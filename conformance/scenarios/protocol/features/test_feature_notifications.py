@@ -145,12 +145,11 @@ async def test_by_template(scenario: Scenario, principal: str, server: str, memb
     if not (uri and side.offers("resources.subscribe") and "contents" in read.result):
         side.case(case, side.connected, control=side.connected, capability="resources.subscribe", expected=[[]])
         return
-    if not side.client.modern:
-        await side.client.request("resources/subscribe", {"uri": uri})
+    asked = [] if side.client.modern else [await side.client.request("resources/subscribe", {"uri": uri})]
     awaited = {side: (UPDATED if side.client.modern else uri, {"resourceSubscriptions": [uri]})}
     got, rounds = await streams(awaited, _updates(scenario, member, base_of(member) + path))
-    expected = [[(UPDATED, uri)] * rounds]
-    side.case(case, *got, control=read, capability="resources.subscribe", expected=expected)
+    facts: dict[str, Any] = {"expected": [[(UPDATED, uri)] * rounds], "subscribed": [one.exchange for one in asked]}
+    side.case(case, *got, control=read, capability="resources.subscribe", **facts)
 
 
 @judged_by_cases(["after-unsubscribe"], thorough=in_each_era)

@@ -15,7 +15,6 @@ from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
 SERVERS = [("everything", "everything"), ("desk", "web-search")]
-SHORTLY = 0.3  # seconds for what should not come: a longer wait could only find more
 ENOUGH = 1.0  # seconds for what may come on either of two streams
 CHANGED = "notifications/tools/list_changed"
 Listening = tuple[StreamReader, "asyncio.Task[McpResponse]"]
@@ -26,7 +25,10 @@ def _changed(events: list[SseEvent]) -> bool:
 
 
 async def _listen(client: McpClient, seconds: float = PATIENCE, **filters: bool) -> Listening:
-    """Open the era's stream; return once it is open, or has ended. `filters`: kinds of subscriptions/listen."""
+    """Open the era's stream; return once it is open, or has ended. `filters`: kinds of subscriptions/listen.
+
+    A subscription is open with its acknowledgement. A gateway that sends none may still send what comes after it.
+    """
     client.patience = seconds
     reader = StreamReader(client, until=_changed)
     if filters:
@@ -36,7 +38,8 @@ async def _listen(client: McpClient, seconds: float = PATIENCE, **filters: bool)
     else:
         listening = asyncio.create_task(client.listen(reader))
     opened = asyncio.create_task(reader.open.wait())
-    await asyncio.wait([listening, opened], return_when=asyncio.FIRST_COMPLETED)
+    timeout = seconds / 2 if filters else None
+    await asyncio.wait([listening, opened], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     opened.cancel()
     return reader, listening
 
@@ -67,8 +70,9 @@ async def test_all_hear_of_a_change(
 async def test_subscriptions(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
     """One client listens to changes of the tools, one to those of prompts only; the tools change twice."""
     tools, prompts = [await scenario.client(principal, server, revision) for _ in range(2)]
-    _, to_tools = await _listen(tools, toolsListChanged=True)
-    _, to_prompts = await _listen(prompts, SHORTLY, promptsListChanged=True)
+    (_, to_tools), (_, to_prompts) = await asyncio.gather(
+        _listen(tools, toolsListChanged=True), _listen(prompts, promptsListChanged=True)
+    )
     with scenario.tools(member, add=["farewell"]):
         heard = await to_tools
     unheard = await to_prompts

@@ -1,6 +1,7 @@
 """Requests of servers to clients in the handshake era: sampling, elicitation, roots, ping, and who gets whose answer."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,14 +11,17 @@ from gatebench.conformance.scenarios.dialogue_steps import (
     answer,
     asked,
     begin,
+    call_beside_stream,
     connected,
     facts,
     offered,
     replying,
+    until_seen,
 )
 from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
 from gatebench.fixtures.clients.conversation import Called, call
 from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
@@ -32,7 +36,8 @@ KINDS = {
     "asked-ping": "test_ping",
 }
 REPLIES = {"reply-decline": "decline", "reply-cancel": "cancel", "reply-error": "error"}
-SINCE_2025_11_25 = {"asked-elicitation-url", "asked-elicitation-defaults", "asked-elicitation-enums"}
+BY_URL, COMPLETE = "asked-elicitation-url", "notifications/elicitation/complete"
+SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums"}
 
 
 @judged_by_cases([*KINDS, *REPLIES])
@@ -47,19 +52,31 @@ async def test_client_is_asked(
     with offered(scenario, server, [member], list(KINDS.values())):
         client = await connected(scenario, principal, server, revision)
         for case, tool in KINDS.items():
-            if revision in LEGACY_REVISIONS[1:] or case not in SINCE_2025_11_25:
-                called = await call(client, scenario.identities.tool(server, tool, member), reply=replying(case))
-                _record(scenario, case, called, client=client)
+            if revision not in LEGACY_REVISIONS[1:] and case in SINCE_2025_11_25:
+                continue
+            named, streams = scenario.identities.tool(server, tool, member), dict[str, list[McpResponse]]()
+            if case == BY_URL:
+                called, streams = await call_beside_stream(client, named, COMPLETE, replying(case))
+            else:
+                called = await call(client, named, reply=replying(case))
+            _record(scenario, case, called, client=client, streams=streams)
         for case, kind in REPLIES.items():
             tool = scenario.identities.tool(server, "test_elicitation", member)
             called = await call(client, tool, reply=replying(case, kind))
             _record(scenario, case, called, client=client)
 
 
-def _record(scenario: Scenario, case: str, *calls: Called, client: McpClient, **more: Any) -> None:
+def _record(
+    scenario: Scenario,
+    case: str,
+    *calls: Called,
+    client: McpClient,
+    streams: Mapping[str, Sequence[McpResponse]] | None = None,
+    **more: Any,
+) -> None:
     server, principal = str(client.tags["server"]), str(client.tags["principal"])
     responses = [called.response for called in calls]
-    scenario.case(case, *responses, server=server, principal=principal, **facts(*calls), **more)
+    scenario.case(case, *responses, server=server, principal=principal, **facts(*calls, streams=streams), **more)
 
 
 BESIDE = ("asked-of-two-callers", "asked-in-two-sessions")
@@ -131,6 +148,9 @@ async def test_another_client_answers(
             _record(scenario, case, called, client=client, others=[one.exchange for one in posted])
 
 
+ROOTS_CHANGED = "notifications/roots/list_changed"
+
+
 @judged_by_cases(["roots-changed"])
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
@@ -144,8 +164,9 @@ async def test_roots_changed(
     tool = scenario.identities.tool(server, "whoami", member)
     await client.call(tool)
     since = scenario.here()
-    await client.notify("notifications/roots/list_changed")
-    calls = [await client.call(tool) for _ in range(2)]  # after its notification
+    told = await client.notify(ROOTS_CHANGED)
+    calls = [await client.call(tool) for _ in range(2)]
+    await until_seen(scenario, told.nonce, member, ROOTS_CHANGED)  # requests need not arrive in the order of the client
     scenario.case("roots-changed", calls[-1], since=since, server=server, principal=principal)
 
 

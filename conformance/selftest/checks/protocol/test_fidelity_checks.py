@@ -103,14 +103,27 @@ def test_what_told_nothing_was_not_late(builder: TranscriptBuilder) -> None:
 
 
 def given_up(
-    builder: TranscriptBuilder, by: str = "notification", *, lands: bool = True, how: str = "complete", spoken: str = ""
+    builder: TranscriptBuilder,
+    by: str = "notification",
+    *,
+    lands: bool = True,
+    how: str = "complete",
+    spoken: str = "",
+    too_late: bool = False,
 ) -> ClientRequest:
-    """Add a call that was cancelled; `how` its stream at the server ended, and the revision `spoken` there."""
+    """Add a call that was cancelled; `how` its stream at the server ended, and the revision `spoken` there.
+
+    The stream ends after the note of the cancellation, or before it (`too_late`).
+    """
     ask = builder.ask("alice", "calculator", tool="slow", rpc_id="mine")
+    facts = {"nonce": ask.nonce, "server": "calculator", "by": by}
+    if not too_late:
+        builder.observe("cancelled", **facts)
     if lands:
         message = ask.message("slow") | {"id": 41}  # a gateway may number its own requests
         ask.arrivals.append(errand(builder, message, how=how, spoken=spoken))
-    builder.observe("cancelled", nonce=ask.nonce, server="calculator", by=by)
+    if too_late:
+        builder.observe("cancelled", **facts)
     return ask
 
 
@@ -177,6 +190,11 @@ def test_the_server_works_for_nobody(builder: TranscriptBuilder) -> TranscriptLi
 @untestable("FID-004")
 def test_there_was_nothing_to_cancel(builder: TranscriptBuilder) -> None:
     given_up(builder, lands=False)
+
+
+@untestable("FID-004")
+def test_the_call_had_ended(builder: TranscriptBuilder) -> None:
+    given_up(builder, too_late=True)
 
 
 # -- FID-005

@@ -106,6 +106,18 @@ def test_the_right_server_without_a_token(builder: TranscriptBuilder) -> Transcr
     return made.arrival
 
 
+@passes("TRB-015")
+@pytest.mark.parametrize("method", ["initialize", "tools/list"])
+def test_an_endpoint_of_the_gateway_itself(builder: TranscriptBuilder, method: str) -> int:
+    astray(builder, "no name", method=method).answered()
+    return 1
+
+
+@fails("TRB-015")
+def test_a_call_at_an_address_without_a_name(builder: TranscriptBuilder) -> ClientRequest:
+    return astray(builder, "no name").answered()
+
+
 # -- tools
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes, untestable
 from gatebench.conformance.selftest.support.probe_steps import without_control
@@ -134,6 +135,6 @@ def test_nothing_is_listed(builder: TranscriptBuilder) -> TranscriptLine:
     return TranscriptLine(surfaced(listed(builder, "in trouble", OTHERS, at="workbench")).seq)
 
 
-@not_observed("TRB-012")
 def test_a_list_that_fails_is_not_short(builder: TranscriptBuilder) -> None:
     surfaced(listed(builder, "in trouble", OTHERS, at="workbench"))
+    assert builder.judged_by("TRB-012").outcome is Outcome.NOT_APPLICABLE

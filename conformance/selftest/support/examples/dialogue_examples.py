@@ -137,10 +137,11 @@ def _roots_changed(builder: TranscriptBuilder, _row: Requirement, case: str, *, 
     body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
     request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(body)}
     builder.far_end("upstream", SERVER, request, status=200, headers=[("mcp-session-id", SESSION)])
+    since = builder.here()
     if forwarded:
         builder.ask("alice", SERVER, "notifications/roots/list_changed").arrives(session=SESSION).answered(202)
     call = builder.ask("alice", SERVER).arrives(session=SESSION).answered()
-    builder.case(case, call)
+    builder.case(case, call, since=since)
     return call.arrival
 
 

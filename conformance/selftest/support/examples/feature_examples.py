@@ -6,6 +6,7 @@ from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.example_facts import asked_in_newest
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
@@ -79,11 +80,13 @@ def lists(
     return builder.case(case, *got, original=[original.exchange], **facts)
 
 
-def _whole_list(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+def _whole_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    asked_in_newest(builder, row, "resources/list", SERVER)
     return lists(builder, case, [entry("test://c"), entry("test://other")], [entry("test://b"), entry("test://a")])
 
 
 def _changed_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    asked_in_newest(builder, row, "resources/list", SERVER)
     changed: Result = dict.fromkeys(row.options["members"][-1:], "changed")
     return lists(
         builder, case, [entry("test://a"), *([entry("test://b", **changed)] if changed else [])], [entry("test://c")]
@@ -93,6 +96,7 @@ def _changed_list(builder: TranscriptBuilder, row: Requirement, case: str) -> Cl
 def _repeated_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     if row.options["members"]:
         return _changed_list(builder, row, case)
+    asked_in_newest(builder, row, "resources/list", SERVER)
     return lists(builder, case, [entry("test://a"), entry("test://b")], [entry("test://b"), entry("test://c")])
 
 
@@ -190,23 +194,46 @@ def notification(method: str, **params: Any) -> Result:
     return {"jsonrpc": "2.0", "method": f"notifications/{method}", "params": params}
 
 
-def streams(builder: TranscriptBuilder, case: str, sent: list[Result], expected: list[list[Any]]) -> ClientRequest:
+def streams(
+    builder: TranscriptBuilder, case: str, sent: list[Result], expected: list[list[Any]], **more: Any
+) -> ClientRequest:
     """Add the stream of a client that should get the `expected` notifications, and gets those `sent`."""
     facts = about(builder, "resources.subscribe")
     made = builder.ask("alice", SERVER, "GET").streamed(*sent)
-    return builder.case(case, made, expected=[expected], **facts)
+    return builder.case(case, made, expected=[expected], **facts, **more)
+
+
+def _subscribing(builder: TranscriptBuilder, row: Requirement, *, accepted: bool = True) -> Result:
+    """Return the fact about the subscription of a client, for rows that need it."""
+    if row.check != "subscription-accepted" and not row.options.get("if_subscribed"):
+        return {}
+    made = builder.ask("alice", SERVER, "resources/subscribe", params={"uri": URI})
+    return {"subscribed": [(answered(made, {}) if accepted else error(made, -32002)).exchange]}
 
 
 UPDATED = "notifications/resources/updated"
 
 
-def _notified(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+def _notified(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     sent = [notification("resources/updated", uri=URI), notification("prompts/list_changed")]
-    return streams(builder, case, sent, [[UPDATED, URI]])
+    return streams(builder, case, sent, [[UPDATED, URI]], **_subscribing(builder, row))
 
 
-def _not_notified(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
-    return streams(builder, case, [notification("prompts/list_changed")], [[UPDATED, URI]])
+def _not_notified(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    sent = [notification("prompts/list_changed")]
+    return streams(builder, case, sent, [[UPDATED, URI]], **_subscribing(builder, row))
+
+
+def _not_subscribed(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    return streams(builder, case, [], [[UPDATED, URI]], **_subscribing(builder, row, accepted=False))
+
+
+def acknowledged(builder: TranscriptBuilder, case: str, uris: list[str], *sent: Result) -> ClientRequest:
+    """Add a subscription of 2026-07-28 of which these resources are acknowledged, and what is sent on it then."""
+    facts = about(builder, "resources.subscribe")
+    made = builder.ask("alice", SERVER, "subscriptions/listen")
+    first = notification("subscriptions/acknowledged", notifications={"resourceSubscriptions": uris})
+    return builder.case(case, made.streamed(first, *sent), expected=[[[UPDATED, URI]]], **facts)
 
 
 def _notified_of_more(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
@@ -244,6 +271,7 @@ CONFORMING: Mapping[str, Example] = {
     "another-revision": lambda builder, _row, case: _negotiated(builder, case, "2025-11-25"),
     "described": lambda builder, row, case: _described(builder, row, case, kept=True),
     "notified": _notified,
+    "subscription-accepted": _notified,
     "notified-only": _notified,
     "log-messages-kept": lambda builder, _row, case: _logged(builder, case, kept=True),
 }
@@ -260,6 +288,7 @@ VIOLATING: Mapping[str, Example] = {
     "another-revision": lambda builder, _row, case: _negotiated(builder, case, "1900-01-01"),
     "described": lambda builder, row, case: _described(builder, row, case, kept=False),
     "notified": _not_notified,
+    "subscription-accepted": _not_subscribed,
     "notified-only": _notified_of_more,
     "log-messages-kept": lambda builder, _row, case: _logged(builder, case, kept=False),
 }
@@ -267,4 +296,5 @@ OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "entries-listed": [_repeated_list],
     "nothing-invented": [_values_made_up, _unanswered],
     "error-code": [lambda builder, row, case: _error(builder, row, case, 0)],
+    "subscription-accepted": [lambda builder, _row, case: acknowledged(builder, case, [])],
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.example_facts import asked_in_newest
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
@@ -56,11 +57,13 @@ def _lists(builder: TranscriptBuilder, case: str, *pages: list[dict[str, Any]]) 
     return builder.case(case, *listed, member="calculator", original=[original.exchange])
 
 
-def _whole_list(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+def _whole_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    asked_in_newest(builder, row, "tools/list", "calculator")
     return _lists(builder, case, [_tool("c"), _tool("other")], [_tool("b"), _tool("a")])
 
 
 def _changed_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    asked_in_newest(builder, row, "tools/list", "calculator")
     changed: dict[str, Any] = dict.fromkeys(row.options["members"][-1:], "changed")
     return _lists(builder, case, [_tool("a"), *([_tool("b", **changed)] if changed else [])], [_tool("c")])
 
@@ -68,6 +71,7 @@ def _changed_list(builder: TranscriptBuilder, row: Requirement, case: str) -> Cl
 def _repeated_list(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     if row.options["members"]:
         return _changed_list(builder, row, case)
+    asked_in_newest(builder, row, "tools/list", "calculator")
     return _lists(builder, case, [_tool("a"), _tool("b")], [_tool("b"), _tool("c")])
 
 

@@ -103,6 +103,22 @@ def slow_calls_given_up(builder: TranscriptBuilder) -> None:
         builder.case(case, quick, slow=slow.exchange)
 
 
+def event_streams_begun_at_once(builder: TranscriptBuilder) -> None:
+    """Sends the head of an event stream as soon as a call arrives, and its result later."""
+    slow = builder.ask("bob", "mail").arrives().begun()
+    quick = builder.ask("alice", "mail").begun().arrives().goes_on()
+    slow.goes_on()
+    for case in _cases("overtakes", ""):
+        builder.case(case, quick, slow=slow.exchange)
+
+
+def slow_calls_that_ended_before(builder: TranscriptBuilder) -> None:
+    """Ends a slow call before another one begins."""
+    slow, quick = builder.call("bob", "mail"), builder.call("alice", "mail")
+    for case in _cases("overtakes", ""):
+        builder.case(case, quick, slow=slow.exchange)
+
+
 def callers_without_sessions(builder: TranscriptBuilder) -> None:
     """Gives no session ids, and repeats calls that an upstream refused."""
     made = [builder.ask(user, "mail", "initialize").arrives().answered() for user in ("alice", "bob")]
@@ -131,6 +147,8 @@ LIBERTIES = [
     pages_with_scripts_and_a_console,
     pages_as_redirects,
     slow_calls_given_up,
+    event_streams_begun_at_once,
+    slow_calls_that_ended_before,
     callers_without_sessions,
     personal_lists,
 ]
