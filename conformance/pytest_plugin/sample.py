@@ -3,7 +3,7 @@
 Every requirement runs in every claimed revision that it is about. Most rules depend on the era at most, and most
 parameters (which error, which caller) do not depend on the revision; so a scenario declares in which of the claimed
 revisions all of its sets run (`gatebench.conformance.collected_scenario.Thorough`). In the others it runs for a
-requirement only if no other scenario does.
+requirement only if no other scenario does at a server of that kind (of one upstream, or virtual).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,9 @@ from typing import Any, Protocol
 from gatebench.conformance.collected_scenario import Thorough
 from gatebench.conformance.requirements.features import OUTSIDE, Claims, features_of
 from gatebench.fixtures.world.definition import REVISIONS
+
+
+VIRTUAL = "virtual-servers"
 
 
 class SampledScenario(Protocol):
@@ -62,5 +65,7 @@ def _possible(play: SampledScenario, claims: Claims) -> bool:
     return claims.reach(play.name) and not claims.missing(features_of(play.params) | set(play.needs))
 
 
-def _goals(play: SampledScenario) -> set[tuple[str, str]]:
-    return {(requirement, play.params.get("revision", "")) for requirement in play.judges}
+def _goals(play: SampledScenario) -> set[tuple[str, str, bool]]:
+    """Return what the scenario covers: each requirement, in its revision, at a server of its kind (gateways have code for each)."""
+    revision, virtual = play.params.get("revision", ""), VIRTUAL in features_of(play.params)
+    return {(requirement, revision, virtual) for requirement in play.judges}
