@@ -13,7 +13,6 @@ from gatebench.conformance.collected_scenario import Thorough
 from gatebench.conformance.requirements.features import OUTSIDE, Claims, features_of
 from gatebench.fixtures.world.definition import REVISIONS
 
-
 VIRTUAL = "virtual-servers"
 
 
@@ -66,6 +65,6 @@ def _possible(play: SampledScenario, claims: Claims) -> bool:
 
 
 def _goals(play: SampledScenario) -> set[tuple[str, str, bool]]:
-    """Return what the scenario covers: each requirement, in its revision, at a server of its kind (gateways have code for each)."""
+    """Return what the scenario covers: each requirement, in its revision, at a server of one upstream or a virtual one."""
     revision, virtual = play.params.get("revision", ""), VIRTUAL in features_of(play.params)
     return {(requirement, revision, virtual) for requirement in play.judges}

@@ -110,9 +110,36 @@ def cancellations_arrive(context: CheckContext, transcript: Transcript) -> None:
             )
 
 
+def _cancellations(transcript: Transcript) -> list[tuple[Exchange, Any]]:
+    """Return the cancellations that upstreams got, with the ids that they name."""
+    got = [one for one in transcript.upstream if one.rpc_method == "notifications/cancelled"]
+    return [(one, mapping(one.rpc.get("params")).get("requestId")) for one in got]
+
+
 def _cancelled(transcript: Transcript, call: Exchange) -> bool:
-    here = [x for x in transcript.upstream if x.node == call.node and x.rpc_method == "notifications/cancelled"]
-    return any(same(mapping(x.rpc.get("params")).get("requestId"), call.rpc.get("id")) for x in here)
+    return any(x.node == call.node and same(name, call.rpc.get("id")) for x, name in _cancellations(transcript))
+
+
+def cancellations_name_requests(context: CheckContext, transcript: Transcript) -> None:
+    """FID-006: a cancellation with an id of the cancelled call, the caller's or the gateway's, is for a server that got it."""
+    for note in transcript.notes("observation"):
+        if note["what"] != "cancelled":
+            continue
+        calls = [one for one in transcript.client if one.nonce == note["nonce"]]
+        ids = [one.rpc.get("id") for one in (*calls, *transcript.landed(note["nonce"]))]
+        about = [(one, name) for one, name in _cancellations(transcript) if any(same(name, its) for its in ids)]
+        if not about:
+            context.inapplicable("the gateway sends no notification of this cancellation")
+        for one, name in about:
+            context.examined()
+            got = [x for x in transcript.upstream if x.node == one.node and x.rpc.get("method") and "id" in x.rpc]
+            if not any(same(x.rpc["id"], name) for x in got):
+                context.violation(
+                    f"{one.node} was told to cancel a request that it did not get",
+                    expected="a cancellation reaches the server that got the request, and no other",
+                    actual=f"notifications/cancelled for the request {name!r}",
+                    at=one,
+                )
 
 
 def _left(call: Exchange, note: Event) -> bool:

@@ -114,6 +114,7 @@ SHAPES: Mapping[str, Shape] = {
     "left-upstream": _shape(event_streams.left_upstream),
     "listening-goes-on": _shape(event_streams.listening_goes_on),
     "entries-listed": _shape(feature_lists.entries_listed, "members", "newest_leg"),
+    "scope-not-widened": _shape(feature_lists.scope_not_widened),
     "capabilities-kept": _shape(capabilities.capabilities_kept, optional="parts"),
     "capabilities-not-added": _shape(capabilities.capabilities_not_added),
     "announced-works": _shape(capabilities.announced_works),

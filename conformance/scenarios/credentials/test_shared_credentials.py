@@ -33,7 +33,7 @@ async def test_at_the_same_time(scenario: Scenario, principals: tuple[str, ...],
 
 @judged_by("CRED-009", "CRED-001")
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize("server", ["calculator", "web-search"])
+@pytest.mark.parametrize("server", ["calculator", "web-search", "desk"])
 @pytest.mark.parametrize("principal", ["alice"])
 async def test_cookies(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """A caller whose HTTP client has a cookie jar and a proxy."""
@@ -41,4 +41,4 @@ async def test_cookies(scenario: Scenario, principal: str, server: str, revision
     planted = {"Cookie": f"session={cookie}", "Proxy-Authorization": f"Bearer {proxy}"}
     client = await scenario.client(principal, server, revision, headers=planted)
     await client.connect()
-    await client.call("whoami")
+    await client.call(scenario.identities.tool(server, "whoami"))

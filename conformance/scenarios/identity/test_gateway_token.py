@@ -12,6 +12,7 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 from gatebench.fixtures.world.jwt_factory import MUTATIONS
 
 ALWAYS = ("AUTH-009", "AUTH-010", "CRED-001", "CRED-011")
+SERVERS = [("alice", "calculator"), ("support-bot", "web-search"), ("alice", "desk")]
 NO_TOKEN, UNKNOWN = "no token", "an unknown token"
 GARBAGE = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2ln"
 BAD_HEADERS: dict[str, Callable[[Scenario, str], str | None]] = {
@@ -68,7 +69,7 @@ async def judged_attempts(scenario: Scenario, params: tuple[str, str, str], attr
     thorough=in_each_era,
 )
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search")])
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
 @pytest.mark.parametrize("wrong", list(BAD_HEADERS), ids=lambda wrong: wrong.replace(" ", "-"))
 async def test_bad_token(scenario: Scenario, wrong: str, principal: str, server: str, revision: str) -> None:
     """No token, an unknown one, and malformed ones."""
@@ -93,7 +94,7 @@ def _rule(identifier: str) -> dict[str, Callable[..., bool]]:
 
 @judged_by(*ALWAYS, _rule("AUTH-003"), _rule("AUTH-004"), _rule("AUTH-005"), _rule("AUTH-006"), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("carol", "calculator"), ("carol", "crm")])
+@pytest.mark.parametrize(("principal", "server"), [("carol", "calculator"), ("carol", "crm"), ("carol", "desk")])
 @pytest.mark.parametrize("mutation", list(MUTATIONS))
 async def test_bad_jwt(scenario: Scenario, mutation: str, principal: str, server: str, revision: str) -> None:
     """A JWT that is wrong in one attribute; on the passthrough server the gateway has to check it as well."""
@@ -103,7 +104,7 @@ async def test_bad_jwt(scenario: Scenario, mutation: str, principal: str, server
 
 @judged_by(*ALWAYS, "AUTH-008", needs=("token-revocation",))
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search")])
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
 async def test_revoked_token(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """A second token of the same caller that works, and then is revoked."""
     token = scenario.new_gateway_token(principal)
@@ -116,23 +117,23 @@ async def test_revoked_token(scenario: Scenario, principal: str, server: str, re
         scenario.probe(
             "unauthenticated", attempt, control, attribute="a revoked token", server=server, principal=principal
         )
-    await scenario.fence(await scenario.client(principal, server, revision))
+    await scenario.fence(await scenario.client(principal, server, revision), scenario.identities.tool(server, "whoami"))
 
 
 @judged_by(*ALWAYS, "AUTH-011")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("carol", "web-search")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("carol", "web-search"), ("alice", "desk")])
 async def test_open_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """An open session, and requests on it without a token or with a wrong one."""
     client = await scenario.client(principal, server, revision)
     await client.connect()
-    header = scenario.dialect.credential_header
-    control = await client.call("whoami")
+    header, tool = scenario.dialect.credential_header, scenario.identities.tool(server, "whoami")
+    control = await client.call(tool)
     for attribute in (NO_TOKEN, UNKNOWN):
         stranger = await scenario.client(principal, server, revision)
         stranger.session = client.session
         stranger.changes = {header: BAD_HEADERS[attribute](scenario, scenario.identities.token(principal))}
-        attempt = await stranger.call("whoami")
+        attempt = await stranger.call(tool)
         scenario.probe(
             "unauthenticated",
             attempt,
@@ -141,20 +142,20 @@ async def test_open_session(scenario: Scenario, principal: str, server: str, rev
             server=server,
             principal=principal,
         )
-    await scenario.fence(client)
+    await scenario.fence(client, tool)
 
 
 @judged_by(*ALWAYS, "AUTH-011", needs=("token-revocation",))
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "desk")])
 async def test_revoked_in_mid_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """The token of an open session is revoked; the session must end with it."""
-    token = scenario.new_gateway_token(principal)
+    token, tool = scenario.new_gateway_token(principal), scenario.identities.tool(server, "whoami")
     client = await scenario.client(principal, server, revision, token=token)
     await client.connect()
-    control = await client.call("whoami")
+    control = await client.call(tool)
     scenario.verbs.revoke_token(token)
-    attempt = await client.call("whoami")
+    attempt = await client.call(tool)
     scenario.probe(
         "unauthenticated",
         attempt,
@@ -163,4 +164,4 @@ async def test_revoked_in_mid_session(scenario: Scenario, principal: str, server
         server=server,
         principal=principal,
     )
-    await scenario.fence(await scenario.client(principal, server, revision))
+    await scenario.fence(await scenario.client(principal, server, revision), tool)

@@ -7,7 +7,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.dialogue_steps import at_upstream
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -79,7 +79,7 @@ def _begin(
     return asyncio.create_task(client.call(tool, arguments, rpc_id=rpc_id, nonce=nonce))
 
 
-@judged_by("FID-004", thorough=in_each_era)
+@judged_by("FID-004", {"FID-006": legacy}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
 async def test_cancelled_call(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:

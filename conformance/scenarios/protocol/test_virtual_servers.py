@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from gatebench.conformance.scenarios.common import ARRIVALS, AWKWARD_VALUES, LEAKS, joined_by, together
+from gatebench.conformance.scenarios.common import ARRIVALS, AWKWARD_VALUES, LEAKS, MODELS, joined_by, together
 from gatebench.conformance.scenarios.marks import judged_by, legacy
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 
-@judged_by(*LEAKS, *ARRIVALS, "CRED-012")
+@judged_by(*LEAKS, *ARRIVALS, "CRED-012", MODELS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server"),

@@ -158,7 +158,7 @@ async def test_moved(scenario: Scenario, principal: str, server: str, revision: 
     made: dict[str, list[McpResponse]] = {}
 
     async def change() -> None:
-        with _at(scenario, SERVER, OTHER):
+        with at_address_of(scenario, SERVER, OTHER):
             made["moved-open"] = [await client.call(tool, AWKWARD_VALUES)]
             further, _ = await connected(scenario, principal, server, revision)
             made["moved-new"] = [await further.call(tool, AWKWARD_VALUES)]
@@ -183,7 +183,7 @@ async def test_moved_member(scenario: Scenario, principal: str, server: str, rev
     listing.patience = patience(scenario)
     control = await calling.call(tool, AWKWARD_VALUES)
     await listing.list_tools()
-    with _at(scenario, SERVER, OTHER):
+    with at_address_of(scenario, SERVER, OTHER):
         await listing.open_stream_and_leave()
         attempts = [
             await at_second_try(partial(calling.call, tool, AWKWARD_VALUES)),
@@ -195,7 +195,7 @@ async def test_moved_member(scenario: Scenario, principal: str, server: str, rev
 
 
 @contextmanager
-def _at(scenario: Scenario, server: str, other: str) -> Iterator[None]:
+def at_address_of(scenario: Scenario, server: str, other: str) -> Iterator[None]:
     """Let a server have the address of another upstream within this block."""
     urls = [str(scenario.bench.world_json["upstreams"][one]["url"]) for one in (other, server)]
     scenario.bench.recorder.note("address", scenario=scenario.name, server=server, at=other)
@@ -214,7 +214,7 @@ async def test_moved_with_consent(scenario: Scenario, principal: str, server: st
     client = await scenario.consented(principal, server, revision)
     control = await client.call("whoami")
     begin = scenario.here()
-    with _at(scenario, server, OTHER):
+    with at_address_of(scenario, server, OTHER):
         attempts = [await client.call("whoami")]
         further, answer = await connected(scenario, principal, server, revision)
         attempts += [answer, await further.call("whoami")]
@@ -241,7 +241,7 @@ async def test_credential(scenario: Scenario, principal: str, server: str, membe
     client, _ = await connected(scenario, principal, server, revision)
     control = await client.call(tool, AWKWARD_VALUES)
     before = str(scenario.bench.world_json["upstreams"][member]["auth"]["value"])
-    with scenario.own_credential(principal, member) as header, _credential(scenario, member, header, before):
+    with scenario.own_credential(principal, member) as header, credential_of(scenario, member, header, before):
         opened = [await client.call(tool, AWKWARD_VALUES) for _ in range(2)]
         further, _ = await connected(scenario, principal, server, revision)
         new = [await further.call(tool, AWKWARD_VALUES)]
@@ -252,7 +252,8 @@ async def test_credential(scenario: Scenario, principal: str, server: str, membe
 
 
 @contextmanager
-def _credential(scenario: Scenario, server: str, header: dict[str, str], before: str) -> Iterator[None]:
+def credential_of(scenario: Scenario, server: str, header: dict[str, str], before: str) -> Iterator[None]:
+    """Let a server have another configured header within this block."""
     scenario.verbs.change_credential(server, next(iter(header.values())))
     try:
         yield

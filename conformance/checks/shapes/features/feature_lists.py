@@ -1,4 +1,4 @@
-"""The shape about lists of resources, templates and prompts: complete, and every entry unchanged."""
+"""The shapes about lists of resources, templates and prompts: complete, every entry unchanged, and no wider cache scope."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.shown_names import shown_as
 
 MOST_NAMES = 5  # names in a message
+SCOPE = "result.cacheScope"
 
 
 class Lists(NamedTuple):
@@ -51,6 +52,24 @@ def entries_listed(context: CheckContext, transcript: Transcript, row: ShapeRow)
             _unchanged(context, transcript, Lists(case, expected, found), row.options["members"])
         else:
             _complete(context, transcript, Lists(case, expected, found))
+
+
+def scope_not_widened(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """No page of a list is `public` that the upstream declares `private`: the pages in `original`, as for `entries-listed`."""
+    for case in of_lists(context, transcript, row):
+        scopes = [answer_part(transcript.exchanges[name], SCOPE) for name in case.facts["original"]]
+        if "private" not in scopes:
+            context.blocked(f"the upstream {case.facts['member']} declares no list as private ({case.where})")
+            continue
+        context.examined()
+        for page in case.attempts:
+            if answer_part(page, SCOPE) == "public":
+                context.violation(
+                    f"{page.describe()} declares the list as public ({case.where})",
+                    expected="cacheScope private, as the upstream declares it, or none",
+                    actual="cacheScope public",
+                    at=page,
+                )
 
 
 def _entries(pages: list[Exchange], case: Case) -> Iterator[dict[str, Any]]:

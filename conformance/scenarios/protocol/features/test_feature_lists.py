@@ -19,16 +19,17 @@ LISTS = {
     "prompts": ("prompts/list", "prompts", "name", "prompts"),
 }
 """Method, member of the result, what identifies an entry, capability."""
+TOOLS = ("tools/list", "tools", "name", "tools")
 CHANGED = ("resources", "prompts")
 GROUPS = {
-    "whole": [f"list-of-{name}" for name in LISTS],
+    "whole": [*(f"list-of-{name}" for name in LISTS), "list-of-tools"],
     "in-pages": [f"pages-of-{name}" for name in LISTS],
     "changed": [f"list-of-{name}-after-change" for name in CHANGED],
 }
 
 
 async def _listed(case: str, name: str, here: FeatureClient, direct: FeatureClient) -> None:
-    method, key, identity, capability = LISTS[name]
+    method, key, identity, capability = (LISTS | {"tools": TOOLS})[name]
     listed, original = await here.pages(method), await direct.pages(method)
     exchanges = [page.exchange for page in original]
     here.case(case, *listed, capability=capability, key=key, identity=identity, original=exchanges)
@@ -58,7 +59,7 @@ async def test_feature_lists(
     client = await scenario.client_of_upstream(principal, member, revision)
     direct = FeatureClient(scenario, client, await client.connect(), principal, member, member)
     if case == "whole":
-        for name in LISTS:
+        for name in (*LISTS, "tools"):
             await _listed(f"list-of-{name}", name, here, direct)
     elif case == "in-pages":
         with scenario.pages(member, PAGE_SIZE):

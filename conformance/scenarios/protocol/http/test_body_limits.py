@@ -4,7 +4,7 @@ import pytest
 
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
 from gatebench.conformance.scenarios.protocol.http.test_client_http import raw_caller, usual
-from gatebench.conformance.scenarios.protocol.http.test_upstream_http import SERVER, exchanges
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, exchanges
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.variants.client_http import ClientHabit
 from gatebench.mock_upstreams.http import MAX_BODY
@@ -17,7 +17,7 @@ RESPONSE = "limit-exceeded-by-the-response"
 
 
 @judged_by_groups({"limit": [*CASES, RESPONSE]}, needs=("body-limit",))
-@pytest.mark.parametrize(("principal", "server"), [("alice", SERVER)])
+@pytest.mark.parametrize(("principal", "server"), [("alice", SERVER), ("alice", "desk")])
 @pytest.mark.parametrize("case", ["limit"])
 async def test_limit(scenario: Scenario, case: str, principal: str, server: str) -> None:
     """A call with blanks behind its message up to each size; then a usual one, on the same connection if it is kept.
@@ -41,5 +41,5 @@ async def test_limit(scenario: Scenario, case: str, principal: str, server: str)
         scenario.case(name, *attempts, control=control, since=begin, server=server, principal=principal, after=after)
     size = limit + MARGIN
     if size <= MAX_BODY:  # what the transcript holds is limited too
-        answer = await caller.client.call(scenario.identities.tool(server, "big", server), {"size": size})
+        answer = await caller.client.call(scenario.identities.tool(server, "big", MEMBER), {"size": size})
         scenario.case(RESPONSE, answer, control=control, server=server, principal=principal)

@@ -38,17 +38,20 @@ async def test_foreign_session(scenario: Scenario, principal: str, other: str, s
 
 @judged_by("SES-002", "SES-004")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search")])
+@pytest.mark.parametrize(
+    ("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search"), ("alice", "desk")]
+)
 async def test_ended_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """A session that was ended, and is used again."""
     client = await scenario.client(principal, server, revision)
     await client.connect()
     scenario.require(client.session, "the gateway gave no session id")
-    control = await client.call("whoami")
+    tool = scenario.identities.tool(server, "whoami")
+    control = await client.call(tool)
     ended = await client.delete()
     scenario.require(ended.status != 405, "the gateway does not let clients end sessions")
-    attempt = await client.call("whoami")
+    attempt = await client.call(tool)
     scenario.probe(
         "ended session", attempt, control, attribute="a session that has ended", server=server, principal=principal
     )
-    await scenario.fence(await scenario.client(principal, server, revision))
+    await scenario.fence(await scenario.client(principal, server, revision), tool)

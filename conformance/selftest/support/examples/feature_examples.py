@@ -65,18 +65,26 @@ def entry(uri: str, **changed: Any) -> Result:
     } | changed
 
 
-def page(builder: TranscriptBuilder, entries: list[Result], server: str = SERVER, **details: Any) -> ClientRequest:
+def page(
+    builder: TranscriptBuilder, entries: list[Result], server: str = SERVER, scope: str = "private", **details: Any
+) -> ClientRequest:
     """Add one page of a list."""
-    return answered(builder.ask("alice", server, "resources/list", **details), {"resources": entries})
+    result = {"resources": entries, "cacheScope": scope}
+    return answered(builder.ask("alice", server, "resources/list", **details), result)
 
 
 def lists(
-    builder: TranscriptBuilder, case: str, *pages: list[Result], server: str = SERVER, member: str = SERVER
+    builder: TranscriptBuilder,
+    case: str,
+    *pages: list[Result],
+    server: str = SERVER,
+    member: str = SERVER,
+    scope: str = "private",
 ) -> ClientRequest:
-    """Add the pages that a client got; the upstream itself lists three resources."""
+    """Add the pages that a client got, with their cache scope; the upstream itself lists three resources, as private."""
     facts = about(builder, server=server) | {"member": member, "key": "resources", "identity": "uri"}
     original = page(builder, [entry(f"test://{name}") for name in "abc"], member, client="direct")
-    got = [page(builder, entries, server) for entries in pages]
+    got = [page(builder, entries, server, scope) for entries in pages]
     return builder.case(case, *got, original=[original.exchange], **facts)
 
 
@@ -263,6 +271,7 @@ CONFORMING: Mapping[str, Example] = {
     "own-params": lambda builder, _row, case: _own_params(builder, case, "test://a%20b"),
     "name-mirrored": lambda builder, _row, case: _mirrored(builder, case, URI),
     "entries-listed": _whole_list,
+    "scope-not-widened": lambda builder, _row, case: lists(builder, case, [entry("test://a")]),
     "capabilities-kept": lambda builder, row, case: _capabilities(builder, row, case, kept=True),
     "capabilities-not-added": lambda builder, row, case: _added(builder, row, case, more=False),
     "announced-works": _works,
@@ -280,6 +289,7 @@ VIOLATING: Mapping[str, Example] = {
     "own-params": lambda builder, _row, case: _own_params(builder, case, URI),
     "name-mirrored": lambda builder, _row, case: _mirrored(builder, case, "other"),
     "entries-listed": _changed_list,
+    "scope-not-widened": lambda builder, _row, case: lists(builder, case, [entry("test://a")], scope="public"),
     "capabilities-kept": lambda builder, row, case: _capabilities(builder, row, case, kept=False),
     "capabilities-not-added": lambda builder, row, case: _added(builder, row, case, more=True),
     "announced-works": _announced_in_vain,
