@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes, untestable
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
@@ -139,9 +140,9 @@ def errand(
     return builder.far_end("upstream", node, request, status=200, how=how)
 
 
-def cancelled(builder: TranscriptBuilder, request: object, node: str = "calculator") -> None:
+def cancelled(builder: TranscriptBuilder, request: object, node: str = "calculator") -> TranscriptLine:
     params = {"requestId": request}
-    errand(builder, {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}, node)
+    return errand(builder, {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}, node)
 
 
 @passes("FID-004")
@@ -195,6 +196,39 @@ def test_there_was_nothing_to_cancel(builder: TranscriptBuilder) -> None:
 @untestable("FID-004")
 def test_the_call_had_ended(builder: TranscriptBuilder) -> None:
     given_up(builder, too_late=True)
+
+
+# -- FID-006
+
+
+@passes("FID-006")
+def test_the_cancellation_names_the_request(builder: TranscriptBuilder) -> int:
+    given_up(builder)
+    cancelled(builder, 41)
+    return 1
+
+
+@passes("FID-006")
+def test_a_cancellation_of_another_request_is_not_judged(builder: TranscriptBuilder) -> int:
+    """A gateway may cancel what it asked a server for on its own."""
+    given_up(builder)
+    cancelled(builder, 41)
+    cancelled(builder, "health-7", "everything")
+    return 1
+
+
+@fails("FID-006")
+@pytest.mark.parametrize(("request_id", "node"), [("mine", "calculator"), ("mine", "everything"), (41, "everything")])
+def test_a_server_is_told_to_cancel_what_it_did_not_get(
+    builder: TranscriptBuilder, request_id: object, node: str
+) -> TranscriptLine:
+    given_up(builder)
+    return cancelled(builder, request_id, node)
+
+
+def test_the_call_is_cancelled_by_closing(builder: TranscriptBuilder) -> None:
+    given_up(builder, "closing", how="client-disconnected")
+    assert builder.judged_by("FID-006").outcome is Outcome.NOT_APPLICABLE
 
 
 # -- FID-005
