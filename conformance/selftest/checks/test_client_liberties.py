@@ -1,4 +1,4 @@
-"""What right gateways may do with unusual requests of clients, with session ids in wrong hands, and with trace context."""
+"""What right gateways may do with unusual requests of clients, with session ids of other callers, and with trace context."""
 
 from collections.abc import Callable
 from typing import Any
@@ -99,7 +99,7 @@ def bodies_up_to_the_limit_relayed(builder: TranscriptBuilder) -> None:
     record(builder, long, ask(builder).arrives().streamed(), ask(builder).arrives(events=[]).answered())
 
 
-def strangers_refused(builder: TranscriptBuilder) -> None:
+def callers_without_token_refused(builder: TranscriptBuilder) -> None:
     """Refuses a request without a token for the first reason that it finds."""
     for case in ("anonymous-json-empty", "anonymous-method-put", "denied-target-query", "denied-batch-of-one"):
         record(builder, case, *(ask(builder).answered(status) for status in (400, 401, 403, 404, 405)))
@@ -218,7 +218,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     other_methods,
     long_bodies_refused,
     bodies_up_to_the_limit_relayed,
-    strangers_refused,
+    callers_without_token_refused,
     connections_closed_early,
     sessions_refused_in_its_own_way,
     sessions_for_all_addresses,
@@ -230,7 +230,9 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+def test_conforming_behaviour_has_no_violation(
+    builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]
+) -> None:
     liberty(builder)
     rows = [one.id for one in REGISTRY.all() if one.group in GROUPS]
     judgements = [builder.judged_by(requirement) for requirement in (*rows, *LEAKS)]

@@ -233,7 +233,9 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+def test_conforming_behaviour_has_no_violation(
+    builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]
+) -> None:
     liberty(builder)
     of_claims = {"mcp.server-requests", "mcp.subscriptions", "mcp.resumption"}
     judgements = [builder.judged_by(row.id) for row in ALL if row.feature not in of_claims]
@@ -270,7 +272,7 @@ def sessions_begun_after_a_change(builder: TranscriptBuilder) -> None:
 
 
 def roots_without_notifications(builder: TranscriptBuilder) -> None:
-    """Speaks 2026-07-28 to the server, which has no notification of changed roots."""
+    """Uses 2026-07-28 with the server, which has no notification of changed roots."""
     capabilities = {"roots": {"listChanged": True}}
     made = builder.ask("alice", SERVER, meta={messages.META_CAPABILITIES: capabilities}).arrives().answered()
     builder.case("roots-changed", made, since=builder.here())
@@ -295,7 +297,7 @@ CLAIMED = [
 
 @pytest.mark.parametrize("liberty", CLAIMED)
 @pytest.mark.parametrize("requirement", ["SRQ-036", "SRQ-038"])
-def test_nothing_is_held_against_a_gateway_that_claims_it(
+def test_conforming_behaviour_of_claimed_features_has_no_violation(
     builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None], requirement: str
 ) -> None:
     claims(builder)
@@ -304,7 +306,7 @@ def test_nothing_is_held_against_a_gateway_that_claims_it(
     assert judgement.outcome in {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}, judgement
 
 
-def test_another_id_than_that_of_the_elicitation_is_wrong(builder: TranscriptBuilder) -> None:
+def test_another_elicitation_id_is_a_violation(builder: TranscriptBuilder) -> None:
     claims(builder)
     completed_elicitations_on_the_get_stream(builder)
     for event in builder.events:

@@ -95,7 +95,7 @@ def names_of_a_virtual_server(builder: TranscriptBuilder) -> None:
     lists(builder, "list-of-resources", [*others, *renamed], server="desk", member="web-search")
 
 
-def names_that_cannot_be_told(builder: TranscriptBuilder) -> None:
+def renamed_uris_of_a_virtual_server(builder: TranscriptBuilder) -> None:
     """Shows a resource of a virtual server under a URI of its own."""
     facts: dict[str, Any] = about(builder, server="desk") | {"renamed": True}
     made = error(builder.ask("alice", "desk", "resources/read"), -32002)
@@ -189,7 +189,7 @@ LIBERTIES = [
     requests_of_its_own,
     server_information_of_its_own,
     names_of_a_virtual_server,
-    names_that_cannot_be_told,
+    renamed_uris_of_a_virtual_server,
     empty_lists,
     features_of_its_own,
     more_notifications,
@@ -202,7 +202,7 @@ LIBERTIES = [
 
 @pytest.mark.parametrize("requirement", IDS)
 @pytest.mark.parametrize("liberty", LIBERTIES, ids=lambda liberty: liberty.__name__)
-def test_right_gateways_are_accused_of_nothing(
+def test_conforming_behaviour_has_no_violation(
     builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None], requirement: str
 ) -> None:
     liberty(builder)
@@ -220,7 +220,7 @@ def test_a_refused_subscription_is_a_warning(builder: TranscriptBuilder, require
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_what_a_descriptor_claims_must_be_there(builder: TranscriptBuilder, claim: str) -> None:
+def test_claimed_feature_that_is_missing_is_a_violation(builder: TranscriptBuilder, claim: str) -> None:
     tools_only(builder)
     claiming(builder, claim)
     assert builder.judged_by("MCF-023").outcome is Outcome.FAIL

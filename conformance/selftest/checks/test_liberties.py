@@ -129,13 +129,13 @@ def messages_made_anew(builder: TranscriptBuilder) -> None:
         made.answered(200, {"result": result, "id": 1, "jsonrpc": "2.0"})
 
 
-def lower_case(builder: TranscriptBuilder) -> None:
+def headers_in_any_case(builder: TranscriptBuilder) -> None:
     """Writes headers and schemes in any case."""
     builder.ask("alice", "mail").arrives(auth=[("AUTHORIZATION", "bearer «access:alice:mail»")]).answered()
     builder.ask("alice", "web-search").arrives(auth=[("x-api-KEY", "«key:web-search»")]).answered()
 
 
-def silence(builder: TranscriptBuilder) -> None:
+def no_output(builder: TranscriptBuilder) -> None:
     """Prints nothing, and acknowledges a notification with an explicit null."""
     done = builder.ask("alice", "calculator", "notifications/initialized").arrives()
     done.answered(202, headers=[("content-length", "0")])
@@ -156,7 +156,7 @@ def oauth_2_1(builder: TranscriptBuilder) -> None:
     builder.token_request("corp", {"grant_type": "client_credentials"})
 
 
-def crowds(builder: TranscriptBuilder) -> None:
+def concurrent_callers(builder: TranscriptBuilder) -> None:
     """Serves several callers concurrently, in any order."""
     asked = [builder.ask(user, "workbench", at="mail", rpc_id=100) for user in ("alice", "bob", "carol")]
     for made in reversed(asked):
@@ -185,7 +185,7 @@ def consent_on_calls_only(builder: TranscriptBuilder) -> None:
     other.answered(200, {"jsonrpc": "2.0", "id": other.rpc_id, "error": error})
 
 
-def words_of_its_own(builder: TranscriptBuilder) -> None:
+def own_failure_forms(builder: TranscriptBuilder) -> None:
     """Reports an unknown tool or an unreachable upstream in its own form, which the descriptor does not declare."""
     control = builder.call("alice", "calculator")
     for expect, attribute in (("unknown tool", "no such tool"), ("unreachable", "its upstream down")):
@@ -241,21 +241,21 @@ LIBERTIES: list[Liberty] = [
     a_second_try,
     discovery,
     messages_made_anew,
-    lower_case,
-    silence,
+    headers_in_any_case,
+    no_output,
     guillemets,
     oauth_2_1,
-    crowds,
+    concurrent_callers,
     everything_looked_up_first,
     consent_on_calls_only,
-    words_of_its_own,
+    own_failure_forms,
     handshakes_before_each_call,
 ]
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "with others around"])
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Liberty, alone: bool) -> None:
+def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty, alone: bool) -> None:
     builder.call("alice", "calculator")
     if not alone:
         for user in ("alice", "bob", "carol"):

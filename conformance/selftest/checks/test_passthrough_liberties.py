@@ -15,7 +15,7 @@ def test_a_list_of_its_own_and_an_older_session_beside_the_new_one(builder: Tran
     assert builder.judged_by("GPA-023").outcome is Outcome.PASS
 
 
-def test_nothing_reaches_the_upstream(builder: TranscriptBuilder) -> None:
+def test_responses_from_the_own_catalogue_are_allowed(builder: TranscriptBuilder) -> None:
     """The gateway answers everything but calls from its own catalogue."""
     builder.case(CASE, builder.ask("carol", "crm", "tools/list").answered(), headers=[NEWER])
     assert builder.judged_by("GPA-023").outcome is Outcome.NOT_APPLICABLE
@@ -29,23 +29,23 @@ def test_a_stream_of_an_older_session_is_refused_meanwhile(builder: TranscriptBu
     assert builder.judged_by("GPA-023").outcome is Outcome.PASS
 
 
-def test_a_stream_with_the_older_jwt_is_wrong(builder: TranscriptBuilder) -> None:
+def test_stream_with_the_older_jwt_is_a_violation(builder: TranscriptBuilder) -> None:
     builder.case(CASE, builder.ask("carol", "crm", "GET").arrives(auth=["older"]).answered(), headers=[NEWER])
     assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
 
 
-def test_the_older_jwt_alone_is_wrong(builder: TranscriptBuilder) -> None:
+def test_older_jwt_alone_is_a_violation(builder: TranscriptBuilder) -> None:
     builder.case(CASE, builder.ask("carol", "crm", "tools/list").arrives(auth=["older"]).answered(), headers=[NEWER])
     assert builder.judged_by("GPA-023").outcome is Outcome.FAIL
 
 
-def test_a_call_without_an_override_that_does_not_arrive_proves_nothing(builder: TranscriptBuilder) -> None:
+def test_unforwarded_call_without_override_is_not_judged(builder: TranscriptBuilder) -> None:
     call = builder.ask("alice", "everything").answered(503)
     builder.case("no-override-beside-overrides", call, headers=[{"X-Custom-Header": None}])
     assert builder.judged_by("GPA-006").outcome is Outcome.UNTESTABLE
 
 
-def test_another_sessions_header_is_wrong(builder: TranscriptBuilder) -> None:
+def test_header_of_another_session_is_a_violation(builder: TranscriptBuilder) -> None:
     call = builder.ask("alice", "everything").arrives(also=[("x-custom-header", "of another")]).answered()
     builder.case("no-override-beside-overrides", call, headers=[{"X-Custom-Header": None}])
     assert builder.judged_by("GPA-006").outcome is Outcome.FAIL

@@ -140,7 +140,9 @@ GROUPS = ("refusals", "administration")
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+def test_conforming_behaviour_has_no_violation(
+    builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]
+) -> None:
     liberty(builder)
     judgements = [builder.judged_by(one.id) for one in REGISTRY.all() if one.group in GROUPS]
     harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
@@ -148,7 +150,7 @@ def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callabl
     assert any(judgement.outcome is Outcome.PASS for judgement in judgements)
 
 
-def test_the_operators_answer_with_other_values_is_wrong(builder: TranscriptBuilder) -> None:
+def test_operator_response_with_other_values_is_a_violation(builder: TranscriptBuilder) -> None:
     since = builder.here()
     control = builder.ask("alice", "calculator", "GET").answered(200, body='{"servers": ["calculator"], "users": []}')
     made = builder.ask("alice", "calculator", "GET").answered(200, body='{"users": [], "servers": []}')

@@ -47,14 +47,14 @@ class Gateway:
         (404, [NEW_SESSION, 502]),
     ],
 )
-def test_after_a_loss(first: int, made: list[Any]) -> None:
+def test_after_a_loss_opens_a_new_session_only_if_needed(first: int, made: list[Any]) -> None:
     gateway = Gateway(*(one for one in made if one != NEW_SESSION))
     last = asyncio.run(after_a_loss(cast("McpClient", gateway), response(first), gateway.ask()))
     assert (gateway.made, last.status) == (made, made[-1])
 
 
 @pytest.mark.parametrize("made", [[200], [404], [502, 200], [502, 404], [502, 502]])
-def test_at_second_try(made: list[int]) -> None:
+def test_at_second_try_retries_once(made: list[int]) -> None:
     gateway = Gateway(*made)
     last = asyncio.run(at_second_try(gateway.ask()))
     assert (gateway.made, last.status) == (made, made[-1])

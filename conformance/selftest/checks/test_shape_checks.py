@@ -75,7 +75,7 @@ def test_a_row_fails_other_violations_of_its_shape(group: str) -> None:
 
 
 @by_group
-def test_another_case_is_not_its_own(group: str) -> None:
+def test_other_cases_are_not_judged(group: str) -> None:
     def check(row: Requirement) -> None:
         builder = TranscriptBuilder()
         shape_examples.build("violating", builder, row, "of-another-row")
@@ -85,7 +85,7 @@ def test_another_case_is_not_its_own(group: str) -> None:
 
 
 @by_group
-def test_without_an_accepted_control_a_case_proves_nothing(group: str) -> None:
+def test_case_without_accepted_control_is_untestable(group: str) -> None:
     def check(row: Requirement) -> None:
         builder = TranscriptBuilder()
         control = builder.ask("alice", "mail").answered(502)
@@ -96,7 +96,7 @@ def test_without_an_accepted_control_a_case_proves_nothing(group: str) -> None:
 
 
 @by_group
-def test_a_control_that_reached_no_upstream_proves_nothing(group: str) -> None:
+def test_control_that_reached_no_upstream_is_untestable(group: str) -> None:
     def check(row: Requirement) -> None:
         builder = TranscriptBuilder()
         control = builder.ask("alice", "mail").answered()

@@ -125,7 +125,9 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]) -> None:
+def test_conforming_behaviour_has_no_violation(
+    builder: TranscriptBuilder, liberty: Callable[[TranscriptBuilder], None]
+) -> None:
     liberty(builder)
     rows = [one.id for one in REGISTRY.all() if one.group == "upstream_http"]
     judgements = [builder.judged_by(requirement) for requirement in (*rows, *LEAKS)]

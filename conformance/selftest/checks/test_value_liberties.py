@@ -53,10 +53,10 @@ def incomplete_responses_refused(builder: TranscriptBuilder) -> None:
     failed = builder.ask("alice", "calculator").arrives().refused("the server calculator broke off", 200)
     ended = builder.ask("alice", "calculator").arrives().answered(headers=STREAM_HEADERS, body=": bye\n\n")
     cut = builder.ask("alice", "calculator").arrives().failed()
-    told = builder.ask("alice", "calculator").arrives()
+    complete = builder.ask("alice", "calculator").arrives()
     text = [{"type": "text", "text": "calculator broke off"}]
-    told.answered(200, told.reply("calculator", isError=True, content=text))
-    builder.case("stream-ends-in-the-response", refused, failed, ended, cut, told)
+    complete.answered(200, complete.reply("calculator", isError=True, content=text))
+    builder.case("stream-ends-in-the-response", refused, failed, ended, cut, complete)
 
 
 def errors_under_another_status(builder: TranscriptBuilder) -> None:
@@ -145,7 +145,7 @@ ROWS = [requirement.id for requirement in REGISTRY.all() if requirement.group ==
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Liberty) -> None:
+def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     judgements = [builder.judged_by(row) for row in ROWS]
     wrong = [judgement for judgement in judgements if judgement.outcome not in HARMLESS]

@@ -1,4 +1,4 @@
-"""Tests of the checks of authorization_servers.toml that are no rows of a shape."""
+"""Tests of the checks of authorization_servers.toml that have code of their own instead of a shape."""
 
 import pytest
 
@@ -17,7 +17,7 @@ BOTH = ["mail", "mail.write"]
 RESOURCE = "resource-metadata-of-another-resource"
 
 
-def tried(builder: TranscriptBuilder, *paths: str) -> list[TranscriptLine]:
+def metadata_requests(builder: TranscriptBuilder, *paths: str) -> list[TranscriptLine]:
     """Add requests for metadata at these paths, one after the other; the last one is answered."""
     last = len(paths) - 1
     return [
@@ -27,21 +27,21 @@ def tried(builder: TranscriptBuilder, *paths: str) -> list[TranscriptLine]:
 
 
 @passes("ASM-002")
-def test_addresses_in_order(builder: TranscriptBuilder) -> int:
-    tried(builder, INSERTED, OPENID, APPENDED)
+def test_metadata_addresses_in_the_specified_order(builder: TranscriptBuilder) -> int:
+    metadata_requests(builder, INSERTED, OPENID, APPENDED)
     return 1
 
 
 @passes("ASM-002")
-def test_addresses_at_once(builder: TranscriptBuilder) -> int:
+def test_metadata_addresses_requested_concurrently(builder: TranscriptBuilder) -> int:
     for path in (APPENDED, INSERTED):
         builder.metadata(ISSUER, None, path, t=1.0)
     return 1
 
 
 @fails("ASM-002")
-def test_addresses_in_another_order(builder: TranscriptBuilder) -> TranscriptLine:
-    return tried(builder, APPENDED, INSERTED)[1]
+def test_metadata_addresses_in_another_order(builder: TranscriptBuilder) -> TranscriptLine:
+    return metadata_requests(builder, APPENDED, INSERTED)[1]
 
 
 @not_observed("ASM-002")
@@ -49,13 +49,13 @@ def test_no_metadata_are_read(builder: TranscriptBuilder) -> None:
     builder.redeem(ISSUER)
 
 
-def test_kept_metadata_are_in_no_order(builder: TranscriptBuilder) -> None:
+def test_cached_metadata_have_no_request_order(builder: TranscriptBuilder) -> None:
     builder.case("openid-address-only", builder.call("alice", "mail"))
     assert builder.judged_by("ASM-002").outcome is Outcome.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize("requirement", ["ASM-009", "ASM-010", "ASM-011"])
-def test_metadata_that_are_not_read(builder: TranscriptBuilder, requirement: str) -> None:
+def test_metadata_not_read_is_not_applicable(builder: TranscriptBuilder, requirement: str) -> None:
     made = builder.ask("alice", "mail").asked_to_consent("http://127.0.0.1:5000/oauth/connect/1")
     for case in ("metadata-issuer-missing", "pkce-absent", "endpoint-data"):
         builder.case(case, made)
@@ -73,13 +73,13 @@ def test_requests_to_other_issuers_do_not_count(builder: TranscriptBuilder, requ
     assert builder.judged_by(requirement).outcome is Outcome.PASS
 
 
-def test_more_scopes_than_the_configured_ones(builder: TranscriptBuilder) -> None:
+def test_more_scopes_than_configured_pass(builder: TranscriptBuilder) -> None:
     builder.authorize(ISSUER, scope="offline_access b a")
     builder.case("scope-of-each-request", builder.call("alice", "mail"), expected="a b")
     assert builder.judged_by("ASM-022").outcome is Outcome.PASS
 
 
-def test_a_configured_scope_is_missing(builder: TranscriptBuilder) -> None:
+def test_missing_configured_scope_is_a_warning(builder: TranscriptBuilder) -> None:
     builder.authorize(ISSUER, scope="a")
     builder.case("scope-of-each-request", builder.call("alice", "mail"), expected="a b")
     assert builder.judged_by("ASM-022").outcome is Outcome.WARN
@@ -103,7 +103,7 @@ def test_a_foreign_error_is_shown(builder: TranscriptBuilder) -> TranscriptLine:
     return foreign_error(builder, "The server said: call-me")
 
 
-def demanded(builder: TranscriptBuilder, scope: str | None) -> TranscriptLine:
+def step_up_authorization(builder: TranscriptBuilder, scope: str | None) -> TranscriptLine:
     """Add an authorization for a further scope."""
     line = builder.authorize(ISSUER, scope=scope)
     builder.case("scope-granted", builder.call("alice", "mail"), scopes=BOTH)
@@ -111,24 +111,24 @@ def demanded(builder: TranscriptBuilder, scope: str | None) -> TranscriptLine:
 
 
 @passes("ASM-026")
-def test_scopes_add_up(builder: TranscriptBuilder) -> int:
-    demanded(builder, "mail.write openid mail")
+def test_step_up_keeps_the_granted_scopes(builder: TranscriptBuilder) -> int:
+    step_up_authorization(builder, "mail.write openid mail")
     return 1
 
 
 @fails("ASM-026")
-def test_scopes_replace_each_other(builder: TranscriptBuilder) -> TranscriptLine:
-    return demanded(builder, "mail.write")
+def test_step_up_drops_the_granted_scopes(builder: TranscriptBuilder) -> TranscriptLine:
+    return step_up_authorization(builder, "mail.write")
 
 
-def test_scopes_need_not_add_up_in_2025_06_18(builder: TranscriptBuilder) -> None:
+def test_step_up_scopes_in_2025_06_18_are_not_applicable(builder: TranscriptBuilder) -> None:
     builder.facts.target["claims"] = {"revisions": ["2025-06-18"]}
-    demanded(builder, "mail.write")
+    step_up_authorization(builder, "mail.write")
     assert builder.judged_by("ASM-026").outcome is Outcome.NOT_APPLICABLE
 
 
 @passes("ASM-027")
-def test_a_demand_is_answered_with_an_error(builder: TranscriptBuilder) -> int:
+def test_scope_challenge_returned_as_error(builder: TranscriptBuilder) -> int:
     builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)
     builder.refresh(ISSUER)
     builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)
@@ -136,7 +136,7 @@ def test_a_demand_is_answered_with_an_error(builder: TranscriptBuilder) -> int:
 
 
 @fails("ASM-027")
-def test_a_demand_is_tried_again_and_again(builder: TranscriptBuilder) -> TranscriptLine:
+def test_scope_challenge_retried_four_times(builder: TranscriptBuilder) -> TranscriptLine:
     made = builder.ask("alice", "mail")
     for _ in range(4):
         made.arrives(status=403)
@@ -145,27 +145,27 @@ def test_a_demand_is_tried_again_and_again(builder: TranscriptBuilder) -> Transc
 
 
 @fails("ASM-027")
-def test_a_demand_is_answered_by_refreshing(builder: TranscriptBuilder) -> TranscriptLine:
+def test_scope_challenge_followed_by_three_refreshes(builder: TranscriptBuilder) -> TranscriptLine:
     lines = [builder.refresh(ISSUER) for _ in range(3)]
     builder.case("scope-demanded", builder.ask("alice", "mail").arrives(status=403).refused("no", 502), scopes=BOTH)
     return lines[2]
 
 
 @passes("ASM-028", "ASM-029")
-def test_a_gateway_that_does_not_go_on(builder: TranscriptBuilder) -> int:
+def test_gateway_stops_after_wrong_resource_metadata(builder: TranscriptBuilder) -> int:
     builder.errand("mail", "GET", target="/.well-known/oauth-protected-resource/mcp")
     builder.case(RESOURCE, builder.ask("alice", "mail").refused("no", 502), expected="http://127.0.0.1/mcp")
     return 1
 
 
 @pytest.mark.parametrize("requirement", ["ASM-028", "ASM-029"])
-def test_a_gateway_that_sends_nothing(builder: TranscriptBuilder, requirement: str) -> None:
+def test_gateway_that_sends_no_request_is_not_applicable(builder: TranscriptBuilder, requirement: str) -> None:
     builder.case(RESOURCE, builder.ask("alice", "mail").answered(401), expected="http://127.0.0.1/mcp")
     assert builder.judged_by(requirement).outcome is Outcome.NOT_APPLICABLE
 
 
 @passes("ASM-028")
-def test_credentials_at_their_own_issuer(builder: TranscriptBuilder) -> int:
+def test_client_credentials_sent_to_their_own_issuer(builder: TranscriptBuilder) -> int:
     builder.authorize(ISSUER, client_id="gateway-at-vendor")
     builder.token_request(ISSUER, {"grant_type": "authorization_code", "client_secret": "«client-secret:mail»"})
     builder.case(RESOURCE, builder.call("alice", "mail"))
@@ -173,17 +173,17 @@ def test_credentials_at_their_own_issuer(builder: TranscriptBuilder) -> int:
 
 
 @fails("ASM-028")
-def test_a_client_id_at_another_issuer(builder: TranscriptBuilder) -> TranscriptLine:
+def test_client_id_sent_to_another_issuer(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.authorize("rogue", client_id="gateway-at-vendor")
 
 
 @fails("ASM-028")
-def test_a_secret_at_another_issuer(builder: TranscriptBuilder) -> TranscriptLine:
+def test_client_secret_sent_to_another_issuer(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.token_request("rogue", {"grant_type": "authorization_code", "client_secret": "«client-secret:mail»"})
 
 
 @passes("ASM-029")
-def test_the_configured_resource(builder: TranscriptBuilder) -> int:
+def test_configured_resource_is_requested(builder: TranscriptBuilder) -> int:
     expected = builder.world_json["upstreams"]["mail"]["url"]
     builder.authorize(ISSUER)
     builder.redeem(ISSUER)
@@ -197,14 +197,14 @@ def test_no_resource_metadata(builder: TranscriptBuilder) -> None:
 
 
 @fails("ASM-029")
-def test_another_resource(builder: TranscriptBuilder) -> TranscriptLine:
+def test_another_resource_is_requested(builder: TranscriptBuilder) -> TranscriptLine:
     line = builder.authorize(ISSUER, resource="http://127.0.0.1:1/mcp")
     builder.case(RESOURCE, builder.call("alice", "mail"), expected="http://127.0.0.1:2/mcp")
     return line
 
 
 @passes("ASM-023")
-def test_fresh_verifiers(builder: TranscriptBuilder) -> int:
+def test_new_code_verifier_for_each_code(builder: TranscriptBuilder) -> int:
     for place in range(2):
         builder.redeem(ISSUER, code=f"code-{place}", code_verifier=f"verifier-{place}")
     builder.redeem(ISSUER, code="code-1", code_verifier="verifier-1")
@@ -212,7 +212,7 @@ def test_fresh_verifiers(builder: TranscriptBuilder) -> int:
 
 
 @fails("ASM-023")
-def test_a_verifier_used_twice(builder: TranscriptBuilder) -> TranscriptLine:
+def test_code_verifier_used_for_two_codes(builder: TranscriptBuilder) -> TranscriptLine:
     builder.redeem(ISSUER, code="code-1", code_verifier="verifier")
     return builder.redeem(ISSUER, code="code-2", code_verifier="verifier")
 

@@ -119,7 +119,7 @@ LIBERTIES: list[Liberty] = [
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Liberty) -> None:
+def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     rows = [one.id for one in REGISTRY.all() if one.group == "certificates"]
     judgements = [builder.judged_by(requirement) for requirement in (*rows, *LEAKS)]

@@ -24,7 +24,7 @@ def guide_consent(
 
 
 @passes("CONS-001")
-def test_the_guides_client_finds_its_way(builder: TranscriptBuilder) -> int:
+def test_guide_client_finds_every_consent_url(builder: TranscriptBuilder) -> int:
     guide_consent(builder, ONE)
     guide_consent(builder, ONE.replace("http", "https"), TWO, missing=2)
     return 2
@@ -46,12 +46,12 @@ def test_the_guides_client_finds_its_way(builder: TranscriptBuilder) -> int:
     ],
     ids=str,
 )
-def test_the_guides_client_is_lost(builder: TranscriptBuilder, urls: tuple[str, ...]) -> None:
+def test_guide_client_finds_wrong_consent_urls(builder: TranscriptBuilder, urls: tuple[str, ...]) -> None:
     guide_consent(builder, *urls, missing=2)
 
 
 @not_observed("CONS-001", "CONS-011")
-def test_another_observation(builder: TranscriptBuilder) -> None:
+def test_unrelated_observation_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.observe("guide-call", urls=[], missing=1)
 
 
@@ -68,14 +68,14 @@ def unconsented(
 
 @passes("CONS-002", "CONS-003")
 @pytest.mark.parametrize("method", ["initialize", "server/discover", "tools/list", "tools/call"])
-def test_asked_to_consent(builder: TranscriptBuilder, method: str) -> int:
+def test_consent_error_of_the_guide(builder: TranscriptBuilder, method: str) -> int:
     unconsented(builder, method=method).asked_to_consent(ONE)
     unconsented(builder, 2, "inbox", method, rpc_id="a").asked_to_consent(ONE, TWO)
     return 2
 
 
 @passes("CONS-002")
-def test_asked_to_consent_in_a_stream(builder: TranscriptBuilder) -> int:
+def test_consent_error_in_an_event_stream(builder: TranscriptBuilder) -> int:
     error = {"code": 1, "message": "", "data": f"Please visit: {ONE}"}
     unconsented(builder).streamed({"jsonrpc": "2.0", "id": 1, "error": error})
     return 1
@@ -99,7 +99,7 @@ def test_asked_to_consent_in_a_stream(builder: TranscriptBuilder) -> int:
     ],
     ids=str,
 )
-def test_asked_in_other_words(builder: TranscriptBuilder, data: Any) -> ClientRequest:
+def test_consent_error_with_other_data(builder: TranscriptBuilder, data: Any) -> ClientRequest:
     unconsented(builder).asked_to_consent(ONE)
     made = unconsented(builder)
     return made.answered(200, {"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "no", "data": data}})
@@ -107,30 +107,30 @@ def test_asked_in_other_words(builder: TranscriptBuilder, data: Any) -> ClientRe
 
 @fails("CONS-002")
 @pytest.mark.parametrize("status", [401, 403, 500, 202])
-def test_asked_with_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_consent_error_with_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
     return unconsented(builder).asked_to_consent(ONE, status=status)
 
 
 @fails("CONS-002")
 @pytest.mark.parametrize("rpc_id", ["1", 2, "null"])
-def test_asked_under_another_id(builder: TranscriptBuilder, rpc_id: Any) -> ClientRequest:
+def test_consent_error_with_another_id(builder: TranscriptBuilder, rpc_id: Any) -> ClientRequest:
     return unconsented(builder).asked_to_consent(ONE, rpc_id=rpc_id)
 
 
 @fails("CONS-002")
 @pytest.mark.parametrize("body", ["", f"Please visit: {ONE}"])
-def test_asked_without_json(builder: TranscriptBuilder, body: str) -> ClientRequest:
+def test_consent_request_without_json(builder: TranscriptBuilder, body: str) -> ClientRequest:
     return unconsented(builder).answered(body=body)
 
 
 @fails("CONS-002", "CONS-003")
-def test_only_the_call_asks(builder: TranscriptBuilder) -> ClientRequest:
+def test_list_without_consent_error(builder: TranscriptBuilder) -> ClientRequest:
     unconsented(builder).asked_to_consent(ONE)
     return unconsented(builder, method="tools/list").answered()
 
 
 @fails("CONS-002", "CONS-003")
-def test_asked_in_a_tool_result(builder: TranscriptBuilder) -> ClientRequest:
+def test_consent_request_in_a_tool_result(builder: TranscriptBuilder) -> ClientRequest:
     made = unconsented(builder)
     content = [{"type": "text", "text": f"Please visit: {ONE}"}]
     return made.answered(200, made.reply("mail", isError=True, content=content))
@@ -138,17 +138,17 @@ def test_asked_in_a_tool_result(builder: TranscriptBuilder) -> ClientRequest:
 
 @fails("CONS-002", "CONS-003")
 @pytest.mark.parametrize(("missing", "urls"), [(2, (ONE,)), (1, (ONE, TWO)), (2, (ONE, TWO, ONE))])
-def test_asked_for_more_or_for_less(builder: TranscriptBuilder, missing: int, urls: tuple[str, ...]) -> ClientRequest:
+def test_wrong_number_of_consent_urls(builder: TranscriptBuilder, missing: int, urls: tuple[str, ...]) -> ClientRequest:
     return unconsented(builder, missing, "inbox").asked_to_consent(*urls)
 
 
 @fails("CONS-002")
 @pytest.mark.parametrize("separator", [",", ", ", " ", " and "])
-def test_urls_are_separated_in_another_way(builder: TranscriptBuilder, separator: str) -> ClientRequest:
+def test_consent_urls_with_another_separator(builder: TranscriptBuilder, separator: str) -> ClientRequest:
     return unconsented(builder, 2, "inbox").asked_to_consent(data=f"Please visit: {ONE}{separator}{TWO}")
 
 
-def visited(builder: TranscriptBuilder, *issuers: str) -> None:
+def consent_visits(builder: TranscriptBuilder, *issuers: str) -> None:
     """Add requests for consent that are followed, one after the other."""
     for missing, issuer in zip((2, 1), issuers, strict=True):
         unconsented(builder, missing, "inbox").asked_to_consent(*(ONE, TWO)[:missing])
@@ -156,22 +156,22 @@ def visited(builder: TranscriptBuilder, *issuers: str) -> None:
 
 
 @passes("CONS-003")
-def test_each_consent_leads_to_its_own_issuer(builder: TranscriptBuilder) -> int:
-    visited(builder, "vendor", "calendar-as")
+def test_each_consent_url_redirects_to_its_own_issuer(builder: TranscriptBuilder) -> int:
+    consent_visits(builder, "vendor", "calendar-as")
     return 2
 
 
 @fails("CONS-003")
 @pytest.mark.parametrize("second", ["vendor", "vendor-as", "elsewhere"])
-def test_a_consent_leads_to_the_wrong_issuer(builder: TranscriptBuilder, second: str) -> None:
-    visited(builder, "vendor", second)
+def test_consent_url_redirects_to_the_wrong_issuer(builder: TranscriptBuilder, second: str) -> None:
+    consent_visits(builder, "vendor", second)
 
 
 # -- CONS-004
 
 
 @passes("CONS-004")
-def test_sound_authorization_requests(builder: TranscriptBuilder) -> int:
+def test_valid_authorization_requests(builder: TranscriptBuilder) -> int:
     for issuer in ("vendor", "calendar-as"):
         builder.authorize(issuer)
         builder.redeem(issuer)
@@ -191,7 +191,7 @@ AUTHORIZATION = ["code_challenge", "code_challenge_method", "state", "redirect_u
 @fails("CONS-004")
 @pytest.mark.parametrize("value", [None, ""])
 @pytest.mark.parametrize("name", AUTHORIZATION)
-def test_an_authorization_request_lacks_something(
+def test_authorization_request_without_a_required_parameter(
     builder: TranscriptBuilder, name: str, value: str | None
 ) -> TranscriptLine:
     builder.authorize("calendar-as")
@@ -210,7 +210,7 @@ def test_an_authorization_request_lacks_something(
     ],
     ids=str,
 )
-def test_an_authorization_request_says_something_else(
+def test_authorization_request_with_a_wrong_parameter(
     builder: TranscriptBuilder, change: dict[str, str]
 ) -> TranscriptLine:
     return builder.authorize("vendor", **change)
@@ -229,6 +229,8 @@ def test_an_authorization_request_says_something_else(
     ],
     ids=str,
 )
-def test_a_redemption_is_unsound(builder: TranscriptBuilder, change: dict[str, str | None]) -> TranscriptLine:
+def test_token_request_with_a_wrong_parameter(
+    builder: TranscriptBuilder, change: dict[str, str | None]
+) -> TranscriptLine:
     builder.redeem("vendor")
     return builder.redeem("vendor", **change)

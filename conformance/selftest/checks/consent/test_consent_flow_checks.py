@@ -1,4 +1,4 @@
-"""Tests of the checks of consent.toml, second part: after consent, without it, and with another user's."""
+"""Tests of the checks of consent.toml, second part: calls after consent, without it, and with that of another user."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def consented(builder: TranscriptBuilder, attribute: str = "consent given") -> C
 
 
 @passes("CONS-005")
-def test_after_consent(builder: TranscriptBuilder) -> int:
+def test_call_after_consent_succeeds(builder: TranscriptBuilder) -> int:
     consented(builder).arrives().answered()
     consented(builder).arrives().streamed()
     return 2
@@ -35,18 +35,18 @@ def test_after_consent(builder: TranscriptBuilder) -> int:
 
 @fails("CONS-005")
 @pytest.mark.parametrize("status", [200, 401, 403, 500])
-def test_after_consent_it_fails(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_call_after_consent_fails(builder: TranscriptBuilder, status: int) -> ClientRequest:
     consented(builder).arrives().answered()
     return consented(builder).refused("try later", status=status)
 
 
 @fails("CONS-005")
-def test_after_consent_it_asks_again(builder: TranscriptBuilder) -> ClientRequest:
+def test_call_after_consent_is_asked_for_consent_again(builder: TranscriptBuilder) -> ClientRequest:
     return consented(builder).asked_to_consent(ONE)
 
 
 @untestable("CONS-005")
-def test_after_consent_that_was_never_needed(builder: TranscriptBuilder) -> None:
+def test_call_that_needed_no_consent_is_untestable(builder: TranscriptBuilder) -> None:
     control = builder.call("alice", "mail")
     builder.probe("granted", builder.call("alice", "mail"), control, "consent given")
     builder.probe("granted", builder.ask("alice", "mail").answered(403), control, "consent given")
@@ -66,14 +66,14 @@ def test_an_expired_token_is_not_refreshed(builder: TranscriptBuilder) -> Client
 
 
 @fails("CONS-009")
-def test_an_expired_token_was_refreshed_long_ago(builder: TranscriptBuilder) -> ClientRequest:
+def test_expired_token_refreshed_only_before_the_call(builder: TranscriptBuilder) -> ClientRequest:
     builder.refresh("vendor")
     builder.redeem("vendor")
     return consented(builder, "upstream token expired").arrives().answered()
 
 
 @fails("CONS-009")
-def test_an_expired_token_is_exchanged_in_another_way(builder: TranscriptBuilder) -> ClientRequest:
+def test_expired_token_renewed_with_another_grant(builder: TranscriptBuilder) -> ClientRequest:
     made = consented(builder, "upstream token expired")
     builder.token_request("vendor", {"grant_type": "client_credentials"})
     for http, endpoint in (("GET", "token"), ("POST", "introspect")):
@@ -83,14 +83,14 @@ def test_an_expired_token_is_exchanged_in_another_way(builder: TranscriptBuilder
 
 
 @fails("CONS-009")
-def test_an_expired_token_is_refreshed_and_the_caller_notices(builder: TranscriptBuilder) -> ClientRequest:
+def test_call_fails_although_the_expired_token_is_refreshed(builder: TranscriptBuilder) -> ClientRequest:
     made = consented(builder, "upstream token expired")
     builder.refresh("vendor")
     return made.answered(401)
 
 
 @not_observed("CONS-002", "CONS-003", "CONS-005", "CONS-006", "CONS-008", "CONS-009", "CONS-010")
-def test_other_probes(builder: TranscriptBuilder) -> None:
+def test_probes_of_other_requirements_are_not_judged(builder: TranscriptBuilder) -> None:
     control = builder.ask("dave", "everything").answered(403)
     builder.probe("granted", builder.call("dave", "everything"), control, "access granted now")
 
@@ -98,38 +98,42 @@ def test_other_probes(builder: TranscriptBuilder) -> None:
 # -- CONS-006
 
 
-def of_another(builder: TranscriptBuilder) -> ClientRequest:
+def call_without_consent(builder: TranscriptBuilder) -> ClientRequest:
     """Add alice's call with consent, and the same call of bob, who has not consented."""
     control = builder.call("alice", "mail")
     return builder.probe("still asked", builder.ask("bob", "mail"), control, "no consent")
 
 
 @passes("CONS-006")
-def test_consent_is_personal(builder: TranscriptBuilder) -> int:
-    of_another(builder).asked_to_consent(ONE)
-    of_another(builder).arrives(auth=(), status=401).asked_to_consent(ONE)  # discovery at the upstream
+def test_consent_of_one_user_is_not_used_for_another(builder: TranscriptBuilder) -> int:
+    call_without_consent(builder).asked_to_consent(ONE)
+    call_without_consent(builder).arrives(auth=(), status=401).asked_to_consent(ONE)  # discovery at the upstream
     return 2
 
 
 @fails("CONS-006")
-def test_consent_is_for_everybody(builder: TranscriptBuilder) -> TranscriptLine:
-    return of_another(builder).arrives(auth=["access:alice:mail"]).answered().arrival
+def test_consent_of_one_user_is_used_for_another(builder: TranscriptBuilder) -> TranscriptLine:
+    return call_without_consent(builder).arrives(auth=["access:alice:mail"]).answered().arrival
 
 
 @fails("CONS-006")
 @pytest.mark.parametrize(("auth", "status"), [(["access:alice:mail"], 401), ((), 200)], ids=["tried", "let in"])
-def test_consent_is_asked_for_too_late(builder: TranscriptBuilder, auth: Any, status: int) -> TranscriptLine:
-    return of_another(builder).arrives(auth=auth, status=status).asked_to_consent(ONE).arrival
+def test_consent_is_requested_after_the_call_is_forwarded(
+    builder: TranscriptBuilder, auth: Any, status: int
+) -> TranscriptLine:
+    return call_without_consent(builder).arrives(auth=auth, status=status).asked_to_consent(ONE).arrival
 
 
 @fails("CONS-006")
 @pytest.mark.parametrize("status", [200, 403])
-def test_consent_is_not_asked_for(builder: TranscriptBuilder, status: int) -> ClientRequest:
-    return of_another(builder).refused("go away", status=status)
+def test_user_without_consent_is_refused_without_consent_request(
+    builder: TranscriptBuilder, status: int
+) -> ClientRequest:
+    return call_without_consent(builder).refused("go away", status=status)
 
 
 @untestable("CONS-006")
-def test_consent_helps_nobody(builder: TranscriptBuilder) -> None:
+def test_consent_is_untestable_if_the_consented_call_fails(builder: TranscriptBuilder) -> None:
     control = builder.ask("alice", "mail").answered(502)
     for made in (builder.ask("bob", "mail").asked_to_consent(ONE), builder.ask("bob", "mail").answered(502)):
         builder.probe("still asked", made, control, "no consent")
@@ -139,7 +143,7 @@ def test_consent_helps_nobody(builder: TranscriptBuilder) -> None:
 
 
 @passes("CONS-007")
-def test_everybody_sees_their_own_mailbox(builder: TranscriptBuilder) -> int:
+def test_each_user_gets_their_own_mailbox(builder: TranscriptBuilder) -> int:
     asked = [builder.ask(user, "mail", tool="mailbox").arrives() for user in ("alice", "bob", "carol")]
     for made in asked[::-1]:
         made.answered()
@@ -150,7 +154,7 @@ def test_everybody_sees_their_own_mailbox(builder: TranscriptBuilder) -> int:
 
 @fails("CONS-007")
 @pytest.mark.parametrize("owner", ["bob", None, ""])
-def test_somebody_sees_another_mailbox(builder: TranscriptBuilder, owner: str | None) -> ClientRequest:
+def test_user_gets_the_mailbox_of_another(builder: TranscriptBuilder, owner: str | None) -> ClientRequest:
     builder.call("bob", "mail", tool="mailbox")
     made = builder.ask("alice", "mail", tool="mailbox")
     return made.answered(200, made.reply("mail", structuredContent={"owner": owner}))
@@ -158,53 +162,55 @@ def test_somebody_sees_another_mailbox(builder: TranscriptBuilder, owner: str | 
 
 # -- CONS-008
 
-WAY_OUT = "A virtual account has no mailbox: use a user's personal access token, or static header auth on that server."
+ADVICE = "A virtual account has no mailbox: use a user's personal access token, or static header auth on that server."
 
 
-def application(builder: TranscriptBuilder, server: str = "mail") -> ClientRequest:
-    """Add a request of an application at a server that only users have tokens for."""
+def virtual_account_call(builder: TranscriptBuilder, server: str = "mail") -> ClientRequest:
+    """Add a request of a virtual account at a server that has tokens for users only."""
     control = builder.call("alice", server, at="mail")
     return builder.probe("no user", builder.ask("support-bot", server, at="mail"), control, "a virtual account")
 
 
 @passes("CONS-008")
-@pytest.mark.parametrize("text", [WAY_OUT, "Log in with a JWT", "use a user token", "set a Static Header instead"])
-def test_an_application_is_refused_clearly(builder: TranscriptBuilder, text: str) -> int:
-    application(builder).refused(text)
-    application(builder).answered(403, body='{"message": "show a user\\u0027s token"}')
-    refused = application(builder, "workbench")
+@pytest.mark.parametrize("text", [ADVICE, "Log in with a JWT", "use a user token", "set a Static Header instead"])
+def test_virtual_account_is_refused_with_advice(builder: TranscriptBuilder, text: str) -> int:
+    virtual_account_call(builder).refused(text)
+    virtual_account_call(builder).answered(403, body='{"message": "show a user\\u0027s token"}')
+    refused = virtual_account_call(builder, "workbench")
     refused.arrives(at="web-search").refused(text)  # the gateway may have sent requests to the other members
     return 3
 
 
 @fails("CONS-008")
 @pytest.mark.parametrize("text", ["no", "virtual accounts are not supported", ""])
-def test_an_application_is_refused_unclearly(builder: TranscriptBuilder, text: str) -> ClientRequest:
-    application(builder).refused(WAY_OUT)
-    return application(builder).refused(text)
+def test_virtual_account_is_refused_without_advice(builder: TranscriptBuilder, text: str) -> ClientRequest:
+    virtual_account_call(builder).refused(ADVICE)
+    return virtual_account_call(builder).refused(text)
 
 
 @fails("CONS-008")
-def test_an_application_is_asked_to_consent(builder: TranscriptBuilder) -> ClientRequest:
-    return application(builder).asked_to_consent(data=f"{WAY_OUT} Or please visit: {ONE}. Please visit: {ONE}")
+def test_virtual_account_is_asked_for_consent(builder: TranscriptBuilder) -> ClientRequest:
+    return virtual_account_call(builder).asked_to_consent(data=f"{ADVICE} Or please visit: {ONE}. Please visit: {ONE}")
 
 
 @fails("CONS-008")
-def test_an_application_is_let_in(builder: TranscriptBuilder) -> ClientRequest:
-    made = application(builder)
-    return made.answered(200, made.reply("mail", content=[{"type": "text", "text": WAY_OUT}]))
+def test_virtual_account_is_served(builder: TranscriptBuilder) -> ClientRequest:
+    made = virtual_account_call(builder)
+    return made.answered(200, made.reply("mail", content=[{"type": "text", "text": ADVICE}]))
 
 
 @fails("CONS-008")
 @pytest.mark.parametrize(("auth", "status"), [(["access:alice:mail"], 401), ((), 200)], ids=["tried", "let in"])
-def test_an_application_is_refused_too_late(builder: TranscriptBuilder, auth: Any, status: int) -> ClientRequest:
-    return application(builder).arrives(auth=auth, status=status).refused(WAY_OUT)
+def test_virtual_account_is_refused_after_the_call_is_forwarded(
+    builder: TranscriptBuilder, auth: Any, status: int
+) -> ClientRequest:
+    return virtual_account_call(builder).arrives(auth=auth, status=status).refused(ADVICE)
 
 
 @untestable("CONS-008")
-def test_an_application_where_users_fail_as_well(builder: TranscriptBuilder) -> None:
+def test_virtual_account_is_untestable_if_users_fail_too(builder: TranscriptBuilder) -> None:
     control = builder.ask("alice", "mail").answered(502)
-    for text in (WAY_OUT, "out of order"):
+    for text in (ADVICE, "out of order"):
         builder.probe("no user", builder.ask("support-bot", "mail").refused(text), control, "a virtual account")
 
 
@@ -219,21 +225,21 @@ def refresh_refused(builder: TranscriptBuilder, status: int = 400) -> ClientRequ
 
 
 @passes("CONS-010")
-def test_asked_again(builder: TranscriptBuilder) -> int:
+def test_refused_refresh_leads_to_consent_request(builder: TranscriptBuilder) -> int:
     refresh_refused(builder).asked_to_consent(ONE)
     return 1
 
 
 @fails("CONS-010")
 @pytest.mark.parametrize("status", [200, 401, 500])
-def test_not_asked_again(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_refused_refresh_without_consent_request(builder: TranscriptBuilder, status: int) -> ClientRequest:
     return refresh_refused(builder).refused("invalid_grant", status=status)
 
 
 @untestable("CONS-010")
 @pytest.mark.parametrize("status", [200, 503])
 @pytest.mark.parametrize("asked", [True, False])
-def test_asked_again_without_a_refusal(builder: TranscriptBuilder, status: int, asked: bool) -> None:
+def test_refresh_that_was_not_refused_is_untestable(builder: TranscriptBuilder, status: int, asked: bool) -> None:
     builder.refresh("vendor", status=400)  # of an earlier request
     made = refresh_refused(builder, status)
     if asked:
@@ -245,7 +251,7 @@ def test_asked_again_without_a_refusal(builder: TranscriptBuilder, status: int, 
 # -- CONS-011
 
 GOOD, FORGED = "«code:alice:mail»", "n-forged"
-FIFTH = "«code:alice:mail~5»"  # labels of later codes of one user and server in a run
+LATER_CODE = "«code:alice:mail~5»"  # labels of later codes of one user and server in a run
 
 
 def callback(builder: TranscriptBuilder, code: str, *, redeemed: str | None = None) -> TranscriptLine | None:
@@ -264,7 +270,7 @@ def good_callback(builder: TranscriptBuilder) -> None:
 
 
 @passes("CONS-011")
-def test_callbacks_with_a_bad_state(builder: TranscriptBuilder) -> int:
+def test_callbacks_with_a_bad_state_redeem_no_code(builder: TranscriptBuilder) -> int:
     callback(builder, FORGED)
     good_callback(builder)
     callback(builder, GOOD)
@@ -274,26 +280,26 @@ def test_callbacks_with_a_bad_state(builder: TranscriptBuilder) -> int:
 
 @fails("CONS-011")
 @pytest.mark.parametrize("redeemed", [FORGED, GOOD])
-def test_a_forged_callback_is_obeyed(builder: TranscriptBuilder, redeemed: str) -> TranscriptLine | None:
+def test_forged_callback_redeems_a_code(builder: TranscriptBuilder, redeemed: str) -> TranscriptLine | None:
     return callback(builder, FORGED, redeemed=redeemed)
 
 
 @fails("CONS-011")
-def test_a_repeated_callback_is_obeyed(builder: TranscriptBuilder) -> TranscriptLine | None:
+def test_repeated_callback_redeems_the_code(builder: TranscriptBuilder) -> TranscriptLine | None:
     good_callback(builder)
     return callback(builder, GOOD, redeemed=GOOD)
 
 
 @fails("CONS-011")
-def test_a_forged_callback_is_obeyed_later(builder: TranscriptBuilder) -> TranscriptLine:
+def test_code_of_forged_callback_is_redeemed_later(builder: TranscriptBuilder) -> TranscriptLine:
     callback(builder, FORGED)
     good_callback(builder)
     return builder.redeem("vendor", FORGED)
 
 
 @fails("CONS-011")
-@pytest.mark.parametrize("code", [GOOD, FIFTH])
-def test_a_repeated_callback_is_obeyed_later(builder: TranscriptBuilder, code: str) -> TranscriptLine:
+@pytest.mark.parametrize("code", [GOOD, LATER_CODE])
+def test_code_of_repeated_callback_is_redeemed_later(builder: TranscriptBuilder, code: str) -> TranscriptLine:
     good_callback(builder)
     callback(builder, code)
     return builder.redeem("vendor", code)
@@ -302,7 +308,9 @@ def test_a_repeated_callback_is_obeyed_later(builder: TranscriptBuilder, code: s
 # -- CONS-012
 
 
-def foreign(builder: TranscriptBuilder, *, redeemed: str | None = None, code: str = GOOD) -> TranscriptLine | None:
+def foreign_callback(
+    builder: TranscriptBuilder, *, redeemed: str | None = None, code: str = GOOD
+) -> TranscriptLine | None:
     """Add a callback request of another browser with the first one's parameters."""
     begin = builder.here()
     builder.visit("alice", f"http://127.0.0.1:5000/oauth/callback?code={code}&state=s", 400)
@@ -312,20 +320,20 @@ def foreign(builder: TranscriptBuilder, *, redeemed: str | None = None, code: st
 
 
 @passes("CONS-012")
-def test_another_browser_finishes_nothing(builder: TranscriptBuilder) -> int:
+def test_callback_of_another_browser_redeems_no_code(builder: TranscriptBuilder) -> int:
     builder.redeem("vendor", GOOD)  # earlier, by the browser that started the flow
-    foreign(builder)
-    foreign(builder, redeemed="«code:bob:mail»")  # another user's flow
+    foreign_callback(builder)
+    foreign_callback(builder, redeemed="«code:bob:mail»")  # another user's flow
     return 2
 
 
 @fails("CONS-012")
-@pytest.mark.parametrize("code", [GOOD, FIFTH])
-def test_another_browser_finishes_the_authorization(builder: TranscriptBuilder, code: str) -> TranscriptLine | None:
-    return foreign(builder, redeemed=code, code=code)
+@pytest.mark.parametrize("code", [GOOD, LATER_CODE])
+def test_callback_of_another_browser_redeems_the_code(builder: TranscriptBuilder, code: str) -> TranscriptLine | None:
+    return foreign_callback(builder, redeemed=code, code=code)
 
 
 @fails("CONS-012")
-def test_another_browser_finishes_it_later(builder: TranscriptBuilder) -> TranscriptLine:
-    foreign(builder)
+def test_code_of_another_browser_is_redeemed_later(builder: TranscriptBuilder) -> TranscriptLine:
+    foreign_callback(builder)
     return builder.redeem("vendor", GOOD)

@@ -1,4 +1,4 @@
-"""Tests of the checks of refresh.toml: CONS-013 and CONS-014. (CONS-009 and CONS-010: with the consent flow.)"""
+"""Tests of the checks of refresh.toml: CONS-013 and CONS-014. (CONS-009 and CONS-010: `test_consent_flow_checks`.)"""
 
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.outcome_marks import fails, passes, untestable
@@ -18,7 +18,7 @@ def rejected(builder: TranscriptBuilder, *, before: bool = True) -> ClientReques
 
 
 @passes("CONS-013")
-def test_a_rejected_token_is_renewed(builder: TranscriptBuilder) -> int:
+def test_rejected_token_is_refreshed(builder: TranscriptBuilder) -> int:
     attempt = rejected(builder).arrives(status=401)
     builder.refresh("vendor")
     attempt.arrives().answered()
@@ -26,42 +26,42 @@ def test_a_rejected_token_is_renewed(builder: TranscriptBuilder) -> int:
 
 
 @passes("CONS-013")
-def test_a_rejected_token_leads_to_consent(builder: TranscriptBuilder) -> int:
+def test_rejected_token_leads_to_consent_request(builder: TranscriptBuilder) -> int:
     rejected(builder).arrives(status=401).asked_to_consent("https://as.example/authorize")
     return 1
 
 
 @fails("CONS-013")
-def test_a_rejected_token_is_a_bad_gateway(builder: TranscriptBuilder) -> ClientRequest:
+def test_rejected_token_is_returned_as_502(builder: TranscriptBuilder) -> ClientRequest:
     return rejected(builder).arrives(status=401).answered(502)
 
 
 @fails("CONS-013")
-def test_the_upstreams_401_is_passed_on(builder: TranscriptBuilder) -> ClientRequest:
+def test_upstream_401_is_forwarded(builder: TranscriptBuilder) -> ClientRequest:
     return rejected(builder).arrives(status=401).answered(401)
 
 
 @untestable("CONS-013")
-def test_nothing_was_rejected(builder: TranscriptBuilder) -> None:
+def test_token_that_was_not_rejected_is_untestable(builder: TranscriptBuilder) -> None:
     rejected(builder).arrives().answered()
 
 
 @untestable("CONS-013")
-def test_nothing_had_worked(builder: TranscriptBuilder) -> None:
+def test_rejected_token_without_a_successful_call_is_untestable(builder: TranscriptBuilder) -> None:
     rejected(builder, before=False).arrives(status=401).answered(502)
 
 
 # -- CONS-014
 
 
-def known(builder: TranscriptBuilder) -> None:
+def rotated_token(builder: TranscriptBuilder) -> None:
     """Add the refresh token of a renewal."""
     builder.secret("refresh-token", NEXT, owner="alice", audience="mail")
 
 
 @passes("CONS-014")
-def test_each_refresh_token_once(builder: TranscriptBuilder) -> int:
-    known(builder)
+def test_each_refresh_token_is_used_once(builder: TranscriptBuilder) -> int:
+    rotated_token(builder)
     builder.refresh("vendor", SPENT, gives=NEXT)
     builder.refresh("vendor", NEXT)
     builder.refresh("calendar-as", "refresh:alice:calendar")
@@ -69,7 +69,7 @@ def test_each_refresh_token_once(builder: TranscriptBuilder) -> int:
 
 
 @passes("CONS-014")
-def test_what_gave_no_other_may_be_used_again(builder: TranscriptBuilder) -> int:
+def test_refresh_token_without_successor_is_used_again(builder: TranscriptBuilder) -> int:
     builder.refresh("vendor", SPENT)
     builder.refresh("vendor", SPENT, status=503)
     builder.refresh("vendor", SPENT)
@@ -77,15 +77,15 @@ def test_what_gave_no_other_may_be_used_again(builder: TranscriptBuilder) -> int
 
 
 @fails("CONS-014")
-def test_a_spent_refresh_token_is_used_again(builder: TranscriptBuilder) -> object:
-    known(builder)
+def test_replaced_refresh_token_is_used_again(builder: TranscriptBuilder) -> object:
+    rotated_token(builder)
     builder.refresh("vendor", SPENT, gives=NEXT)
     return builder.refresh("vendor", SPENT, status=400)
 
 
 @fails("CONS-014")
-def test_two_who_wait_both_refresh(builder: TranscriptBuilder) -> object:
-    known(builder)
+def test_concurrent_refreshes_with_one_refresh_token(builder: TranscriptBuilder) -> object:
+    rotated_token(builder)
     builder.refresh("vendor", SPENT, gives=NEXT)
     builder.refresh("vendor", NEXT)
     return builder.refresh("vendor", SPENT, gives=NEXT)

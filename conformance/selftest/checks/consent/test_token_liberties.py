@@ -98,7 +98,7 @@ def a_second_look_at_the_store(builder: TranscriptBuilder) -> None:
 
 
 def a_refused_client_asks_again(builder: TranscriptBuilder) -> None:
-    """Takes invalid_client as the end of the grant, and asks for consent; or tells of it and keeps the consent."""
+    """Takes invalid_client as the end of the grant, and asks for consent; or reports the error and keeps the consent."""
     first = control(builder)
     for answer in (asked(builder), builder.call("alice", "mail")):
         builder.refresh("vendor", status=401)
@@ -139,7 +139,7 @@ LIBERTIES: list[Liberty] = [
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Liberty) -> None:
+def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     judgements = [builder.judged_by(row.id) for row in ROWS]
     assert not [judgement for judgement in judgements if judgement.outcome not in HARMLESS]

@@ -10,7 +10,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 
 
 @passes("CRED-001", "CRED-010", "CRED-013")
-def test_every_credential_in_its_place(builder: TranscriptBuilder) -> int:
+def test_each_upstream_gets_its_configured_credential(builder: TranscriptBuilder) -> int:
     for server in ("calculator", "web-search", "mail", "crm"):
         builder.call("carol", server)
     builder.errand("mail", "GET", target="/.well-known/oauth-protected-resource/mcp")
@@ -20,39 +20,39 @@ def test_every_credential_in_its_place(builder: TranscriptBuilder) -> int:
 @fails("CRED-001")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("server", ["calculator", "web-search", "mail"])
-def test_the_gateway_token_is_passed_on(builder: TranscriptBuilder, server: str, method: str) -> TranscriptLine:
+def test_gateway_token_is_forwarded(builder: TranscriptBuilder, server: str, method: str) -> TranscriptLine:
     builder.call("alice", server)
     return builder.ask("alice", server, method).arrives(also=bearer("pat:alice")).arrival
 
 
 @fails("CRED-001")
 @pytest.mark.parametrize("label", ["pat:alice|base64", "pat:alice|percent", "pat:bob", "admin", "va:support-bot|hex"])
-def test_a_gateway_token_in_another_shape(builder: TranscriptBuilder, label: str) -> TranscriptLine:
+def test_encoded_gateway_token_is_forwarded(builder: TranscriptBuilder, label: str) -> TranscriptLine:
     return builder.ask("alice", "calculator").arrives(also=[("x-debug", f"token=«{label}»")]).arrival
 
 
 @fails("CRED-001")
-def test_the_gateway_token_in_a_body(builder: TranscriptBuilder) -> TranscriptLine:
+def test_gateway_token_in_a_request_body(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("alice", "mail").arrives(changed={"caller": "«pat:alice»"}).arrival
 
 
 @fails("CRED-001", "CRED-010")
-def test_the_gateway_token_in_a_url(builder: TranscriptBuilder) -> TranscriptLine:
+def test_gateway_token_in_a_url(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("alice", "mail").arrives(target="/mcp?access_token=«pat:alice»").arrival
 
 
 @fails("CRED-001")
-def test_the_gateway_token_on_a_health_check(builder: TranscriptBuilder) -> TranscriptLine:
+def test_gateway_token_on_a_health_check(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.errand("calculator", "GET", target="/healthz", headers=bearer("pat:alice"))
 
 
 @fails("CRED-001")
-def test_the_admin_token_where_tokens_are_passed_through(builder: TranscriptBuilder) -> TranscriptLine:
+def test_admin_token_at_a_passthrough_upstream(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("carol", "crm").arrives(also=[("x-admin", "«admin»")]).arrival
 
 
 @passes("CRED-001", "CRED-002", "CRED-008")
-def test_digests_give_nothing_away(builder: TranscriptBuilder) -> None:
+def test_digests_of_secrets_are_allowed(builder: TranscriptBuilder) -> None:
     made = builder.ask("alice", "calculator").arrives(also=[("x-caller", "«pat:alice|sha256»")])
     made.answered(headers=[("content-type", "application/json"), ("x-key", "«key:web-search|sha256»")])
 
@@ -61,7 +61,7 @@ def test_digests_give_nothing_away(builder: TranscriptBuilder) -> None:
 
 
 @passes("CRED-002")
-def test_an_open_upstream(builder: TranscriptBuilder) -> int:
+def test_open_upstream_gets_no_credential(builder: TranscriptBuilder) -> int:
     builder.call("alice", "calculator")
     builder.call("alice", "web-search")
     builder.errand("everything", "GET", target="/healthz")
@@ -97,7 +97,7 @@ def test_an_open_upstream_gets_a_credential_beside_an_override(builder: Transcri
 
 
 @passes("CRED-002", "CRED-003", "CRED-004", "CRED-005", "CRED-012")
-def test_what_a_caller_brings_along_is_the_callers_doing(builder: TranscriptBuilder) -> None:
+def test_overrides_of_the_caller_are_allowed(builder: TranscriptBuilder) -> None:
     own = [("authorization", f"Bearer {builder.secret('override', 'override')}")]
     for server in ("workbench", "calculator"):
         builder.ask("alice", server, at="calculator").arrives(auth=own).answered()
@@ -118,10 +118,10 @@ def test_each_upstream_gets_its_own_credential(builder: TranscriptBuilder) -> in
 
 @fails("CRED-015")
 @pytest.mark.parametrize(("label", "server"), [("access:alice:mail", "calendar"), ("key:web-search", "calculator")])
-def test_a_credential_for_another_upstream(builder: TranscriptBuilder, label: str, server: str) -> TranscriptLine:
+def test_upstream_gets_the_credential_of_another(builder: TranscriptBuilder, label: str, server: str) -> TranscriptLine:
     return builder.ask("alice", server).arrives(also=[("x-token", f"«{label}»")]).arrival
 
 
 @not_observed("CRED-015")
-def test_an_upstream_without_credentials(builder: TranscriptBuilder) -> None:
+def test_upstream_without_credentials_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.call("alice", "calculator")

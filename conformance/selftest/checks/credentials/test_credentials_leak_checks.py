@@ -22,7 +22,7 @@ from gatebench.mock_upstreams.recording.event_log import body_fields
 
 
 @passes("CRED-008")
-def test_callers_are_shown_what_they_sent(builder: TranscriptBuilder) -> int:
+def test_response_repeats_secrets_of_the_caller(builder: TranscriptBuilder) -> int:
     own = builder.secret("override", "override")
     builder.ask("alice", "calculator", also=[("x-tfy-mcp-headers", own)]).answered(400, body=f"no good: {own}")
     builder.ask("alice", "calculator").answered(403, body="«pat:alice» may not, «unquote»")
@@ -44,26 +44,26 @@ def test_callers_are_shown_what_they_sent(builder: TranscriptBuilder) -> int:
         "pat:bob",
     ],
 )
-def test_callers_are_shown_something_else(builder: TranscriptBuilder, label: str) -> ClientRequest:
+def test_response_contains_another_secret(builder: TranscriptBuilder, label: str) -> ClientRequest:
     builder.secret("control-token", "control")
     builder.call("bob", "calculator")
     return builder.ask("alice", "calculator").arrives().answered(500, body=f"upstream said: «{label}» is wrong")
 
 
 @fails("CRED-008")
-def test_callers_are_shown_something_in_a_header(builder: TranscriptBuilder) -> ClientRequest:
+def test_response_header_contains_a_secret(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "mail").answered(headers=[("x-upstream", "«access:alice:mail»")])
 
 
 @fails("CRED-008")
-def test_callers_are_shown_what_another_brought_along(builder: TranscriptBuilder) -> ClientRequest:
+def test_response_contains_the_override_of_another_caller(builder: TranscriptBuilder) -> ClientRequest:
     own = builder.secret("override", "override")
     builder.ask("bob", "calculator", also=[("x-tfy-mcp-headers", own)]).answered()
     return builder.ask("alice", "calculator").answered(body=own)
 
 
 @passes("CRED-011")
-def test_a_discreet_log(builder: TranscriptBuilder) -> int:
+def test_log_without_secrets(builder: TranscriptBuilder) -> int:
     builder.log("POST mcp:mail 200 5.8ms alice «ok» «pat:alice|sha256»")
     builder.log("")
     return 2
@@ -71,18 +71,18 @@ def test_a_discreet_log(builder: TranscriptBuilder) -> int:
 
 @fails("CRED-011")
 @pytest.mark.parametrize("label", ["pat:alice", "access:alice:mail|base64", "client-secret:mail|percent", "admin"])
-def test_a_talkative_log(builder: TranscriptBuilder, label: str) -> TranscriptLine:
+def test_log_with_a_secret(builder: TranscriptBuilder, label: str) -> TranscriptLine:
     builder.log("starting")
     return builder.log(f"headers: Authorization «{label}»")
 
 
 @passes("CRED-011")
-def test_a_silent_gateway(builder: TranscriptBuilder) -> int:
+def test_gateway_without_output(builder: TranscriptBuilder) -> int:
     builder.call("alice", "calculator")
     return 1
 
 
-def test_a_gateway_whose_output_we_do_not_see() -> None:
+def test_gateway_with_unknown_output_is_not_judged() -> None:
     builder = TranscriptBuilder(started=False)
     builder.call("alice", "calculator")
     assert builder.judged_by("CRED-011").outcome is Outcome.NOT_OBSERVED
@@ -99,7 +99,7 @@ def with_cookies(builder: TranscriptBuilder) -> ClientRequest:
 
 
 @passes("CRED-009")
-def test_cookies_stay(builder: TranscriptBuilder) -> int:
+def test_cookies_are_not_forwarded(builder: TranscriptBuilder) -> int:
     with_cookies(builder).arrives().answered()
     builder.call("bob", "calculator")
     return 1
@@ -107,31 +107,31 @@ def test_cookies_stay(builder: TranscriptBuilder) -> int:
 
 @fails("CRED-009")
 @pytest.mark.parametrize("header", [("cookie", "a=1; session=«cookie»"), ("proxy-authorization", "Bearer «proxy»")])
-def test_cookies_travel_on(builder: TranscriptBuilder, header: tuple[str, str]) -> TranscriptLine:
+def test_cookies_are_forwarded(builder: TranscriptBuilder, header: tuple[str, str]) -> TranscriptLine:
     return with_cookies(builder).arrives(also=[header]).arrival
 
 
 @fails("CRED-009")
-def test_cookies_travel_with_somebody_else(builder: TranscriptBuilder) -> TranscriptLine:
+def test_cookies_are_sent_with_the_request_of_another_caller(builder: TranscriptBuilder) -> TranscriptLine:
     with_cookies(builder).arrives().answered()
     return builder.ask("bob", "web-search").arrives(also=[("cookie", "session=«cookie»")]).arrival
 
 
 @not_observed("CRED-009")
-def test_cookies_that_went_nowhere(builder: TranscriptBuilder) -> None:
+def test_cookies_of_a_refused_request_are_not_judged(builder: TranscriptBuilder) -> None:
     with_cookies(builder).answered(401)
     builder.call("bob", "calculator")
 
 
 @fails("CRED-010")
 @pytest.mark.parametrize("label", ["access:alice:mail", "key:web-search", "access:alice:mail|percent"])
-def test_a_credential_in_a_url(builder: TranscriptBuilder, label: str) -> TranscriptLine:
+def test_upstream_credential_in_a_url(builder: TranscriptBuilder, label: str) -> TranscriptLine:
     builder.call("alice", "mail")
     return builder.errand("mail", "GET", target=f"/mcp?token=«{label}»")
 
 
 @fails("CRED-012")
-def test_one_member_gets_what_is_anothers(builder: TranscriptBuilder) -> TranscriptLine:
+def test_member_gets_the_credential_of_another(builder: TranscriptBuilder) -> TranscriptLine:
     for member in ("web-search", "mail", "calculator"):
         builder.call("alice", "workbench", at=member)
     made = builder.ask("alice", "workbench", at="calculator")
@@ -139,20 +139,20 @@ def test_one_member_gets_what_is_anothers(builder: TranscriptBuilder) -> Transcr
 
 
 @passes("CRED-012")
-def test_each_member_gets_its_own(builder: TranscriptBuilder) -> int:
+def test_each_member_gets_its_own_credential(builder: TranscriptBuilder) -> int:
     for member in ("web-search", "mail", "calculator"):
         builder.call("alice", "workbench", at=member)
     return 3
 
 
 @not_observed("CRED-012")
-def test_no_virtual_server(builder: TranscriptBuilder) -> None:
+def test_single_servers_are_not_judged(builder: TranscriptBuilder) -> None:
     for server in ("web-search", "mail", "calculator"):
         builder.ask("alice", server).arrives(auth=["pat:alice"]).answered()
 
 
 @passes("CRED-013")
-def test_oauth_secrets_at_their_issuer(builder: TranscriptBuilder) -> int:
+def test_oauth_secrets_sent_to_their_issuer(builder: TranscriptBuilder) -> int:
     builder.token_request("vendor", {"code": "«code:alice:mail»", "client_secret": "«client-secret:mail»"})
     builder.refresh("calendar-as", "refresh:alice:calendar")
     builder.token_request("corp", {"grant_type": "client_credentials"})
@@ -162,14 +162,14 @@ def test_oauth_secrets_at_their_issuer(builder: TranscriptBuilder) -> int:
 
 @fails("CRED-013")
 @pytest.mark.parametrize("label", ["refresh:alice:mail", "code:alice:mail", "client-secret:mail|base64"])
-def test_an_oauth_secret_at_another_issuer(builder: TranscriptBuilder, label: str) -> TranscriptLine:
+def test_oauth_secret_sent_to_another_issuer(builder: TranscriptBuilder, label: str) -> TranscriptLine:
     builder.refresh("vendor")
     return builder.token_request("calendar-as", {"secret": f"«{label}»"})
 
 
 @fails("CRED-013")
 @pytest.mark.parametrize("label", ["refresh:alice:mail", "code:alice:mail", "client-secret:mail"])
-def test_an_oauth_secret_at_an_upstream(builder: TranscriptBuilder, label: str) -> TranscriptLine:
+def test_oauth_secret_sent_to_an_upstream(builder: TranscriptBuilder, label: str) -> TranscriptLine:
     builder.call("alice", "mail")
     return builder.ask("alice", "mail").arrives(changed={"secret": f"«{label}»"}).arrival
 
@@ -205,14 +205,14 @@ def encoded(builder: TranscriptBuilder, label: str, encoding: str) -> bytes:
 
 @fails("CRED-008")
 @pytest.mark.parametrize("encoding", list(ENCODINGS))
-def test_callers_are_shown_something_encoded(builder: TranscriptBuilder, encoding: str) -> ClientRequest:
+def test_response_contains_an_encoded_secret(builder: TranscriptBuilder, encoding: str) -> ClientRequest:
     body = encoded(builder, "access:alice:mail", encoding)
     return builder.ask("alice", "mail").answered_in_bytes(body, ENCODINGS[encoding][1])
 
 
 @fails("CRED-001")
 @pytest.mark.parametrize("encoding", list(ENCODINGS))
-def test_an_encoded_token_travels_on(builder: TranscriptBuilder, encoding: str) -> TranscriptLine:
+def test_token_in_an_encoded_body_is_forwarded(builder: TranscriptBuilder, encoding: str) -> TranscriptLine:
     builder.call("alice", "calculator")
     headers = [list(pair) for pair in ENCODINGS[encoding][1]]
     body = body_fields(encoded(builder, "pat:alice", encoding))

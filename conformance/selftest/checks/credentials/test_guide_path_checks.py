@@ -15,7 +15,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
         ("of-the-caller", False),
     ],
 )
-def test_the_scheme_of_an_overriding_credential(builder: TranscriptBuilder, sent: str, passes: bool) -> None:
+def test_scheme_of_an_override_in_any_case(builder: TranscriptBuilder, sent: str, passes: bool) -> None:
     """RFC 9110 section 11.1: its case and the spaces after it are free; the credential is not."""
     made = builder.ask("alice", "everything").arrives(also=[("authorization", sent)]).answered()
     builder.case("override-name-in-lower-case", made, headers=[{"Authorization": "Bearer of-the-caller"}])
@@ -23,14 +23,14 @@ def test_the_scheme_of_an_overriding_credential(builder: TranscriptBuilder, sent
 
 
 @pytest.mark.parametrize(("status", "passes"), [(200, True), (400, True), (403, True), (500, False)])
-def test_a_value_beyond_ascii(builder: TranscriptBuilder, status: int, passes: bool) -> None:
+def test_override_value_beyond_ascii_sent_or_refused(builder: TranscriptBuilder, status: int, passes: bool) -> None:
     """RFC 9110 section 5.5: such octets may be sent or refused."""
     control = builder.call("alice", "everything")
     builder.case("override-umlaut", builder.ask("alice", "everything").answered(status), control=control)
     assert (builder.judged_by("GPA-004").outcome is Outcome.PASS) is passes
 
 
-def test_a_finding_of_an_own_variant_names_it(builder: TranscriptBuilder) -> None:
+def test_finding_names_the_own_variant(builder: TranscriptBuilder) -> None:
     control = builder.call("carol", "calculator")
     made = builder.call("carol", "calculator")
     builder.case("own-variant-refused", made, control=control, variant="audience-of-staging")

@@ -11,7 +11,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 
 
 @passes("CRED-007")
-def test_a_jwt_is_passed_through(builder: TranscriptBuilder) -> int:
+def test_jwt_is_forwarded(builder: TranscriptBuilder) -> int:
     for method in METHODS[:5]:
         builder.call("carol", "crm", method=method)
     builder.ask("carol", "crm").arrives(session="s1").answered()
@@ -37,14 +37,14 @@ def test_a_jwt_is_passed_through(builder: TranscriptBuilder) -> int:
     ],
     ids=str,
 )
-def test_a_jwt_is_not_passed_through(builder: TranscriptBuilder, auth: Pairs, method: str) -> TranscriptLine:
+def test_jwt_is_not_forwarded(builder: TranscriptBuilder, auth: Pairs, method: str) -> TranscriptLine:
     builder.call("alice", "calculator")
     builder.call("carol", "crm")
     return builder.ask("carol", "crm", method).arrives(auth=auth).arrival
 
 
 @fails("CRED-007")
-def test_an_older_jwt_of_the_same_caller(builder: TranscriptBuilder) -> TranscriptLine:
+def test_older_jwt_of_the_same_caller_is_forwarded(builder: TranscriptBuilder) -> TranscriptLine:
     builder.secret("gateway-token", "jwt:carol:renewed", owner="carol")
     builder.call("carol", "crm")
     return builder.ask("carol", "crm", credential="jwt:carol:renewed").arrives().arrival
@@ -52,25 +52,25 @@ def test_an_older_jwt_of_the_same_caller(builder: TranscriptBuilder) -> Transcri
 
 @fails("CRED-007")
 @pytest.mark.parametrize("auth", [(), ("pat:alice",)], ids=["nothing", "of another"])
-def test_a_jwt_is_forgotten_on_leaving(builder: TranscriptBuilder, auth: Pairs) -> TranscriptLine:
+def test_delete_without_the_jwt(builder: TranscriptBuilder, auth: Pairs) -> TranscriptLine:
     builder.call("alice", "crm")
     builder.ask("carol", "crm").arrives(session="s1").answered()
     return builder.ask("carol", "crm", "DELETE").arrives(session="s1", auth=auth).arrival
 
 
 @fails("CRED-014")
-def test_passing_through_is_against_the_specification(builder: TranscriptBuilder) -> TranscriptLine:
+def test_token_passthrough_is_a_violation(builder: TranscriptBuilder) -> TranscriptLine:
     builder.call("alice", "calculator")
     return builder.call("carol", "crm").arrival
 
 
-def test_passing_through_may_be_declared(builder: TranscriptBuilder) -> None:
+def test_declared_token_passthrough_is_a_deviation(builder: TranscriptBuilder) -> None:
     builder.call("carol", "crm")
     assert builder.judged_by("CRED-014", deviation=True).outcome is Outcome.DEVIATION
 
 
 @passes("CRED-014")
-def test_a_token_of_its_own_for_the_upstream(builder: TranscriptBuilder) -> int:
+def test_upstream_gets_a_token_of_its_own(builder: TranscriptBuilder) -> int:
     own = builder.secret("access-token", "access:carol:crm", owner="carol", audience="crm")
     builder.ask("carol", "crm").arrives(auth=[own[1:-1]]).answered()
     builder.call("carol", "mail")

@@ -13,7 +13,7 @@ KEY = ("X-API-Key", "«key:web-search»")
 
 
 @passes("CRED-003", "CRED-004")
-def test_a_static_upstream(builder: TranscriptBuilder) -> int:
+def test_static_upstream_gets_its_header(builder: TranscriptBuilder) -> int:
     for method in METHODS:
         builder.call("alice", "web-search", method=method)
     return len(METHODS)
@@ -34,39 +34,39 @@ def test_a_static_upstream(builder: TranscriptBuilder) -> int:
     ],
     ids=["nothing", "twice", "twice in one", "a scheme", "empty", "elsewhere", "encoded"],
 )
-def test_a_static_upstream_gets_another_header(builder: TranscriptBuilder, auth: Pairs, method: str) -> TranscriptLine:
+def test_static_upstream_gets_another_header(builder: TranscriptBuilder, auth: Pairs, method: str) -> TranscriptLine:
     builder.call("alice", "workbench")
     return builder.ask("support-bot", "workbench", method).arrives(auth=auth).arrival
 
 
 @fails("CRED-003")
 @pytest.mark.parametrize("http", ["GET", "DELETE"])
-def test_a_static_upstream_gets_nothing_on_one_method(builder: TranscriptBuilder, http: str) -> TranscriptLine:
+def test_static_upstream_gets_no_header_on_get_or_delete(builder: TranscriptBuilder, http: str) -> TranscriptLine:
     builder.ask("alice", "web-search").arrives(session="s1").answered()
     return builder.ask("alice", "web-search", http).arrives(session="s1", auth=()).arrival
 
 
 @fails("CRED-003")
-def test_a_static_upstream_gets_nothing_beside_a_query(builder: TranscriptBuilder) -> TranscriptLine:
+def test_static_upstream_gets_no_header_with_a_query(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("alice", "web-search").arrives(auth=(), target="/mcp?debug=1").arrival
 
 
 @not_observed("CRED-003", "CRED-004", "CRED-005")
 @pytest.mark.parametrize("server", ["web-search", "mail"])
-def test_metadata_needs_no_credential(builder: TranscriptBuilder, server: str) -> None:
+def test_metadata_request_without_credential_is_not_judged(builder: TranscriptBuilder, server: str) -> None:
     made = builder.ask("alice", server)
     made.arrives(auth=(), target="/.well-known/oauth-protected-resource/mcp").answered(502)
 
 
 @fails("CRED-003")
-def test_the_gateways_own_errand_with_a_wrong_key(builder: TranscriptBuilder) -> TranscriptLine:
+def test_own_request_of_the_gateway_with_a_wrong_key(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.errand("web-search", headers=[("x-api-key", "guess")])
 
 
 @not_observed("CRED-003", "CRED-005", "CRED-007")
 @pytest.mark.parametrize("node", ["web-search", "mail", "crm"])
 @pytest.mark.parametrize("http", ["GET", "POST"])
-def test_a_health_check_needs_no_credential(builder: TranscriptBuilder, node: str, http: str) -> None:
+def test_health_check_without_credential_is_not_judged(builder: TranscriptBuilder, node: str, http: str) -> None:
     builder.ask("alice", node, "tools/list").answered()
     builder.errand(node, http, status=401)
     builder.errand(node, "GET", target="/.well-known/oauth-protected-resource")
@@ -74,17 +74,19 @@ def test_a_health_check_needs_no_credential(builder: TranscriptBuilder, node: st
 
 @fails("CRED-004")
 @pytest.mark.parametrize("label", ["pat:alice", "access:alice:mail", "admin"])
-def test_a_static_upstream_learns_who_calls(builder: TranscriptBuilder, label: str) -> TranscriptLine:
+def test_static_upstream_gets_a_credential_of_the_caller(builder: TranscriptBuilder, label: str) -> TranscriptLine:
     builder.call("support-bot", "web-search")
     return builder.ask("alice", "web-search").arrives(also=[("x-user", f"«{label}»")]).arrival
 
 
 @fails("CRED-004")
-def test_a_static_upstream_learns_who_calls_from_the_body(builder: TranscriptBuilder) -> TranscriptLine:
+def test_static_upstream_gets_a_credential_of_the_caller_in_the_body(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("alice", "web-search").arrives(changed={"user": "«access:alice:mail»"}).arrival
 
 
 @fails("CRED-004")
-def test_a_static_upstream_learns_who_calls_beside_an_override(builder: TranscriptBuilder) -> TranscriptLine:
+def test_static_upstream_gets_a_credential_of_the_caller_beside_an_override(
+    builder: TranscriptBuilder,
+) -> TranscriptLine:
     own = builder.secret("override", "override")
     return builder.ask("alice", "web-search").arrives(also=[("x-own", f"{own} «pat:alice»")]).arrival

@@ -14,7 +14,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "auth_required": {"success": False, "auth_required": True, "authorization_urls": [URL], "server": "mail"},
     "error": {"success": False, "error": "Unknown tool: no-such-tool"},
 }
-NEITHER: list[dict[str, Any]] = [
+INVALID_RESULTS: list[dict[str, Any]] = [
     {},
     {"success": False},
     {"success": False, "error": " "},
@@ -33,7 +33,7 @@ def agent_call(builder: TranscriptBuilder, expected: str, answer: dict[str, Any]
 
 
 @passes("AGT-001")
-def test_the_three_shapes(builder: TranscriptBuilder) -> int:
+def test_results_in_the_expected_shape(builder: TranscriptBuilder) -> int:
     for expected, answer in SHAPES.items():
         agent_call(builder, expected, answer)
     return 3
@@ -42,14 +42,14 @@ def test_the_three_shapes(builder: TranscriptBuilder) -> int:
 @fails("AGT-001")
 @pytest.mark.parametrize("expected", SHAPES)
 @pytest.mark.parametrize("other", SHAPES)
-def test_another_shape(builder: TranscriptBuilder, expected: str, other: str) -> None:
+def test_result_in_another_shape(builder: TranscriptBuilder, expected: str, other: str) -> None:
     agent_call(builder, expected, SHAPES[other] if other != expected else {})
 
 
 @fails("AGT-001")
-@pytest.mark.parametrize("answer", NEITHER, ids=str)
+@pytest.mark.parametrize("answer", INVALID_RESULTS, ids=str)
 @pytest.mark.parametrize("expected", SHAPES)
-def test_no_shape_at_all(builder: TranscriptBuilder, expected: str, answer: dict[str, Any]) -> None:
+def test_result_in_no_known_shape(builder: TranscriptBuilder, expected: str, answer: dict[str, Any]) -> None:
     agent_call(builder, expected, answer)
 
 
@@ -67,22 +67,22 @@ def unknown_server(
 
 
 @passes("AGT-002")
-def test_an_unknown_server(builder: TranscriptBuilder) -> int:
+def test_unknown_server_raises_value_error(builder: TranscriptBuilder) -> int:
     unknown_server(builder)
     return 1
 
 
 @fails("AGT-002")
-def test_something_is_sent_for_an_unknown_server(builder: TranscriptBuilder) -> ClientRequest | None:
+def test_unknown_server_causes_a_request(builder: TranscriptBuilder) -> ClientRequest | None:
     return unknown_server(builder, sends=True)
 
 
 @fails("AGT-002")
 @pytest.mark.parametrize("error", ["no error", "ConnectError"])
-def test_another_error_for_an_unknown_server(builder: TranscriptBuilder, error: str) -> None:
+def test_unknown_server_raises_another_error(builder: TranscriptBuilder, error: str) -> None:
     unknown_server(builder, error)
 
 
 @not_observed("AGT-001", "AGT-002")
-def test_another_observation(builder: TranscriptBuilder) -> None:
+def test_unrelated_observation_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.observe("guide-call", error="all is lost")

@@ -36,7 +36,7 @@ NEW = "2026-07-28"
 
 
 @passes("CLM-001")
-def test_what_is_claimed_shows(builder: TranscriptBuilder) -> int:
+def test_claimed_features_work(builder: TranscriptBuilder) -> int:
     feature(builder, "call", builder.call("alice", "calculator"))
     feature(builder, "refusal", builder.ask("dave", "calculator").answered(403))
     feature(builder, "list", listed(builder, [{"name": "whoami"}]))
@@ -50,35 +50,35 @@ def test_what_is_claimed_shows(builder: TranscriptBuilder) -> int:
 
 @fails("CLM-001")
 @pytest.mark.parametrize("status", [200, 403])
-def test_a_claimed_call_fails(builder: TranscriptBuilder, status: int) -> ClientRequest | None:
+def test_claimed_call_fails(builder: TranscriptBuilder, status: int) -> ClientRequest | None:
     return feature(builder, "call", builder.ask("alice", "calculator").arrives().refused("no", status=status))
 
 
 @fails("CLM-001")
-def test_a_claimed_call_arrives_nowhere(builder: TranscriptBuilder) -> ClientRequest | None:
+def test_claimed_call_is_not_forwarded(builder: TranscriptBuilder) -> ClientRequest | None:
     return feature(builder, "call", builder.ask("alice", "calculator").answered())
 
 
 @fails("CLM-001")
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 500])
-def test_nobody_is_refused(builder: TranscriptBuilder, status: int) -> ClientRequest | None:
+def test_claimed_refusal_has_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest | None:
     return feature(builder, "refusal", builder.ask("dave", "calculator").answered(status))
 
 
 @fails("CLM-001")
-def test_somebody_is_refused_and_passed_on(builder: TranscriptBuilder) -> ClientRequest | None:
+def test_claimed_refusal_is_forwarded_all_the_same(builder: TranscriptBuilder) -> ClientRequest | None:
     return feature(builder, "refusal", builder.ask("dave", "calculator").arrives().answered(403))
 
 
 @fails("CLM-001")
 @pytest.mark.parametrize("tools", [[], None])
-def test_nothing_is_listed(builder: TranscriptBuilder, tools: Any) -> ClientRequest | None:
+def test_claimed_list_is_empty(builder: TranscriptBuilder, tools: Any) -> ClientRequest | None:
     return feature(builder, "list", listed(builder, tools))
 
 
 @fails("CLM-001")
 @pytest.mark.parametrize("header", [("x-custom-header", "n-2"), ("x-custom", "n-1")], ids=str)
-def test_an_override_does_not_show(builder: TranscriptBuilder, header: tuple[str, str]) -> ClientRequest | None:
+def test_claimed_override_is_not_forwarded(builder: TranscriptBuilder, header: tuple[str, str]) -> ClientRequest | None:
     overriding = builder.ask("alice", "calculator").arrives(also=[header])
     return feature(builder, "header", overriding.answered(), **OVERRIDE)
 
@@ -95,31 +95,33 @@ def test_an_override_does_not_show(builder: TranscriptBuilder, header: tuple[str
     ],
     ids=str,
 )
-def test_another_revision_is_spoken(builder: TranscriptBuilder, result: dict[str, Any]) -> ClientRequest | None:
+def test_claimed_revision_is_not_negotiated(builder: TranscriptBuilder, result: dict[str, Any]) -> ClientRequest | None:
     return feature(builder, "revision", connected(builder, **result), revision=NEW)
 
 
 @fails("CLM-001")
 @pytest.mark.parametrize("by", ["list", "revision", "call"])
 @pytest.mark.parametrize("result", [[1], "text", None, 5], ids=str)
-def test_an_answer_that_is_none(builder: TranscriptBuilder, by: str, result: Any) -> ClientRequest | None:
+def test_result_of_a_claimed_feature_is_no_object(
+    builder: TranscriptBuilder, by: str, result: Any
+) -> ClientRequest | None:
     made = builder.ask("alice", "calculator").arrives().answered(200, {"jsonrpc": "2.0", "id": 1, "result": result})
     return feature(builder, by, made, revision=NEW)
 
 
 @fails("CLM-001")
 @pytest.mark.parametrize("facts", [{"by": "verb", "supported": False}, {"by": "nothing"}], ids=str)
-def test_there_is_not_even_an_exchange(builder: TranscriptBuilder, facts: dict[str, Any]) -> None:
+def test_claimed_feature_without_exchange_fails(builder: TranscriptBuilder, facts: dict[str, Any]) -> None:
     feature(builder, **facts)
 
 
 @passes("CLM-001")
-def test_what_is_not_claimed_may_fail(builder: TranscriptBuilder) -> int:
+def test_unclaimed_feature_may_fail(builder: TranscriptBuilder) -> int:
     feature(builder, "call", builder.ask("alice", "calculator").answered(403), claimed=False)
     return 1
 
 
-def test_what_works_without_being_claimed_is_mentioned(builder: TranscriptBuilder) -> None:
+def test_working_unclaimed_feature_is_remarked(builder: TranscriptBuilder) -> None:
     feature(builder, "verb", supported=True, claimed=False)
     feature(builder, "verb", supported=False, claimed=False)
     feature(builder, "verb", supported=True)
@@ -130,5 +132,5 @@ def test_what_works_without_being_claimed_is_mentioned(builder: TranscriptBuilde
 
 
 @not_observed("CLM-001")
-def test_another_observation(builder: TranscriptBuilder) -> None:
+def test_unrelated_observation_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.observe("guide-call", error="all is lost")

@@ -26,19 +26,19 @@ def granted(builder: TranscriptBuilder, outcome: int = 200) -> ClientRequest:
 
 
 @passes(EITHER)
-def test_denied(builder: TranscriptBuilder, value: str) -> int:
+def test_denied_with_403(builder: TranscriptBuilder, value: str) -> int:
     attempt(builder, "denied", value, 403, by="dave")
     return 1
 
 
 @fails(DENIALS)
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
-def test_denied_in_another_way(builder: TranscriptBuilder, value: str, status: int) -> ClientRequest:
+def test_denied_with_another_status(builder: TranscriptBuilder, value: str, status: int) -> ClientRequest:
     return attempt(builder, "denied", value, status, by="dave")
 
 
 @fails("ACC-001")
-def test_only_the_call_is_denied_and_the_list_is_given(builder: TranscriptBuilder) -> ClientRequest:
+def test_call_is_denied_but_list_is_served(builder: TranscriptBuilder) -> ClientRequest:
     attempt(builder, "denied", "no access", 403, by="dave")
     return attempt(builder, "denied", "no access", 200, by="dave", method="tools/list", lands=True)
 
@@ -52,7 +52,7 @@ def test_denied_in_a_tool_result(builder: TranscriptBuilder) -> ClientRequest:
 
 
 @passes("ACC-001", "ACC-002")
-def test_a_dialect_that_hides_servers(builder: TranscriptBuilder) -> int:
+def test_denied_with_the_status_of_the_dialect(builder: TranscriptBuilder) -> int:
     hiding = TranscriptBuilder(denied=[404])
     attempt(hiding, "denied", "no access", 404, by="dave")
     assert hiding.judged_by("ACC-001").outcome == "pass"
@@ -61,23 +61,23 @@ def test_a_dialect_that_hides_servers(builder: TranscriptBuilder) -> int:
 
 
 @fails("ACC-002")
-def test_denied_and_passed_on_all_the_same(builder: TranscriptBuilder) -> TranscriptLine:
+def test_denied_request_is_forwarded(builder: TranscriptBuilder) -> TranscriptLine:
     return attempt(builder, "denied", "no access", 403, by="dave", lands=True).arrival
 
 
 @fails("ACC-002")
-def test_denied_and_arriving_after_the_fence(builder: TranscriptBuilder) -> TranscriptLine:
+def test_denied_request_is_forwarded_after_the_fence(builder: TranscriptBuilder) -> TranscriptLine:
     return attempt(builder, "denied", "no access", 403, by="dave").arrives().arrival
 
 
 @fails("ACC-002")
-def test_denied_and_arriving_elsewhere(builder: TranscriptBuilder) -> TranscriptLine:
+def test_denied_request_is_forwarded_to_another_server(builder: TranscriptBuilder) -> TranscriptLine:
     return attempt(builder, "denied", "no access", 403, by="dave").arrives(at="everything").arrival
 
 
 @untestable("ACC-002")
 @pytest.mark.parametrize("fenced", ["nowhere", "at another server", "before", "in vain"])
-def test_denied_and_perhaps_still_on_its_way(builder: TranscriptBuilder, fenced: str) -> None:
+def test_denied_request_without_fence_is_untestable(builder: TranscriptBuilder, fenced: str) -> None:
     control = builder.call("alice", "calculator")
     if fenced == "before":
         builder.fence("alice", "calculator")
@@ -92,35 +92,35 @@ def test_denied_and_perhaps_still_on_its_way(builder: TranscriptBuilder, fenced:
 
 @untestable(EITHER)
 @pytest.mark.parametrize("lands", [False, True], ids=["refused as well", "accepted but never seen"])
-def test_denied_to_everybody(builder: TranscriptBuilder, value: str, lands: bool) -> None:
+def test_denial_is_untestable_if_the_control_is_denied_too(builder: TranscriptBuilder, value: str, lands: bool) -> None:
     without_control(builder, "denied", value, 403, lands=lands)
 
 
 @passes("ACC-003")
-def test_granted(builder: TranscriptBuilder) -> int:
+def test_granted_access_is_served(builder: TranscriptBuilder) -> int:
     granted(builder)
     return 1
 
 
 @fails("ACC-003")
-def test_granted_and_still_denied(builder: TranscriptBuilder) -> ClientRequest:
+def test_granted_access_is_still_denied(builder: TranscriptBuilder) -> ClientRequest:
     return granted(builder, 403)
 
 
 @untestable("ACC-003")
-def test_granted_while_nothing_works(builder: TranscriptBuilder) -> None:
+def test_granted_access_is_untestable_if_the_control_fails(builder: TranscriptBuilder) -> None:
     control = builder.ask("support-bot", "everything").answered(502)
     builder.probe("granted", builder.ask("dave", "everything").answered(502), control, "access granted now")
 
 
 @not_observed("ACC-001", "ACC-003")
-def test_somebody_elses_probes(builder: TranscriptBuilder) -> None:
+def test_probes_of_other_requirements_are_not_judged(builder: TranscriptBuilder) -> None:
     attempt(builder, "unauthenticated", "no access", 401)
     attempt(builder, "denied", "the moon is full", 200)
 
 
 @passes("ACC-004")
-def test_everybody_uses_what_they_may(builder: TranscriptBuilder) -> int:
+def test_callers_with_access_are_served(builder: TranscriptBuilder) -> int:
     builder.call("alice", "calculator")
     builder.call("support-bot", "web-search")
     builder.call("carol", "crm").streamed()
@@ -130,18 +130,18 @@ def test_everybody_uses_what_they_may(builder: TranscriptBuilder) -> int:
 
 @fails("ACC-004")
 @pytest.mark.parametrize("principal", ["alice", "support-bot", "carol"])
-def test_one_who_may_is_refused(builder: TranscriptBuilder, principal: str) -> ClientRequest:
+def test_caller_with_access_is_refused(builder: TranscriptBuilder, principal: str) -> ClientRequest:
     builder.call("bob", "calculator")
     return builder.ask(principal, "calculator").answered(403)
 
 
 @fails("ACC-004")
-def test_one_who_may_gets_an_error_in_a_good_answer(builder: TranscriptBuilder) -> ClientRequest:
+def test_caller_with_access_gets_a_jsonrpc_error(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "calculator").refused("no", status=200)
 
 
 @fails("ACC-004")
-def test_one_who_may_gets_a_tool_error(builder: TranscriptBuilder) -> ClientRequest:
+def test_caller_with_access_gets_a_tool_error(builder: TranscriptBuilder) -> ClientRequest:
     made = builder.ask("alice", "calculator")
     return made.answered(200, made.reply("calculator", isError=True))
 
@@ -163,7 +163,7 @@ def challenged(made: ClientRequest) -> ClientRequest:
     )
 
 
-WAYS_TO_ASK = [
+CONSENT_REQUESTS = [
     in_a_tool_error,
     elicited,
     challenged,
@@ -172,23 +172,23 @@ WAYS_TO_ASK = [
 
 
 @not_observed("ACC-004")
-@pytest.mark.parametrize("ask", WAYS_TO_ASK)
-def test_one_who_may_is_asked_for_consent_first(
+@pytest.mark.parametrize("ask", CONSENT_REQUESTS)
+def test_consent_request_before_access_is_not_judged(
     builder: TranscriptBuilder, ask: Callable[[ClientRequest], ClientRequest]
 ) -> None:
     ask(builder.ask("alice", "mail"))
 
 
 @fails("ACC-004")
-@pytest.mark.parametrize("ask", WAYS_TO_ASK)
+@pytest.mark.parametrize("ask", CONSENT_REQUESTS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "web-search"), ("support-bot", "mail")])
-def test_one_who_may_is_asked_for_consent_where_there_is_none_to_give(
+def test_consent_request_at_a_server_without_consent(
     builder: TranscriptBuilder, principal: str, server: str, ask: Callable[[ClientRequest], ClientRequest]
 ) -> ClientRequest:
     return ask(builder.ask(principal, server))
 
 
 @not_observed("ACC-004")
-def test_one_who_may_not(builder: TranscriptBuilder) -> None:
+def test_callers_without_access_are_not_judged(builder: TranscriptBuilder) -> None:
     builder.ask("dave", "calculator").answered(403)
     builder.ask("intern-bot", "web-search").answered(403)

@@ -22,139 +22,145 @@ REFUSED = {
         "a token revoked in mid-session",
     ],
 }
-LET_IN = {**REFUSED, "AUTH-010": ["no token"]}
-WHO = "unauthenticated"
+REFUSED_OR_FORWARDED = {**REFUSED, "AUTH-010": ["no token"]}
+EXPECTED = "unauthenticated"
 
 
-@passes(LET_IN)
-def test_refused(builder: TranscriptBuilder, value: str) -> int:
-    attempt(builder, WHO, value, 401)
+@passes(REFUSED_OR_FORWARDED)
+def test_bad_token_is_refused_with_401(builder: TranscriptBuilder, value: str) -> int:
+    attempt(builder, EXPECTED, value, 401)
     return 1
 
 
 @fails(REFUSED)
 @pytest.mark.parametrize("status", [200, 403, 404, 302, 500])
-def test_not_asked_who_it_is(builder: TranscriptBuilder, value: str, status: int) -> ClientRequest:
-    return attempt(builder, WHO, value, status)
+def test_bad_token_gets_another_status(builder: TranscriptBuilder, value: str, status: int) -> ClientRequest:
+    return attempt(builder, EXPECTED, value, status)
 
 
 @fails(REFUSED)
-def test_let_in(builder: TranscriptBuilder, value: str) -> ClientRequest:
-    return attempt(builder, WHO, value, 200, lands=True)
+def test_bad_token_is_accepted(builder: TranscriptBuilder, value: str) -> ClientRequest:
+    return attempt(builder, EXPECTED, value, 200, lands=True)
 
 
 @fails(REFUSED)
-def test_refused_with_a_good_status(builder: TranscriptBuilder, value: str) -> ClientRequest:
+def test_bad_token_is_refused_with_status_200(builder: TranscriptBuilder, value: str) -> ClientRequest:
     control = builder.call("alice", "calculator")
-    return builder.probe(WHO, builder.ask("alice", "calculator").refused("who are you?", status=200), control, value)
+    return builder.probe(
+        EXPECTED, builder.ask("alice", "calculator").refused("who are you?", status=200), control, value
+    )
 
 
 @fails(REFUSED)
-def test_left_without_an_answer(builder: TranscriptBuilder, value: str) -> ClientRequest:
+def test_bad_token_gets_no_response(builder: TranscriptBuilder, value: str) -> ClientRequest:
     control = builder.call("alice", "calculator")
-    return builder.probe(WHO, builder.ask("alice", "calculator").failed(), control, value)
+    return builder.probe(EXPECTED, builder.ask("alice", "calculator").failed(), control, value)
 
 
-@untestable(LET_IN)
+@untestable(REFUSED_OR_FORWARDED)
 @pytest.mark.parametrize("lands", [False, True], ids=["refused as well", "accepted but never seen"])
-def test_refused_like_everybody(builder: TranscriptBuilder, value: str, lands: bool) -> None:
-    without_control(builder, WHO, value, 401, lands=lands)
+def test_refusal_is_untestable_if_the_control_fails(builder: TranscriptBuilder, value: str, lands: bool) -> None:
+    without_control(builder, EXPECTED, value, 401, lands=lands)
 
 
-@untestable(LET_IN)
-def test_a_control_with_an_error_in_a_good_answer(builder: TranscriptBuilder, value: str) -> None:
+@untestable(REFUSED_OR_FORWARDED)
+def test_control_with_jsonrpc_error_is_untestable(builder: TranscriptBuilder, value: str) -> None:
     control = builder.ask("alice", "calculator").arrives().refused("no", status=200)
-    builder.probe(WHO, builder.ask("alice", "calculator").answered(401), control, value)
+    builder.probe(EXPECTED, builder.ask("alice", "calculator").answered(401), control, value)
 
 
-@untestable(LET_IN)
+@untestable(REFUSED_OR_FORWARDED)
 @pytest.mark.parametrize("lands", [False, True], ids=["refused", "never seen"])
-def test_let_in_where_the_control_is_not(builder: TranscriptBuilder, value: str, lands: bool) -> None:
-    without_control(builder, WHO, value, 401, lands=lands, answer=200)
+def test_accepted_bad_token_is_untestable_if_the_control_fails(
+    builder: TranscriptBuilder, value: str, lands: bool
+) -> None:
+    without_control(builder, EXPECTED, value, 401, lands=lands, answer=200)
 
 
-@untestable(LET_IN)
-def test_a_control_without_an_answer(builder: TranscriptBuilder, value: str) -> None:
+@untestable(REFUSED_OR_FORWARDED)
+def test_control_without_response_is_untestable(builder: TranscriptBuilder, value: str) -> None:
     control = builder.ask("alice", "calculator").arrives().failed()
-    builder.probe(WHO, builder.ask("alice", "calculator").answered(401), control, value)
+    builder.probe(EXPECTED, builder.ask("alice", "calculator").answered(401), control, value)
 
 
 @not_observed(REFUSED)
-def test_another_expectation(builder: TranscriptBuilder, value: str) -> None:
+def test_probes_of_other_requirements_are_not_judged(builder: TranscriptBuilder, value: str) -> None:
     attempt(builder, "denied", value, 403)
 
 
 @fails("AUTH-001", "AUTH-002")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "tools/list", "initialize"])
-def test_only_one_method_is_unguarded(builder: TranscriptBuilder, method: str) -> ClientRequest:
+def test_one_method_accepts_bad_tokens(builder: TranscriptBuilder, method: str) -> ClientRequest:
     for attribute in ("no token", "an unknown token"):
-        attempt(builder, WHO, attribute, 401)
+        attempt(builder, EXPECTED, attribute, 401)
     control = builder.call("alice", "calculator", method=method)
     unguarded = builder.ask("alice", "calculator", method).answered()
     for attribute in ("no token", "an unknown token"):
-        builder.probe(WHO, unguarded, control, attribute)
+        builder.probe(EXPECTED, unguarded, control, attribute)
     return unguarded
 
 
 @not_observed("AUTH-001", "AUTH-010")
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_method_that_the_gateway_does_not_have(builder: TranscriptBuilder, method: str) -> None:
+def test_unsupported_method_is_not_judged(builder: TranscriptBuilder, method: str) -> None:
     control = builder.ask("alice", "calculator", method).answered(405)
-    builder.probe(WHO, builder.ask("alice", "calculator", method).answered(405), control, "no token")
+    builder.probe(EXPECTED, builder.ask("alice", "calculator", method).answered(405), control, "no token")
 
 
 @not_observed("AUTH-001", "AUTH-010")
-def test_a_stream_whose_head_waits_for_something_to_say(builder: TranscriptBuilder) -> None:
+def test_control_stream_without_response_head_is_not_judged(builder: TranscriptBuilder) -> None:
     control = builder.ask("alice", "calculator", "GET").failed(detail="ReadTimeout")
-    builder.probe(WHO, builder.ask("alice", "calculator", "GET").answered(401), control, "no token")
+    builder.probe(EXPECTED, builder.ask("alice", "calculator", "GET").answered(401), control, "no token")
 
 
-@untestable(LET_IN)
-def test_a_control_that_came_back_as_a_tool_error(builder: TranscriptBuilder, value: str) -> None:
+@untestable(REFUSED_OR_FORWARDED)
+def test_control_with_tool_error_is_untestable(builder: TranscriptBuilder, value: str) -> None:
     control = builder.ask("alice", "calculator")
     control.answered(200, control.reply("calculator", isError=True))
-    builder.probe(WHO, builder.ask("alice", "calculator").answered(401), control, value)
+    builder.probe(EXPECTED, builder.ask("alice", "calculator").answered(401), control, value)
     builder.fence("alice", "calculator")
 
 
 @untestable("AUTH-001")
-def test_a_method_that_works_for_nobody(builder: TranscriptBuilder) -> None:
+def test_method_that_fails_for_the_control_is_untestable(builder: TranscriptBuilder) -> None:
     control = builder.ask("alice", "calculator", "GET").answered(500)
-    builder.probe(WHO, builder.ask("alice", "calculator", "GET").answered(401), control, "no token")
+    builder.probe(EXPECTED, builder.ask("alice", "calculator", "GET").answered(401), control, "no token")
 
 
 @untestable("AUTH-001")
-def test_not_even_posting_is_possible(builder: TranscriptBuilder) -> None:
-    without_control(builder, WHO, "no token", 405)
+def test_control_refused_with_405_is_untestable(builder: TranscriptBuilder) -> None:
+    without_control(builder, EXPECTED, "no token", 405)
 
 
 @passes("AUTH-002")
-def test_a_header_without_a_token_is_a_bad_request(builder: TranscriptBuilder) -> int:
-    attempt(builder, WHO, "an empty token", 400)
+def test_empty_token_is_refused_with_400(builder: TranscriptBuilder) -> int:
+    attempt(builder, EXPECTED, "an empty token", 400)
     return 1
 
 
 @fails("AUTH-002")
 @pytest.mark.parametrize("attribute", ["an unknown token", "another scheme", "a JWT-shaped garbage token"])
-def test_a_wrong_token_is_no_bad_request(builder: TranscriptBuilder, attribute: str) -> ClientRequest:
-    return attempt(builder, WHO, attribute, 400)
+def test_wrong_token_is_refused_with_400(builder: TranscriptBuilder, attribute: str) -> ClientRequest:
+    return attempt(builder, EXPECTED, attribute, 400)
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "was refused in another way"), (200, "was not refused")])
-def test_who_was_refused_in_another_way_was_not_let_in(builder: TranscriptBuilder, status: int, words: str) -> None:
-    attempt(builder, WHO, "an unknown token", status, lands=status == 200)
+def test_violation_distinguishes_wrong_status_from_acceptance(
+    builder: TranscriptBuilder, status: int, words: str
+) -> None:
+    attempt(builder, EXPECTED, "an unknown token", status, lands=status == 200)
     assert words in builder.judged_by("AUTH-002").violations[0].what
 
 
 @fails("AUTH-004")
-def test_an_unsigned_jwt_is_taken_and_the_others_are_not(builder: TranscriptBuilder) -> ClientRequest:
+def test_only_the_unsigned_jwt_is_accepted(builder: TranscriptBuilder) -> ClientRequest:
     for attribute in ("alg-none", "tampered"):
-        attempt(builder, WHO, attribute, 401)
-    return attempt(builder, WHO, "unsigned", 200, lands=True)
+        attempt(builder, EXPECTED, attribute, 401)
+    return attempt(builder, EXPECTED, "unsigned", 200, lands=True)
 
 
 @passes("AUTH-007")
-def test_an_external_caller(builder: TranscriptBuilder) -> int:
+def test_external_caller_is_served(builder: TranscriptBuilder) -> int:
     builder.call("carol", "calculator")
     builder.ask("alice", "calculator").answered(403)  # not an external caller: she has an account
     return 1
@@ -162,18 +168,18 @@ def test_an_external_caller(builder: TranscriptBuilder) -> int:
 
 @fails("AUTH-007")
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
-def test_an_external_caller_is_unknown(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_external_caller_is_refused(builder: TranscriptBuilder, status: int) -> ClientRequest:
     builder.call("carol", "crm")
     return builder.ask("carol", "calculator").answered(status)
 
 
 @fails("AUTH-007")
-def test_an_external_caller_is_refused_politely(builder: TranscriptBuilder) -> ClientRequest:
+def test_external_caller_gets_a_jsonrpc_error_with_status_200(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("carol", "calculator").refused("no such user", status=200)
 
 
 @not_observed("AUTH-007")
-def test_an_external_caller_who_only_looks_around(builder: TranscriptBuilder) -> None:
+def test_external_caller_without_tool_call_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.call("carol", "calculator", method="tools/list")
 
 
@@ -181,64 +187,66 @@ def test_an_external_caller_who_only_looks_around(builder: TranscriptBuilder) ->
 @pytest.mark.parametrize(
     "challenge", ["Bearer", 'Bearer realm="x", error="invalid_token"', "Basic", "Negotiate, Basic", "X-Own\tx=1"]
 )
-def test_a_challenge(builder: TranscriptBuilder, challenge: str) -> int:
+def test_401_with_a_challenge(builder: TranscriptBuilder, challenge: str) -> int:
     control = builder.call("alice", "calculator")
     made = builder.ask("alice", "calculator").answered(401, headers=[("www-authenticate", challenge)])
-    builder.probe(WHO, made, control, "no token")
+    builder.probe(EXPECTED, made, control, "no token")
     return 1
 
 
 @fails("AUTH-009")
 @pytest.mark.parametrize("challenge", [None, "", "=", '"Bearer"', "realm=x"])
-def test_no_challenge(builder: TranscriptBuilder, challenge: str | None) -> ClientRequest:
+def test_401_without_a_valid_challenge(builder: TranscriptBuilder, challenge: str | None) -> ClientRequest:
     control = builder.call("alice", "calculator")
     headers = [] if challenge is None else [("WWW-Authenticate", challenge)]
-    return builder.probe(WHO, builder.ask("alice", "calculator").answered(401, headers=headers), control, "no token")
+    return builder.probe(
+        EXPECTED, builder.ask("alice", "calculator").answered(401, headers=headers), control, "no token"
+    )
 
 
 @fails("AUTH-009")
 def test_one_401_without_a_challenge(builder: TranscriptBuilder) -> ClientRequest:
-    attempt(builder, WHO, "no token", 401)
+    attempt(builder, EXPECTED, "no token", 401)
     control = builder.call("alice", "calculator")
-    return builder.probe(WHO, builder.ask("alice", "calculator", "GET").answered(401), control, "expired")
+    return builder.probe(EXPECTED, builder.ask("alice", "calculator", "GET").answered(401), control, "expired")
 
 
 @not_observed("AUTH-009")
-def test_other_refusals_need_no_challenge(builder: TranscriptBuilder) -> None:
-    attempt(builder, WHO, "no token", 400)
+def test_refusals_without_401_are_not_judged(builder: TranscriptBuilder) -> None:
+    attempt(builder, EXPECTED, "no token", 400)
     attempt(builder, "denied", "no access", 401)
 
 
 @fails("AUTH-010")
-def test_refused_and_passed_on_all_the_same(builder: TranscriptBuilder) -> TranscriptLine:
-    return attempt(builder, WHO, "expired", 401, lands=True).arrival
+def test_refused_request_is_forwarded(builder: TranscriptBuilder) -> TranscriptLine:
+    return attempt(builder, EXPECTED, "expired", 401, lands=True).arrival
 
 
 @fails("AUTH-010")
-def test_refused_and_arriving_after_the_fence(builder: TranscriptBuilder) -> TranscriptLine:
-    attempt(builder, WHO, "no token", 401)
-    return attempt(builder, WHO, "expired", 401, method="tools/list").arrives().arrival
+def test_refused_request_is_forwarded_after_the_fence(builder: TranscriptBuilder) -> TranscriptLine:
+    attempt(builder, EXPECTED, "no token", 401)
+    return attempt(builder, EXPECTED, "expired", 401, method="tools/list").arrives().arrival
 
 
 @fails("AUTH-010")
-def test_let_in_and_arriving_twice(builder: TranscriptBuilder) -> list[TranscriptLine]:
-    return attempt(builder, WHO, "no token", 200, lands=True).arrives().arrivals
+def test_accepted_request_is_forwarded_twice(builder: TranscriptBuilder) -> list[TranscriptLine]:
+    return attempt(builder, EXPECTED, "no token", 200, lands=True).arrives().arrivals
 
 
 @fails("AUTH-010")
-def test_passed_on_and_nothing_heard_since(builder: TranscriptBuilder) -> TranscriptLine:
+def test_refused_request_is_forwarded_without_fence(builder: TranscriptBuilder) -> TranscriptLine:
     control = builder.call("alice", "calculator")
     made = builder.ask("alice", "calculator").arrives().answered(401)
-    return builder.probe(WHO, made, control, "no token").arrival
+    return builder.probe(EXPECTED, made, control, "no token").arrival
 
 
 @not_observed("AUTH-010")
-def test_a_stream_carries_nothing_to_find_again(builder: TranscriptBuilder) -> None:
-    attempt(builder, WHO, "no token", 401, method="GET")
+def test_get_stream_without_nonce_is_not_judged(builder: TranscriptBuilder) -> None:
+    attempt(builder, EXPECTED, "no token", 401, method="GET")
 
 
 @untestable("AUTH-010")
-def test_refused_and_nothing_heard_since(builder: TranscriptBuilder) -> None:
+def test_refused_request_without_fence_is_untestable(builder: TranscriptBuilder) -> None:
     control = builder.call("alice", "calculator")
     made = builder.ask("alice", "calculator").answered(401, headers=CHALLENGE)
-    builder.probe(WHO, made, control, "no token")
+    builder.probe(EXPECTED, made, control, "no token")

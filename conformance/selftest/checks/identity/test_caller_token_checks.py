@@ -141,14 +141,14 @@ LIBERTIES: list[Liberty] = [
 
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
-def test_nothing_is_held_against_it(builder: TranscriptBuilder, liberty: Liberty) -> None:
+def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     judgements = [builder.judged_by(row.id) for row in ROWS]
     assert not [judgement for judgement in judgements if judgement.outcome not in HARMLESS]
     assert builder.judged_by("CRED-006").outcome in HARMLESS
 
 
-def test_the_data_of_the_other_is_a_violation(builder: TranscriptBuilder) -> None:
+def test_data_of_another_caller_is_a_violation(builder: TranscriptBuilder) -> None:
     control = builder.call("carol", "mail")
     made = builder.ask("partner-carol", "mail").arrives(auth=["access:carol:mail"])
     builder.case("subject-of-another-issuer-without-consent", made.answered(), control=control, subject="partner-carol")
@@ -156,7 +156,7 @@ def test_the_data_of_the_other_is_a_violation(builder: TranscriptBuilder) -> Non
     assert builder.judged_by(row.id).outcome is Outcome.FAIL
 
 
-def test_a_key_set_that_was_fetched_counts(builder: TranscriptBuilder) -> None:
+def test_fetched_key_set_is_counted(builder: TranscriptBuilder) -> None:
     control, since = builder.call("erin", "calculator"), builder.here()
     builder.issuer_request("affiliate", "jwks", {})
     builder.case("new-key-if-fetched", builder.ask("erin", "calculator").answered(401), control=control, since=since)
@@ -176,7 +176,7 @@ def test_expectations_match_the_rows() -> None:
         assert shapes[variant.expect] in checks, name
 
 
-def test_a_case_is_of_one_group() -> None:
+def test_case_belongs_to_one_group() -> None:
     groups: dict[str, set[str]] = {}
     for row in REGISTRY.all():
         for case in row.cases:

@@ -39,7 +39,7 @@ TOOL_ERROR = {"result": {"isError": True, "content": [{"type": "text", "text": "
 
 
 @passes("DIA-001")
-def test_an_unknown_tool(builder: TranscriptBuilder) -> int:
+def test_unknown_tool_in_the_declared_form(builder: TranscriptBuilder) -> int:
     refused(builder, UNKNOWN, 200, ERROR)
     refused(builder, UNKNOWN, 400, ERROR)
     return 2
@@ -47,15 +47,13 @@ def test_an_unknown_tool(builder: TranscriptBuilder) -> int:
 
 @fails("DIA-001")
 @pytest.mark.parametrize(("status", "answer"), [(200, TOOL_ERROR), (404, ERROR), (502, ERROR), (200, {"result": {}})])
-def test_an_unknown_tool_in_another_form(
-    builder: TranscriptBuilder, status: int, answer: dict[str, Any]
-) -> ClientRequest:
+def test_unknown_tool_in_another_form(builder: TranscriptBuilder, status: int, answer: dict[str, Any]) -> ClientRequest:
     return refused(builder, UNKNOWN, status, answer)
 
 
 @fails("DIA-001", "DIA-002")
 @pytest.mark.parametrize("expect", [UNKNOWN, DEAD])
-def test_no_answer_at_all(builder: TranscriptBuilder, expect: str) -> list[ClientRequest]:
+def test_unknown_tool_or_dead_upstream_without_response(builder: TranscriptBuilder, expect: str) -> list[ClientRequest]:
     control = builder.call("alice", "calculator")
     builder.probe(UNKNOWN, made := builder.ask("alice", "calculator").failed(), control, expect)
     builder.probe(DEAD, made, control, expect)
@@ -64,20 +62,20 @@ def test_no_answer_at_all(builder: TranscriptBuilder, expect: str) -> list[Clien
 
 @passes("DIA-002")
 @pytest.mark.parametrize("status", [502, 504])
-def test_a_dead_upstream(builder: TranscriptBuilder, status: int) -> int:
+def test_dead_upstream_in_the_declared_form(builder: TranscriptBuilder, status: int) -> int:
     attempt(builder, DEAD, "its upstream down", status)
     return 1
 
 
 @fails("DIA-002")
 @pytest.mark.parametrize("status", [200, 202, 400, 401, 403, 404, 500, 503])
-def test_a_dead_upstream_in_another_form(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_dead_upstream_in_another_form(builder: TranscriptBuilder, status: int) -> ClientRequest:
     return attempt(builder, DEAD, "its upstream down", status)
 
 
 @untestable("DIA-001", "DIA-002")
 @pytest.mark.parametrize("status", [404, 502])
-def test_nothing_ever_worked(builder: TranscriptBuilder, status: int) -> None:
+def test_failures_without_a_successful_control_are_untestable(builder: TranscriptBuilder, status: int) -> None:
     without_control(builder, UNKNOWN, "no such tool", status)
     without_control(builder, DEAD, "its upstream down", status)
 
@@ -113,7 +111,7 @@ def test_failures_are_judged_by_the_dialect(
         (DEAD, 200, TOOL_ERROR, "tool-error"),
     ],
 )
-def test_what_is_not_declared_is_inferred(expect: str, status: int, answer: dict[str, Any], form: str) -> None:
+def test_undeclared_form_is_inferred_and_remarked(expect: str, status: int, answer: dict[str, Any], form: str) -> None:
     builder = TranscriptBuilder()
     refused(builder, expect, status, answer)
     judgement = builder.judged_by("DIA-001" if expect == UNKNOWN else "DIA-002")
@@ -123,7 +121,7 @@ def test_what_is_not_declared_is_inferred(expect: str, status: int, answer: dict
 
 
 @pytest.mark.parametrize(("status", "answer"), [(200, {"result": {}}), (500, ERROR)])
-def test_what_no_descriptor_could_declare_is_a_finding_all_the_same(status: int, answer: dict[str, Any]) -> None:
+def test_form_that_no_descriptor_can_declare_is_a_violation(status: int, answer: dict[str, Any]) -> None:
     builder = TranscriptBuilder()
     refused(builder, UNKNOWN, status, answer)
     assert builder.judged_by("DIA-001").outcome is Outcome.FAIL
@@ -132,7 +130,7 @@ def test_what_no_descriptor_could_declare_is_a_finding_all_the_same(status: int,
 @pytest.mark.parametrize(
     "dialect", [{}, {"unknown_tool": ["jsonrpc-error", "tool-error"]}], ids=["inferred", "declared"]
 )
-def test_two_forms_for_one_case_contradict_each_other(dialect: dict[str, Any]) -> None:
+def test_two_forms_for_one_case_are_a_violation(dialect: dict[str, Any]) -> None:
     builder = TranscriptBuilder(**dialect)
     refused(builder, UNKNOWN, 200, ERROR)
     refused(builder, UNKNOWN, 200, TOOL_ERROR)
@@ -149,7 +147,7 @@ def challenged(made: ClientRequest, *urls: str, status: int = 401) -> ClientRequ
     return made.answered(status, headers=[*JSON_HEADERS, *challenges])
 
 
-def said(made: ClientRequest, *urls: str) -> ClientRequest:
+def tool_error_with_urls(made: ClientRequest, *urls: str) -> ClientRequest:
     """Add a request for consent in a tool's error."""
     content = [{"type": "text", "text": f"Go to {' and '.join(urls)}"}]
     return made.answered(200, {"jsonrpc": "2.0", "id": 1, "result": {"isError": True, "content": content}})
@@ -164,7 +162,7 @@ def elicited(made: ClientRequest, *urls: str, code: int = -32042) -> ClientReque
 
 FORMS: dict[str, Callable[..., ClientRequest]] = {
     "http-401": challenged,
-    "tool-error": said,
+    "tool-error": tool_error_with_urls,
     "url-elicitation": elicited,
     "jsonrpc-error-data": ClientRequest.asked_to_consent,
 }
@@ -188,7 +186,7 @@ def test_consent_in_the_declared_form_and_in_no_other(declared: str, spoken: str
 
 @pytest.mark.parametrize("form", ["http-401", "jsonrpc-error-data"])
 @pytest.mark.parametrize(("missing", "urls"), [(2, [ONE]), (1, [ONE, TWO]), (1, ["/connect/1"]), (1, ["http://[bad"])])
-def test_more_or_fewer_consents_than_are_missing(form: str, missing: int, urls: list[str]) -> None:
+def test_wrong_number_of_consent_urls(form: str, missing: int, urls: list[str]) -> None:
     builder = TranscriptBuilder(consent=form)
     made = FORMS[form](unconsented(builder, missing), *urls)
     judgement = builder.judged_by("CONS-002")
@@ -196,7 +194,7 @@ def test_more_or_fewer_consents_than_are_missing(form: str, missing: int, urls: 
 
 
 @pytest.mark.parametrize("form", ["tool-error", "url-elicitation"])
-def test_where_only_calls_ask(form: str) -> None:
+def test_consent_form_of_calls_is_judged_on_calls_only(form: str) -> None:
     builder = TranscriptBuilder(consent=form)
     unconsented(builder, method="tools/list").answered()
     assert builder.judged_by("CONS-002").outcome is Outcome.NOT_OBSERVED
@@ -217,7 +215,7 @@ def test_each_revision_has_its_own_elicitation() -> None:
     builder = TranscriptBuilder(consent="url-elicitation")
     modern(builder)
     assert builder.judged_by("CONS-002").outcome is Outcome.FAIL, "2025-11-25 has an error for it"
-    assert builder.judged_by("CONS-003").outcome is Outcome.PASS, "understood all the same"
+    assert builder.judged_by("CONS-003").outcome is Outcome.PASS, "the consent URL is read in any revision"
     for event in builder.events:
         if "revision" in event:
             event["revision"] = "2026-07-28"
@@ -225,13 +223,13 @@ def test_each_revision_has_its_own_elicitation() -> None:
 
 
 @pytest.mark.parametrize("change", [{"status": 403}, {"status": 200}])
-def test_a_challenge_with_another_status(change: dict[str, int]) -> None:
+def test_consent_challenge_with_another_status(change: dict[str, int]) -> None:
     builder = TranscriptBuilder(consent="http-401")
     challenged(unconsented(builder), ONE, **change)
     assert builder.judged_by("CONS-002").outcome is Outcome.FAIL
 
 
-def test_what_a_challenge_calls_the_url() -> None:
+def test_consent_challenge_with_another_parameter_name() -> None:
     builder = TranscriptBuilder(consent="http-401", consent_parameter="auth_url")
     challenged(unconsented(builder), ONE)
     judgement = builder.judged_by("CONS-002")
@@ -239,10 +237,10 @@ def test_what_a_challenge_calls_the_url() -> None:
     assert "auth_url" in judgement.violations[0].expected
 
 
-# -- 401 has two meanings there
+# -- 401 as a request for consent and as a refusal
 
 
-def test_a_request_for_consent_refuses_no_token() -> None:
+def test_consent_challenge_is_no_refusal_of_a_token() -> None:
     builder = TranscriptBuilder(consent="http-401")
     control = builder.call("alice", "mail")
     plain = builder.ask("alice", "mail").answered(401, headers=[*JSON_HEADERS, ("WWW-Authenticate", "Bearer")])
@@ -254,7 +252,7 @@ def test_a_request_for_consent_refuses_no_token() -> None:
     assert (judgement.outcome, [v.seq for v in judgement.violations]) == (Outcome.FAIL, [asked.seq])
 
 
-def test_a_plain_401_asks_nobody_for_consent() -> None:
+def test_401_without_consent_url_is_no_consent_request() -> None:
     builder = TranscriptBuilder(consent="http-401")
     control = builder.call("alice", "mail")
     made = builder.ask("bob", "mail").answered(401, headers=[("WWW-Authenticate", 'Bearer error="invalid_token"')])
@@ -272,7 +270,7 @@ def test_a_plain_401_asks_nobody_for_consent() -> None:
 @pytest.mark.parametrize(
     ("denied", "status", "outcome"), [([404], 404, "pass"), ([404], 403, "fail"), ([403], 404, "fail")]
 )
-def test_denial_is_what_the_dialect_calls_so(denied: list[int], status: int, outcome: str) -> None:
+def test_denial_has_the_status_of_the_dialect(denied: list[int], status: int, outcome: str) -> None:
     builder = TranscriptBuilder(denied=denied)
     made = attempt(builder, "denied", "no access", status, by="dave")
     builder.observe("feature", feature="f", claimed=True, by="refusal", example="dave", exchange=made.exchange)
@@ -283,7 +281,7 @@ def test_denial_is_what_the_dialect_calls_so(denied: list[int], status: int, out
 @pytest.mark.parametrize(
     ("name", "outcome"), [("x-upstream-everything-x-a", "fail"), ("x-tfy-mcp-headers", "pass"), ("x-up", "pass")]
 )
-def test_prefixed_overrides_stay_at_the_gateway(name: str, outcome: str) -> None:
+def test_prefixed_override_headers_are_not_forwarded(name: str, outcome: str) -> None:
     builder = TranscriptBuilder(override_header="X-Upstream", override_form="prefixed-headers")
     made = builder.ask("alice", "everything", also=[("X-Upstream-everything-X-A", json.dumps("b"))])
     made.arrives(also=[(name, "b")]).answered()

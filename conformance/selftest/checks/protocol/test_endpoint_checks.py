@@ -13,7 +13,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 
 
 @passes("END-001")
-def test_calls_arrive_where_they_were_sent(builder: TranscriptBuilder) -> int:
+def test_calls_arrive_at_their_own_server(builder: TranscriptBuilder) -> int:
     builder.call("alice", "calculator")
     builder.call("alice", "workbench", at="mail")
     builder.ask("alice", "everything").answered(502)
@@ -22,7 +22,7 @@ def test_calls_arrive_where_they_were_sent(builder: TranscriptBuilder) -> int:
 
 
 @passes("END-001")
-def test_a_gateway_looks_up_the_tools_first(builder: TranscriptBuilder) -> int:
+def test_tool_lists_before_a_call_are_allowed(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "workbench", at="mail")
     for member in ("web-search", "mail", "calculator"):
         builder.errand(
@@ -33,29 +33,31 @@ def test_a_gateway_looks_up_the_tools_first(builder: TranscriptBuilder) -> int:
 
 
 @passes("END-001")
-def test_names_in_lower_case_are_still_the_same_tool(builder: TranscriptBuilder) -> int:
+def test_tool_name_in_the_case_of_the_dialect(builder: TranscriptBuilder) -> int:
     for case, outcome in (("lower", "pass"), ("kept", "fail")):
-        told = TranscriptBuilder(tool_case=case)
-        told.ask("alice", "desk", at="calculator", tool="farewell").arrives(changed={"name": "Farewell"}).answered()
-        assert told.judged_by("END-001").outcome == outcome
+        changed_case = TranscriptBuilder(tool_case=case)
+        changed_case.ask("alice", "desk", at="calculator", tool="farewell").arrives(
+            changed={"name": "Farewell"}
+        ).answered()
+        assert changed_case.judged_by("END-001").outcome == outcome
     builder.call("alice", "calculator")
     return 1
 
 
 @fails("END-001")
 @pytest.mark.parametrize("elsewhere", ["everything", "web-search"])
-def test_a_call_arrives_elsewhere(builder: TranscriptBuilder, elsewhere: str) -> TranscriptLine:
+def test_call_arrives_at_another_server(builder: TranscriptBuilder, elsewhere: str) -> TranscriptLine:
     builder.call("alice", "calculator")
     return builder.ask("alice", "calculator").arrives(at=elsewhere).answered().arrival
 
 
 @fails("END-001")
-def test_a_call_arrives_elsewhere_as_well(builder: TranscriptBuilder) -> TranscriptLine:
+def test_call_arrives_at_another_server_as_well(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.call("alice", "calculator").arrives(at="everything").arrival
 
 
 @fails("END-001")
-def test_a_failed_call_arrives_elsewhere(builder: TranscriptBuilder) -> TranscriptLine:
+def test_failed_call_arrives_at_another_server(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("alice", "calculator").arrives(at="everything").answered(500).arrival
 
 
@@ -65,18 +67,18 @@ def test_a_call_arrives_at_another_member(builder: TranscriptBuilder) -> Transcr
 
 
 @fails("END-001")
-def test_a_call_arrives_at_no_member(builder: TranscriptBuilder) -> TranscriptLine:
+def test_call_arrives_at_a_server_that_is_no_member(builder: TranscriptBuilder) -> TranscriptLine:
     return builder.ask("alice", "workbench", at="mail").arrives(at="calendar").answered().arrival
 
 
 @fails("END-001")
-def test_an_answer_out_of_nowhere(builder: TranscriptBuilder) -> ClientRequest:
+def test_call_is_answered_without_an_upstream(builder: TranscriptBuilder) -> ClientRequest:
     builder.call("alice", "calculator")
     return builder.ask("alice", "calculator").answered()
 
 
 @fails("END-001")
-def test_only_a_list_of_tools_arrives(builder: TranscriptBuilder) -> ClientRequest:
+def test_call_causes_only_a_tool_list(builder: TranscriptBuilder) -> ClientRequest:
     made = builder.ask("alice", "calculator")
     builder.errand(
         "calculator", body=f'{{"method": "tools/list", "params": {{"_meta": {{"gatebench/nonce": "{made.nonce}"}}}}}}'
@@ -89,7 +91,7 @@ def test_only_a_list_of_tools_arrives(builder: TranscriptBuilder) -> ClientReque
 
 @passes("END-002")
 @pytest.mark.parametrize("rpc_id", [1, 0, "one", -7])
-def test_answers(builder: TranscriptBuilder, rpc_id: Any) -> int:
+def test_valid_responses(builder: TranscriptBuilder, rpc_id: Any) -> int:
     builder.call("alice", "calculator", rpc_id=rpc_id)
     builder.ask("alice", "calculator", rpc_id=rpc_id).refused("no such tool", status=200)
     builder.ask("alice", "calculator", "tools/list", rpc_id=rpc_id).streamed(comment=": hello\r\n\r\nid: 1\r\n")
@@ -102,7 +104,7 @@ def test_answers(builder: TranscriptBuilder, rpc_id: Any) -> int:
 
 
 @passes("END-002")
-def test_progress_before_the_answer(builder: TranscriptBuilder) -> int:
+def test_progress_before_the_response(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "calculator")
     progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}
     asked = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -111,14 +113,14 @@ def test_progress_before_the_answer(builder: TranscriptBuilder) -> int:
 
 
 @passes("END-002")
-def test_a_stream_that_is_left_after_the_answer(builder: TranscriptBuilder) -> int:
+def test_stream_closed_after_the_response(builder: TranscriptBuilder) -> int:
     builder.ask("alice", "calculator").streamed(how="closed")
     return 1
 
 
 ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {}}
 ERROR = {"code": -1, "message": "no"}
-BAD: dict[str, list[dict[str, Any]]] = {
+INVALID: dict[str, list[dict[str, Any]]] = {
     "no response": [{"jsonrpc": "2.0", "method": "notifications/message"}],
     "two responses": [ANSWER, ANSWER],
     "another id": [ANSWER | {"id": 2}],
@@ -135,48 +137,48 @@ BAD: dict[str, list[dict[str, Any]]] = {
 
 
 @fails("END-002")
-@pytest.mark.parametrize("messages", BAD.values(), ids=BAD.keys())
-def test_bad_answers_in_a_stream(builder: TranscriptBuilder, messages: list[dict[str, Any]]) -> ClientRequest:
+@pytest.mark.parametrize("messages", INVALID.values(), ids=INVALID.keys())
+def test_invalid_responses_in_a_stream(builder: TranscriptBuilder, messages: list[dict[str, Any]]) -> ClientRequest:
     builder.call("alice", "calculator")
     return builder.ask("alice", "calculator").streamed(*messages)
 
 
 @fails("END-002")
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", "1", f"{ANSWER}", "null"])
-def test_bad_answers_in_json(builder: TranscriptBuilder, body: str) -> ClientRequest:
+def test_invalid_responses_in_json(builder: TranscriptBuilder, body: str) -> ClientRequest:
     return builder.ask("alice", "calculator").answered(body=body)
 
 
 @fails("END-002")
 @pytest.mark.parametrize("kind", ["text/html", "text/plain; charset=utf-8", None])
-def test_another_media_type(builder: TranscriptBuilder, kind: str | None) -> ClientRequest:
+def test_response_with_another_media_type(builder: TranscriptBuilder, kind: str | None) -> ClientRequest:
     return builder.ask("alice", "calculator").answered(headers=[("content-type", kind)] if kind else [])
 
 
 @fails("END-002")
-def test_a_request_is_only_accepted(builder: TranscriptBuilder) -> ClientRequest:
+def test_request_is_answered_with_202(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "calculator").answered(202)
 
 
 @fails("END-002")
-def test_an_answer_that_breaks_off(builder: TranscriptBuilder) -> ClientRequest:
+def test_truncated_event_stream(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "calculator").streamed(how="error")
 
 
 @fails("END-002")
-def test_json_that_breaks_off(builder: TranscriptBuilder) -> ClientRequest:
+def test_truncated_json_response(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "calculator").answered(how="closed")
 
 
 @fails("END-002")
-def test_a_stream_that_is_left_without_an_answer(builder: TranscriptBuilder) -> ClientRequest:
+def test_stream_closed_without_a_response(builder: TranscriptBuilder) -> ClientRequest:
     return builder.ask("alice", "calculator").streamed(
         {"jsonrpc": "2.0", "method": "notifications/message"}, how="closed"
     )
 
 
 @fails("END-002")
-def test_an_event_that_never_ends(builder: TranscriptBuilder) -> ClientRequest:
+def test_unterminated_event(builder: TranscriptBuilder) -> ClientRequest:
     headers = [("content-type", "text/event-stream")]
     return builder.ask("alice", "calculator").answered(
         headers=headers, body='data: {"jsonrpc":"2.0","id":1,"result":{}}\n'
@@ -184,7 +186,7 @@ def test_an_event_that_never_ends(builder: TranscriptBuilder) -> ClientRequest:
 
 
 @not_observed("END-002")
-def test_a_client_answers_a_question_of_the_server(builder: TranscriptBuilder) -> None:
+def test_response_of_a_client_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.ask("alice", "calculator", "").answered(202)
 
 
@@ -192,7 +194,7 @@ def test_a_client_answers_a_question_of_the_server(builder: TranscriptBuilder) -
 
 
 @passes("END-003")
-def test_a_notification(builder: TranscriptBuilder) -> int:
+def test_notification_is_answered_with_202(builder: TranscriptBuilder) -> int:
     builder.ask("alice", "calculator", "notifications/initialized").arrives().answered(
         202, headers=[("content-length", "0")]
     )
@@ -203,7 +205,9 @@ def test_a_notification(builder: TranscriptBuilder) -> int:
 
 @fails("END-003")
 @pytest.mark.parametrize(("status", "body"), [(200, ""), (204, ""), (400, ""), (202, "{}"), (200, "{}")])
-def test_a_notification_is_answered_in_another_way(builder: TranscriptBuilder, status: int, body: str) -> ClientRequest:
+def test_notification_with_another_status_or_a_body(
+    builder: TranscriptBuilder, status: int, body: str
+) -> ClientRequest:
     builder.ask("alice", "calculator", "notifications/initialized").answered(202)
     return builder.ask("alice", "calculator", "notifications/cancelled").answered(status, body=body)
 
@@ -225,7 +229,7 @@ def guide_call(builder: TranscriptBuilder, **changes: Any) -> None:
 
 
 @passes("END-004")
-def test_the_guides_client(builder: TranscriptBuilder) -> int:
+def test_guide_client_connects_lists_and_calls(builder: TranscriptBuilder) -> int:
     guide_call(builder)
     guide_call(builder, tools=["echo", "whoami"], structured={"nonce": "n-1", "more": 1})
     return 2
@@ -244,11 +248,11 @@ def test_the_guides_client(builder: TranscriptBuilder) -> int:
     ],
     ids=str,
 )
-def test_the_guides_client_is_disappointed(builder: TranscriptBuilder, changes: dict[str, Any]) -> None:
+def test_guide_client_gets_another_result(builder: TranscriptBuilder, changes: dict[str, Any]) -> None:
     guide_call(builder)
     guide_call(builder, **changes)
 
 
 @not_observed("END-004")
-def test_another_observation(builder: TranscriptBuilder) -> None:
+def test_unrelated_observation_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.observe("guide-consent", error="all is lost")

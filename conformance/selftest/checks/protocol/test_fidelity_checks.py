@@ -26,14 +26,14 @@ def with_metadata(builder: TranscriptBuilder, **changed: Any) -> ClientRequest:
 
 
 @passes("FID-001")
-def test_metadata_arrives(builder: TranscriptBuilder) -> int:
+def test_metadata_is_forwarded(builder: TranscriptBuilder) -> int:
     with_metadata(builder)
     with_metadata(builder, **{"io.modelcontextprotocol/clientInfo": {"name": "gateway"}, "progressToken": 7})
     return 2
 
 
 @passes("FID-001")
-def test_the_protocols_own_keys_are_the_gateways(builder: TranscriptBuilder) -> int:
+def test_protocol_keys_of_metadata_may_change(builder: TranscriptBuilder) -> int:
     own = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "progressToken": "p"}
     ask = builder.ask("alice", "calculator", meta=own)
     ask.arrives(changed={"_meta": {"gatebench/nonce": ask.nonce}}).answered()
@@ -64,14 +64,14 @@ def slow(builder: TranscriptBuilder, *, ends: float = 60.0, token: object = TOKE
 
 
 @passes("FID-002", "FID-003")
-def test_progress_arrives_early(builder: TranscriptBuilder) -> int:
+def test_progress_is_forwarded_before_the_stream_ends(builder: TranscriptBuilder) -> int:
     ask = slow(builder)
     ask.streamed(progress(), ask.upstream_message)
     return 1
 
 
 @fails("FID-002")
-def test_progress_arrives_at_the_end(builder: TranscriptBuilder) -> ClientRequest:
+def test_progress_is_held_back_until_the_stream_ends(builder: TranscriptBuilder) -> ClientRequest:
     ask = slow(builder, ends=-60.0)
     return ask.streamed(progress(), ask.upstream_message)
 
@@ -88,7 +88,7 @@ def test_progress_under_another_token(builder: TranscriptBuilder) -> ClientReque
 
 
 @not_observed("FID-002", "FID-003")
-def test_nobody_told_any_progress(builder: TranscriptBuilder) -> None:
+def test_calls_without_progress_are_not_judged(builder: TranscriptBuilder) -> None:
     builder.ask("alice", "calculator", meta={"progressToken": TOKEN}).arrives().answered()
     slow(builder).answered(502)
     ask = builder.ask("alice", "calculator", tool="slow")
@@ -96,14 +96,14 @@ def test_nobody_told_any_progress(builder: TranscriptBuilder) -> None:
 
 
 @not_observed("FID-002")
-def test_what_told_nothing_was_not_late(builder: TranscriptBuilder) -> None:
+def test_slow_call_without_progress_is_not_judged_as_late(builder: TranscriptBuilder) -> None:
     slow(builder, ends=-60.0).answered()
 
 
 # -- FID-004
 
 
-def given_up(
+def cancelled_call(
     builder: TranscriptBuilder,
     by: str = "notification",
     *,
@@ -122,13 +122,13 @@ def given_up(
         builder.observe("cancelled", **facts)
     if lands:
         message = ask.message("slow") | {"id": 41}  # a gateway may number its own requests
-        ask.arrivals.append(errand(builder, message, how=how, spoken=spoken))
+        ask.arrivals.append(upstream_request(builder, message, how=how, spoken=spoken))
     if too_late:
         builder.observe("cancelled", **facts)
     return ask
 
 
-def errand(
+def upstream_request(
     builder: TranscriptBuilder,
     message: dict[str, Any],
     node: str = "calculator",
@@ -140,94 +140,94 @@ def errand(
     return builder.far_end("upstream", node, request, status=200, how=how)
 
 
-def cancelled(builder: TranscriptBuilder, request: object, node: str = "calculator") -> TranscriptLine:
+def cancellation(builder: TranscriptBuilder, request: object, node: str = "calculator") -> TranscriptLine:
     params = {"requestId": request}
-    return errand(builder, {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}, node)
+    return upstream_request(builder, {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}, node)
 
 
 @passes("FID-004")
-def test_a_cancellation_arrives(builder: TranscriptBuilder) -> int:
-    given_up(builder)
-    cancelled(builder, 41)
+def test_cancellation_is_forwarded(builder: TranscriptBuilder) -> int:
+    cancelled_call(builder)
+    cancellation(builder, 41)
     return 1
 
 
 @passes("FID-004")
-def test_closing_arrives(builder: TranscriptBuilder) -> int:
-    given_up(builder, "closing", how="client-disconnected")
+def test_closed_stream_is_forwarded(builder: TranscriptBuilder) -> int:
+    cancelled_call(builder, "closing", how="client-disconnected")
     return 1
 
 
 @passes("FID-004")
-def test_a_notification_becomes_a_closed_stream_where_that_is_how_calls_are_cancelled(
+def test_cancellation_closes_the_stream_in_2026_07_28(
     builder: TranscriptBuilder,
 ) -> int:
-    given_up(builder, how="client-disconnected", spoken="2026-07-28")
+    cancelled_call(builder, how="client-disconnected", spoken="2026-07-28")
     return 1
 
 
 @fails("FID-004")
 @pytest.mark.parametrize(("how", "spoken"), [("complete", "2026-07-28"), ("client-disconnected", "2025-11-25")])
-def test_a_stream_that_was_not_closed_or_means_nothing(
+def test_cancellation_in_the_form_of_another_revision(
     builder: TranscriptBuilder, how: str, spoken: str
 ) -> TranscriptLine:
-    return given_up(builder, how=how, spoken=spoken).arrival
+    return cancelled_call(builder, how=how, spoken=spoken).arrival
 
 
 @fails("FID-004")
 @pytest.mark.parametrize(("request_id", "node"), [(None, "calculator"), ("mine", "calculator"), (41, "everything")])
-def test_a_cancellation_is_lost(builder: TranscriptBuilder, request_id: object, node: str) -> TranscriptLine:
-    ask = given_up(builder)
+def test_cancellation_is_not_forwarded(builder: TranscriptBuilder, request_id: object, node: str) -> TranscriptLine:
+    ask = cancelled_call(builder)
     if request_id:
-        cancelled(builder, request_id, node)
+        cancellation(builder, request_id, node)
     return ask.arrival
 
 
 @fails("FID-004")
-def test_the_server_works_for_nobody(builder: TranscriptBuilder) -> TranscriptLine:
-    return given_up(builder, "closing").arrival
+def test_upstream_call_goes_on_after_the_client_closed(builder: TranscriptBuilder) -> TranscriptLine:
+    return cancelled_call(builder, "closing").arrival
 
 
 @untestable("FID-004")
-def test_there_was_nothing_to_cancel(builder: TranscriptBuilder) -> None:
-    given_up(builder, lands=False)
+def test_cancellation_of_an_unforwarded_call_is_untestable(builder: TranscriptBuilder) -> None:
+    cancelled_call(builder, lands=False)
 
 
 @untestable("FID-004")
-def test_the_call_had_ended(builder: TranscriptBuilder) -> None:
-    given_up(builder, too_late=True)
+def test_cancellation_after_the_end_of_the_call_is_untestable(builder: TranscriptBuilder) -> None:
+    cancelled_call(builder, too_late=True)
 
 
 # -- FID-006
 
 
 @passes("FID-006")
-def test_the_cancellation_names_the_request(builder: TranscriptBuilder) -> int:
-    given_up(builder)
-    cancelled(builder, 41)
+def test_cancellation_names_the_upstream_request(builder: TranscriptBuilder) -> int:
+    cancelled_call(builder)
+    cancellation(builder, 41)
     return 1
 
 
 @passes("FID-006")
 def test_a_cancellation_of_another_request_is_not_judged(builder: TranscriptBuilder) -> int:
     """A gateway may cancel what it asked a server for on its own."""
-    given_up(builder)
-    cancelled(builder, 41)
-    cancelled(builder, "health-7", "everything")
+    cancelled_call(builder)
+    cancellation(builder, 41)
+    cancellation(builder, "health-7", "everything")
     return 1
 
 
 @fails("FID-006")
 @pytest.mark.parametrize(("request_id", "node"), [("mine", "calculator"), ("mine", "everything"), (41, "everything")])
-def test_a_server_is_told_to_cancel_what_it_did_not_get(
+def test_cancellation_names_an_unknown_request(
     builder: TranscriptBuilder, request_id: object, node: str
 ) -> TranscriptLine:
-    given_up(builder)
-    return cancelled(builder, request_id, node)
+    cancelled_call(builder)
+    return cancellation(builder, request_id, node)
 
 
-def test_the_call_is_cancelled_by_closing(builder: TranscriptBuilder) -> None:
-    given_up(builder, "closing", how="client-disconnected")
+def test_cancellation_by_closing_is_not_applicable(builder: TranscriptBuilder) -> None:
+    cancelled_call(builder, "closing", how="client-disconnected")
     assert builder.judged_by("FID-006").outcome is Outcome.NOT_APPLICABLE
 
 
@@ -242,7 +242,7 @@ TOOL = {
 }
 
 
-def described(builder: TranscriptBuilder, *tools: dict[str, Any], alone: bool = True) -> ClientRequest:
+def tool_lists(builder: TranscriptBuilder, *tools: dict[str, Any], alone: bool = True) -> ClientRequest:
     """Add a list through the gateway, and that of the server itself."""
     listed = builder.ask("alice", "calculator", "tools/list")
     listed.answered(200, listed.reply("calculator", tools=list(tools)))
@@ -253,20 +253,20 @@ def described(builder: TranscriptBuilder, *tools: dict[str, Any], alone: bool = 
 
 
 @passes("FID-005")
-def test_a_tool_is_described_unchanged(builder: TranscriptBuilder) -> int:
-    described(builder, TOOL, {"name": "more"})
-    described(builder, TOOL | {"_meta": {"gateway": 1}})
+def test_tool_description_is_unchanged(builder: TranscriptBuilder) -> int:
+    tool_lists(builder, TOOL, {"name": "more"})
+    tool_lists(builder, TOOL | {"_meta": {"gateway": 1}})
     return 2
 
 
 @passes("FID-005")
-def test_a_tool_that_goes_by_another_name(builder: TranscriptBuilder) -> int:
+def test_renamed_tool_keeps_its_description(builder: TranscriptBuilder) -> int:
     renamed = TranscriptBuilder(single_tool_name="{server}-{tool}", tool_case="lower")
-    described(renamed, TOOL | {"name": "calculator-add"})
+    tool_lists(renamed, TOOL | {"name": "calculator-add"})
     assert renamed.judged_by("FID-005").outcome == "pass"
-    described(renamed, TOOL | {"name": "calculator-add", "title": "Plus"})
+    tool_lists(renamed, TOOL | {"name": "calculator-add", "title": "Plus"})
     assert renamed.judged_by("FID-005").outcome == "fail"
-    described(builder, TOOL)
+    tool_lists(builder, TOOL)
     return 1
 
 
@@ -283,15 +283,15 @@ def test_a_tool_that_goes_by_another_name(builder: TranscriptBuilder) -> int:
     ],
     ids="-".join,
 )
-def test_a_tool_is_described_otherwise(builder: TranscriptBuilder, changed: dict[str, Any]) -> ClientRequest:
-    return described(builder, TOOL | changed)
+def test_tool_description_is_changed(builder: TranscriptBuilder, changed: dict[str, Any]) -> ClientRequest:
+    return tool_lists(builder, TOOL | changed)
 
 
 @untestable("FID-005")
-def test_the_server_itself_says_nothing(builder: TranscriptBuilder) -> None:
-    described(builder, TOOL, alone=False)
+def test_tool_description_is_untestable_without_the_server_list(builder: TranscriptBuilder) -> None:
+    tool_lists(builder, TOOL, alone=False)
 
 
 @not_observed("FID-005")
-def test_a_tool_that_is_not_listed(builder: TranscriptBuilder) -> None:
-    described(builder)
+def test_unlisted_tool_is_not_judged(builder: TranscriptBuilder) -> None:
+    tool_lists(builder)

@@ -20,7 +20,7 @@ def test_a_foreign_origin_is_refused(builder: TranscriptBuilder, value: str) -> 
 
 
 @passes(BOTH)
-def test_an_upstream_may_be_what_refuses_it(builder: TranscriptBuilder, value: str) -> int:
+def test_foreign_origin_is_refused_by_the_upstream(builder: TranscriptBuilder, value: str) -> int:
     control = builder.call("alice", "calculator")
     made = builder.ask("alice", "calculator", also=[("Origin", value)]).arrives(also=[("origin", value)], status=403)
     builder.probe(ORIGIN, made.answered(403), control, value)
@@ -29,36 +29,36 @@ def test_an_upstream_may_be_what_refuses_it(builder: TranscriptBuilder, value: s
 
 @passes("END-007")
 @pytest.mark.parametrize("status", [400, 401, 404, 421, 500])
-def test_in_whatever_way(builder: TranscriptBuilder, status: int) -> int:
+def test_foreign_origin_is_refused_with_any_status(builder: TranscriptBuilder, status: int) -> int:
     attempt(builder, ORIGIN, EVIL, status)
     return 1
 
 
 @passes("END-007")
-def test_an_error_is_a_refusal_as_well(builder: TranscriptBuilder) -> int:
+def test_foreign_origin_is_refused_with_a_jsonrpc_error(builder: TranscriptBuilder) -> int:
     control = builder.call("alice", "calculator")
     builder.probe(ORIGIN, builder.ask("alice", "calculator").refused("a foreign origin", status=200), control, EVIL)
     return 1
 
 
 @fails(BOTH)
-def test_the_page_of_somebody_else_is_served(builder: TranscriptBuilder, value: str) -> ClientRequest:
+def test_foreign_origin_is_served(builder: TranscriptBuilder, value: str) -> ClientRequest:
     return attempt(builder, ORIGIN, value, 200, lands=True)
 
 
 @fails("END-008")
 @pytest.mark.parametrize("status", [400, 401, 404, 421, 500])
-def test_refused_with_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_foreign_origin_is_refused_with_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
     return attempt(builder, ORIGIN, EVIL, status)
 
 
 @untestable(BOTH)
 @pytest.mark.parametrize("lands", [False, True])
-def test_nothing_is_served_without_an_origin_either(builder: TranscriptBuilder, value: str, lands: bool) -> None:
+def test_foreign_origin_is_untestable_if_the_control_fails(builder: TranscriptBuilder, value: str, lands: bool) -> None:
     without_control(builder, ORIGIN, value, 403, lands=lands)
 
 
 @not_observed(BOTH)
-def test_no_answer_says_nothing(builder: TranscriptBuilder, value: str) -> None:
+def test_foreign_origin_without_response_is_not_judged(builder: TranscriptBuilder, value: str) -> None:
     control = builder.call("alice", "calculator")
     builder.probe(ORIGIN, builder.ask("alice", "calculator").failed(), control, value)

@@ -13,7 +13,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 
 
 @passes("END-005")
-def test_values_pass_unchanged(builder: TranscriptBuilder) -> int:
+def test_arguments_and_results_are_unchanged(builder: TranscriptBuilder) -> int:
     arguments = {"value": ["ü€𝄞", 2**53, -0.5, None, {"a": ""}, True, 10**30]}
     builder.call("alice", "calculator", tool="echo", arguments=arguments)
     builder.call("alice", "calculator").streamed()
@@ -24,7 +24,7 @@ def test_values_pass_unchanged(builder: TranscriptBuilder) -> int:
 
 
 @passes("END-005")
-def test_values_pass_in_another_order_and_spelling(builder: TranscriptBuilder) -> int:
+def test_equal_values_in_another_order_and_spelling(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "calculator", arguments={"a": 1, "b": 2.0, "c": 1e2})
     made.arrives(changed={"arguments": {"c": 100, "b": 2, "a": 1.0, "nonce": made.nonce}})
     result = made.upstream_message["result"]
@@ -35,7 +35,7 @@ def test_values_pass_in_another_order_and_spelling(builder: TranscriptBuilder) -
 
 
 @passes("END-005")
-def test_the_last_try_counts(builder: TranscriptBuilder) -> int:
+def test_last_retry_is_compared(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "calculator").arrives(status=503).arrives()
     builder.errand(
         "calculator", body=f'{{"method": "tools/list", "params": {{"_meta": {{"gatebench/nonce": "{made.nonce}"}}}}}}'
@@ -58,14 +58,14 @@ def test_an_argument_is_changed(builder: TranscriptBuilder, value: Any) -> Trans
 
 @fails("END-005")
 @pytest.mark.parametrize("value", [[True], [1, 1], [], [{"a": True}], [[1]]], ids=str)
-def test_an_argument_is_changed_inside(builder: TranscriptBuilder, value: Any) -> TranscriptLine:
+def test_argument_is_changed_in_a_nested_value(builder: TranscriptBuilder, value: Any) -> TranscriptLine:
     made = builder.ask("alice", "calculator", arguments={"value": [1]})
     return made.arrives(changed={"arguments": {"value": value, "nonce": made.nonce}}).answered().arrival
 
 
 @fails("END-005")
 @pytest.mark.parametrize("arguments", [{}, {"value": 1, "more": 2}, {"value": float(2**53)}], ids=str)
-def test_the_arguments_are_others(builder: TranscriptBuilder, arguments: dict[str, Any]) -> TranscriptLine:
+def test_arguments_are_replaced(builder: TranscriptBuilder, arguments: dict[str, Any]) -> TranscriptLine:
     sent = {"value": 2**53 + 1} if arguments.get("value", 1) != 1 else {"value": 1}
     made = builder.ask("alice", "calculator", arguments=sent)
     return made.arrives(changed={"arguments": {**arguments, "nonce": made.nonce}}).answered().arrival
@@ -92,7 +92,7 @@ def test_a_result_is_changed(builder: TranscriptBuilder, changes: dict[str, Any]
 
 
 @fails("END-005")
-def test_an_error_is_made_a_success(builder: TranscriptBuilder) -> ClientRequest:
+def test_tool_error_is_changed_to_success(builder: TranscriptBuilder) -> ClientRequest:
     made = builder.ask("alice", "calculator").arrives(replies={"isError": True})
     return made.answered(200, made.reply("calculator"))
 
@@ -101,7 +101,7 @@ def test_an_error_is_made_a_success(builder: TranscriptBuilder) -> ClientRequest
 
 
 @passes("END-006")
-def test_everybody_gets_their_own_answer(builder: TranscriptBuilder) -> int:
+def test_each_caller_gets_their_own_response(builder: TranscriptBuilder) -> int:
     asked = [builder.ask(user, "calculator", rpc_id=100).arrives() for user in ("alice", "bob", "carol")]
     for made in reversed(asked):
         made.answered()
@@ -111,13 +111,13 @@ def test_everybody_gets_their_own_answer(builder: TranscriptBuilder) -> int:
 
 
 @fails("END-006")
-def test_answers_are_swapped(builder: TranscriptBuilder) -> list[ClientRequest]:
+def test_responses_are_swapped(builder: TranscriptBuilder) -> list[ClientRequest]:
     alice, bob = (builder.ask(user, "calculator", rpc_id=100).arrives() for user in ("alice", "bob"))
     return [alice.answered(200, bob.upstream_message), bob.answered(200, alice.upstream_message)]
 
 
 @fails("END-006")
-def test_an_answer_is_given_twice(builder: TranscriptBuilder) -> ClientRequest:
+def test_response_is_returned_twice(builder: TranscriptBuilder) -> ClientRequest:
     first = builder.call("alice", "calculator")
     return builder.ask("alice", "calculator").answered(200, first.upstream_message)
 
@@ -126,5 +126,5 @@ def test_an_answer_is_given_twice(builder: TranscriptBuilder) -> ClientRequest:
 @pytest.mark.parametrize(
     "result", [[1], "text", None, {"structuredContent": 5}, {"structuredContent": "nonce owner"}], ids=str
 )
-def test_a_result_that_is_none(builder: TranscriptBuilder, result: Any) -> None:
+def test_result_of_another_type_is_not_judged(builder: TranscriptBuilder, result: Any) -> None:
     builder.ask("alice", "mail", tool="mailbox").answered(200, {"jsonrpc": "2.0", "id": 1, "result": result})

@@ -11,7 +11,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 FOREIGN, ENDED = "another caller's session", "a session that has ended"
 
 
-def stolen(
+def foreign_session(
     builder: TranscriptBuilder, status: int, method: str = "tools/call", *, lands: bool = False
 ) -> ClientRequest:
     """Add bob's use of alice's session."""
@@ -22,70 +22,70 @@ def stolen(
 
 @passes("SES-001")
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
-def test_a_stolen_session_is_refused(builder: TranscriptBuilder, status: int) -> int:
-    stolen(builder, status)
+def test_foreign_session_is_refused(builder: TranscriptBuilder, status: int) -> int:
+    foreign_session(builder, status)
     return 1
 
 
 @fails("SES-001")
 @pytest.mark.parametrize("method", ["tools/call", "tools/list", "DELETE", "GET"])
 @pytest.mark.parametrize("status", [200, 202, 302, 500])
-def test_a_stolen_session_is_let_through(builder: TranscriptBuilder, status: int, method: str) -> ClientRequest:
-    stolen(builder, 404)
-    return stolen(builder, status, method)
+def test_foreign_session_is_served(builder: TranscriptBuilder, status: int, method: str) -> ClientRequest:
+    foreign_session(builder, 404)
+    return foreign_session(builder, status, method)
 
 
 @fails("SES-001")
-def test_a_stolen_session_gets_no_answer(builder: TranscriptBuilder) -> ClientRequest:
+def test_foreign_session_gets_no_response(builder: TranscriptBuilder) -> ClientRequest:
     control = builder.call("alice", "calculator")
     made = builder.ask("bob", "calculator", session="alices-session").failed()
     return builder.probe("foreign session", made, control, FOREIGN)
 
 
 @fails("SES-001")
-def test_a_stolen_session_is_refused_and_used_all_the_same(builder: TranscriptBuilder) -> TranscriptLine:
-    return stolen(builder, 404, lands=True).arrival
+def test_foreign_session_is_refused_but_forwarded(builder: TranscriptBuilder) -> TranscriptLine:
+    return foreign_session(builder, 404, lands=True).arrival
 
 
 @passes("SES-001")
-def test_a_gateway_whose_sessions_cannot_be_ended(builder: TranscriptBuilder) -> int:
-    stolen(builder, 405, "DELETE")
+def test_delete_of_a_foreign_session_is_answered_with_405(builder: TranscriptBuilder) -> int:
+    foreign_session(builder, 405, "DELETE")
     return 1
 
 
 @not_observed("SES-001")
-def test_a_gateway_without_sessions(builder: TranscriptBuilder) -> None:
+def test_foreign_session_at_a_gateway_without_sessions_is_not_judged(builder: TranscriptBuilder) -> None:
     attempt(builder, "foreign session", FOREIGN, 200, by="bob", lands=True)
 
 
 @untestable("SES-001")
 @pytest.mark.parametrize("answer", [404, 200])
-def test_a_stolen_session_that_never_worked(builder: TranscriptBuilder, answer: int) -> None:
+def test_foreign_session_is_untestable_if_the_session_never_worked(builder: TranscriptBuilder, answer: int) -> None:
     control = builder.ask("alice", "calculator", session="alices-session").answered(404)
     made = builder.ask("bob", "calculator", session="alices-session").answered(answer)
     builder.probe("foreign session", made, control, FOREIGN)
 
 
 @passes("SES-002")
-def test_an_ended_session(builder: TranscriptBuilder) -> int:
+def test_ended_session_is_answered_with_404(builder: TranscriptBuilder) -> int:
     attempt(builder, "ended session", ENDED, 404)
     return 1
 
 
 @fails("SES-002")
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
-def test_an_ended_session_goes_on(builder: TranscriptBuilder, status: int) -> ClientRequest:
+def test_ended_session_gets_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
     return attempt(builder, "ended session", ENDED, status)
 
 
 @untestable("SES-002")
 @pytest.mark.parametrize("answer", [404, 200])
-def test_a_session_that_never_worked(builder: TranscriptBuilder, answer: int) -> None:
+def test_ended_session_is_untestable_if_it_never_worked(builder: TranscriptBuilder, answer: int) -> None:
     without_control(builder, "ended session", ENDED, 404, answer=answer)
 
 
 @passes("SES-003")
-def test_a_session_for_each_caller(builder: TranscriptBuilder) -> int:
+def test_each_caller_has_an_upstream_session(builder: TranscriptBuilder) -> int:
     builder.ask("alice", "calculator", "initialize").arrives(opens="s1").answered()
     for principal, session in (("alice", "s1"), ("bob", "s2"), ("alice", "s1")):
         builder.ask(principal, "calculator").arrives(session=session).answered()
@@ -95,19 +95,19 @@ def test_a_session_for_each_caller(builder: TranscriptBuilder) -> int:
 
 
 @fails("SES-003")
-def test_a_shared_session(builder: TranscriptBuilder) -> TranscriptLine:
+def test_two_callers_share_an_upstream_session(builder: TranscriptBuilder) -> TranscriptLine:
     builder.ask("alice", "calculator").arrives(session="s1").answered()
     return builder.ask("bob", "calculator").arrives(session="s1").answered().arrival
 
 
 @fails("SES-003")
-def test_a_session_that_is_opened_for_one_and_used_for_another(builder: TranscriptBuilder) -> TranscriptLine:
+def test_upstream_session_of_one_caller_is_used_for_another(builder: TranscriptBuilder) -> TranscriptLine:
     builder.ask("alice", "calculator", "initialize").arrives(opens="s1").answered()
     return builder.ask("bob", "calculator").arrives(session="s1").answered().arrival
 
 
 @not_observed("SES-003")
-def test_no_sessions_at_all(builder: TranscriptBuilder) -> None:
+def test_calls_without_sessions_are_not_judged(builder: TranscriptBuilder) -> None:
     builder.call("alice", "calculator")
     builder.call("bob", "calculator")
 
@@ -136,13 +136,13 @@ def issued(
         "«sealed:session|base64»",
     ],
 )
-def test_ids_of_visible_ascii(builder: TranscriptBuilder, session: str) -> int:
+def test_session_ids_of_visible_ascii(builder: TranscriptBuilder, session: str) -> int:
     issued(builder, session)
     return 1
 
 
 @passes("SES-004")
-def test_ids_that_begin_no_session(builder: TranscriptBuilder) -> int:
+def test_session_ids_in_other_responses_are_not_judged(builder: TranscriptBuilder) -> int:
     issued(builder, "a-1")
     issued(builder, "")
     issued(builder, "of an upstream that refused", status=400)
@@ -164,16 +164,16 @@ def test_ids_that_begin_no_session(builder: TranscriptBuilder) -> int:
         "of «pat:alice»",
     ],
 )
-def test_ids_with_other_characters(builder: TranscriptBuilder, session: str) -> ClientRequest:
+def test_session_ids_with_other_characters(builder: TranscriptBuilder, session: str) -> ClientRequest:
     issued(builder, "a-1")
     return issued(builder, session)
 
 
 @fails("SES-004")
-def test_the_second_of_two_ids(builder: TranscriptBuilder) -> ClientRequest:
+def test_second_of_two_session_ids_is_invalid(builder: TranscriptBuilder) -> ClientRequest:
     return issued(builder, "a-1", "a 2")
 
 
 @not_observed("SES-004")
-def test_no_id_is_issued(builder: TranscriptBuilder) -> None:
+def test_handshake_without_session_id_is_not_judged(builder: TranscriptBuilder) -> None:
     builder.call("alice", "calculator", method="initialize")

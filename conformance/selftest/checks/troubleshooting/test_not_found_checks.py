@@ -13,7 +13,7 @@ from gatebench.conformance.selftest.support.upstream_failures import listed, pag
 UNKNOWN = ["an unknown name", "a name with something behind it", "a name with something before it"]
 
 
-def astray(
+def request_to_wrong_address(
     builder: TranscriptBuilder, attribute: str, names: str = "", *, by: str = "alice", method: str = "tools/call"
 ) -> ClientRequest:
     """Add a request to a wrong address, which names this server after normalisation."""
@@ -29,36 +29,36 @@ def astray(
 @passes("TRB-015", "TRB-016")
 @pytest.mark.parametrize("attribute", UNKNOWN)
 @pytest.mark.parametrize("method", ["initialize", "tools/list", "tools/call"])
-def test_no_such_server(builder: TranscriptBuilder, attribute: str, method: str) -> int:
-    surfaced(astray(builder, attribute, method=method), 404)
+def test_unknown_server_is_answered_with_404(builder: TranscriptBuilder, attribute: str, method: str) -> int:
+    surfaced(request_to_wrong_address(builder, attribute, method=method), 404)
     return 1
 
 
 @fails("TRB-016")
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 500])
-def test_no_such_server_in_another_way(builder: TranscriptBuilder, status: int) -> ClientRequest:
-    return surfaced(astray(builder, UNKNOWN[0]), status)
+def test_unknown_server_gets_another_status(builder: TranscriptBuilder, status: int) -> ClientRequest:
+    return surfaced(request_to_wrong_address(builder, UNKNOWN[0]), status)
 
 
 @passes("TRB-016")
-def test_a_dialect_for_unknown_servers(builder: TranscriptBuilder) -> int:
+def test_unknown_server_gets_the_status_of_the_dialect(builder: TranscriptBuilder) -> int:
     other = TranscriptBuilder(unknown_server=[403, 410])
-    surfaced(astray(other, UNKNOWN[0]), 410)
+    surfaced(request_to_wrong_address(other, UNKNOWN[0]), 410)
     assert other.judged_by("TRB-016").outcome == "pass"
-    surfaced(astray(builder, UNKNOWN[0]), 404)
+    surfaced(request_to_wrong_address(builder, UNKNOWN[0]), 404)
     return 1
 
 
 @not_observed("TRB-016")
-def test_other_addresses_and_those_who_need_not_know(builder: TranscriptBuilder) -> None:
-    surfaced(astray(builder, "a slash at the end", "calculator"), 403)
-    surfaced(astray(builder, UNKNOWN[0], by="anonymous"), 401)
+def test_other_addresses_and_anonymous_requests_are_not_judged(builder: TranscriptBuilder) -> None:
+    surfaced(request_to_wrong_address(builder, "a slash at the end", "calculator"), 403)
+    surfaced(request_to_wrong_address(builder, UNKNOWN[0], by="anonymous"), 401)
 
 
 @passes("TRB-015")
 @pytest.mark.parametrize("status", [200, 307, 400, 404])
-def test_an_address_that_is_understood_or_not(builder: TranscriptBuilder, status: int) -> int:
-    made = astray(builder, "a slash at the end", "calculator")
+def test_address_with_a_slash_is_served_or_refused(builder: TranscriptBuilder, status: int) -> int:
+    made = request_to_wrong_address(builder, "a slash at the end", "calculator")
     if status == 200:
         made.arrives().answered()
     else:
@@ -68,60 +68,60 @@ def test_an_address_that_is_understood_or_not(builder: TranscriptBuilder, status
 
 @fails("TRB-015")
 @pytest.mark.parametrize("attribute", ["a name with something behind it", "part of a name", "no name"])
-def test_an_address_that_names_nothing_is_served(builder: TranscriptBuilder, attribute: str) -> TranscriptLine:
-    made = astray(builder, attribute).arrives()
+def test_address_of_no_server_is_forwarded(builder: TranscriptBuilder, attribute: str) -> TranscriptLine:
+    made = request_to_wrong_address(builder, attribute).arrives()
     made.answered()
     return made.arrival
 
 
 @fails("TRB-015")
-def test_an_address_that_names_nothing_is_refused_and_served_all_the_same(builder: TranscriptBuilder) -> TranscriptLine:
-    return surfaced(astray(builder, UNKNOWN[0]).arrives(), 404).arrival
+def test_address_of_no_server_is_refused_but_forwarded(builder: TranscriptBuilder) -> TranscriptLine:
+    return surfaced(request_to_wrong_address(builder, UNKNOWN[0]).arrives(), 404).arrival
 
 
 @fails("TRB-015")
-def test_a_list_without_an_upstream(builder: TranscriptBuilder) -> ClientRequest:
-    return astray(builder, UNKNOWN[0], method="tools/list").answered()
+def test_list_at_an_unknown_server_is_answered(builder: TranscriptBuilder) -> ClientRequest:
+    return request_to_wrong_address(builder, UNKNOWN[0], method="tools/list").answered()
 
 
 @fails("TRB-015")
 @pytest.mark.parametrize("by", ["alice", "intern-bot"])
-def test_another_server_is_served(builder: TranscriptBuilder, by: str) -> TranscriptLine:
-    made = astray(builder, "two dots", "calculator", by=by).arrives("web-search")
+def test_wrong_address_is_forwarded_to_another_server(builder: TranscriptBuilder, by: str) -> TranscriptLine:
+    made = request_to_wrong_address(builder, "two dots", "calculator", by=by).arrives("web-search")
     made.answered()
     return made.arrival
 
 
 @fails("TRB-015")
-def test_a_server_that_the_caller_may_not_use(builder: TranscriptBuilder) -> TranscriptLine:
-    made = astray(builder, "two slashes", "calculator", by="dave").arrives()
+def test_wrong_address_reaches_a_server_without_access(builder: TranscriptBuilder) -> TranscriptLine:
+    made = request_to_wrong_address(builder, "two slashes", "calculator", by="dave").arrives()
     made.answered()
     return made.arrival
 
 
 @fails("TRB-015")
-def test_the_right_server_without_a_token(builder: TranscriptBuilder) -> TranscriptLine:
-    made = astray(builder, "a slash at the end, no token", "calculator", by="anonymous").arrives()
+def test_wrong_address_reaches_a_server_without_token(builder: TranscriptBuilder) -> TranscriptLine:
+    made = request_to_wrong_address(builder, "a slash at the end, no token", "calculator", by="anonymous").arrives()
     made.answered()
     return made.arrival
 
 
 @passes("TRB-015")
 @pytest.mark.parametrize("method", ["initialize", "tools/list"])
-def test_an_endpoint_of_the_gateway_itself(builder: TranscriptBuilder, method: str) -> int:
-    astray(builder, "no name", method=method).answered()
+def test_address_without_a_name_is_an_endpoint_of_the_gateway(builder: TranscriptBuilder, method: str) -> int:
+    request_to_wrong_address(builder, "no name", method=method).answered()
     return 1
 
 
 @fails("TRB-015")
-def test_a_call_at_an_address_without_a_name(builder: TranscriptBuilder) -> ClientRequest:
-    return astray(builder, "no name").answered()
+def test_call_at_an_address_without_a_name_is_served(builder: TranscriptBuilder) -> ClientRequest:
+    return request_to_wrong_address(builder, "no name").answered()
 
 
 # -- tools
 
 
-def no_such_tool(builder: TranscriptBuilder, **details: Any) -> ClientRequest:
+def call_of_unknown_tool(builder: TranscriptBuilder, **details: Any) -> ClientRequest:
     control = builder.call("alice", "calculator")
     made = builder.ask("alice", "calculator", tool="WHOAMI", **details)
     return builder.probe("no such tool", made, control, "another case")
@@ -129,45 +129,45 @@ def no_such_tool(builder: TranscriptBuilder, **details: Any) -> ClientRequest:
 
 @passes("TRB-017")
 @pytest.mark.parametrize("status", [200, 400, 404])
-def test_a_tool_that_does_not_exist(builder: TranscriptBuilder, status: int) -> int:
-    surfaced(no_such_tool(builder).arrives(), status, "unknown tool")
+def test_unknown_tool_is_an_error(builder: TranscriptBuilder, status: int) -> int:
+    surfaced(call_of_unknown_tool(builder).arrives(), status, "unknown tool")
     return 1
 
 
 @passes("TRB-017")
-def test_a_tool_error_for_one_that_does_not_exist(builder: TranscriptBuilder) -> int:
-    made = no_such_tool(builder)
+def test_unknown_tool_is_a_tool_error(builder: TranscriptBuilder) -> int:
+    made = call_of_unknown_tool(builder)
     made.answered(200, made.reply("calculator", isError=True))
     return 1
 
 
 @fails("TRB-017")
-def test_a_tool_that_does_not_exist_succeeds(builder: TranscriptBuilder) -> ClientRequest:
-    return no_such_tool(builder).answered()
+def test_unknown_tool_succeeds(builder: TranscriptBuilder) -> ClientRequest:
+    return call_of_unknown_tool(builder).answered()
 
 
 @fails("TRB-017")
 @pytest.mark.parametrize("says", ["yes", "no", "nothing"])
-def test_another_tool_is_executed(builder: TranscriptBuilder, says: str) -> ClientRequest:
-    made = no_such_tool(builder)
+def test_unknown_tool_executes_another_tool(builder: TranscriptBuilder, says: str) -> ClientRequest:
+    made = call_of_unknown_tool(builder)
     runs(made)
     return made.answered() if says == "yes" else surfaced(made, 200) if says == "no" else made.failed()
 
 
 @fails("TRB-017")
-def test_no_word_about_a_tool_that_does_not_exist(builder: TranscriptBuilder) -> ClientRequest:
-    return no_such_tool(builder).answered(202)
+def test_unknown_tool_is_answered_with_202(builder: TranscriptBuilder) -> ClientRequest:
+    return call_of_unknown_tool(builder).answered(202)
 
 
 @passes("TRB-018")
 @pytest.mark.parametrize("when", ["at rest", "changed"])
-def test_a_list_of_what_exists(builder: TranscriptBuilder, when: str) -> int:
+def test_tool_list_is_complete(builder: TranscriptBuilder, when: str) -> int:
     page(listed(builder, when, ["whoami", "farewell"], hides=("add",)), "farewell", "whoami", "a tool of the gateway")
     return 1
 
 
 @passes("TRB-018")
-def test_a_list_of_several_pages(builder: TranscriptBuilder) -> int:
+def test_tool_list_of_several_pages_is_complete(builder: TranscriptBuilder) -> int:
     pages = [page(builder.ask("alice", "calculator", "tools/list"), name).exchange for name in ("whoami", "echo")]
     builder.observe("listing", pages=pages, server="calculator", when="at rest", shows=["whoami", "echo"], hides=[])
     return 1
@@ -175,16 +175,16 @@ def test_a_list_of_several_pages(builder: TranscriptBuilder) -> int:
 
 @fails("TRB-018")
 @pytest.mark.parametrize("given", [["whoami"], ["whoami", "farewell", "add"], ["whoami", "Farewell"], []])
-def test_a_list_of_something_else(builder: TranscriptBuilder, given: list[str]) -> TranscriptLine:
+def test_tool_list_misses_or_adds_tools(builder: TranscriptBuilder, given: list[str]) -> TranscriptLine:
     return TranscriptLine(page(listed(builder, "changed", ["whoami", "farewell"], hides=("add",)), *given).seq)
 
 
 @fails("TRB-018")
-def test_no_list(builder: TranscriptBuilder) -> TranscriptLine:
+def test_tool_list_fails(builder: TranscriptBuilder) -> TranscriptLine:
     return TranscriptLine(surfaced(listed(builder, "at rest", ["whoami"])).seq)
 
 
-def listening(
+def change_stream(
     builder: TranscriptBuilder, *messages: dict[str, Any], promised: Any = True, status: int = 200
 ) -> ClientRequest:
     connected = builder.ask("alice", "calculator", "initialize")
@@ -201,22 +201,22 @@ PROGRESS = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
 
 
 @passes("TRB-019")
-def test_a_change_is_announced(builder: TranscriptBuilder) -> int:
-    listening(builder, PROGRESS, CHANGED)
+def test_tool_change_is_announced(builder: TranscriptBuilder) -> int:
+    change_stream(builder, PROGRESS, CHANGED)
     return 1
 
 
 @fails("TRB-019")
-def test_a_change_is_not_announced(builder: TranscriptBuilder) -> TranscriptLine:
-    return TranscriptLine(listening(builder, PROGRESS).seq)
+def test_tool_change_is_not_announced(builder: TranscriptBuilder) -> TranscriptLine:
+    return TranscriptLine(change_stream(builder, PROGRESS).seq)
 
 
 @not_observed("TRB-019")
 @pytest.mark.parametrize("promised", [False, None, "yes"])
-def test_no_announcements_are_promised(builder: TranscriptBuilder, promised: Any) -> None:
-    listening(builder, PROGRESS, promised=promised)
+def test_changes_without_the_capability_are_not_judged(builder: TranscriptBuilder, promised: Any) -> None:
+    change_stream(builder, PROGRESS, promised=promised)
 
 
 @not_observed("TRB-019")
-def test_nobody_can_listen(builder: TranscriptBuilder) -> None:
-    listening(builder, status=405)
+def test_changes_without_a_get_stream_are_not_judged(builder: TranscriptBuilder) -> None:
+    change_stream(builder, status=405)

@@ -30,17 +30,19 @@ EXPECTED = {
 
 @untestable({name: [expect] for expect, names in EXPECTED.items() for name in names})
 @pytest.mark.parametrize("lands", [False, True], ids=["refused as well", "accepted but never seen"])
-def test_a_server_that_never_worked(builder: TranscriptBuilder, value: str, lands: bool) -> None:
+def test_failures_without_a_successful_control_are_untestable(
+    builder: TranscriptBuilder, value: str, lands: bool
+) -> None:
     without_control(builder, value, FAILED, 502, lands=lands)
 
 
 @not_observed(*(name for names in EXPECTED.values() for name in names), "TRB-011", "TRB-012", "TRB-013", "TRB-019")
-def test_nothing_is_wrong(builder: TranscriptBuilder) -> None:
+def test_calls_without_failure_are_not_judged(builder: TranscriptBuilder) -> None:
     builder.call("alice", "calculator")
 
 
 @passes("TRB-009")
-def test_another_server_works(builder: TranscriptBuilder) -> int:
+def test_another_server_works_meanwhile(builder: TranscriptBuilder) -> int:
     before = builder.call("alice", "everything")
     hanging = failing_request(builder)
     builder.probe("elsewhere", builder.call("alice", "everything"), before, FAILED)
@@ -58,7 +60,7 @@ def test_another_server_fails_as_well(builder: TranscriptBuilder, status: int) -
 
 
 @fails("TRB-009")
-def test_another_server_waits(builder: TranscriptBuilder) -> ClientRequest:
+def test_another_server_is_blocked(builder: TranscriptBuilder) -> ClientRequest:
     before = builder.call("alice", "everything")
     hanging = failing_request(builder)
     waiting = builder.ask("alice", "everything").arrives()
@@ -70,7 +72,7 @@ AFTERWARDS = {"TRB-010": ["well again"], "TRB-014": ["session regained"], "TRB-0
 
 
 @passes(AFTERWARDS)
-def test_it_works(builder: TranscriptBuilder, value: str) -> int:
+def test_call_after_the_failure_succeeds(builder: TranscriptBuilder, value: str) -> int:
     before = builder.call("alice", "calculator")
     builder.probe(value, builder.call("alice", "calculator"), before, FAILED)
     return 1
@@ -78,13 +80,13 @@ def test_it_works(builder: TranscriptBuilder, value: str) -> int:
 
 @fails(AFTERWARDS)
 @pytest.mark.parametrize("status", [200, 400, 404, 503])
-def test_it_does_not_work(builder: TranscriptBuilder, value: str, status: int) -> ClientRequest:
+def test_call_after_the_failure_fails(builder: TranscriptBuilder, value: str, status: int) -> ClientRequest:
     before = builder.call("alice", "calculator")
     return builder.probe(value, surfaced(builder.ask("alice", "calculator"), status), before, FAILED)
 
 
 @passes("TRB-011")
-def test_once(builder: TranscriptBuilder) -> int:
+def test_each_call_is_executed_once(builder: TranscriptBuilder) -> int:
     for _ in range(2):
         runs(builder.ask("alice", "calculator"))
     builder.ask("alice", "calculator").arrives().failed()
@@ -93,14 +95,14 @@ def test_once(builder: TranscriptBuilder) -> int:
 
 @fails("TRB-011")
 @pytest.mark.parametrize("again", ["", "everything"], ids=["the same", "another"])
-def test_twice(builder: TranscriptBuilder, again: str) -> TranscriptLine:
+def test_call_is_executed_twice(builder: TranscriptBuilder, again: str) -> TranscriptLine:
     made = builder.ask("alice", "calculator")
     runs(made)
     return runs(made.failed(), node=again)
 
 
 @passes("TRB-011")
-def test_twice_because_it_was_sent_twice(builder: TranscriptBuilder) -> int:
+def test_two_calls_with_one_nonce_are_executed_twice(builder: TranscriptBuilder) -> int:
     first, second = builder.ask("alice", "calculator"), builder.ask("alice", "calculator")
     for event in builder.events:
         if event.get("exchange") == second.exchange:
@@ -131,10 +133,10 @@ def test_other_members_are_missing(builder: TranscriptBuilder, given: list[str])
 
 
 @fails("TRB-013")
-def test_nothing_is_listed(builder: TranscriptBuilder) -> TranscriptLine:
+def test_list_fails_with_a_failed_member(builder: TranscriptBuilder) -> TranscriptLine:
     return TranscriptLine(surfaced(listed(builder, "in trouble", OTHERS, at="workbench")).seq)
 
 
-def test_a_list_that_fails_is_not_short(builder: TranscriptBuilder) -> None:
+def test_failed_list_is_not_applicable(builder: TranscriptBuilder) -> None:
     surfaced(listed(builder, "in trouble", OTHERS, at="workbench"))
     assert builder.judged_by("TRB-012").outcome is Outcome.NOT_APPLICABLE
