@@ -1,4 +1,4 @@
-"""Fixtures of the tests of checks: each test starts with a transcript in which nothing has happened."""
+"""Fixtures of the tests of checks: each test starts with a transcript without traffic."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
-    config.addinivalue_line("markers", "dialect(**words): the gateway of the story speaks this dialect")
+    config.addinivalue_line("markers", "dialect(**words): the gateway of the transcript has this dialect")
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""Transcripts under construction begin alike, and share nothing."""
+"""Transcripts under construction begin with equal events, and share no state."""
 
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 
-def test_what_is_added_to_one_transcript_is_in_no_other() -> None:
+def test_transcripts_under_construction_are_independent() -> None:
     one, other = TranscriptBuilder(), TranscriptBuilder()
     assert [event["kind"] for event in one.events] == [event["kind"] for event in other.events]
     begin = len(other.events)
@@ -18,7 +18,7 @@ def test_what_is_added_to_one_transcript_is_in_no_other() -> None:
     assert other.recorder.secrets.redact(value) == value
 
 
-def test_a_dialect_has_a_beginning_of_its_own() -> None:
+def test_transcript_begins_with_the_dialect() -> None:
     assert TranscriptBuilder(tool_name="{tool}").facts.spoken.tool_name == "{tool}"
     assert TranscriptBuilder().facts.spoken.tool_name != "{tool}"
     assert TranscriptBuilder(started=False).events[-1] != TranscriptBuilder().events[-1]

@@ -5,7 +5,7 @@ import pytest
 from gatebench.conformance.selftest.support.cases import check_each
 
 
-def test_every_case_that_fails_is_named_with_its_error() -> None:
+def test_every_failed_case_is_named_with_its_error() -> None:
     def check(number: int) -> None:
         assert number % 2, f"{number} is even"
 

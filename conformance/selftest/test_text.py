@@ -9,7 +9,7 @@ import pytest
 
 from gatebench.conformance.text import Lines, SafeStream, json_text, visible, visible_lines
 
-NASTY = [
+UNSAFE = [
     "\x1b[31mred", "\x1b]0;title\x07", "\x9b31m", "\x9d0;t\x9c", "a\rb", "a\x08b", "a\x0bb\x0cc\x85d\u2028e\u2029f",
     "\u202egnp.exe", "\u2066a\u2069", "\u200f", "\ufeff", "\ud800", "\x00", "\x7f", "\U000e0001", "::error::x",
     " \t\u00a0\u3000::set-env name=A::b",
@@ -28,18 +28,18 @@ def assert_harmless(line: str) -> None:
     assert not re.search(r"##[\w.-]*\[", line), line
 
 
-@pytest.mark.parametrize("text", NASTY)
-def test_a_line(text: str) -> None:
+@pytest.mark.parametrize("text", UNSAFE)
+def test_visible_text_is_harmless(text: str) -> None:
     assert "\n" not in visible(text)
     for whole in (text, f"what:\n{text}", f"{text}\n{text}"):
         for line in visible_lines(whole).split("\n"):
             assert_harmless(line)
 
 
-def test_in_whatever_pieces_it_is_written() -> None:
+def test_stream_is_harmless_for_any_division_into_writes() -> None:
     chance = random.Random(9)  # noqa: S311 - seeded, so that it is reproducible
     for _ in range(3000):
-        text = "".join(chance.choice([*NASTY, "\n", " ", ":", "#", "[", "a"]) for _ in range(chance.randint(1, 12)))
+        text = "".join(chance.choice([*UNSAFE, "\n", " ", ":", "#", "[", "a"]) for _ in range(chance.randint(1, 12)))
         stream = io.StringIO()
         safe = SafeStream(stream)
         rest = text
@@ -55,22 +55,22 @@ def test_in_whatever_pieces_it_is_written() -> None:
 @pytest.mark.parametrize(
     "text", ["", "plain", "naïve «pat:alice» 漢字 🎉", "a::b", "x ::1", "# [a] ## b", "tab\tthere"]
 )
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert Lines().next(f"{text}\n{text}") == f"{text}\n{text}"
 
 
-def test_colours_of_our_own_stay_on_a_terminal() -> None:
+def test_own_colours_are_kept_on_a_terminal() -> None:
     assert Lines(colours=True).next("\x1b[1;31mx\x1b[0m \x1b[8") == "\x1b[1;31mx\x1b[0m \\x1b[8"
     assert Lines().next("\x1b[1;31mx") == "\\x1b[1;31mx"
     assert Lines(colours=True).next("\r\x1b[K  3 of 7") == "\r\x1b[K  3 of 7"
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-def test_json(indent: int | None) -> None:
-    value = {text: [text, {"deep": text * 2}] for text in [*NASTY, "naïve 🎉"]}
+def test_json_output_is_harmless(indent: int | None) -> None:
+    value = {text: [text, {"deep": text * 2}] for text in [*UNSAFE, "naïve 🎉"]}
     printed = json_text(value, indent=indent)
     assert json.loads(printed) == value
     assert "naïve 🎉" in printed
     for line in printed.split("\n"):
         assert_harmless(line)
-    assert Lines().next(printed) == printed, "and nothing is left for the stream to do, which knows no JSON"
+    assert Lines().next(printed) == printed, "the stream, which does not parse JSON, changes nothing"

@@ -16,19 +16,19 @@ from gatebench.conformance.transcript import Transcript, read
 BEGINNING = {"seq": 1, "t": 0.5, "leg": "client", "exchange": "client-1"}
 
 
-def told(builder: TranscriptBuilder, *, direct: bool = False) -> Transcript:
+def transcript_of(builder: TranscriptBuilder, *, direct: bool = False) -> Transcript:
     return Transcript(builder.events, builder.facts, direct=direct)
 
 
-def at(builder: TranscriptBuilder, line: TranscriptLine | ClientRequest) -> Exchange:
-    (found,) = [exchange for exchange in told(builder).exchanges.values() if exchange.seq == line.seq]
+def exchange_at(builder: TranscriptBuilder, line: TranscriptLine | ClientRequest) -> Exchange:
+    (found,) = [exchange for exchange in transcript_of(builder).exchanges.values() if exchange.seq == line.seq]
     return found
 
 
 # -- exchanges
 
 
-def test_an_exchange_from_beginning_to_end() -> None:
+def test_exchange_with_all_events() -> None:
     sent = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -60,16 +60,19 @@ def test_an_exchange_from_beginning_to_end() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", "5"])
-def test_a_request_without_a_message(builder: TranscriptBuilder, body: str) -> None:
-    exchange = at(builder, builder.errand("mail", "PUT", body=body))
+def test_request_without_jsonrpc_message(builder: TranscriptBuilder, body: str) -> None:
+    exchange = exchange_at(builder, builder.errand("mail", "PUT", body=body))
     assert (exchange.rpc, exchange.rpc_method, exchange.tool, exchange.nonce) == ({}, "PUT", None, None)
     assert exchange.describe() == "PUT"
 
 
 def test_only_calls_have_tools(builder: TranscriptBuilder) -> None:
     prompt = json.dumps({"method": "prompts/get", "params": {"name": "hello"}})
-    assert at(builder, builder.errand("mail", body=prompt)).tool is None
-    assert at(builder, builder.errand("mail", body=json.dumps({"method": "tools/call", "params": [1]}))).tool is None
+    assert exchange_at(builder, builder.errand("mail", body=prompt)).tool is None
+    assert (
+        exchange_at(builder, builder.errand("mail", body=json.dumps({"method": "tools/call", "params": [1]}))).tool
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,13 +88,13 @@ def test_only_calls_have_tools(builder: TranscriptBuilder) -> None:
         (500, {}, False),
     ],
 )
-def test_success(builder: TranscriptBuilder, status: int, result: Any, succeeded: bool) -> None:
+def test_success_by_status_and_result(builder: TranscriptBuilder, status: int, result: Any, succeeded: bool) -> None:
     made = builder.ask("alice", "mail").answered(status, {"jsonrpc": "2.0", "id": 1, "result": result})
-    assert at(builder, made).succeeded is succeeded
+    assert exchange_at(builder, made).succeeded is succeeded
 
 
-def test_no_answer_is_no_success(builder: TranscriptBuilder) -> None:
-    exchange = at(builder, builder.ask("alice", "mail").failed())
+def test_missing_response_is_no_success(builder: TranscriptBuilder) -> None:
+    exchange = exchange_at(builder, builder.ask("alice", "mail").failed())
     assert (exchange.status, exchange.succeeded, exchange.answer, exchange.structured) == (None, False, {}, {})
 
 
@@ -99,7 +102,7 @@ def test_the_last_response_of_a_stream_is_the_answer(builder: TranscriptBuilder)
     made = builder.ask("alice", "mail")
     notification = {"jsonrpc": "2.0", "method": "notifications/message"}
     first, last = ({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"n": n}}} for n in (1, 2))
-    exchange = at(builder, made.streamed(first, last, notification))
+    exchange = exchange_at(builder, made.streamed(first, last, notification))
     assert exchange.answer == last
     assert (exchange.result, exchange.structured) == (last["result"], {"n": 2})
 
@@ -107,74 +110,80 @@ def test_the_last_response_of_a_stream_is_the_answer(builder: TranscriptBuilder)
 # -- senders
 
 
-def test_clients_browsers_and_what_goes_past_the_gateway(builder: TranscriptBuilder) -> None:
+def test_client_exchanges_without_browsers_and_direct_calls(builder: TranscriptBuilder) -> None:
     builder.visit("alice", "http://127.0.0.1:5000/oauth/connect/1")
     through, past = builder.call("alice", "mail"), builder.call("alice", "mail", client="direct")
-    assert [exchange.seq for exchange in told(builder).client] == [through.seq]
-    assert [exchange.seq for exchange in told(builder, direct=True).client] == [past.seq]
-    assert len(told(builder).upstream) == 2
+    assert [exchange.seq for exchange in transcript_of(builder).client] == [through.seq]
+    assert [exchange.seq for exchange in transcript_of(builder, direct=True).client] == [past.seq]
+    assert len(transcript_of(builder).upstream) == 2
 
 
-def test_what_landed(builder: TranscriptBuilder) -> None:
+def test_landed_returns_the_upstream_exchanges_of_a_nonce(builder: TranscriptBuilder) -> None:
     made = builder.ask("alice", "mail").arrives().arrives("calendar")
     builder.errand("mail")
-    assert [exchange.node for exchange in told(builder).landed(made.nonce)] == ["mail", "calendar"]
-    assert told(builder).landed(None) == told(builder).landed("n-unknown") == []
+    assert [exchange.node for exchange in transcript_of(builder).landed(made.nonce)] == ["mail", "calendar"]
+    assert transcript_of(builder).landed(None) == transcript_of(builder).landed("n-unknown") == []
 
 
-def test_a_caller_is_known_by_a_nonce_or_by_a_session(builder: TranscriptBuilder) -> None:
+def test_caller_is_known_by_nonce_or_session(builder: TranscriptBuilder) -> None:
     opened = builder.ask("alice", "mail", "initialize").arrives(opens="s1")
     used = builder.ask("bob", "mail").arrives(session="s2")
     on_opened, on_used = (builder.errand("mail", "GET", headers=[("Mcp-Session-Id", s)]) for s in ("s1", "s2"))
     elsewhere = builder.errand("calendar", "GET", headers=[("mcp-session-id", "s1")])
-    known = [told(builder).caller_of(at(builder, line)) for line in (opened.arrival, used.arrival, on_opened, on_used)]
+    known = [
+        transcript_of(builder).caller_of(exchange_at(builder, line))
+        for line in (opened.arrival, used.arrival, on_opened, on_used)
+    ]
     assert known == ["alice", "bob", "alice", "bob"]
-    assert told(builder).caller_of(at(builder, elsewhere)) is None
+    assert transcript_of(builder).caller_of(exchange_at(builder, elsewhere)) is None
 
 
-def test_a_session_is_known_from_whatever_happens_on_it(builder: TranscriptBuilder) -> None:
+def test_session_owner_is_known_from_any_call_on_it(builder: TranscriptBuilder) -> None:
     request = {"method": "POST", "target": "/mcp", "headers": [], "body": '{"method": "initialize"}'}
     opened = builder.far_end("upstream", "mail", request, status=200, headers=[("Mcp-Session-Id", "s1")])
     before = builder.errand("mail", "GET", headers=[("mcp-session-id", "s1")])
     builder.ask("alice", "mail").arrives(session="s1")
-    assert [told(builder).caller_of(at(builder, line)) for line in (opened, before)] == ["alice", "alice"]
+    assert [transcript_of(builder).caller_of(exchange_at(builder, line)) for line in (opened, before)] == [
+        "alice",
+        "alice",
+    ]
 
 
-def test_nobody_is_guessed(builder: TranscriptBuilder) -> None:
+def test_unknown_caller_is_none(builder: TranscriptBuilder) -> None:
     builder.call("alice", "mail")
     lines = [
         builder.errand("mail", headers=bearer("access:bob:mail")),
         builder.errand("mail", "DELETE", headers=[("mcp-session-id", "of an hour ago")]),
         builder.errand("mail", "DELETE", headers=[("mcp-session-id", "")]),
     ]
-    assert [told(builder).caller_of(at(builder, line)) for line in lines] == [None, None, None]
+    assert [transcript_of(builder).caller_of(exchange_at(builder, line)) for line in lines] == [None, None, None]
 
 
-def test_a_nonce_counts_more_than_a_session(builder: TranscriptBuilder) -> None:
+def test_nonce_takes_precedence_over_session(builder: TranscriptBuilder) -> None:
     builder.ask("alice", "mail").arrives(session="s1")
     made = builder.ask("bob", "mail").arrives(session="s1")
-    assert told(builder).caller_of(at(builder, made.arrival)) == "bob"
+    assert transcript_of(builder).caller_of(exchange_at(builder, made.arrival)) == "bob"
 
 
 # -- notes, secrets and facts
 
 
-def test_only_the_harness_remarks(builder: TranscriptBuilder) -> None:
+def test_notes_of_other_legs_are_ignored(builder: TranscriptBuilder) -> None:
     builder.recorder.write({"t": 0.0, "leg": "gateway", "kind": "fence", "text": "not ours"})
     builder.fence("alice", "calculator")
-    assert [note["leg"] for note in told(builder).notes("fence")] == ["harness"]
+    assert [note["leg"] for note in transcript_of(builder).notes("fence")] == ["harness"]
 
 
-def test_what_was_never_announced_is_no_secret(builder: TranscriptBuilder) -> None:
+def test_unannounced_label_is_no_secret(builder: TranscriptBuilder) -> None:
     text = "«pat:alice» «unknown» «access:bob:mail|base64» «pat:bob|sha256» «key:web-search»"
-    transcript = told(builder)
+    transcript = transcript_of(builder)
     assert transcript.labels(text) == ["pat:alice", "access:bob:mail", "key:web-search"]
     assert transcript.labels(text, "access-token", "static-key") == ["access:bob:mail", "key:web-search"]
     assert transcript.owners(text) == {"alice", "bob", "web-search"}
     assert transcript.owners("«admin»") == set()  # which has no owner
 
 
-def test_facts(builder: TranscriptBuilder) -> None:
+def test_facts_of_world_and_dialect(builder: TranscriptBuilder) -> None:
     assert [builder.facts.auth_model(server) for server in ("mail", "crm", "workbench")] == [
         "oauth",
         "passthrough",
@@ -189,7 +198,7 @@ def test_facts(builder: TranscriptBuilder) -> None:
 # -- files
 
 
-def test_a_file_is_read_back(builder: TranscriptBuilder, tmp_path: Path) -> None:
+def test_file_is_read_back(builder: TranscriptBuilder, tmp_path: Path) -> None:
     builder.log("ünïcode «pat:alice»")
     path = tmp_path / "transcript.jsonl"
     path.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in builder.events), encoding="utf-8")
@@ -199,7 +208,7 @@ def test_a_file_is_read_back(builder: TranscriptBuilder, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("line", ["no JSON", "5", "{}", '{"kind": "secret"}', '{"kind": "world"}'])
-def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: str) -> None:
+def test_invalid_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "transcript.jsonl"
     path.write_text(f'{{"seq": 1, "t": 0.0, "leg": "harness", "kind": "note"}}\n{line}\n', encoding="utf-8")
     with pytest.raises(ValueError, match=r"transcript.jsonl, line 2 is not an event of a transcript"):

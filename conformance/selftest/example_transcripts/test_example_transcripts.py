@@ -1,4 +1,4 @@
-"""Every check passes its conforming transcript and fails its violating one: files, read without a server."""
+"""Every check passes its conforming example transcript and fails its violating one; the files are read without a server."""
 
 import pytest
 
@@ -10,16 +10,18 @@ from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
 
 CHECKED = [requirement.id for requirement in REGISTRY.all() if requirement.check]
 EXPECTED = {"conforming": {Outcome.PASS}, "violating": {Outcome.FAIL, Outcome.WARN}}
-BY_TIME = {"ASM-002", "RFR-029"}  # they compare instants, and the clock of these transcripts stands still
+BY_TIME = {"ASM-002", "RFR-029"}  # they compare instants, and the clock of these transcripts is constant
 REMEDY = "run `make transcripts` and commit what it writes"
 
 
 @pytest.mark.parametrize("kind", list(EXPECTED))
-def test_a_transcript_shows_what_it_says(kind: str) -> None:
-    check_each([name for name in CHECKED if name not in BY_TIME], lambda requirement: _shows(requirement, kind))
+def test_example_transcript_has_its_outcome(kind: str) -> None:
+    check_each(
+        [name for name in CHECKED if name not in BY_TIME], lambda requirement: _assert_outcome(requirement, kind)
+    )
 
 
-def _shows(requirement: str, kind: str) -> None:
+def _assert_outcome(requirement: str, kind: str) -> None:
     path = example_transcripts.path_of(requirement, kind)
     assert path.exists(), REMEDY
     (judgement,) = replay.judge(replay.Recording.load(path), REGISTRY)
@@ -30,6 +32,6 @@ def _shows(requirement: str, kind: str) -> None:
     assert all(violation.seq is None or 0 < violation.seq <= len(lines) for violation in judgement.violations)
 
 
-def test_there_are_no_others() -> None:
+def test_no_transcript_of_an_unknown_requirement() -> None:
     known = {example_transcripts.path_of(requirement, kind) for requirement in CHECKED for kind in EXPECTED}
     assert set(example_transcripts.FOLDER.iterdir()) == known, REMEDY

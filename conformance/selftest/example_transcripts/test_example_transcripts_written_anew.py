@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("kind", list(EXPECTED))
-def test_a_transcript_is_its_story(kind: str) -> None:
+def test_example_transcript_matches_its_test(kind: str) -> None:
     def check(requirement: str) -> None:
         committed = example_transcripts.path_of(requirement, kind).read_text(encoding="utf-8")
         assert committed == example_transcripts.write_examples(requirement, kind), REMEDY

@@ -57,16 +57,16 @@ DECOMPRESS: list[Callable[[bytes], bytes]] = [
 PART = 12
 LEAKING = "gatebench.conformance.selftest.support.processes.leaking_gateway"
 FORMS = {"base64", "hex", "utf16", "percent", "part"}
-ONE_LIFE = "whole_life and 2025-11-25 and alice"
+ONE_CALLER = "whole_life and 2025-11-25 and alice"
 
 RUNS = {
     "reference": ("reference", ["-k", "2025-11-25 and not (values or tool_lists or fails) or leak", "-n", "2"]),
-    "leaking": ("fastmcp", ["-k", f"{ONE_LIFE} or connect_list_call"]),
+    "leaking": ("fastmcp", ["-k", f"{ONE_CALLER} or connect_list_call"]),
     "hostile": (
         "hostile:secrets-everywhere",
-        ["-k", f"{ONE_LIFE} and (web-search or calculator) or unknown_tool", "-n", "2"],
+        ["-k", f"{ONE_CALLER} and (web-search or calculator) or unknown_tool", "-n", "2"],
     ),
-    "half a secret": ("hostile:reset-in-the-middle", ["-k", f"{ONE_LIFE} and web-search"]),
+    "half a secret": ("hostile:reset-in-the-middle", ["-k", f"{ONE_CALLER} and web-search"]),
 }
 
 
@@ -188,15 +188,15 @@ def parts(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", list(RUNS))
-def test_no_secret_leaves(name: str, tmp_path: Path) -> None:
+def test_run_files_and_output_contain_no_secret(name: str, tmp_path: Path) -> None:
     target, options = RUNS[name]
     every = ["--alluredir", str(tmp_path / "out" / "allure"), "--junitxml", str(tmp_path / "out" / "copy.xml")]
-    measured, secrets = learning(target, tmp_path, *options, *every)
+    measured, secrets = run_with_secrets(target, tmp_path, *options, *every)
     assert measured.status == (0 if name == "reference" else 1), measured
     assert {"report.json", "junit.xml", "verdicts.jsonl", "pytest.log", "allure", "copy.xml"} <= {
         path.name for path in measured.out.iterdir()
     }
-    assert_none_seen(measured, secrets)
+    assert_no_leak(measured, secrets)
 
 
 def _jwt() -> str:
@@ -210,38 +210,38 @@ TOKENS = {"opaque": "ghq7Kx2PzLw9VbN4mTs8RdYc3FgHj6Ue", "JWT": _jwt()}
 
 @pytest.mark.parametrize("place", ["in the environment", "in the address as well"])
 @pytest.mark.parametrize("kind", list(TOKENS))
-def test_no_secret_of_a_user_leaves(kind: str, place: str, tmp_path: Path) -> None:
+def test_run_files_contain_no_token_of_the_user(kind: str, place: str, tmp_path: Path) -> None:
     """Only an address and a token are known, and the gateway writes the token into all that it sends."""
     token, password = TOKENS[kind], "Qw7zX2mN9pLr4tYv"
     with outside_gateway(token) as url:
         in_it = f"{url.replace('//', f'//user:{password}@')}?access_token={token}"
         target = url if place == "in the environment" else in_it
         options = ["--alluredir", str(tmp_path / "out" / "allure"), "--junitxml", str(tmp_path / "out" / "copy.xml")]
-        measured, secrets = learning(target, tmp_path, *options, GATEBENCH_TOKEN=token)
+        measured, secrets = run_with_secrets(target, tmp_path, *options, GATEBENCH_TOKEN=token)
     assert token in {value for _, value in secrets}
     # The password in the address is another credential than the token, and the gateway refuses it.
     assert measured.status == (1 if place == "in the environment" else 2), measured
     shown = (measured.out / "transcript.jsonl").read_text(encoding="utf-8")
     assert "«own-token:alice" in shown
     (tmp_path / "out.toml").rename(measured.out / "out.toml")
-    assert_none_seen(measured, [*secrets, ("token", token), ("password", password)])
+    assert_no_leak(measured, [*secrets, ("token", token), ("password", password)])
 
 
-def test_no_secret_leaves_a_load_run(tmp_path: Path) -> None:
+def test_load_run_files_contain_no_secret(tmp_path: Path) -> None:
     options = ["--profile", "steady", "--seconds", "3"]
-    measured, secrets = learning("reference", tmp_path, *options, command=("load", "run"))
+    measured, secrets = run_with_secrets("reference", tmp_path, *options, command=("load", "run"))
     # On a busy machine the measurement is void (status 2), which does not matter here.
     assert measured.status in (0, 1, 2), measured
     assert json.loads((measured.out / "load.json").read_text(encoding="utf-8"))["complete"]
-    assert_none_seen(measured, secrets)
+    assert_no_leak(measured, secrets)
 
 
-def test_no_secret_leaves_a_load_run_whose_answers_are_full_of_them(tmp_path: Path) -> None:
+def test_load_run_files_contain_no_secret_of_leaking_responses(tmp_path: Path) -> None:
     text = resolve("reference").read_text(encoding="utf-8")
     leaking = tmp_path / "leaking.toml"
     leaking.write_text(text.replace('"gatebench.fixtures.reference_gateway"', f'"{LEAKING}"'), encoding="utf-8")
     options = ["--profile", "mixed-auth", "--seconds", "4"]
-    measured, secrets = learning(str(leaking), tmp_path, *options, command=("load", "run"))
+    measured, secrets = run_with_secrets(str(leaking), tmp_path, *options, command=("load", "run"))
     assert measured.status == 1, measured
     report = json.loads((measured.out / "load.json").read_text(encoding="utf-8"))
     assert report["conclusion"] == "wrong-answers"
@@ -249,10 +249,10 @@ def test_no_secret_leaves_a_load_run_whose_answers_are_full_of_them(tmp_path: Pa
     assert {form for form in FORMS if re.search(rf"«[^«»]*\|{form}[|»]", shown)} == FORMS, (
         "what was kept was full of them"
     )
-    assert_none_seen(measured, secrets)
+    assert_no_leak(measured, secrets)
 
 
-def learning(
+def run_with_secrets(
     target: str, folder: Path, *options: str, command: Sequence[str] = ("run",), **variables: str
 ) -> tuple[ProcessUsage, list[tuple[str, str]]]:
     """Return the finished run, and the secrets (label, value) that were minted in it."""
@@ -269,7 +269,7 @@ def learning(
     return measured, [tuple(json.loads(line)) for line in minted.read_text(encoding="utf-8").splitlines()]
 
 
-def assert_none_seen(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> None:
+def assert_no_leak(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> None:
     """Assert that neither a whole secret nor a part of one appears in the files and output of a run."""
     assert len(secrets) >= 10, "the hook learns of secrets"
     assert measured.output or measured.errors
@@ -277,7 +277,7 @@ def assert_none_seen(measured: ProcessUsage, secrets: list[tuple[str, str]]) -> 
     assert not parts(measured, secrets)
 
 
-def test_a_leak_would_be_seen(tmp_path: Path) -> None:
+def test_leak_is_found_in_each_form_and_artefact(tmp_path: Path) -> None:
     """The control: a leak is found in each form and each kind of artefact."""
     value = "pat_Zm9vYmFyLWJh?ei1xdXV4/_~>x"
     for number, (form, text) in enumerate(encodings(value)):
@@ -292,7 +292,7 @@ def test_a_leak_would_be_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, brotli.compress, zstandard.compress])
-def test_a_leak_in_a_body_that_is_no_text_would_be_seen(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_leak_in_a_compressed_body_is_found(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
     value = "pat_Zm9vYmFyLWJhei1xdXV4"
     body = base64.b64encode(compress(f"it was {value}.".encode())).decode()
     (tmp_path / "transcript.jsonl").write_text(json.dumps({"kind": "chunk", "body_base64": body}), encoding="utf-8")
@@ -301,7 +301,7 @@ def test_a_leak_in_a_body_that_is_no_text_would_be_seen(compress: Callable[[byte
 
 
 @pytest.mark.parametrize("form", ["plain", "hexadecimal"])
-def test_a_part_would_be_seen(form: str, tmp_path: Path) -> None:
+def test_leak_of_a_part_is_found(form: str, tmp_path: Path) -> None:
     secrets = [("pat:alice", "pat_Zm9vYmFyLWJhei1xdXV4"), ("pat:bob", "pat_Zm9vYmFyLWJhei1nbnU0")]
     for shown, seen in (("mFyLWJhei1xd", True), ("Zm9vYmFyLWJhei1", False)):
         text = shown if form == "plain" else shown.encode().hex()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 REACHING = {"allow-all", "stuck-session"}
-SAID = {
+SMOKE_ERRORS = {
     "deny-all": "answered 401 (application/json): the gateway does not accept the token that world.json gives",
     "black-hole": "got no response (ReadTimeout); is the gateway running?",
     "canned-answer": "responded, but the call did not reach the mock server calculator at",
@@ -31,14 +31,14 @@ def run(kind: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("kind", list(SAID))
-def test_what_reaches_no_upstream_is_not_judged_at_all(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", list(SMOKE_ERRORS))
+def test_gateway_that_reaches_no_upstream_is_not_judged(kind: str, tmp_path: Path) -> None:
     """No smoke test, no verdicts: one sentence, exit status 2, in bounded time."""
     started = time.monotonic()
     result = run(kind, tmp_path)
     assert result.returncode == 2, result
     assert result.stderr.startswith("gatebench: smoke failed: ")
-    assert SAID[kind] in result.stderr
+    assert SMOKE_ERRORS[kind] in result.stderr
     assert result.stderr.count("\n") == 1
     assert time.monotonic() - started < MAX_LENGTH
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
@@ -47,7 +47,7 @@ def test_what_reaches_no_upstream_is_not_judged_at_all(kind: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", sorted(REACHING))
-def test_what_reaches_the_upstream_is_judged(kind: str, tmp_path: Path) -> None:
+def test_gateway_that_reaches_the_upstream_is_judged(kind: str, tmp_path: Path) -> None:
     result = run(kind, tmp_path)
     assert result.returncode == 1, result
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))

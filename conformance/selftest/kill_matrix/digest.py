@@ -33,7 +33,7 @@ PROSE = {
     "stands_for",
     "collateral",
 }  # keys that no result depends on
-MEMORY = "sources-2.json"  # in the cache: the digests of each source file
+DIGEST_CACHE = "sources-2.json"  # in the cache: the digests of each source file
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class _SourceFile:
 
 def current(packages: Iterable[Path] = PACKAGES, cache: Path = files.CACHE) -> Digests:
     """Return the digests of these packages: takes about a second, or some milliseconds if no file has changed."""
-    known = {name: _SourceFile(**entry) for name, entry in _memory(cache).items()}
+    known = {name: _SourceFile(**entry) for name, entry in _cached_files(cache).items()}
     read: dict[str, _SourceFile] = {}
     for path in _paths(packages):
         content = path.read_bytes()
@@ -69,15 +69,15 @@ def current(packages: Iterable[Path] = PACKAGES, cache: Path = files.CACHE) -> D
         read[name] = known.get(name) or (_python(content) if path.suffix == ".py" else _toml(content))
     if read.keys() != known.keys():
         with contextlib.suppress(OSError):  # the cache only saves time
-            files.write(cache / MEMORY, json.dumps({name: vars(entry) for name, entry in read.items()}))
+            files.write(cache / DIGEST_CACHE, json.dumps({name: vars(entry) for name, entry in read.items()}))
     statements = [statement for entry in read.values() for statement in entry.statements]
     faults = {name: digest for entry in read.values() for name, digest in entry.faults.items()}
     return Digests(_hash(sorted(statements)), dict(sorted(faults.items())))
 
 
-def _memory(cache: Path) -> dict[str, Any]:
+def _cached_files(cache: Path) -> dict[str, Any]:
     try:
-        memory: dict[str, Any] = json.loads((cache / MEMORY).read_text(encoding="utf-8"))
+        memory: dict[str, Any] = json.loads((cache / DIGEST_CACHE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return memory

@@ -28,8 +28,8 @@ def played(name: str, **params: str) -> list[DryRun]:
     return found
 
 
-def test_tools_are_called_by_the_name_of_the_server_that_has_them() -> None:
-    strangers = {
+def test_tool_names_contain_the_name_of_their_server() -> None:
+    of_unknown_names = {
         "TRB-015",
         "TRB-017",
         "DIA-001",
@@ -38,15 +38,15 @@ def test_tools_are_called_by_the_name_of_the_server_that_has_them() -> None:
         "REF-013",
         "VAL-055",
     }  # these call unknown tools or addresses
-    strayed = [
+    misnamed = [
         (play.name, play.params, sent["server"], sent["tool"])
         for play in dry_runs(**OTHER)
-        if not play.judges & strangers
+        if not play.judges & of_unknown_names
         for sent in play.notes_of("sent")
         if sent["tool"]
         if not sent["tool"].startswith(tuple(f"{one}-" for one in members(sent["server"])))
     ]
-    assert strayed == []
+    assert misnamed == []
 
 
 def members(server: str) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def members(server: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("scenario", "server"), [("upstream_hangs", "calculator"), ("member_hangs", "desk")])
-def test_while_one_server_hangs_its_neighbour_is_asked_for_what_the_neighbour_has(scenario: str, server: str) -> None:
+def test_hanging_server_scenario_calls_existing_tools_of_the_other_server(scenario: str, server: str) -> None:
     (play,) = played(scenario, server=server, revision=definition.MODERN_REVISION)
     called = {(sent["server"], sent["tool"]) for sent in play.notes_of("sent") if sent["tool"]}
     assert (
@@ -66,7 +66,7 @@ def test_while_one_server_hangs_its_neighbour_is_asked_for_what_the_neighbour_ha
     )
 
 
-def test_the_agent_calls_tools_by_the_names_that_the_gateway_gives_them() -> None:
+def test_agent_uses_the_tool_names_of_the_dialect() -> None:
     for play in played("several_servers"):
         calls = [note for note in play.notes_of("observation") if note["what"] == "agent-call"]
         assert {note["server"] for note in calls} == {"calculator", "web-search", "mail"}
@@ -74,14 +74,14 @@ def test_the_agent_calls_tools_by_the_names_that_the_gateway_gives_them() -> Non
 
 
 @pytest.mark.parametrize("template", ["{server}-{tool}", "{tool}", "{tool}_at_{server}", "x.{tool}"])
-def test_a_client_translates_names_of_tools_once(template: str) -> None:
+def test_client_applies_the_tool_name_template_once(template: str) -> None:
     named = template.format(server="calculator", tool="whoami")
     params: dict[str, Any] = {"principal": "alice", "server": "calculator", "revision": definition.MODERN_REVISION}
     play = dry_run("shared_credentials/cookies", dialect={"single_tool_name": template}, **params)
     assert {sent["tool"] for sent in play.notes_of("sent") if sent["tool"]} == {named}
 
 
-def test_a_header_without_schemes_is_not_asked_for_another_one() -> None:
+def test_credential_header_without_scheme_gets_no_other_scheme() -> None:
     # Alone: other scenarios register parts of this token as secrets.
     alice: dict[str, Any] = {"principal": "alice", "server": "calculator", "revision": definition.MODERN_REVISION}
     for play in [dry_run("gateway_token/bad_token", dialect=OTHER, wrong="another scheme", **alice)]:
@@ -94,18 +94,16 @@ def test_a_header_without_schemes_is_not_asked_for_another_one() -> None:
     ("mode", "needed"),
     [("auto", set()), ("legacy", {"revision.2025-11-25"}), ("2026-07-28", {"revision.2026-07-28"})],
 )
-def test_the_guides_client_needs_no_revision_unless_it_insists_on_one(
-    mode: fastmcp_client.Mode, needed: set[str]
-) -> None:
+def test_guide_client_needs_a_revision_only_in_fixed_modes(mode: fastmcp_client.Mode, needed: set[str]) -> None:
     assert features_of({"mode": mode}) == needed
 
 
-def test_whose_session_it_is_matters_only_where_the_gateway_gives_them_out() -> None:
+def test_foreign_session_scenario_needs_the_sessions_feature() -> None:
     for play in played("foreign_session"):
         assert "sessions" in play.needs
 
 
-def test_an_origin_that_is_declared_as_allowed_is_not_foreign() -> None:
+def test_declared_origin_is_not_probed_as_foreign() -> None:
     params: dict[str, Any] = {"principal": "alice", "server": "calculator", "revision": definition.MODERN_REVISION}
     for origin, sent in (("null", False), ("https://evil.example", True)):
         play = dry_run("origin/foreign_origin", dialect={"allowed_origins": ["null"]}, origin=origin, **params)
@@ -113,7 +111,7 @@ def test_an_origin_that_is_declared_as_allowed_is_not_foreign() -> None:
 
 
 @pytest.mark.parametrize("scenario", ["bad_token", "bad_jwt", "foreign_origin"])
-def test_no_two_streams_are_opened_on_one_session(scenario: str) -> None:
+def test_each_session_opens_one_stream(scenario: str) -> None:
     for play in played(scenario, revision=definition.LEGACY_REVISIONS[-1]):
         sessions = [sent["session"] for sent in play.notes_of("sent") if sent["method"] == "GET"]
         assert len(sessions) == len(set(sessions)) == 2

@@ -1,4 +1,4 @@
-"""Selection of scenarios: every requirement runs in each claimed revision that it is about, and needs no wider claims."""
+"""Selection of scenarios: every requirement runs in each of its claimed revisions, and needs no further claims."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,8 +12,7 @@ from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
 from gatebench.conformance.requirements.features import IMPLIED, PROFILES, Claims, claims_of, features_of, in_world
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.cases import check_each
-from gatebench.conformance.selftest.support.dry_run import DryRun as Rehearsal
-from gatebench.conformance.selftest.support.dry_run import dry_run, dry_runs
+from gatebench.conformance.selftest.support.dry_run import DryRun, dry_run, dry_runs
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
 from gatebench.fixtures.gateways import descriptor_loader, lookup
 from gatebench.fixtures.world import definition
@@ -51,13 +50,13 @@ def judged(plays: Iterable[CollectedScenario]) -> set[str]:
 
 
 @pytest.mark.parametrize("revision", definition.REVISIONS)
-def test_a_gateway_of_one_revision_is_judged_by_all_that_is_about_it(revision: str) -> None:
+def test_gateway_of_one_revision_is_judged_by_every_requirement_of_it(revision: str) -> None:
     about = {requirement.id for requirement in CHECKED if revision in requirement.about}
     assert judged(played(replace(WHOLE, revisions=(revision,)))) == about
 
 
 @pytest.mark.parametrize("revisions", [definition.REVISIONS, definition.REVISIONS[:2], definition.REVISIONS[1:]])
-def test_every_requirement_is_played_in_each_claimed_revision_that_it_is_about(revisions: tuple[str, ...]) -> None:
+def test_every_requirement_runs_in_each_of_its_claimed_revisions(revisions: tuple[str, ...]) -> None:
     plays = played(replace(WHOLE, revisions=revisions))
     for requirement in CHECKED:
         # Third-party clients (mode), and scenarios without a revision, negotiate one with the gateway.
@@ -65,7 +64,7 @@ def test_every_requirement_is_played_in_each_claimed_revision_that_it_is_about(r
         assert {*requirement.about} & {*revisions} <= {*named} or None in named, requirement.id
 
 
-def test_a_requirement_needs_what_the_registry_says_and_no_more() -> None:
+def test_requirement_runs_with_exactly_the_features_of_the_registry() -> None:
     check_each(CHECKED, _needs_no_more, lambda requirement: requirement.id)
 
 
@@ -107,19 +106,19 @@ OPTIONAL = {"refresh_tools", "operator_headers"}
 """Verbs without a feature of their own: where they are missing, the gateway detects the change itself, or has no operator."""
 
 
-def test_a_scenario_uses_no_caller_server_or_verb_that_it_does_not_say_it_needs() -> None:
+def test_scenario_uses_only_declared_callers_servers_and_verbs() -> None:
     wider = {play.name: unsaid for play in dry_runs(narrowly=True) if (unsaid := used(play) - play.presupposed)}
     assert wider == {}
 
 
-def used(play: Rehearsal) -> set[str]:
+def used(play: DryRun) -> set[str]:
     callers = {one for name in play.callers() if name for one in features_of({"principal": name})}
     servers = {one for name in play.servers() if name for one in features_of({"server": name})}
     return callers | servers | {VERBS[verb] for verb in play.verbs - OPTIONAL}
 
 
 @pytest.mark.parametrize("feature", ["token-revocation", "runtime-grants", "consent-withdrawal"])
-def test_what_is_done_to_a_gateway_is_tried_only_where_it_is_claimed(feature: str) -> None:
+def test_unclaimed_operator_verb_is_not_used(feature: str) -> None:
     """CLM-001 on a gateway whose adapter has such a verb, unclaimed: there, a second login may end the first."""
     alone = {"caller.user", "upstream.none", "named-addresses"}
     assert not dry_run("claims/feature", alone, feature=feature).verbs

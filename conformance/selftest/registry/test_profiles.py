@@ -9,7 +9,7 @@ REQUIREMENTS = Registry().all()
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
-def test_a_profile_names_features_that_exist_and_holds_requirements(profile: str) -> None:
+def test_profile_has_existing_features_and_requirements(profile: str) -> None:
     given = PROFILES[profile]
     assert set(given.core) | set(given.extended) <= set(FEATURES)
     assert not set(given.core) & set(IMPLIED), "a profile cannot claim what follows from the dialect"
@@ -20,7 +20,7 @@ def test_every_requirement_belongs_to_a_profile() -> None:
     assert [one.id for one in REQUIREMENTS if not any(p.level(one.feature, one.group) for p in PROFILES.values())] == []
 
 
-def test_a_requirement_without_a_feature_is_core_where_its_group_is() -> None:
+def test_requirement_without_feature_has_the_level_of_its_group() -> None:
     assert PROFILES["core"].level(None, "endpoint") == "core"
     assert PROFILES["core"].level("token-revocation", "authentication") == "extended"
     assert PROFILES["core"].level("upstream.oauth", "consent") is None

@@ -1,4 +1,4 @@
-"""Tests of the registry: what it names exists, scenarios send what checks look for, every check can pass and can fail."""
+"""Tests of the registry: its references exist, scenarios record what checks query, every check can pass and can fail."""
 
 import importlib
 import inspect
@@ -49,13 +49,13 @@ def test_every_requirement_has_examples(kind: str) -> None:
     assert examples(kind) == {requirement.id for requirement in WITH_CODE}  # rows: see test_shape_checks.py
 
 
-def test_requirements_with_a_control_have_an_example_without_one() -> None:
-    asking = {requirement.id for requirement in CHECKED if questions(requirement)[0]}
+def test_probe_requirements_have_an_untestable_example() -> None:
+    asking = {requirement.id for requirement in CHECKED if queries_of(requirement)[0]}
     about_the_attempt_alone = {"AUTH-009", "CONS-002", "CONS-003", "CONS-009"}
     assert asking - about_the_attempt_alone <= examples("untestable")
 
 
-def test_an_empty_story_shows_nothing(builder: TranscriptBuilder) -> None:
+def test_empty_transcript_is_not_observed(builder: TranscriptBuilder) -> None:
     def check(requirement: Requirement) -> None:
         judgement = builder.judged_by(requirement.id)
         assert judgement.outcome is open_outcome(requirement.id, Outcome.NOT_OBSERVED)
@@ -64,15 +64,15 @@ def test_an_empty_story_shows_nothing(builder: TranscriptBuilder) -> None:
     check_each(CHECKED, check, lambda requirement: requirement.id)
 
 
-# -- what it names exists
+# -- references
 
 
-def test_rows_of_the_guide() -> None:
+def test_referenced_guide_rows_exist() -> None:
     unknown = {requirement.id: {*requirement.guide} - ROWS.keys() for requirement in REGISTRY.all()}
     assert {name: rows for name, rows in unknown.items() if rows} == {}
 
 
-def test_the_guide_has_a_section_for_each_row() -> None:
+def test_guide_has_a_section_for_each_row() -> None:
     guide = Path(__file__).resolve().parents[3] / "docs" / "guide.md"
     headings = {
         line.removeprefix("### ") for line in guide.read_text(encoding="utf-8").splitlines() if line.startswith("### ")
@@ -86,7 +86,7 @@ def test_every_row_of_the_guide_is_covered() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_every_check_is_some_requirements(group: str) -> None:
+def test_every_check_belongs_to_a_requirement(group: str) -> None:
     (module,) = [module for module in modules(checks) if module.__name__.rpartition(".")[2] == group]
     public = {
         name
@@ -98,7 +98,7 @@ def test_every_check_is_some_requirements(group: str) -> None:
     assert public == {requirement.check for requirement in WITH_CODE if requirement.group == group}
 
 
-def test_every_module_of_checks_is_a_group_or_shared_by_some() -> None:
+def test_every_check_module_is_a_group_or_imported_by_one() -> None:
     assert {path.stem for path in HERE.glob("*.toml")} == {requirement.group for requirement in CHECKED}
     ours = {
         module.__name__.rpartition(".")[2]: module for module in modules(checks) if ".shapes" not in module.__name__
@@ -110,27 +110,27 @@ def test_every_module_of_checks_is_a_group_or_shared_by_some() -> None:
 # -- scenarios and requirements fit together
 
 
-def test_every_requirement_is_judged_and_every_judge_is_one() -> None:
+def test_scenarios_judge_exactly_the_checked_requirements() -> None:
     assert {name for play in dry_runs() for name in play.judges} == {requirement.id for requirement in CHECKED}
 
 
-def test_needs_are_features() -> None:
+def test_needs_of_scenarios_are_features() -> None:
     configured = {f"server.{name}" for name in definition.EVERYTHING}
     configured |= {f"principal.{name}" for name in definition.PRINCIPALS}
     configured |= {f"revision.{name}" for name in definition.REVISIONS}
     assert {name for play in dry_runs() for name in play.needs} <= FEATURES.keys() | configured
 
 
-def test_what_a_check_looks_for_is_sent() -> None:
+def test_scenarios_record_what_checks_query() -> None:
     plays: dict[str, list[DryRun]] = {}
     for play in dry_runs():
         for name in play.judges:
             plays.setdefault(name, []).append(play)
-    check_each(CHECKED, lambda requirement: _is_sent(requirement, plays[requirement.id]), lambda one: one.id)
+    check_each(CHECKED, lambda requirement: _assert_recorded(requirement, plays[requirement.id]), lambda one: one.id)
 
 
-def _is_sent(requirement: Requirement, plays: list[DryRun]) -> None:
-    probes, observations, cases = questions(requirement)
+def _assert_recorded(requirement: Requirement, plays: list[DryRun]) -> None:
+    probes, observations, cases = queries_of(requirement)
     sent = {(note["expect"], note["attribute"]) for play in plays for note in play.notes_of("probe")}
     for expect, attributes in probes:
         if attributes is None:
@@ -142,8 +142,8 @@ def _is_sent(requirement: Requirement, plays: list[DryRun]) -> None:
         assert cases <= {note["case"] for play in plays for note in play.notes_of("case")}
 
 
-def test_what_a_scenario_says_is_looked_for() -> None:
-    asked = {requirement.id: questions(requirement) for requirement in CHECKED}
+def test_checks_query_what_scenarios_record() -> None:
+    asked = {requirement.id: queries_of(requirement) for requirement in CHECKED}
     for play in dry_runs():
         probes = [probe for name in play.judges for probe in asked[name][0]]
         for note in play.notes_of("probe"):
@@ -155,13 +155,13 @@ def test_what_a_scenario_says_is_looked_for() -> None:
         assert cases <= {case for found in asked.values() for case in found[2]}, play.name
 
 
-# -- what a check looks for in a transcript
+# -- queries of a check
 
 Probes = list[tuple[str, AbstractSet[str] | None]]
 
 
-def questions(requirement: Requirement) -> tuple[Probes, set[str], set[str]]:
-    """Return the probes (treatment, attributes), the observations and the cases that a check looks for."""
+def queries_of(requirement: Requirement) -> tuple[Probes, set[str], set[str]]:
+    """Return the probes (treatment, attributes), the observations and the cases that a check queries."""
     if requirement.cases:
         return [], set(), set(requirement.cases)
     spy = Spy(TranscriptBuilder())
@@ -188,21 +188,21 @@ class Spy(Transcript):
 
     def notes(self, kind: str) -> Iterator[Event]:
         if kind == "observation":
-            yield {"what": Ear(self.observations)}
+            yield {"what": ComparisonRecorder(self.observations)}
         if kind == "case":
-            yield {"case": Ear(self.cases)}
+            yield {"case": ComparisonRecorder(self.cases)}
 
 
-class Ear:
-    """Equals nothing, and records what it was compared with."""
+class ComparisonRecorder:
+    """A value that differs from every other, and records what it was compared with."""
 
-    def __init__(self, heard: set[str]) -> None:
-        self.heard = heard
+    def __init__(self, compared: set[str]) -> None:
+        self.compared = compared
 
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        self.heard.add(str(other))
+        self.compared.add(str(other))
         return False
 
 

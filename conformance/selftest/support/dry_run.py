@@ -85,7 +85,7 @@ def dry_runs(*, narrowly: bool = False, **dialect: str) -> list[DryRun]:
             continue
         if narrowly:
             stub_bench.claim(play.presupposed)
-        asyncio.run(_rehearse(one.function, play, stub_bench))
+        asyncio.run(_run_scenario(one.function, play, stub_bench))
         plays.append(play)
     return plays
 
@@ -97,11 +97,11 @@ def dry_run(name: str, claimed: set[str] | None = None, dialect: dict[str, Any] 
         stub_bench.claim(claimed)
     found = next(one for one in collection.collect_scenarios() if one.scenario == name)
     play = DryRun(found.name, params, frozenset(found.judges), found.needs)
-    asyncio.run(_rehearse(found.function, play, stub_bench))
+    asyncio.run(_run_scenario(found.function, play, stub_bench))
     return play
 
 
-async def _rehearse(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
+async def _run_scenario(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
     begin, stub_bench.missing = len(stub_bench.builder.events), 0
     stub_bench.adapter.reset_mock()
     with (

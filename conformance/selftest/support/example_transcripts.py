@@ -25,7 +25,7 @@ from gatebench.fixtures.recording.labels import labels_in
 
 FOLDER = Path(__file__).parents[1] / "transcripts"
 KINDS = {"conforming": "passes", "violating": "fails"}
-STILL = 1000.0  # the constant clock, in seconds
+CLOCK = 1000.0  # the constant clock, in seconds
 SCENARIO = "story"  # the scenario name in every example transcript
 CLIENT = re.compile(r'"client-\d+"')
 
@@ -37,7 +37,7 @@ def path_of(requirement: str, kind: str) -> Path:
 
 def write_examples(requirement: str, kind: str) -> str:
     """Return the shortest example transcript; it is the same at any time and on any machine."""
-    with patch("time.monotonic", return_value=STILL):  # timing would otherwise depend on the machine
+    with patch("time.monotonic", return_value=CLOCK):  # timing would otherwise depend on the machine
         row = REGISTRY[requirement]
         if row.cases:
             return _of_a_row(row, kind)

@@ -44,11 +44,11 @@ class Runs:
 
     def play(self, names: Sequence[str]) -> Iterator[tuple[str, WholeRun | DiedError]]:
         """Yield each fault (or several joined by +, or the reference) with its result, as they come."""
-        remembered = {name: run for name in names if (run := self.remembered(name))}
-        yield from remembered.items()
+        cached = {name: run for name in names if (run := self.cached_result(name))}
+        yield from cached.items()
         pool, stopping = ThreadPoolExecutor(self.workers), Event()
         try:
-            futures = {pool.submit(self._play, name, stopping): name for name in names if name not in remembered}
+            futures = {pool.submit(self._play, name, stopping): name for name in names if name not in cached}
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()
@@ -58,7 +58,7 @@ class Runs:
             stopping.set()
             pool.shutdown(cancel_futures=True)
 
-    def remembered(self, name: str) -> WholeRun | None:
+    def cached_result(self, name: str) -> WholeRun | None:
         """Return the result of an earlier call if everything that it depends on is unchanged."""
         if self.fresh:
             return None

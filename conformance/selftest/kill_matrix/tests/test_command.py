@@ -45,7 +45,7 @@ def results(monkeypatch: pytest.MonkeyPatch, **others: WholeRun | DiedError) -> 
     monkeypatch.setattr(Runs, "play", play)
 
 
-def test_a_trial_of_all_faults_is_written_down_with_its_digest(
+def test_trial_of_all_faults_is_recorded_with_its_digest(
     written: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results(monkeypatch)
@@ -62,7 +62,7 @@ def test_a_trial_of_all_faults_is_written_down_with_its_digest(
     assert "0 problems" in capsys.readouterr().out
 
 
-def test_a_survivor_is_written_down_and_fails_the_command(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_survivor_is_recorded_and_fails_the_command(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results(monkeypatch, access_not_checked=WholeRun({"ACC-001": "a"}, {"ACC-002": "pass"}))
     assert main(["--full"]) == 1
     assert matrix.load(written / files.MATRIX.name)["access-not-checked"].missed == {"ACC-002": "pass"}
@@ -71,10 +71,12 @@ def test_a_survivor_is_written_down_and_fails_the_command(written: Path, monkeyp
 
 @pytest.mark.usefixtures("written")
 @pytest.mark.parametrize("spoilt", ["reference", "access_not_checked"])
-def test_without_every_result_there_is_no_trial(spoilt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_result_prevents_the_trial_record(spoilt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = json.loads(files.MATRIX.read_text(encoding="utf-8"))
     stored.pop("whole", None)
-    stored["faults"]["access-not-checked"].pop("whole", None)  # else an earlier result of this tree would stand in
+    stored["faults"]["access-not-checked"].pop(
+        "whole", None
+    )  # else an earlier result of this tree would be used instead
     files.MATRIX.write_text(json.dumps(stored), encoding="utf-8")
     results(monkeypatch, **{spoilt: DiedError("it died")})
     assert main(["--full"]) == 1
@@ -82,7 +84,7 @@ def test_without_every_result_there_is_no_trial(spoilt: str, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("written")
-def test_a_share_is_played_and_nothing_written(
+def test_share_runs_without_writing_the_matrix(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results(monkeypatch)
@@ -99,7 +101,7 @@ def test_a_share_is_played_and_nothing_written(
 
 
 @pytest.mark.usefixtures("written")
-def test_the_page_is_written_without_playing() -> None:
+def test_page_option_writes_the_page_without_runs() -> None:
     before = files.PAGE.read_bytes()
     files.PAGE.write_text("", encoding="utf-8")
     assert main(["--page"]) == 0

@@ -57,7 +57,7 @@ def digests_of(tree: Path) -> Digests:
     return digest.current([tree], tree.parent / "cache")
 
 
-def test_prose_and_places_do_not_change_the_digest(tree: Path) -> None:
+def test_prose_and_moves_do_not_change_the_digest(tree: Path) -> None:
     before = digests_of(tree)
     plain = SOURCE.replace("  # more", "").replace('    """One."""\n', '    """The first."""\n')
     one, _, two = plain.partition("\n\ndef two")
@@ -77,7 +77,7 @@ def test_prose_and_places_do_not_change_the_digest(tree: Path) -> None:
     ("name", "old", "new"),
     [("source.py", "x + 1", "x + 2"), ("source.py", "}!", "}?"), ("requirements/r.toml", '"one"', '"two"')],
 )
-def test_a_change_changes_the_digest(tree: Path, name: str, old: str, new: str) -> None:
+def test_changed_code_changes_the_digest(tree: Path, name: str, old: str, new: str) -> None:
     before = digests_of(tree)
     (tree / name).write_text((tree / name).read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     after = digests_of(tree)

@@ -21,17 +21,17 @@ def pool() -> list[CollectedScenario]:
     return selection.pairs()
 
 
-def test_there_are_no_survivors_and_nothing_is_unexplained() -> None:
+def test_committed_matrix_has_no_problems() -> None:
     assert list(matrix.problems(matrix.load(), REGISTRY)) == []
 
 
-def test_the_page_says_the_same() -> None:
+def test_page_matches_the_matrix() -> None:
     assert files.PAGE.read_text(encoding="utf-8") == markdown.text(matrix.load(), REGISTRY), (
         "run `python -m gatebench.conformance.selftest.kill_matrix --page`"
     )
 
 
-def test_what_is_not_written_down_fails_a_trial() -> None:
+def test_unrecorded_outcome_is_a_difference() -> None:
     kept = matrix.MatrixRow("g", ["CRED-001"], 3, {"CRED-001": "fail", "CRED-002": "fail", "CRED-003": "untestable"})
     assert list(matrix.differences(kept, kept)) == []
     spared = matrix.MatrixRow("g", ["CRED-001"], 3, {"CRED-001": "warn"})
@@ -44,11 +44,11 @@ def test_what_is_not_written_down_fails_a_trial() -> None:
     assert [sentence.split()[1] for sentence in matrix.differences(kept, found)] == ["survives", "trips"]
 
 
-def test_a_matrix_with_holes_has_problems() -> None:
+def test_incomplete_matrix_has_problems() -> None:
     whole, fault = matrix.load(), FAULTS[0]
     without = {name: entry for name, entry in whole.items() if name != fault.name}
     survived = whole | {fault.name: matrix.MatrixRow(fault.group, list(fault.caught_by), 1, {})}
-    unexplained = whole | {"stranger": whole[fault.name]}
+    unexplained = whole | {"unknown": whole[fault.name]}
     for holed in (survived, unexplained):
         assert list(matrix.problems(holed, REGISTRY))
     assert fault in matrix.unplayed(without)
@@ -63,7 +63,7 @@ def test_a_survivor_of_a_whole_run_is_a_problem_of_the_matrix() -> None:
     assert f"{fault.name} survives {fault.caught_by[0]} in a whole run (pass)" in matrix.problems(kept, REGISTRY)
 
 
-def test_a_matrix_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_matrix_survives_writing_and_reading(tmp_path: Path) -> None:
     written = KillMatrix({"a": row(fault="1", bench="b", caught={"R-1": "x"}, missed={}, scenarios=2), "b": row()})
     written.trial = matrix.Trial("digest", 2, 498, 2, 1.5, 3)
     files.write(tmp_path / "m.json", matrix.text(written))
@@ -71,7 +71,7 @@ def test_a_matrix_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (read, read.trial) == (written, written.trial)
 
 
-def test_a_fault_says_what_it_is() -> None:
+def test_fault_is_fully_described() -> None:
     def check(fault: Fault) -> None:
         assert decision_patch.owner_of(fault.decision)
         assert fault.text.endswith(".")
@@ -82,7 +82,7 @@ def test_a_fault_says_what_it_is() -> None:
     check_each(FAULTS, check, lambda fault: fault.name)
 
 
-def test_an_unknown_fault_is_told_with_its_nearest() -> None:
+def test_unknown_fault_is_reported_with_the_most_similar_name() -> None:
     with pytest.raises(UnknownFaultError, match="did you mean url-lost"):
         by_name("url-lose")
 
@@ -90,7 +90,7 @@ def test_an_unknown_fault_is_told_with_its_nearest() -> None:
 # -- what runs
 
 
-def test_pairs_leave_out_no_requirement_and_no_value(pool: list[CollectedScenario]) -> None:
+def test_pairs_contain_every_requirement_and_value(pool: list[CollectedScenario]) -> None:
     def choices(chosen: list[CollectedScenario]) -> set[object]:
         values = {(play.scenario, name, value) for play in chosen for name, value in play.params.items()}
         return values | {(play.scenario, name) for play in chosen for name in play.judges}
@@ -98,14 +98,14 @@ def test_pairs_leave_out_no_requirement_and_no_value(pool: list[CollectedScenari
     assert choices(pool) == choices(selection.everything())
 
 
-def test_what_does_not_consult_the_decision_is_not_played(pool: list[CollectedScenario]) -> None:
+def test_scenario_that_does_not_consult_the_decision_is_not_selected(pool: list[CollectedScenario]) -> None:
     fault = FAULTS[0]
     consulting = next(play for play in pool if fault.caught_by[0] in play.judges)
     reach = {play.name: [fault.decision] if play is consulting else [] for play in pool}
     assert selection.against(fault, pool, reach) == [consulting]
 
 
-def test_every_scenario_of_the_requirements_meant_for_a_fault_is_played(pool: list[CollectedScenario]) -> None:
+def test_every_scenario_of_the_intended_requirements_is_selected(pool: list[CollectedScenario]) -> None:
     unreached: dict[str, list[str]] = {play.name: [] for play in pool}  # as for a constant
 
     def check(fault: Fault) -> None:

@@ -10,7 +10,7 @@ from gatebench.conformance.selftest.kill_matrix import digest, files, notice
 from gatebench.conformance.selftest.kill_matrix.tests.examples import DIGESTS
 
 
-def test_a_matrix_of_another_tree_is_told_of_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matrix_of_another_tree_prints_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MATRIX", tmp_path / "m.json")
     monkeypatch.setattr(digest, "current", lambda: DIGESTS)
     kept: dict[str, Any] = {"faults": {"a": {"whole": {"fault": "1"}}, "b": {}}}

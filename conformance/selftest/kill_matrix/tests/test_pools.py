@@ -1,4 +1,4 @@
-"""Pools of faults: what is together, and what their runs prove."""
+"""Pools of faults: their composition, and the results that follow from their runs."""
 
 import itertools
 
@@ -21,11 +21,11 @@ def run(*caught: str, beside: tuple[str, ...] = ()) -> WholeRun:
     return WholeRun(dict.fromkeys(caught, "a/b"), beside=dict.fromkeys(beside, "fail"), scenarios=3, seconds=1)
 
 
-# -- what is together
+# -- composition
 
 
 @pytest.mark.parametrize("faults", [FAULTS, list(all_faults().values())], ids=["alike", "real"])
-def test_every_fault_is_in_two_pools_and_meets_no_other_one_twice(faults: list[Fault]) -> None:
+def test_every_fault_is_in_two_pools_and_no_pair_is_repeated(faults: list[Fault]) -> None:
     planned = pools.planned(faults, 10, ())
     pairs = [pair for pool in planned for pair in itertools.permutations([one.name for one in pool.faults], 2)]
     assert len(pairs) == len(set(pairs))
@@ -34,12 +34,12 @@ def test_every_fault_is_in_two_pools_and_meets_no_other_one_twice(faults: list[F
     assert planned == pools.planned(faults, 10, ()), "the plan is always the same"
 
 
-def test_a_fault_that_has_been_caught_alone_is_in_one_pool() -> None:
+def test_fault_caught_alone_before_is_in_one_pool() -> None:
     planned = pools.planned(FAULTS, 10, {"7"})
     assert sum("7" in pool.name.split("+") for pool in planned) == 1
 
 
-def test_faults_that_would_conceal_each_other_are_not_together() -> None:
+def test_faults_of_one_requirement_or_decision_are_in_different_pools() -> None:
     same_requirement = [fault(str(number), "R-1") for number in range(5)]
     assert len(pools.planned(same_requirement, 5, {one.name for one in same_requirement})) == 5
     same_decision = [fault(str(number), decision="d") for number in range(2 * pools.PER_DECISION)]
@@ -50,7 +50,7 @@ def test_few_faults_have_small_pools_or_none() -> None:
     assert [pools.sizes(count) for count in (1, 49, 60, 400, 900)] == [[], [], [7], [20, 7], [28, 7]]
 
 
-# -- what runs prove
+# -- results
 
 ONE, TWO = Pool((fault("a"), fault("b"))), Pool((fault("a"), fault("c")))
 OTHERS = [Pool((one,)) for one in FAULTS[:20]]
@@ -68,16 +68,16 @@ def test_a_fault_is_caught_if_its_requirement_fails_in_each_of_its_pools() -> No
     assert caught(run("R-b"), run("R-a", "R-c")) == {"b", "c"}
 
 
-def test_a_pool_without_a_run_proves_nothing() -> None:
+def test_pool_without_a_run_decides_nothing() -> None:
     assert caught(run("R-a", "R-b")) == {"b"}
 
 
-def test_a_requirement_that_fails_in_many_other_pools_proves_nothing() -> None:
+def test_requirement_that_fails_in_many_other_pools_decides_nothing() -> None:
     assert caught(run("R-a", "R-b"), run("R-a"), others=2) == {"a", "b"}
     assert caught(run("R-a", "R-b"), run("R-a"), others=3) == {"b"}
 
 
-def test_every_requirement_that_is_meant_for_a_fault_has_to_catch_it() -> None:
+def test_fault_is_caught_only_by_all_its_requirements() -> None:
     pool = Pool((fault("a", "R-1", "R-2"), fault("b")))
     assert not pools.caught([pool], {pool.name: run("R-1")})
     found = pools.caught([pool], {pool.name: run("R-1", "R-2")})

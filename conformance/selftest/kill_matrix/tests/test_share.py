@@ -1,4 +1,4 @@
-"""The faults that a commit plays in CI."""
+"""The faults that CI runs for a commit."""
 
 import os
 
@@ -10,7 +10,7 @@ from gatebench.conformance.selftest.kill_matrix.runs import share
 from gatebench.conformance.selftest.kill_matrix.tests.examples import DIGESTS, row
 
 
-def test_a_commit_always_plays_the_same_faults_and_another_one_others() -> None:
+def test_share_depends_on_the_commit_only() -> None:
     names = [str(number) for number in range(100)]
     assert share.choose(names, 8, "one") == share.choose(reversed(names), 8, "one")
     assert share.choose(names, 8, "one") != share.choose(names, 8, "two")
@@ -18,7 +18,7 @@ def test_a_commit_always_plays_the_same_faults_and_another_one_others() -> None:
     assert {"5", "77"} <= set(share.choose(names, 8, "one", first={"5", "77"}))
 
 
-def test_new_and_changed_faults_come_first_and_the_share_stays_bounded() -> None:
+def test_share_is_bounded_and_begins_with_new_and_changed_faults() -> None:
     digests = Digests("bench", {str(number): "now" for number in range(100)})
     known = KillMatrix({name: row(fault="now") for name in digests.faults})
     assert not share.changed(digests, known)
@@ -29,7 +29,7 @@ def test_new_and_changed_faults_come_first_and_the_share_stays_bounded() -> None
     assert len(share.for_this_commit(8, digests, KillMatrix())) == 8
 
 
-def test_a_share_is_chosen_without_git_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_share_without_git_uses_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert share.commit() == "" or len(share.commit()) == 40
     monkeypatch.setitem(os.environ, "PATH", "")
     assert share.commit() == ""

@@ -39,12 +39,12 @@ def test_a_run_ends_when_every_requirement_has_caught_the_fault() -> None:
     assert (played, run.caught, run.missed, run.scenarios) == ("ab", {"R-1": "b"}, {}, 2)
 
 
-def test_a_run_goes_on_until_the_last_requirement_has_caught_it() -> None:
+def test_run_continues_until_the_last_requirement_has_caught_the_fault() -> None:
     played, run = watched(Watcher(["R-1", "R-3"]), JUDGED)
     assert (played, run.caught, run.beside) == ("abbcd", {"R-1": "b", "R-3": "d"}, {"R-2": "fail"})
 
 
-def test_a_run_goes_on_to_the_end_when_asked_to() -> None:
+def test_run_to_the_end_does_not_stop_early() -> None:
     played, run = watched(Watcher(["R-1"], to_the_end=True), JUDGED)
     assert (played, run.caught) == ("abbcde", {"R-1": "b"})
     assert run.beside == {"R-2": "fail", "R-3": "untestable"}
@@ -57,12 +57,12 @@ def test_a_requirement_that_does_not_fail_has_missed_the_fault() -> None:
     assert "x survives R-4 in a whole run (not played)" in whole_runs.problems({"x": run})
 
 
-def test_a_run_that_takes_too_long_is_cut() -> None:
+def test_run_beyond_its_time_limit_is_cut() -> None:
     played, run = watched(Watcher(["R-1"], seconds=0.0), JUDGED)
     assert (played, run.cut, run.missed) == ("a", True, {"R-1": "pass"})
 
 
-def test_the_reference_is_played_to_the_end_and_has_to_be_clean() -> None:
+def test_reference_with_findings_is_a_problem() -> None:
     played, run = watched(Watcher(to_the_end=True), JUDGED)
     assert (played, run.clean) == ("abbcde", False)
     assert [problem[:30] for problem in whole_runs.problems({"reference": run})] == ["the reference itself is not cl"]
@@ -71,7 +71,7 @@ def test_the_reference_is_played_to_the_end_and_has_to_be_clean() -> None:
     assert run.scenarios == 1
 
 
-def test_an_error_of_the_bench_is_a_problem_whatever_was_caught() -> None:
+def test_harness_error_is_a_problem_although_the_fault_is_caught() -> None:
     run = WholeRun(caught={"R-1": "b"}, beside={"R-2": "harness-error", "R-3": "fail"})
     assert list(whole_runs.problems({"x": run})) == ["x: R-2 comes to an error of the bench itself"]
 
@@ -94,7 +94,7 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(DIGESTS, 2, cache=tmp_path / "cache", command=(sys.executable, str(script)), patience=2.0)
 
 
-def test_a_process_that_dies_or_hangs_costs_its_own_result_only(runs: Runs) -> None:
+def test_process_that_dies_or_hangs_loses_only_its_own_result(runs: Runs) -> None:
     results = dict(runs.play(["hangs", "b", "a"]))
     assert results.pop("a") == WholeRun(scenarios=3)
     assert all(isinstance(result, DiedError) for result in results.values())
@@ -103,7 +103,7 @@ def test_a_process_that_dies_or_hangs_costs_its_own_result_only(runs: Runs) -> N
     assert sorted(problem[:15] for problem in whole_runs.problems(results)) == ["b has no result", "hangs has no re"]
 
 
-def test_what_has_a_result_is_not_played_again_until_something_changes(runs: Runs) -> None:
+def test_cached_result_is_used_until_its_digest_changes(runs: Runs) -> None:
     def again(digests: Digests, **options: Any) -> WholeRun | DiedError:
         nothing = (sys.executable, "-c", "raise SystemExit(9)")
         return dict(Runs(digests, 1, cache=runs.cache, command=nothing, **options).play(["a"]))["a"]
@@ -117,21 +117,21 @@ def test_what_has_a_result_is_not_played_again_until_something_changes(runs: Run
     assert isinstance(again(DIGESTS, fresh=True), DiedError)
 
 
-def test_runs_can_be_made_round_by_round(runs: Runs) -> None:
+def test_runs_of_a_later_round_use_cached_results(runs: Runs) -> None:
     further = replace(runs, to_the_end=True)
     rounds = [list(one.play(["a"])) for one in (runs, further, further)]
     assert rounds == [[("a", WholeRun(scenarios=3))]] * 3
 
 
-def test_an_interruption_keeps_what_there_is_and_leaves_nothing_running(runs: Runs) -> None:
+def test_interruption_keeps_finished_results_and_ends_processes(runs: Runs) -> None:
     playing = runs.play(["a", "hangs"])
     assert next(playing)[0] == "a"
     playing.close()  # type: ignore[attr-defined] # a generator; it returns when the process is gone
-    assert runs.remembered("a")
-    assert not runs.remembered("hangs")
+    assert runs.cached_result("a")
+    assert not runs.cached_result("hangs")
 
 
-def test_a_process_ends_when_the_one_that_started_it_is_gone(tmp_path: Path) -> None:
+def test_process_ends_with_its_parent(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     command = [*parallel.COMMAND, "access-not-checked", "--out", str(out)]
     done = subprocess.run(command, cwd=files.ROOT, stdin=subprocess.DEVNULL, check=False, timeout=60)  # noqa: S603
@@ -139,7 +139,7 @@ def test_a_process_ends_when_the_one_that_started_it_is_gone(tmp_path: Path) -> 
     assert not out.exists()
 
 
-def test_a_fault_is_played_for_real(tmp_path: Path) -> None:
+def test_whole_run_of_a_real_fault(tmp_path: Path) -> None:
     runs = Runs(digest.current(cache=tmp_path), 1, cache=tmp_path)
     result = dict(runs.play(["access-not-checked"]))["access-not-checked"]
     assert isinstance(result, WholeRun), result

@@ -1,4 +1,4 @@
-"""Example transcripts of the shapes about what a refusal tells and what of it arrives."""
+"""Example transcripts of the shapes about the content of a refusal and about refused requests that are forwarded."""
 
 from collections.abc import Callable, Mapping
 
@@ -46,14 +46,14 @@ def _listed(builder: TranscriptBuilder, _row: Requirement, case: str, *, denied:
     return builder.case(case, _list(builder, "dave", "calculator_echo", *names), control=control, member=MEMBER)
 
 
-def _refusal(builder: TranscriptBuilder, row: Requirement, case: str, *, tells: bool) -> ClientRequest:
+def _refusal(builder: TranscriptBuilder, row: Requirement, case: str, *, internals: bool) -> ClientRequest:
     control = builder.call("alice", "calculator")
     inside = {
         "addresses": str(builder.world_json["upstreams"]["calculator"]["url"]),
         "files": 'Traceback (most recent call last): File "/srv/gateway/access.py", line 3',
         "people": "ask alice",
     }[row.options["what"]]
-    text = f"no access to calculator: {inside}" if tells else "dave has no access to calculator (/api/llm/mcp)"
+    text = f"no access to calculator: {inside}" if internals else "dave has no access to calculator (/api/llm/mcp)"
     made = builder.ask("dave", "calculator").refused(text, 403)
     return builder.case(case, made, control=control, others=["alice", "dave"])
 
@@ -76,14 +76,14 @@ def _two_refusals(builder: TranscriptBuilder, _row: Requirement, case: str, *, a
 CONFORMING: Mapping[str, Example] = {
     "nothing-arrives": _nowhere,
     "not-listed": lambda builder, row, case: _listed(builder, row, case, denied=False),
-    "no-internals": lambda builder, row, case: _refusal(builder, row, case, tells=False),
+    "no-internals": lambda builder, row, case: _refusal(builder, row, case, internals=False),
     "no-session": lambda builder, row, case: _session(builder, row, case, given=False),
     "same-refusal": lambda builder, row, case: _two_refusals(builder, row, case, alike=True),
 }
 VIOLATING: Mapping[str, Example] = {
     "nothing-arrives": _arrived,
     "not-listed": lambda builder, row, case: _listed(builder, row, case, denied=True),
-    "no-internals": lambda builder, row, case: _refusal(builder, row, case, tells=True),
+    "no-internals": lambda builder, row, case: _refusal(builder, row, case, internals=True),
     "no-session": lambda builder, row, case: _session(builder, row, case, given=True),
     "same-refusal": lambda builder, row, case: _two_refusals(builder, row, case, alike=False),
 }

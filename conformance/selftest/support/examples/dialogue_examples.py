@@ -215,9 +215,9 @@ def _as_it_comes(builder: TranscriptBuilder, _row: Requirement, case: str, *, ri
 
 
 def _announced(builder: TranscriptBuilder, _row: Requirement, case: str, *, right: bool) -> ClientRequest:
-    heard = builder.ask("alice", SERVER, "GET").streamed(CHANGED)
+    first_stream = builder.ask("alice", SERVER, "GET").streamed(CHANGED)
     stream = builder.ask("bob", SERVER, "GET").streamed(CHANGED if right else {"jsonrpc": "2.0", "method": "x"})
-    return builder.case(case, heard, stream)
+    return builder.case(case, first_stream, stream)
 
 
 def _subscription(builder: TranscriptBuilder, _row: Requirement, case: str, *, first: str, then: Json) -> ClientRequest:

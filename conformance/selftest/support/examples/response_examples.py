@@ -40,9 +40,9 @@ def _error_instead(builder: TranscriptBuilder, _row: Requirement, case: str) -> 
 
 def _tool(name: str, **changed: Any) -> dict[str, Any]:
     """Return a tool with every member that a row may name."""
-    told = {"title": "T", "description": "D", "annotations": {"readOnlyHint": False}, "icons": [{"src": "data:,"}]}
+    described = {"title": "T", "description": "D", "annotations": {"readOnlyHint": False}, "icons": [{"src": "data:,"}]}
     schemas = {"inputSchema": {"type": "object"}, "outputSchema": {"type": "object"}}
-    return {"name": name, **told, **schemas, "_meta": {"a": 1}, "x-vendor": None, "category": "c"} | changed
+    return {"name": name, **described, **schemas, "_meta": {"a": 1}, "x-vendor": None, "category": "c"} | changed
 
 
 def _page(builder: TranscriptBuilder, tools: list[dict[str, Any]], **details: Any) -> ClientRequest:
