@@ -1,4 +1,4 @@
-"""The bounds of a whole run: what is not played by then is told, and never green."""
+"""The time budget of a run: scenarios that did not run within it are reported and fail the run."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def gatebench(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one world", "two worlds"])
-def test_a_run_that_has_spent_its_budget(tmp_path: Path, workers: tuple[str, ...]) -> None:
+def test_run_beyond_its_budget_has_findings(tmp_path: Path, workers: tuple[str, ...]) -> None:
     folder = tmp_path / "evidence"
     run = gatebench("run", "-k", "ACC-003 and 2026", "--budget", "0.001", "--out", folder, *workers)
     assert (run.returncode, run.stderr) == (1, "")
@@ -56,7 +56,7 @@ def test_a_run_that_has_spent_its_budget(tmp_path: Path, workers: tuple[str, ...
         ("86401", "86401.0 is not in the range 0<=x<=86400"),
     ],
 )
-def test_what_is_no_budget(text: str, reason: str) -> None:
+def test_invalid_budget_is_refused(text: str, reason: str) -> None:
     run = gatebench("run", "--budget", text)
     assert (run.returncode, run.stdout) == (2, "")
     assert f"invalid value for '--budget': {reason}; see `gatebench run --help`" in run.stderr

@@ -1,4 +1,4 @@
-"""The command line, without standing up a world."""
+"""The command line, without starting a world."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def gatebench(*arguments: str, **environment: str) -> Result:
     return start([sys.executable, "-m", "gatebench", *arguments], **environment)
 
 
-def refused(result: Result) -> str:
-    """The one sentence on stderr of a bad invocation."""
+def refusal_of(result: Result) -> str:
+    """Return the one sentence on stderr of a bad invocation."""
     assert result.returncode == 2, result
     assert result.stdout == ""
     assert result.stderr.startswith("gatebench: ")
@@ -68,10 +68,10 @@ def test_list_shows_every_requirement() -> None:
 
 def test_list_of_a_group() -> None:
     assert {line.split()[0][:3] for line in gatebench("list", "--group", "sessions").stdout.splitlines()} == {"SES"}
-    assert "unknown group 'nonsense'; expected one of access, " in refused(gatebench("list", "--group", "nonsense"))
+    assert "unknown group 'nonsense'; expected one of access, " in refusal_of(gatebench("list", "--group", "nonsense"))
 
 
-def test_explain() -> None:
+def test_explain_shows_level_sources_and_check() -> None:
     text = gatebench("explain", "cred-001").stdout
     for part in (
         "CRED-001  MUST NOT",
@@ -84,16 +84,16 @@ def test_explain() -> None:
     assert re.search(r"^  \w+/\w+: \w", text, re.MULTILINE)
 
 
-def test_explain_says_which_revisions_a_requirement_is_about_and_what_it_needs() -> None:
+def test_explain_shows_revisions_and_needs() -> None:
     assert "revisions: all that the gateway claims" in gatebench("explain", "CRED-001").stdout
     sessions = gatebench("explain", "SES-001").stdout
     assert "revisions: 2025-06-18, 2025-11-25, if the gateway claims them: 2026-07-28 has no sessions" in sessions
     assert re.search(r"^needs: +upstream.static also: .*desk", gatebench("explain", "CRED-012").stdout, re.MULTILINE)
 
 
-def test_explain_what_does_not_exist() -> None:
-    assert "unknown requirement 'CRED-01'; did you mean CRED-0" in refused(gatebench("explain", "CRED-01"))
-    assert "`gatebench list`" in refused(gatebench("explain", "###"))
+def test_explain_of_unknown_requirement_is_refused() -> None:
+    assert "unknown requirement 'CRED-01'; did you mean CRED-0" in refusal_of(gatebench("explain", "CRED-01"))
+    assert "`gatebench list`" in refusal_of(gatebench("explain", "###"))
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_explain_what_does_not_exist() -> None:
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
-    assert sentence in refused(gatebench(*arguments))
+    assert sentence in refusal_of(gatebench(*arguments))
 
 
-def test_report_shows_a_run_again(tmp_path: Path) -> None:
+def test_report_of_an_earlier_run(tmp_path: Path) -> None:
     folder = shutil.copytree(RUN, tmp_path / "run")
     result = gatebench("report", str(folder))
     assert result.returncode == 1
@@ -152,14 +152,14 @@ sys.exit(cli.main(["list"]))
 """
 
 
-def test_our_own_fault_is_one_sentence_too(tmp_path: Path) -> None:
+def test_internal_error_is_one_sentence(tmp_path: Path) -> None:
     result = start([sys.executable, "-c", BROKEN], TMPDIR=str(tmp_path))
     assert result.returncode == 3
     assert result.stderr.startswith("gatebench: this is a fault of gatebench: TypeError: ")
     assert "Traceback" in next(tmp_path.glob("gatebench-*.log")).read_text(encoding="utf-8")
 
 
-def test_reader_that_leaves_early() -> None:
+def test_closed_pipe_prints_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     result = start([sys.executable, "-m", "gatebench", "list"], stdout=writer)
@@ -167,7 +167,7 @@ def test_reader_that_leaves_early() -> None:
     assert result.stderr == ""
 
 
-def test_compare(tmp_path: Path) -> None:
+def test_compare_finds_new_findings(tmp_path: Path) -> None:
     folder = shutil.copytree(RUN, tmp_path / "run")
     same = gatebench("compare", str(folder), str(folder))
     assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "nothing got worse")
@@ -178,4 +178,4 @@ def test_compare(tmp_path: Path) -> None:
     worse = gatebench("compare", str(better), str(folder), "--json")
     assert worse.returncode == 1
     assert [finding["requirement"] for finding in json.loads(worse.stdout)["new_findings"]] == ["CRED-001"]
-    assert "cannot read the report " in refused(gatebench("compare", str(folder), "no-such.json"))
+    assert "cannot read the report " in refusal_of(gatebench("compare", str(folder), "no-such.json"))

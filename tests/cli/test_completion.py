@@ -1,4 +1,4 @@
-"""`gatebench completion`, and what a shell gets from it."""
+"""`gatebench completion`: the scripts, and the completions that a shell gets."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 
 def completions(folder: Path, line: str) -> list[str]:
-    """The completions of the last word of a line, as `type,value`."""
+    """Return the completions of the last word of a line, as `type,value`."""
     words = line.split(" ")
     asked = {"_GATEBENCH_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     result = gatebench(folder, **asked)
@@ -35,13 +35,13 @@ def completions(folder: Path, line: str) -> list[str]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_script(tmp_path: Path, shell: str) -> None:
+def test_completion_script_of_each_shell(tmp_path: Path, shell: str) -> None:
     result = gatebench(tmp_path, "completion", shell)
     assert (result.returncode, result.stderr) == (0, "")
     assert "_GATEBENCH_COMPLETE" in result.stdout
 
 
-def test_a_shell_without_completion(tmp_path: Path) -> None:
+def test_unsupported_shell_is_refused(tmp_path: Path) -> None:
     result = gatebench(tmp_path, "completion", "csh")
     assert (result.returncode, result.stdout) == (2, "")
     assert "'csh' is not one of 'bash', 'zsh', 'fish'" in result.stderr
@@ -68,7 +68,7 @@ def test_completion(tmp_path: Path, line: str, expected: list[str]) -> None:
     assert [name for name in completions(tmp_path, line) if name] == expected
 
 
-def test_completion_of_commands_imports_none_of_them() -> None:
+def test_completion_of_commands_imports_no_command() -> None:
     code = (
         "import os, sys\n"
         "os.environ |= {'_GATEBENCH_COMPLETE': 'bash_complete', 'COMP_WORDS': 'gatebench ', 'COMP_CWORD': '1'}\n"
@@ -83,8 +83,7 @@ def test_completion_of_commands_imports_none_of_them() -> None:
     assert done.stderr == "['gatebench.commands.setup.completion']\n"
 
 
-def test_in_a_shell(tmp_path: Path) -> None:
-    """Bash loads the script and completes with it."""
+def test_bash_loads_the_script_and_completes(tmp_path: Path) -> None:
     (tmp_path / "gatebench").write_text(f'#!/bin/sh\nexec {sys.executable} -m gatebench "$@"\n')
     (tmp_path / "gatebench").chmod(0o755)
     bash = shutil.which("bash")

@@ -1,4 +1,4 @@
-"""A gateway that says in every place what would be an order for a terminal or a CI runner: on our streams it is text."""
+"""A gateway that puts control sequences and CI commands into every text: gatebench prints them as plain text."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ORDERS = (
+CONTROL_TEXT = (
     "evil\n::error file=a.py,line=1::pwned\n  ::set-env name=PATH::/tmp\r\n##[set-env name=A]b ##vso[task.complete]done "
     "\x1b]0;title\x07\x1b[2J\x1b[31m\x9b31m \u202egnp\u202c\u2028::warning::x\u2066y\r::stop-commands::z\ud800"
 )
-IN_HEADER = "evil ##[error]x ::error::y \x9b31m"
+HEADER_TEXT = "evil ##[error]x ::error::y \x9b31m"
 
 
-class Evil(BaseHTTPRequestHandler):
-    """It answers what is asked, without looking at tokens, and everything that is text in it is the same."""
+class HostileGateway(BaseHTTPRequestHandler):
+    """A gateway that ignores tokens and returns the same hostile text in every field."""
 
     protocol_version = "HTTP/1.1"
 
@@ -32,22 +32,22 @@ class Evil(BaseHTTPRequestHandler):
         if not isinstance(message, dict) or "id" not in message:
             self.reply(202, None)
             return
-        said: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
+        response: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
         method = message.get("method")
         if method == "initialize":
             version = message["params"]["protocolVersion"]
-            info = {"name": ORDERS, "version": ORDERS, "title": ORDERS}
-            said["result"] = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
+            info = {"name": CONTROL_TEXT, "version": CONTROL_TEXT, "title": CONTROL_TEXT}
+            response["result"] = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
         elif method == "tools/list":
-            tool = {"name": ORDERS, "description": ORDERS, "inputSchema": {"type": "object"}}
-            said["result"] = {"tools": [tool], "nextCursor": None, ORDERS: ORDERS}
+            tool = {"name": CONTROL_TEXT, "description": CONTROL_TEXT, "inputSchema": {"type": "object"}}
+            response["result"] = {"tools": [tool], "nextCursor": None, CONTROL_TEXT: CONTROL_TEXT}
         else:
-            said["error"] = {"code": -32000, "message": ORDERS, "data": {ORDERS: [ORDERS]}}
-        self.reply(200 if "Authorization" in self.headers else 403, said)
+            response["error"] = {"code": -32000, "message": CONTROL_TEXT, "data": {CONTROL_TEXT: [CONTROL_TEXT]}}
+        self.reply(200 if "Authorization" in self.headers else 403, response)
 
     def do_GET(self) -> None:
         """See BaseHTTPRequestHandler."""
-        self.reply(404, {"error": ORDERS, "error_description": ORDERS})
+        self.reply(404, {"error": CONTROL_TEXT, "error_description": CONTROL_TEXT})
 
     do_DELETE = do_GET  # noqa: N815 - the name that http.server looks for
 
@@ -57,17 +57,17 @@ class Evil(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         for name in ("WWW-Authenticate", "X-Evil", "Link", "Server-Timing"):
-            self.send_header(name, IN_HEADER)
+            self.send_header(name, HEADER_TEXT)
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as server:
+def hostile_address() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HostileGateway) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/mcp"
         server.shutdown()
@@ -97,16 +97,18 @@ def assert_harmless(played: subprocess.CompletedProcess[bytes]) -> str:
 
 
 @pytest.fixture(scope="module")
-def judged(address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[bytes]]:
+def finished_run(
+    hostile_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[bytes]]:
     folder = tmp_path_factory.mktemp("judged")
-    return folder, command("run", address, "--out", "out", cwd=folder)
+    return folder, command("run", hostile_address, "--out", "out", cwd=folder)
 
 
-def test_a_run(judged: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
-    folder, played = judged
+def test_run_prints_no_control_sequences(finished_run: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+    folder, played = finished_run
     text = assert_harmless(played)
     assert played.returncode == 1, text
-    assert "evil" in text, "what it says is shown"
+    assert "evil" in text, "the text of the gateway is shown"
     log = (folder / "out" / "pytest.log").read_bytes()
     assert_harmless(subprocess.CompletedProcess([], 0, log, b""))
 
@@ -125,13 +127,13 @@ def test_a_run(judged: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
     ],
     ids=" ".join,
 )
-def test_what_shows_it_again(
-    judged: tuple[Path, subprocess.CompletedProcess[bytes]], arguments: tuple[str, ...]
+def test_later_commands_print_no_control_sequences(
+    finished_run: tuple[Path, subprocess.CompletedProcess[bytes]], arguments: tuple[str, ...]
 ) -> None:
-    folder, _ = judged
+    folder, _ = finished_run
     report = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
     (folder / "empty").mkdir(exist_ok=True)
-    gateway = {**report["gateway"], "name": ORDERS.replace("\ud800", ""), "version": "::error::1"}
+    gateway = {**report["gateway"], "name": CONTROL_TEXT.replace("\ud800", ""), "version": "::error::1"}
     fresh = {**report, "findings": [], "target": "::error::x", "gateway": gateway, "time": "::warning::"}
     (folder / "empty" / "report.json").write_text(json.dumps(fresh), encoding="utf-8")
     played = command(*arguments, cwd=folder)
@@ -142,13 +144,15 @@ def test_what_shows_it_again(
             json.loads(line)
 
 
-def test_markdown_for_a_job_summary(judged: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
-    text = (judged[0] / "out" / "report.md").read_text(encoding="utf-8")
+def test_markdown_report_has_no_control_sequences(
+    finished_run: tuple[Path, subprocess.CompletedProcess[bytes]],
+) -> None:
+    text = (finished_run[0] / "out" / "report.md").read_text(encoding="utf-8")
     assert_harmless(subprocess.CompletedProcess([], 0, text.replace("\u200b", "").encode(), b""))
 
 
-def test_pytest_itself(judged: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
-    folder, _ = judged
+def test_pytest_prints_no_control_sequences(finished_run: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+    folder, _ = finished_run
     played = command(
         str(ROOT / "conformance" / "scenarios"),
         *("--target", str(folder / "out.toml"), "--out", "again", "-rA", "--tb=long", "-p", "no:cacheprovider"),
@@ -162,8 +166,8 @@ def test_pytest_itself(judged: tuple[Path, subprocess.CompletedProcess[bytes]]) 
 
 
 @pytest.mark.parametrize("program", ["run", "load"])
-def test_a_gateway_that_dies_at_its_start(tmp_path: Path, program: str) -> None:
-    dying = f"import sys; sys.stdout.buffer.write({ORDERS!r}.encode(errors='replace')); sys.exit('::error::bye')"
+def test_output_of_a_failed_launch_has_no_control_sequences(tmp_path: Path, program: str) -> None:
+    dying = f"import sys; sys.stdout.buffer.write({CONTROL_TEXT!r}.encode(errors='replace')); sys.exit('::error::bye')"
     (tmp_path / "dying.py").write_text(dying, encoding="utf-8")
     (tmp_path / "acme.toml").write_text(
         '[gateway]\nname = "::error::acme"\n[launch]\ncommand = ["{python}", "{here}/dying.py"]\n'

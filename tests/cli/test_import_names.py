@@ -14,7 +14,7 @@ sys.exit(status)
 """
 
 
-def test_a_run_imports_nothing_under_a_bare_name(tmp_path: Path) -> None:
+def test_run_imports_every_module_with_its_package_prefix(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - ourselves
         [sys.executable, "-c", RUN], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

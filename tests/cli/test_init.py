@@ -31,8 +31,8 @@ def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     )
 
 
-def written(path: Path) -> dict[str, Any]:
-    """A descriptor that loads, whose claims exist, and that says where it came from."""
+def load_descriptor(path: Path) -> dict[str, Any]:
+    """Load a descriptor, check that its claims exist and that it begins with a comment, and return it as TOML."""
     loaded = descriptor_loader.load(path)
     claims_of(loaded, path)
     text = path.read_text(encoding="utf-8")
@@ -54,22 +54,22 @@ def written(path: Path) -> dict[str, Any]:
         ),
     ],
 )
-def test_every_kind_is_valid(tmp_path: Path, options: list[str], expected: dict[str, Any]) -> None:
+def test_descriptor_of_every_kind_is_valid(tmp_path: Path, options: list[str], expected: dict[str, Any]) -> None:
     if "--image" in options and "image" not in descriptor.LaunchSection.model_fields:
         pytest.skip("NOT RUN: descriptors know no images yet")
     result = gatebench(tmp_path, "init", "acme.toml", *options)
     assert (result.returncode, result.stderr) == (0, "")
-    said = written(tmp_path / "acme.toml")
+    said = load_descriptor(tmp_path / "acme.toml")
     assert said["claims"].items() >= expected.items()
     if "--command" in options:
         assert said["launch"]["command"] == ["acme", "--config", "{workdir}/a b.yaml", "--port", "{port}"]
     assert "gatebench run acme.toml" in result.stdout
 
 
-def test_names_that_toml_would_trip_over(tmp_path: Path) -> None:
+def test_name_with_special_characters_of_toml(tmp_path: Path) -> None:
     result = gatebench(tmp_path, "init", "--url", "http://127.0.0.1:1", "--name", 'A "quoted" \\ name ü')
     assert result.returncode == 0, result.stderr
-    assert written(tmp_path / "gateway.toml")["gateway"]["name"] == 'A "quoted" \\ name ü'
+    assert load_descriptor(tmp_path / "gateway.toml")["gateway"]["name"] == 'A "quoted" \\ name ü'
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_names_that_toml_would_trip_over(tmp_path: Path) -> None:
         (["no/such/folder.toml", "--url", "http://a"], "cannot write no/such/folder.toml"),
     ],
 )
-def test_bad_options(tmp_path: Path, options: list[str], sentence: str) -> None:
+def test_bad_options_are_refused(tmp_path: Path, options: list[str], sentence: str) -> None:
     result = gatebench(tmp_path, "init", *options)
     assert result.returncode == 2
     assert sentence in result.stderr
@@ -96,7 +96,7 @@ def test_bad_options(tmp_path: Path, options: list[str], sentence: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text("mine")
     assert "already exists" in gatebench(tmp_path, "init", "--url", "http://a").stderr
@@ -105,7 +105,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert path.read_text() != "mine"
 
 
-def test_questions_on_a_terminal(tmp_path: Path) -> None:
+def test_interactive_init_asks_for_missing_values(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # noqa: S603 - our own program
         [*GATEBENCH, "init"],
@@ -120,13 +120,13 @@ def test_questions_on_a_terminal(tmp_path: Path) -> None:
     os.close(ours)
     assert process.returncode == 0, output
     assert b"'9' is not one of '1', '2', '3', '4'" in output
-    said = written(tmp_path / "gateway.toml")
+    said = load_descriptor(tmp_path / "gateway.toml")
     assert said["gateway"]["name"] == "my gateway"
     assert said["endpoints"]["base_url"] == "https://gw.example.com/mcp"
     assert said["tokens"] == {"alice": "GATEWAY_TOKEN"}
 
 
-def test_doctor(tmp_path: Path) -> None:
+def test_doctor_reports_ready_parts(tmp_path: Path) -> None:
     result = gatebench(tmp_path, "doctor")
     assert result.returncode == 0, result.stdout
     assert "ready     Python " in result.stdout
@@ -135,7 +135,7 @@ def test_doctor(tmp_path: Path) -> None:
     assert found["ports on 127.0.0.1"]["needed"]
 
 
-def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
+def test_doctor_reports_missing_programs(tmp_path: Path) -> None:
     result = gatebench(tmp_path, "doctor", DOCKER_HOST="tcp://127.0.0.1:1", PATH="/nowhere")
     assert result.returncode == 0
     assert "not found Docker" in result.stdout

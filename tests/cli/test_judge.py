@@ -1,4 +1,4 @@
-"""`gatebench judge`: what a run recorded comes to the same verdicts again, field by field; and what cannot be judged."""
+"""`gatebench judge`: a recorded run gets the same verdicts again, field by field, and invalid input is refused."""
 
 import json
 import os
@@ -56,12 +56,12 @@ link = "https://example.com/2"
     ("target", "selection", "options"),
     [
         ("reference", "whole_life and 2026-07-28 and (crm or calculator)", ["-n", "2"]),
-        # Failures, some of them known, others skipped; requirements that are not applicable; what the upstream does alone.
+        # Failures (some known, some skipped), requirements that are not applicable, and direct runs against the upstream.
         ("fastmcp", "(whole_life and (alice or crm) or no_access) and 2025-11-25", ["--direct"]),
         ("null:allow-all", "(CONS-00 and alice or SES) and 2025-11-25", []),
     ],
 )
-def test_a_run_comes_to_the_same_verdicts(tmp_path: Path, target: str, selection: str, options: list[str]) -> None:
+def test_judge_returns_the_verdicts_of_the_run(tmp_path: Path, target: str, selection: str, options: list[str]) -> None:
     out, known = tmp_path / "evidence", tmp_path / "known.toml"
     known.write_text(EXPECTED, encoding="utf-8")
     expectations = ["--expectations", known] if target == "fastmcp" else []
@@ -71,10 +71,10 @@ def test_a_run_comes_to_the_same_verdicts(tmp_path: Path, target: str, selection
     judgements = [json.loads(line) for line in again.stdout.splitlines()]
     assert ordered(judgements) == ordered(recorded(out))
     assert again.returncode == run.returncode, again.stderr
-    assert len({judgement["outcome"] for judgement in judgements}) > 1, "all alike proves little"
-    told = gatebench("judge", out)
-    assert told.returncode == run.returncode
-    assert told.stdout.endswith("\nall results agree with verdicts.jsonl\n"), told.stdout
+    assert len({judgement["outcome"] for judgement in judgements}) > 1, "outcomes of one kind only would prove little"
+    again_as_text = gatebench("judge", out)
+    assert again_as_text.returncode == run.returncode
+    assert again_as_text.stdout.endswith("\nall results agree with verdicts.jsonl\n"), again_as_text.stdout
 
 
 def refused(*arguments: str | Path) -> str:
@@ -85,7 +85,7 @@ def refused(*arguments: str | Path) -> str:
     return result.stderr
 
 
-def test_what_cannot_be_judged(tmp_path: Path) -> None:
+def test_judge_refuses_invalid_input(tmp_path: Path) -> None:
     (tmp_path / "text.jsonl").write_text("hello\n")
     assert f"cannot read the transcript {tmp_path}/none: No such file" in refused(tmp_path / "none")
     assert f"the folder {tmp_path} contains no transcript*.jsonl" in refused(tmp_path)
@@ -94,8 +94,8 @@ def test_what_cannot_be_judged(tmp_path: Path) -> None:
     assert "TRB-020 has no check: " in refused(tmp_path, "--requirement", "TRB-020")
 
 
-def test_a_recording_that_says_nothing_of_requirements() -> None:
-    """It was made before transcripts said it, or by hand; it can be judged as a whole."""
+def test_transcript_without_requirements_is_judged_as_a_whole() -> None:
+    """Such a transcript is from an older version, or was written by hand."""
     transcript = DATA / "transcript.jsonl"
     assert "names no requirements; select them with --requirement" in refused(transcript)
     result = gatebench("judge", transcript, "--requirement", "cred-001")

@@ -1,4 +1,4 @@
-"""Files that are damaged in thousands of ways: whoever reads one knows what to say of it, and says it in one sentence."""
+"""Files with thousands of random changes: each reader accepts the file or raises a documented error with one sentence."""
 
 import json
 import os
@@ -50,19 +50,19 @@ def sheet() -> bytes:
 EXPECTATIONS = b'[[expect]]\nrequirement = "CRED-001"\nscenario = "*"\noutcome = "fail"\nreason = "r"\nlink = "https://example.com"\n'
 
 
-def of_report(path: Path) -> None:
+def read_report(path: Path) -> None:
     model.read(path)
 
 
-def of_run(path: Path) -> None:
+def read_run(path: Path) -> None:
     model.rebuild(path.parent)
 
 
-def of_transcript(path: Path) -> None:
+def read_transcript(path: Path) -> None:
     list(replay.judge(replay.Recording.load(path), REGISTRY))
 
 
-def of_load(path: Path) -> None:
+def read_load_report(path: Path) -> None:
     output.read(path)
     load_model.read(path)
 
@@ -75,33 +75,33 @@ KINDS: dict[str, tuple[Callable[[], bytes], Reader]] = {
     "variants.toml": (OWN_VARIANTS.read_bytes, own.load),
     "budgets.toml": ((ROOT / "load" / "profiles" / "budgets.toml").read_bytes, budgets.load),
     "profiles.toml": ((ROOT / "load" / "profiles" / "profiles.toml").read_bytes, profiles.load),
-    "report.json": (lambda: json.dumps(model.build(RUN)).encode(), of_report),
-    "load.json": (LOAD.read_bytes, of_load),
-    "transcript.jsonl": ((RUN / "transcript.jsonl").read_bytes, of_transcript),
-    "verdicts.jsonl": ((RUN / "verdicts.jsonl").read_bytes, of_run),
+    "report.json": (lambda: json.dumps(model.build(RUN)).encode(), read_report),
+    "load.json": (LOAD.read_bytes, read_load_report),
+    "transcript.jsonl": ((RUN / "transcript.jsonl").read_bytes, read_transcript),
+    "verdicts.jsonl": ((RUN / "verdicts.jsonl").read_bytes, read_run),
 }
 DOCUMENTED = (BenchError, NoRunError)
 
 
-def places(value: Any) -> list[tuple[Any, Any]]:
-    """Every (container, key) in a JSON value."""
+def container_keys(value: Any) -> list[tuple[Any, Any]]:
+    """Return every (container, key) in a JSON value."""
     found = []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in list(items):
         found.append((value, key))
-        found += places(inner)
+        found += container_keys(inner)
     return found
 
 
-def bent(text: bytes, chance: random.Random) -> bytes:
-    """JSON, or lines of it, with one value changed, gone, or a key of another name."""
+def change_json(text: bytes, chance: random.Random) -> bytes:
+    """Return JSON, or JSON lines, with one value replaced or removed, or one key renamed."""
     lines = text.split(b"\n") if b"\n{" in text else [text]
     number = chance.randrange(len(lines))
     try:
         value = json.loads(lines[number])
     except ValueError:
-        return broken(text, chance)
-    container, key = chance.choice(places(value) or [({}, None)])
+        return change_bytes(text, chance)
+    container, key = chance.choice(container_keys(value) or [({}, None)])
     if key is not None:
         how = chance.randrange(4)
         if how == 0:
@@ -114,8 +114,8 @@ def bent(text: bytes, chance: random.Random) -> bytes:
     return b"\n".join(lines)
 
 
-def broken(text: bytes, chance: random.Random) -> bytes:
-    """Bytes cut, doubled, swapped or replaced."""
+def change_bytes(text: bytes, chance: random.Random) -> bytes:
+    """Return the text with bytes removed, repeated, inserted or replaced."""
     at, until = sorted(chance.randrange(len(text) + 1) for _ in range(2))
     return chance.choice(
         [
@@ -134,8 +134,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def read(reader: Reader, path: Path) -> str | None:
-    """What it says of a file; None where it can be read. Anything but the documented errors goes through."""
+def error_of(reader: Reader, path: Path) -> str | None:
+    """Return the sentence of a documented error, None if the file can be read; other errors propagate."""
     try:
         reader(path)
     except DOCUMENTED as error:
@@ -144,57 +144,57 @@ def read(reader: Reader, path: Path) -> str | None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_thousands_of_damages(kind: str, folder: Path) -> None:
+def test_damaged_file_is_refused_with_one_sentence(kind: str, folder: Path) -> None:
     make, reader = KINDS[kind]
     good, path = make(), folder / kind
     path.write_bytes(good)
-    assert read(reader, path) is None
+    assert error_of(reader, path) is None
     chance = random.Random(kind)  # noqa: S311 - a seed that reproduces it
     is_json = kind.endswith(("json", "jsonl"))
     times = 120 if kind in ("transcript.jsonl", "verdicts.jsonl", "report.json") else 500
     refused = 0
     for number in range(times + len(RAW)):
-        damage = bent if is_json and number % 4 else broken
+        damage = change_json if is_json and number % 4 else change_bytes
         data = RAW[number] if number < len(RAW) else damage(good, chance)
         path.write_bytes(data)
         try:
-            sentence = read(reader, path)
+            sentence = error_of(reader, path)
         except Exception as error:
             (folder / "damaged").write_bytes(data)
             raise AssertionError(f"damage {number} of {kind}: {type(error).__name__}: {error}") from error
         if sentence is not None:
             refused += 1
             assert path.name in sentence or str(folder) in sentence, sentence
-    assert refused > len(RAW) / 2, "some of them were noticed"
+    assert refused > len(RAW) / 2, "a part of the changes was refused"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("thing", ["folder", "pipe", "missing", "loop"])
-def test_what_is_no_file(kind: str, thing: str, folder: Path) -> None:
+def test_path_that_is_no_regular_file_is_refused(kind: str, thing: str, folder: Path) -> None:
     path = folder / kind
     path.unlink(missing_ok=True)
     if thing == "folder":
         path.mkdir()
     elif thing == "pipe":
-        os.mkfifo(path)  # nobody will ever write to it
+        os.mkfifo(path)  # which has no writer
     elif thing == "loop":
         path.symlink_to(path)
-    sentence = read(KINDS[kind][1], path)
+    sentence = error_of(KINDS[kind][1], path)
     assert sentence is not None
     assert path.name in sentence or str(folder) in sentence, sentence
 
 
-def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+def test_invalid_file_name_in_launch_render_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "acme.toml"
     for template in ("x" * 300, "a/" * 3000, "a\\u0000b"):
         path.write_text(
             f'[gateway]\nname = "a"\n[launch]\ncommand = ["a"]\nrender = {{ "a" = "{template}" }}\n', encoding="utf-8"
         )
-        sentence = read(descriptor_loader.load, path)
+        sentence = error_of(descriptor_loader.load, path)
         assert sentence is not None
         assert "launch.render" in sentence
         path.write_text(
             f'[gateway]\nname = "a"\n[launch]\ncommand = ["a"]\nrender = {{ "{template}" = "acme.toml" }}\n',
             encoding="utf-8",
         )
-        assert "launch.render" in str(read(descriptor_loader.load, path))
+        assert "launch.render" in str(error_of(descriptor_loader.load, path))

@@ -1,4 +1,4 @@
-"""`gatebench official`: what is refused before anything is installed or started, and a program that is no suite."""
+"""`gatebench official`: input that is refused before anything is installed or started, and programs that are no suite."""
 
 import json
 import sys
@@ -31,8 +31,8 @@ LISTED = "server:\n  - ping\n  - tools-list\nnot_scored: []\n"
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    """A suite that finds one check lost through the gateway."""
+def fake_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """Return a suite in which one check passes directly and fails through the gateway."""
     program = tmp_path / "package" / "dist" / "index.py"
     program.parent.mkdir(parents=True)
     program.write_text(PROGRAM, encoding="utf-8")
@@ -44,21 +44,21 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     return made
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+def stderr_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     status = cli.main(["official", *arguments])
     return status, capsys.readouterr().err
 
 
-def test_unknown_target(capsys: pytest.CaptureFixture[str]) -> None:
-    status, error = said(capsys, "no-such-gateway")
+def test_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    status, error = stderr_of(capsys, "no-such-gateway")
     assert status == 2
     assert "unknown target 'no-such-gateway'" in error
 
 
-def test_skips_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_skip_expectations_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "known.toml"
     path.write_text(SKIPPED, encoding="utf-8")
-    status, error = said(capsys, "reference", "--expectations", str(path))
+    status, error = stderr_of(capsys, "reference", "--expectations", str(path))
     assert status == 2
     assert error.count("\n") == 1
     assert 'write outcome = "fail"' in error
@@ -71,7 +71,7 @@ def test_skips_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ('servers = ["calculator"]\nrevisions = ["2025-11-25"]', "claims.servers lacks everything"),
     ],
 )
-def test_a_target_that_the_suite_says_nothing_about(
+def test_target_without_claims_of_the_suite_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], claims: str, expected: str
 ) -> None:
     path = tmp_path / "acme.toml"
@@ -79,13 +79,13 @@ def test_a_target_that_the_suite_says_nothing_about(
         f'[gateway]\nname = "acme"\n[endpoints]\nbase_url = "http://127.0.0.1:9"\n[claims]\nprofiles = ["core"]\n{claims}\n',
         encoding="utf-8",
     )
-    status, error = said(capsys, str(path))
+    status, error = stderr_of(capsys, str(path))
     assert status == 2
     assert expected in error
 
 
-@pytest.mark.usefixtures("fake")
-def test_a_lost_check_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("fake_suite")
+def test_check_lost_through_the_gateway_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["official", "reference", "--out", str(tmp_path / "out")]) == 1
     assert "2 checks of the official suite lost through the gateway" in capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "official.json").read_text(encoding="utf-8"))
@@ -103,17 +103,19 @@ def test_a_lost_check_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.main(["compare", str(tmp_path / "out"), str(tmp_path / "again")]) == 0
 
 
-def test_a_program_that_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Suite) -> None:
-    fake.program.write_text("print('changed')", encoding="utf-8")
+def test_suite_without_results_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake_suite: Suite
+) -> None:
+    fake_suite.program.write_text("print('changed')", encoding="utf-8")
     assert cli.main(["official", "reference", "--out", str(tmp_path / "out")]) == 3
     assert "incomplete: the official suite wrote no results (2025-11-25, direct)" in capsys.readouterr().out
 
 
-def test_what_was_measured_before_the_output_changed_is_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Suite
+def test_results_before_an_unknown_form_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake_suite: Suite
 ) -> None:
     changed = PROGRAM.replace("json.dumps(checks)", "json.dumps([1] if gateway else checks)")
-    fake.program.write_text(changed, encoding="utf-8")
+    fake_suite.program.write_text(changed, encoding="utf-8")
     assert cli.main(["official", "reference", "--out", str(tmp_path / "out")]) == 3
     assert "wrote results of an unknown form" in capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "official.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Habits of pytest that hold in `gatebench run`, and a gateway of which only an address and a token are known."""
+"""Options of pytest in `gatebench run`, and a gateway of which only the address and a token are known."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     )
 
 
-def test_what_failed_is_judged_again(tmp_path: Path) -> None:
+def test_lf_judges_failed_items_again(tmp_path: Path) -> None:
     chosen = "test_cookies and calculator and 2025-11-25"
     first = gatebench(tmp_path, "run", "fastmcp", "-k", chosen, "--json")
     again = gatebench(tmp_path, "run", "fastmcp", "--lf", "--json")
@@ -38,14 +38,14 @@ def test_what_failed_is_judged_again(tmp_path: Path) -> None:
     assert judged[1]["totals"]["fail"] > 0
 
 
-def test_nothing_failed_the_last_time(tmp_path: Path) -> None:
+def test_lf_after_a_run_without_failures_is_refused(tmp_path: Path) -> None:
     assert gatebench(tmp_path, "run", "-k", "ACC-003", "--quiet").returncode == 0
     again = gatebench(tmp_path, "run", "--lf")
     assert again.returncode == 2
     assert "nothing failed in the last run" in again.stderr
 
 
-def test_reports_where_they_are_wanted(tmp_path: Path) -> None:
+def test_reports_are_written_to_the_given_paths(tmp_path: Path) -> None:
     result = gatebench(
         tmp_path,
         "run",
@@ -60,10 +60,10 @@ def test_reports_where_they_are_wanted(tmp_path: Path) -> None:
         "out",
     )
     assert (result.returncode, result.stderr) == (0, "")
-    told = json.loads(result.stdout)
-    assert told["conclusion"] == "conformant"
-    assert told["totals"]["pass"] == 1
-    assert told["evidence"] == str(tmp_path / "out")
+    printed = json.loads(result.stdout)
+    assert printed["conclusion"] == "conformant"
+    assert printed["totals"]["pass"] == 1
+    assert printed["evidence"] == str(tmp_path / "out")
     assert (tmp_path / "ci/junit.xml").read_bytes() == (tmp_path / "out/junit.xml").read_bytes()
     (builder, *_) = [json.loads(path.read_bytes()) for path in (tmp_path / "allure").glob("*-result.json")]
     labels = {label["name"]: label["value"] for label in builder["labels"]}
@@ -77,15 +77,15 @@ def test_reports_where_they_are_wanted(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """The reference gateway as somebody else's: it runs, and all that is told about it is an address and a token."""
+def running_reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Return a bench with a running reference gateway, of which the tests pass only the address and a token to gatebench."""
     transcript = tmp_path_factory.mktemp("elsewhere") / "transcript.jsonl"
     with running_bench(by_name("reference"), transcript, features=[], listener=lambda _event: None) as bench:
         yield bench
 
 
-def test_an_address_and_a_token_are_enough(somewhere: Bench, tmp_path: Path) -> None:
-    address, token = somewhere.target.url("calculator"), somewhere.identities.token("alice")
+def test_run_on_an_address_with_a_token(running_reference: Bench, tmp_path: Path) -> None:
+    address, token = running_reference.target.url("calculator"), running_reference.identities.token("alice")
     result = gatebench(tmp_path, "run", address, "--token-env", "GW", "--out", "seen", GW=token)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "no finding from outside; traffic to the upstreams was not checked" in result.stdout
@@ -98,13 +98,13 @@ def test_an_address_and_a_token_are_enough(somewhere: Bench, tmp_path: Path) -> 
         assert token not in path.read_text(encoding="utf-8")
 
 
-def test_a_gateway_without_a_lock(somewhere: Bench, tmp_path: Path) -> None:
-    """One that asks nobody for a token: here, an upstream itself."""
-    address = somewhere.world_json["upstreams"]["everything"]["url"]
+def test_gateway_without_authentication_has_findings(running_reference: Bench, tmp_path: Path) -> None:
+    """The gateway here is an upstream itself, which requires no token."""
+    address = running_reference.world_json["upstreams"]["everything"]["url"]
     result = gatebench(tmp_path, "run", address, "--token-env", "GW", "--json", "--out", "seen", GW="a-token-of-no-use")
     assert result.returncode == 1, result.stdout + result.stderr
-    told = json.loads(result.stdout)
-    assert {finding["requirement"] for finding in told["findings"]} >= {"AUTH-001", "AUTH-002"}
+    printed = json.loads(result.stdout)
+    assert {finding["requirement"] for finding in printed["findings"]} >= {"AUTH-001", "AUTH-002"}
 
 
 @pytest.mark.parametrize(
@@ -113,17 +113,17 @@ def test_a_gateway_without_a_lock(somewhere: Bench, tmp_path: Path) -> None:
         ("", "the environment variable GW is not set"),
         ("short", "the token of alice cannot be kept out of reports: "),
         ("a token with spaces ", "the token of alice has characters that a header cannot carry"),
-        ("a-token-that-nobody-knows", "the gateway does not accept the token that was found in the environment"),
+        ("an-unknown-token", "the gateway does not accept the token that was found in the environment"),
     ],
 )
-def test_bad_tokens(somewhere: Bench, tmp_path: Path, token: str, sentence: str) -> None:
-    address = somewhere.target.url("calculator")
+def test_bad_token_is_refused(running_reference: Bench, tmp_path: Path, token: str, sentence: str) -> None:
+    address = running_reference.target.url("calculator")
     result = gatebench(tmp_path, "run", address, "--token-env", "GW", GW=token)
     assert result.returncode == 2
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_token_env_is_for_addresses(tmp_path: Path) -> None:
+def test_token_env_without_url_is_refused(tmp_path: Path) -> None:
     result = gatebench(tmp_path, "run", "reference", "--token-env", "GW")
     assert (result.returncode, "--token-env requires a URL as target" in result.stderr) == (2, True)

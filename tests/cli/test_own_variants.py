@@ -1,4 +1,4 @@
-"""`gatebench run --variants FILE`: the variants of a user, judged on a gateway."""
+"""`gatebench run --variants FILE`: a gateway is judged with the variants of a user's file."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_reference_treats_them_as_the_file_says(folder: Path) -> None:
+def test_reference_passes_the_variants_of_the_file(folder: Path) -> None:
     run = ("-m", "gatebench", "run", "-m", "variants", "--variants", "own.toml", "-n", "2", "--out", "evidence")
     status, output = play(folder, *run)
     assert (status, outcomes(folder / "evidence")) == (0, dict.fromkeys(("VAR-001", "VAR-002", "VAR-003"), "pass")), (
@@ -85,7 +85,7 @@ def test_a_finding_names_the_variant(fault: str, requirement: str, sentence: str
     assert sentence in (folder / "evidence" / "report.json").read_text(encoding="utf-8")
 
 
-def test_without_a_file_nothing_is_judged_by_them(folder: Path) -> None:
+def test_own_variants_without_a_file_are_not_played(folder: Path) -> None:
     run = ("-m", "gatebench", "run", "-k", "VAR-001 or ACC-003", "--out", "evidence")
     status, output = play(folder, *run)
     assert (status, outcomes(folder / "evidence")["VAR-001"]) == (0, "not-played"), output
@@ -93,14 +93,14 @@ def test_without_a_file_nothing_is_judged_by_them(folder: Path) -> None:
     assert "it needs a world where a file of the user's own variants (--variants FILE)" in json.dumps(report)
 
 
-def test_the_plugin_takes_the_file_too(folder: Path) -> None:
+def test_pytest_plugin_accepts_the_variants_file(folder: Path) -> None:
     status, output = play(folder, *PYTEST, *SCENARIOS, "--variants", "own.toml", "-k", "VAR-002")
     assert status == 0, output
     assert "pass 1" in output
 
 
 @pytest.mark.parametrize("how", ["gatebench", "pytest"])
-def test_a_bad_file_is_one_sentence(how: str, folder: Path) -> None:
+def test_bad_variants_file_is_refused_with_one_sentence(how: str, folder: Path) -> None:
     (folder / "own.toml").write_text(VARIANTS.replace("claims", "claim"), encoding="utf-8")
     arguments = ("-m", "gatebench", "run") if how == "gatebench" else (*PYTEST, *SCENARIOS)
     status, output = play(folder, *arguments, "--variants", "own.toml")

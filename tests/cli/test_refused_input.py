@@ -1,4 +1,4 @@
-"""Input that no run can use is refused before the run, with one sentence and status 2; and what else ends a run in order."""
+"""Invalid input is refused before the run with one sentence and status 2; SIGHUP and modules in the current folder."""
 
 import contextlib
 import json
@@ -43,26 +43,26 @@ def refused(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", list(LAUNCHES))
-def test_a_descriptor_that_starts_nothing(name: str, tmp_path: Path) -> None:
+def test_invalid_launch_section_is_refused(name: str, tmp_path: Path) -> None:
     launch, expected = LAUNCHES[name]
     (tmp_path / "acme.toml").write_text(DESCRIPTOR + launch + "\n", encoding="utf-8")
     assert expected in refused(tmp_path, "acme.toml")
 
 
 @pytest.mark.parametrize("name", list(OPTIONS))
-def test_options_that_no_run_can_use(name: str, tmp_path: Path) -> None:
+def test_invalid_options_are_refused(name: str, tmp_path: Path) -> None:
     arguments, expected = OPTIONS[name]
     (tmp_path / "file").touch()
     assert refused(tmp_path, *arguments).startswith(expected)
     assert not list(tmp_path.rglob("transcript*")), "nothing was started"
 
 
-def test_a_file_that_can_be_written_is_not_made_before(tmp_path: Path) -> None:
+def test_refused_run_does_not_create_the_output_file(tmp_path: Path) -> None:
     assert "unknown target" in refused(tmp_path, "nothing", "--junitxml", "new/a.xml")
     assert not (tmp_path / "new" / "a.xml").exists()
 
 
-def test_a_closed_terminal_keeps_the_report(tmp_path: Path) -> None:
+def test_sighup_keeps_the_report(tmp_path: Path) -> None:
     process = start(tmp_path, "run", "-k", "test_gateway_token", "--out", "out")
     verdicts = tmp_path / "out" / "verdicts.jsonl"
     until(lambda: verdicts.exists() and verdicts.read_bytes().count(b"\n") > 3)

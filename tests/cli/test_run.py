@@ -1,4 +1,4 @@
-"""`gatebench run` on the reference gateway: judged for real, and interrupted."""
+"""`gatebench run` on the reference gateway: complete, terminated and killed runs."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_run_of_a_few_judgements(tmp_path: Path) -> None:
+def test_run_of_one_requirement_writes_every_report(tmp_path: Path) -> None:
     run = start(tmp_path, "-k", "ACC-003")
     output, errors = run.communicate(timeout=120)
     assert (run.returncode, errors) == (0, ""), output
@@ -61,25 +61,25 @@ def test_run_of_a_few_judgements(tmp_path: Path) -> None:
     }
 
 
-def test_progress_on_a_terminal(tmp_path: Path) -> None:
+def test_progress_is_shown_on_a_terminal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "gatebench", "run", "-k", "SES-002 and calculator", "--out", "evidence"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "110"}
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path, env=environment)  # noqa: S603
     os.close(theirs)
     seen = b""
-    with suppress(OSError):  # the other end is gone
+    with suppress(OSError):  # the process has closed its end
         while piece := os.read(ours, 4096):
             seen += piece
     os.close(ours)
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 0, output
-    assert b"starting the world and the gateway" in seen  # while it was being done, not afterwards
+    assert b"starting the world and the gateway" in seen  # shown during the start, not after it
     assert b"all passed" in seen
     assert b"\x1b[" not in output
 
 
-def test_terminated_run_keeps_what_it_has_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_terminated_run_keeps_its_results_and_ends_its_processes(tmp_path: Path) -> None:
     run = start(tmp_path)
     verdicts = tmp_path / "evidence" / "verdicts.jsonl"
     try:
@@ -96,7 +96,7 @@ def test_terminated_run_keeps_what_it_has_and_leaves_nothing_running(tmp_path: P
     assert last["kind"] == "footer"
 
 
-def test_killed_run_is_recognised_and_readable(tmp_path: Path) -> None:
+def test_report_of_a_killed_run_is_incomplete(tmp_path: Path) -> None:
     run = start(tmp_path)
     verdicts = tmp_path / "evidence" / "verdicts.jsonl"
     try:
@@ -112,15 +112,14 @@ def test_killed_run_is_recognised_and_readable(tmp_path: Path) -> None:
     assert "This run is not complete" in (tmp_path / "evidence" / "report.html").read_text(encoding="utf-8")
 
 
-def test_selection_of_nothing(tmp_path: Path) -> None:
+def test_empty_selection_is_refused(tmp_path: Path) -> None:
     run = start(tmp_path, "-k", "no-such-name")
     output, errors = run.communicate(timeout=60)
     assert (run.returncode, output) == (2, "")
     assert errors.startswith("gatebench: nothing was selected by -k 'no-such-name'; `gatebench list` shows ")
 
 
-def test_run_on_two_worlds(tmp_path: Path) -> None:
-    """The report is whole, and no scenario was played by both workers."""
+def test_two_workers_run_each_scenario_once(tmp_path: Path) -> None:
     run = start(tmp_path, "-k", "CRED-003 and whole_life and 2026", "-n", "2")
     output, errors = run.communicate(timeout=120)
     assert (run.returncode, errors) == (0, ""), output

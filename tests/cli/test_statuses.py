@@ -1,4 +1,4 @@
-"""The exit statuses of the README, also where the streams, the disk, a process or the user's patience end."""
+"""The exit statuses of the README, also with closed streams, a full disk, killed processes and interruptions."""
 
 import contextlib
 import fcntl
@@ -26,7 +26,7 @@ BENCH = [sys.executable, "-m", "gatebench"]
 
 
 def start(folder: Path, *arguments: str, shell: str = "", **options: Any) -> subprocess.Popen[str]:
-    """`gatebench ARGUMENTS`; `shell`: what follows it in a shell's words, such as `>&-`."""
+    """Start `gatebench ARGUMENTS`; `shell`: the redirections after it in a shell command, such as `>&-`."""
     command = (
         ["bash", "-c", f'set -o pipefail; "$@" {shell}', "bash", *BENCH, *arguments] if shell else [*BENCH, *arguments]
     )
@@ -41,12 +41,12 @@ def play(folder: Path, *arguments: str, shell: str = "", **options: Any) -> tupl
     return process.returncode, output, errors
 
 
-Call = Callable[..., tuple[int, str, str]]
+RunInProcess = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """The same in this process, for what ends before anything is started."""
+def run_in_process(capsys: pytest.CaptureFixture[str]) -> RunInProcess:
+    """Return a function that runs the command in this process, for commands that start nothing."""
 
     def run(folder: Path, *arguments: str) -> tuple[int, str, str]:
         with contextlib.chdir(folder):
@@ -60,7 +60,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """What it wrote. One that does not end is ended, with all that it started, and fails the test."""
+    """Return stdout and stderr; kill a process that does not end, with its children, and fail the test."""
     try:
         return process.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
@@ -74,13 +74,13 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run that is conformant and one with findings."""
+def stored_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a conformant run (`good`) and one with findings (`bad`)."""
     folder, base = tmp_path_factory.mktemp("runs"), tmp_path_factory.getbasetemp()
     stored = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs-of-all-workers"
     with stored.with_suffix(".lock").open("w") as lock:
@@ -98,34 +98,38 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "shell", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "| head -c 1", "2>&1 | true", "| head -n 1"]
 )
 @pytest.mark.parametrize(("name", "expected"), [("good", 0), ("bad", 1)])
-def test_streams_that_nobody_reads(runs: Path, shell: str, name: str, expected: int) -> None:
+def test_commands_with_closed_streams_keep_their_status(
+    stored_runs: Path, shell: str, name: str, expected: int
+) -> None:
     for arguments in (("report", name), ("report", name, "--json"), ("judge", name)):
-        status, _, errors = play(runs, *arguments, shell=shell)
+        status, _, errors = play(stored_runs, *arguments, shell=shell)
         assert (status, errors) == (expected, ""), arguments
 
 
 @pytest.mark.parametrize("shell", [">&-", "2>&-", ">&- 2>&-", "| head -n 1"])
-def test_a_run_without_streams(runs: Path, shell: str) -> None:
-    status, _, errors = play(runs, *SMALL, "--out", "closed", shell=shell)
+def test_run_with_closed_streams_writes_its_report(stored_runs: Path, shell: str) -> None:
+    status, _, errors = play(stored_runs, *SMALL, "--out", "closed", shell=shell)
     assert (status, errors) == (0, "")
-    assert json.loads((runs / "closed" / "report.json").read_text(encoding="utf-8"))["conclusion"] == "conformant"
+    assert (
+        json.loads((stored_runs / "closed" / "report.json").read_text(encoding="utf-8"))["conclusion"] == "conformant"
+    )
 
 
-def test_a_complaint_that_nobody_can_read(tmp_path: Path) -> None:
+def test_errors_with_closed_streams_keep_their_status(tmp_path: Path) -> None:
     assert play(tmp_path, "run", "no-such-gateway", shell="2>&-")[0] == 2  # noqa: S604
     assert play(tmp_path, "--help", shell="| true")[0] == 0  # noqa: S604 - words of this file
     assert play(tmp_path, "list", shell="| head -n 1")[0] == 0  # noqa: S604
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
-def test_standard_output_on_a_full_disk(runs: Path) -> None:
-    status, _, errors = play(runs, "report", "bad", shell="> /dev/full")  # noqa: S604
+def test_full_standard_output_is_an_error(stored_runs: Path) -> None:
+    status, _, errors = play(stored_runs, "report", "bad", shell="> /dev/full")  # noqa: S604
     assert status == 3
     assert errors == "gatebench: cannot write to standard output: No space left on device\n"
 
 
-def limited(size: int) -> Callable[[], None]:
-    """Files may become so many bytes long, as on a disk that is full."""
+def file_size_limit(size: int) -> Callable[[], None]:
+    """Return a `preexec_fn` that limits files to this many bytes, as on a full disk."""
 
     def prepare() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -135,10 +139,10 @@ def limited(size: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("size", [2_000, 40_000])
-def test_a_full_disk_leaves_no_half_of_a_report(runs: Path, size: int) -> None:
-    folder = runs / "bad"
+def test_full_disk_leaves_the_previous_report_unchanged(stored_runs: Path, size: int) -> None:
+    folder = stored_runs / "bad"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    status, output, errors = play(runs, "report", "bad", preexec_fn=limited(size))
+    status, output, errors = play(stored_runs, "report", "bad", preexec_fn=file_size_limit(size))
     assert status == 3, errors
     assert errors.count("\n") == 1
     assert "cannot write" in errors
@@ -149,8 +153,8 @@ def test_a_full_disk_leaves_no_half_of_a_report(runs: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, 30_000])
-def test_a_disk_that_is_full_while_a_run_goes_on(tmp_path: Path, size: int) -> None:
-    status, _, errors = play(tmp_path, *SMALL, "--out", "full", preexec_fn=limited(size))
+def test_full_disk_during_a_run_is_an_error(tmp_path: Path, size: int) -> None:
+    status, _, errors = play(tmp_path, *SMALL, "--out", "full", preexec_fn=file_size_limit(size))
     assert status == 3, errors
     assert errors.count("\n") == 1, errors
     assert "cannot write" in errors
@@ -196,10 +200,10 @@ def test_ctrl_c_while_the_report_is_built(tmp_path: Path, times: int) -> None:
     assert errors.splitlines()[-1].startswith("gatebench: interrupted")
     assert (tmp_path / "out" / "report.json").exists() == (times == 1)
     if times > 1:
-        assert play(tmp_path, "report", "out")[0] == 0, "and it can be built later"
+        assert play(tmp_path, "report", "out")[0] == 0, "the report can be built later"
 
 
-def test_killed_before_its_first_verdict(tmp_path: Path) -> None:
+def test_report_of_a_run_killed_before_its_first_verdict(tmp_path: Path) -> None:
     process = start(tmp_path, *SMALL, "--out", "out", start_new_session=True)
     until((tmp_path / "out" / "started.jsonl").exists)
     process.kill()
@@ -212,7 +216,7 @@ def test_killed_before_its_first_verdict(tmp_path: Path) -> None:
     assert sum(report["totals"].values()) == report["registry"]["size"] > 50
 
 
-def test_a_worker_that_is_killed_before_it_has_collected(tmp_path: Path) -> None:
+def test_worker_killed_before_collection_is_an_error(tmp_path: Path) -> None:
     process = start(tmp_path, *SMALL, "-n", "2", "--out", "out")
 
     def workers() -> list[psutil.Process]:
@@ -230,9 +234,9 @@ def test_a_worker_that_is_killed_before_it_has_collected(tmp_path: Path) -> None
     assert "of the workers was killed" in errors
 
 
-def test_nothing_is_left_of_a_run_that_ended(runs: Path) -> None:
-    assert not (runs / "good" / "started.jsonl").exists()
-    assert not list((runs / "good").glob("*.part"))
+def test_finished_run_leaves_no_temporary_files(stored_runs: Path) -> None:
+    assert not (stored_runs / "good" / "started.jsonl").exists()
+    assert not list((stored_runs / "good").glob("*.part"))
 
 
 @pytest.mark.parametrize(
@@ -245,11 +249,13 @@ def test_nothing_is_left_of_a_run_that_ended(runs: Path) -> None:
         (f'render = {{ "{"x" * 300}" = "acme.toml" }}', "launch.render writes"),
     ],
 )  # fmt: skip
-def test_descriptors(call: Call, tmp_path: Path, descriptor: str, words: str) -> None:
+def test_invalid_descriptor_is_refused(
+    run_in_process: RunInProcess, tmp_path: Path, descriptor: str, words: str
+) -> None:
     (tmp_path / "acme.toml").write_text(
         f'[gateway]\nname = "acme"\n[launch]\ncommand = ["true"]\n{descriptor}\n', encoding="utf-8"
     )
-    status, output, errors = call(tmp_path, "run", "acme.toml")
+    status, output, errors = run_in_process(tmp_path, "run", "acme.toml")
     assert (status, output, errors.count("\n")) == (2, "", 1), errors
     assert errors.startswith("gatebench: acme.toml: ")
     assert words in errors
@@ -270,7 +276,9 @@ DAMAGED = {
     "command",
     ["run --sheet", "run --expectations", "judge", "report", "compare good", "load report", "load run --budgets"],
 )
-def test_damaged_files(runs: Path, call: Call, tmp_path: Path, command: str, how: str) -> None:
+def test_damaged_file_is_refused(
+    stored_runs: Path, run_in_process: RunInProcess, tmp_path: Path, command: str, how: str
+) -> None:
     path = tmp_path / (how if len(how) > 200 else "damaged.json")
     if how in DAMAGED:
         path.write_bytes(DAMAGED[how])
@@ -282,7 +290,7 @@ def test_damaged_files(runs: Path, call: Call, tmp_path: Path, command: str, how
     if how == "empty" and ("--expectations" in arguments or "--budgets" in arguments):
         pytest.skip("an empty file of expectations or budgets is valid")
     target = ["--seconds", "1"] if "--budgets" in arguments else []
-    ask = play if how == "pipe" else call  # a process can be ended that waits for a pipe
-    status, output, errors = ask(runs, *arguments, str(path), *target)
+    ask = play if how == "pipe" else run_in_process  # a separate process that waits for a pipe can be killed
+    status, output, errors = ask(stored_runs, *arguments, str(path), *target)
     assert (status, output, errors.count("\n")) == (2, "", 1), errors
     assert errors.startswith("gatebench: ")

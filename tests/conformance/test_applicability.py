@@ -32,7 +32,7 @@ def claims(*revisions: str, without: tuple[str, ...] = (), world: frozenset[str]
     return Claims(features, revisions or definition.REVISIONS, frozenset(), world)
 
 
-def test_who_claims_everything_is_judged_by_everything() -> None:
+def test_target_that_claims_everything_has_scenarios_for_every_requirement() -> None:
     assert requirements_without_scenarios(REGISTRY, claims(), PLAYS) == {}
 
 
@@ -48,34 +48,34 @@ def test_who_claims_everything_is_judged_by_everything() -> None:
         (["own-output"], "not-played", "it needs a target with: the bench started the gateway"),
     ],
 )
-def test_what_is_missing(missing: list[str], outcome: str, reason: str) -> None:
+def test_reason_for_missing_prerequisites(missing: list[str], outcome: str, reason: str) -> None:
     found, said = why_not(missing, claims("2025-06-18"))
     assert found.value == outcome
     assert said.startswith(reason)
 
 
-def test_a_feature_that_is_not_claimed() -> None:
+def test_unclaimed_feature_is_not_applicable() -> None:
     found = requirements_without_scenarios(REGISTRY, claims(without=("sessions",)), PLAYS)
     assert {found[name]["outcome"] for name in ("SES-001", "SES-003")} == {"not-applicable"}
     assert found["SES-001"]["reason"] == "sessions not claimed"
 
 
-def test_a_rule_about_other_revisions() -> None:
+def test_requirement_of_other_revisions_is_not_applicable() -> None:
     found = requirements_without_scenarios(REGISTRY, claims(definition.MODERN_REVISION), PLAYS)
     assert found["SES-001"]["outcome"] == "not-applicable"
     assert found["SES-001"]["reason"].startswith("it is about 2025-06-18 and 2025-11-25 (2026-07-28 has no sessions), ")
     assert found["SES-001"]["reason"].endswith(f"the revisions claimed are {definition.MODERN_REVISION}")
 
 
-def test_a_claimed_revision_without_scenarios() -> None:
-    """What is claimed, and has no scenario for the revisions that are spoken, is not `not claimed`."""
+def test_claimed_revision_without_scenarios_is_not_played() -> None:
+    """The reason is not `not claimed`: the feature is claimed, and the selected scenarios are for another revision."""
     newest = [play for play in PLAYS if play.params.get("revision") == definition.MODERN_REVISION]
     found = requirements_without_scenarios(REGISTRY, claims("2025-06-18"), newest)
     assert found["FID-005"]["outcome"] == "not-played"
     assert found["FID-005"]["reason"] == "it is played in 2026-07-28, and the revisions claimed are 2025-06-18"
 
 
-def test_a_target_that_is_known_from_outside() -> None:
+def test_target_known_only_from_outside() -> None:
     found = requirements_without_scenarios(
         REGISTRY, Claims(frozenset({"outside"}), definition.REVISIONS, frozenset(), WORLD), PLAYS
     )
@@ -84,7 +84,7 @@ def test_a_target_that_is_known_from_outside() -> None:
     assert "AUTH-001" not in found
 
 
-def test_a_selection() -> None:
+def test_deselected_requirements_are_not_selected() -> None:
     inapplicable = requirements_without_scenarios(REGISTRY, claims(without=("sessions",)), PLAYS)
     found = deselected_requirements(REGISTRY, inapplicable, "-k 'CRED-001'", {"CRED-001"})
     assert found["CRED-002"] == {"outcome": "not-selected", "reason": "left out by -k 'CRED-001'"}
@@ -93,7 +93,7 @@ def test_a_selection() -> None:
     assert deselected_requirements(REGISTRY, inapplicable, None, everything) == inapplicable
 
 
-def test_what_decides() -> None:
+def test_outcome_of_judgements_and_omissions() -> None:
     left = {"outcome": "not-selected", "reason": "left out by -k 'x'"}
     not_claimed = {"outcome": "not-applicable", "played": 0}
     assert outcome_of([], left, selected=False) is Outcome.NOT_SELECTED
@@ -110,7 +110,7 @@ def test_what_decides() -> None:
 
 
 @pytest.mark.parametrize("level", ["SHOULD", "SHOULD NOT", "MAY"])
-def test_a_should_whose_precondition_does_not_occur_does_not_apply(level: str) -> None:
+def test_should_without_its_precondition_is_not_applicable(level: str) -> None:
     silent, obstructed = CheckContext(), CheckContext()
     obstructed.blocked("the call reached no upstream")
     for judge, reason in ((silent, "the traffic held nothing"), (obstructed, "the call reached no upstream")):
@@ -122,7 +122,7 @@ def test_a_should_whose_precondition_does_not_occur_does_not_apply(level: str) -
 
 
 @pytest.mark.parametrize(("requirement", "outcome"), [("TRB-008", "not-applicable"), ("TRB-001", "untestable")])
-def test_a_scenario_that_broke_off(requirement: str, outcome: str) -> None:
+def test_outcome_of_an_aborted_scenario(requirement: str, outcome: str) -> None:
     broken = RecordedRun(Transcript([], Facts()), Outcome.UNTESTABLE, "got no response")
     assessment = Evaluator(REGISTRY, EvaluationPolicy(claims(), Expectations()))
     judgement = assessment.judge("x[]", {}, REGISTRY[requirement], lambda _number, _direct: broken)
@@ -130,7 +130,7 @@ def test_a_scenario_that_broke_off(requirement: str, outcome: str) -> None:
     assert judgement.reason.endswith("got no response")
 
 
-def test_a_run_of_a_part_is_not_red_for_the_rest(tmp_path: Path) -> None:
+def test_deselected_requirements_do_not_fail_the_run(tmp_path: Path) -> None:
     results = ResultsLog(tmp_path, Executor("reference", tmp_path, REGISTRY))
     results.begin({"CRED-001"}, 1, collection.collect_scenarios(), "-k 'CRED-001'")
     results.add({"requirement": "CRED-001", "scenario": "x", "outcome": "pass", "reason": "", "played": 1})
@@ -144,7 +144,7 @@ def test_a_run_of_a_part_is_not_red_for_the_rest(tmp_path: Path) -> None:
     )
 
 
-def test_nothing_judged_is_never_green(tmp_path: Path) -> None:
+def test_run_without_judgements_is_not_judged(tmp_path: Path) -> None:
     results = ResultsLog(tmp_path, Executor("reference", tmp_path, REGISTRY))
     results.begin({"CRED-001"}, 1, collection.collect_scenarios(), "-k 'CRED-001'")
     results.add({"requirement": "CRED-001", "scenario": "x", "outcome": "not-played", "reason": "", "played": 0})

@@ -1,4 +1,4 @@
-"""A failure is played again to say how steady it is, and the upstream alone is asked before a gateway is blamed."""
+"""Failures are repeated to find unstable ones, and compared with the upstream alone before they count against the gateway."""
 
 import pytest
 
@@ -14,10 +14,10 @@ VIRTUAL = {"server": "workbench", "principal": "alice"}
 VIOLATION = Violation("it was wrong", "right", "wrong", 1)
 
 
-class Rehearsal(Evaluator):
-    """Plays and judgements are given, instead of made."""
+class ScriptedEvaluator(Evaluator):
+    """An evaluator with given outcomes instead of real scenarios."""
 
-    def stage(self, *outcomes: Outcome, alone: Outcome = Outcome.PASS, seconds: float = 0.1) -> None:
+    def script(self, *outcomes: Outcome, alone: Outcome = Outcome.PASS, seconds: float = 0.1) -> None:
         self.outcomes = list(outcomes)
         self.alone = alone
         self.seconds = seconds
@@ -38,80 +38,82 @@ class Rehearsal(Evaluator):
         )
 
 
-def rehearsal(*expectations: dict[str, str]) -> Rehearsal:
+def scripted_evaluator(*expectations: dict[str, str]) -> ScriptedEvaluator:
     entries = [Expectation.model_validate(expectation) for expectation in expectations]
     claims = Claims(frozenset(), ("2025-11-25",), frozenset(), frozenset())
-    return Rehearsal(Registry(), EvaluationPolicy(claims, Expectations(entries)))
+    return ScriptedEvaluator(Registry(), EvaluationPolicy(claims, Expectations(entries)))
 
 
-def judged(run: Rehearsal, requirement: str = "CRED-001", params: dict[str, str] = VIRTUAL) -> CheckResult:
+def judged(run: ScriptedEvaluator, requirement: str = "CRED-001", params: dict[str, str] = VIRTUAL) -> CheckResult:
     return run.judge("a/scenario", params, run.registry[requirement], run.play)
 
 
-def test_what_passes_is_played_once() -> None:
-    run = rehearsal()
-    run.stage(Outcome.PASS)
+def test_passing_scenario_runs_once() -> None:
+    run = scripted_evaluator()
+    run.script(Outcome.PASS)
     judgement = judged(run)
     assert (judgement.outcome, judgement.failed, judgement.played, run.plays) == (Outcome.PASS, 0, 1, 1)
 
 
-def test_a_steady_failure() -> None:
-    run = rehearsal()
-    run.stage(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL)
+def test_failure_in_every_play_is_stable() -> None:
+    run = scripted_evaluator()
+    run.script(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL)
     judgement = judged(run)
     assert (judgement.outcome, judgement.failed, judgement.played) == (Outcome.FAIL, 3, 3)
     assert not judgement.unstable
 
 
-def test_an_unstable_failure_stays_red() -> None:
-    run = rehearsal()
-    run.stage(Outcome.FAIL, Outcome.PASS, Outcome.PASS)
+def test_unstable_failure_is_a_failure() -> None:
+    run = scripted_evaluator()
+    run.script(Outcome.FAIL, Outcome.PASS, Outcome.PASS)
     judgement = judged(run)
     assert (judgement.outcome, judgement.failed, judgement.played) == (Outcome.FAIL, 1, 3)
     assert judgement.unstable
     assert judgement.reason.startswith("unstable")
 
 
-def test_what_hangs_is_not_played_again() -> None:
-    run = rehearsal()
-    run.stage(Outcome.FAIL, seconds=SLOW_SECONDS + 1)
+def test_slow_failure_is_not_repeated() -> None:
+    run = scripted_evaluator()
+    run.script(Outcome.FAIL, seconds=SLOW_SECONDS + 1)
     assert (judged(run).played, run.plays) == (1, 1)
 
 
 @pytest.mark.parametrize(
     ("requirement", "params", "alone", "outcome"),
     [
-        ("END-005", SINGLE, Outcome.FAIL, Outcome.HARNESS_ERROR),  # fails directly: ours
-        ("END-005", SINGLE, Outcome.PASS, Outcome.FAIL),  # only through the gateway: the gateway's
-        ("END-005", VIRTUAL, Outcome.FAIL, Outcome.FAIL),  # there is no upstream to ask
-        ("CRED-001", SINGLE, Outcome.FAIL, Outcome.FAIL),  # says nothing about a server alone
+        ("END-005", SINGLE, Outcome.FAIL, Outcome.HARNESS_ERROR),  # fails directly: an error of the bench
+        ("END-005", SINGLE, Outcome.PASS, Outcome.FAIL),  # fails only through the gateway
+        ("END-005", VIRTUAL, Outcome.FAIL, Outcome.FAIL),  # a virtual server has no single upstream
+        ("CRED-001", SINGLE, Outcome.FAIL, Outcome.FAIL),  # the requirement is not about an upstream alone
     ],
 )
-def test_blame(requirement: str, params: dict[str, str], alone: Outcome, outcome: Outcome) -> None:
-    run = rehearsal()
-    run.stage(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL, alone=alone)
+def test_direct_failure_is_no_failure_of_the_gateway(
+    requirement: str, params: dict[str, str], alone: Outcome, outcome: Outcome
+) -> None:
+    run = scripted_evaluator()
+    run.script(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL, alone=alone)
     assert judged(run, requirement, params).outcome is outcome
 
 
-def test_a_known_failure_is_not_red() -> None:
+def test_expected_failure_is_a_known_failure() -> None:
     link = {"reason": "they know", "link": "https://example.com/1"}
-    run = rehearsal({"requirement": "CRED-*", "outcome": "fail", **link})
-    run.stage(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL)
+    run = scripted_evaluator({"requirement": "CRED-*", "outcome": "fail", **link})
+    run.script(Outcome.FAIL, Outcome.FAIL, Outcome.FAIL)
     judgement = judged(run)
     assert judgement.outcome is Outcome.KNOWN_FAILURE
     assert "they know (https://example.com/1)" in judgement.reason
 
 
-def test_an_expected_failure_that_passes_passes() -> None:
+def test_expected_failure_that_passes_is_a_pass() -> None:
     link = {"reason": "they know", "link": "https://example.com/1"}
-    run = rehearsal({"requirement": "CRED-*", "outcome": "fail", **link})
-    run.stage(Outcome.PASS)
+    run = scripted_evaluator({"requirement": "CRED-*", "outcome": "fail", **link})
+    run.script(Outcome.PASS)
     assert judged(run).outcome is Outcome.PASS
 
 
-def test_what_is_to_be_skipped_is_not_even_played() -> None:
+def test_skipped_requirement_runs_no_scenario() -> None:
     link = {"reason": "not today", "link": "https://example.com/1"}
-    run = rehearsal({"requirement": "CRED-001", "outcome": "skip", **link})
-    run.stage(Outcome.PASS)
+    run = scripted_evaluator({"requirement": "CRED-001", "outcome": "skip", **link})
+    run.script(Outcome.PASS)
     assert judged(run).outcome is Outcome.SKIPPED
     assert run.plays == 0

@@ -1,4 +1,4 @@
-"""The expectations file: what it says, what it does to a verdict, and when an entry is stale."""
+"""The expectations file: reading, matching, and stale entries."""
 
 from pathlib import Path
 
@@ -33,11 +33,11 @@ def judged(outcome: str, requirement: str = "CRED-001", scenario: str = SCENARIO
         ("*", "per_user_oauth/whole_life[a-z]", False),  # brackets are no character classes
     ],
 )
-def test_globs(requirement: str, scenario: str, matches: bool) -> None:
+def test_glob_patterns_match(requirement: str, scenario: str, matches: bool) -> None:
     assert entry(requirement, scenario=scenario).matches("CRED-001", SCENARIO) is matches
 
 
-def test_a_file_is_read(tmp_path: Path) -> None:
+def test_expectations_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "known.toml"
     text = f'[[expect]]\nrequirement = "CRED-*"\noutcome = "fail"\nreason = "known"\nlink = "{LINK}"\n'
     path.write_text(text, encoding="utf-8")
@@ -61,7 +61,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (f'[[expect]]\nrequirment = "*"\noutcome = "fail"\nreason = "r"\nlink = "{LINK}"\n', "requirment"),
     ],
 )
-def test_a_bad_file_gives_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+def test_bad_expectations_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "known.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BenchError) as caught:
@@ -71,7 +71,7 @@ def test_a_bad_file_gives_one_sentence(tmp_path: Path, text: str, words: str) ->
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_gives_one_sentence(tmp_path: Path) -> None:
+def test_missing_expectations_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="cannot read the expectations"):
         Expectations.load(tmp_path / "none.toml", Registry())
 
@@ -90,5 +90,5 @@ def test_a_missing_file_gives_one_sentence(tmp_path: Path) -> None:
         (entry("CRED-001", "skip"), [judged("pass", "CRED-002")], False, True),
     ],
 )
-def test_staleness(known: Expectation, judgements: list[dict[str, str]], narrowed: bool, stale: bool) -> None:
+def test_stale_expectation(known: Expectation, judgements: list[dict[str, str]], narrowed: bool, stale: bool) -> None:
     assert bool(Expectations([known]).stale(judgements, narrowed=narrowed)) is stale

@@ -1,4 +1,4 @@
-"""The pytest plugin in sessions that judge nothing: it says nothing and leaves nothing, whatever their tests are called."""
+"""The pytest plugin in sessions without scenarios: it prints and writes nothing, whatever the names of the tests."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-# A test's id may end as a scenario's does.
+# The id of a test may end like that of a scenario.
 TESTS = """
 import os
 import pytest
@@ -45,7 +45,9 @@ def play(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     [(ALIKE, [], 0), (ALIKE, ["-n", "2"], 0), (BY_WORKER, ["-n", "2"], 1)],
     ids=["alone", "two workers", "workers that collect different tests"],
 )
-def test_a_session_without_scenarios(names: str, options: list[str], status: int, tmp_path: Path) -> None:
+def test_session_without_scenarios_prints_and_writes_nothing(
+    names: str, options: list[str], status: int, tmp_path: Path
+) -> None:
     (tmp_path / "test_mine.py").write_text(TESTS.replace("{names}", names), encoding="utf-8")
     done = play(tmp_path, *options)
     assert done.returncode == status, done.stdout
@@ -54,8 +56,8 @@ def test_a_session_without_scenarios(names: str, options: list[str], status: int
 
 
 @pytest.mark.parametrize("through", ["another root", "a link"])
-def test_scenarios_on_two_workers(through: str, tmp_path: Path) -> None:
-    """The control: scenarios are known by their place, also outside of pytest's root and behind a link."""
+def test_scenarios_in_another_root_or_behind_a_link(through: str, tmp_path: Path) -> None:
+    """The control: scenarios are recognised by their path, also outside of pytest's root and behind a link."""
     scenarios = REPOSITORY / "gatebench" / "conformance" / "scenarios"
     if through == "a link":
         (tmp_path / "linked").symlink_to(scenarios)

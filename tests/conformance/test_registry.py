@@ -1,4 +1,4 @@
-"""A broken requirements file is told in one sentence that names the file, the key and the fix."""
+"""The error for a broken requirements file is one sentence that names the file, the key and the fix."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_a_requirement_is_read(tmp_path: Path) -> None:
         (GOOD.replace("ABC-001", "abc") + 'check="a"\n', "requirement.0.id is wrong"),
     ],
 )
-def test_a_broken_file(tmp_path: Path, text: str, words: str) -> None:
+def test_broken_requirements_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "group.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BenchError) as caught:
@@ -40,12 +40,12 @@ def test_a_broken_file(tmp_path: Path, text: str, words: str) -> None:
     assert "\n" not in sentence
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
+def test_empty_requirements_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="there are no requirements in"):
         Registry(tmp_path)
 
 
-def test_a_check_that_does_not_exist(tmp_path: Path) -> None:
+def test_unknown_check_is_refused(tmp_path: Path) -> None:
     (tmp_path / "endpoint.toml").write_text(f'{GOOD}check="no_such_check"\n', encoding="utf-8")
     with pytest.raises(BenchError, match=r"endpoint\.toml: ABC-001 names the check no_such_check"):
         Registry(tmp_path)["ABC-001"].load_check()

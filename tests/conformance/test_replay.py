@@ -1,4 +1,4 @@
-"""Recorded traffic, judged again: what must be in a transcript, and what is said of one that does not hold it."""
+"""Recorded traffic, judged again: the required content of a transcript, and the errors for missing content."""
 
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ LEAK, CLEAN = [["authorization", "Bearer «pat:alice»"]], [["accept", "*/*"]]
 WORLD = {"upstreams": {"calculator": {"auth": {"model": "none"}}}}
 
 
-class Written:
-    """A transcript in the making, as a run writes it."""
+class RecordedTranscript:
+    """A transcript under construction, as a run writes it."""
 
     def __init__(self, path: Path, **terms: Any) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class Written:
         self._numbers = iter(range(100))
 
     def play(self, headers: list[list[str]], **end: Any) -> None:
-        """A scenario in which one request with these headers reaches calculator."""
+        """Add a scenario in which one request with these headers reaches calculator."""
         self.recorder.note("scenario", phase="begin", scenario=NAME, params=PARAMS)
         exchange = f"calculator-{next(self._numbers)}"
         facts = {"t": 0.0, "leg": "upstream", "node": "calculator", "exchange": exchange}
@@ -48,7 +48,7 @@ class Written:
         self.recorder.note("judged", requirement=requirement, scenario=NAME, **more)
 
     def again(self, *requirements: str) -> list[CheckResult]:
-        """Close it, read it back, judge it."""
+        """Close the transcript, read it back and judge it."""
         self.recorder.close(complete=True)
         return list(replay.judge(replay.Recording.load(self.path), REGISTRY, requirements or None))
 
@@ -58,8 +58,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "transcript.jsonl"
 
 
-def test_what_passed_passes(path: Path) -> None:
-    written = Written(path)
+def test_passing_run_passes_again(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.play(CLEAN)
     written.judged()
     (judgement,) = written.again()
@@ -67,8 +67,8 @@ def test_what_passed_passes(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("later", "failed"), [(LEAK, 3), (CLEAN, 1)])
-def test_a_failure_is_as_steady_as_its_plays(path: Path, later: list[list[str]], failed: int) -> None:
-    written = Written(path)
+def test_repeated_plays_make_a_failure_stable_or_unstable(path: Path, later: list[list[str]], failed: int) -> None:
+    written = RecordedTranscript(path)
     for headers in (LEAK, later, later):
         written.play(headers)
     written.judged()
@@ -77,27 +77,26 @@ def test_a_failure_is_as_steady_as_its_plays(path: Path, later: list[list[str]],
     assert judgement.unstable == (failed == 1)
 
 
-def test_a_slow_failure_was_not_played_again(path: Path) -> None:
-    written = Written(path)
+def test_slow_failure_needs_one_play(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.play(LEAK, seconds=20.0)
     written.judged()
     (judgement,) = written.again()
     assert (judgement.outcome, judgement.played) == (Outcome.FAIL, 1)
 
 
-def test_what_broke_off_stays_open(path: Path) -> None:
-    written = Written(path, plays_of_failures=1)
+def test_aborted_scenario_stays_untestable(path: Path) -> None:
+    written = RecordedTranscript(path, plays_of_failures=1)
     written.play(CLEAN, outcome="untestable", reason="there was no URL")
     written.judged()
     (judgement,) = written.again()
     assert (judgement.outcome, judgement.reason) == (Outcome.UNTESTABLE, "there was no URL")
 
 
-def test_terms_are_kept(path: Path) -> None:
-    """Deviations, claims and expectations are those of the run."""
+def test_deviations_claims_and_expectations_of_the_run_are_used(path: Path) -> None:
     link = {"reason": "they know", "link": "https://example.com/1"}
     known = {"requirement": "CRED-002", "scenario": "*", "outcome": "fail", **link}
-    written = Written(path, deviations=["CRED-001"], plays_of_failures=1, expectations=[known])
+    written = RecordedTranscript(path, deviations=["CRED-001"], plays_of_failures=1, expectations=[known])
     written.play(LEAK)
     written.judged()
     written.judged("CRED-002")
@@ -107,9 +106,9 @@ def test_terms_are_kept(path: Path) -> None:
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_the_sweep_tells_what_no_scenario_did(path: Path, *, apart: bool) -> None:
-    """Not what comes after it, and not what the upstream was asked alone."""
-    written = Written(path)
+def test_sweep_finds_violations_outside_judged_scenarios(path: Path, *, apart: bool) -> None:
+    """Traffic after the sweep and direct traffic to the upstream do not count."""
+    written = RecordedTranscript(path)
     written.play(CLEAN)
     written.judged("CRED-010")
     written.play(LEAK, direct=apart)
@@ -122,46 +121,48 @@ def test_the_sweep_tells_what_no_scenario_did(path: Path, *, apart: bool) -> Non
     )
 
 
-def test_the_sweep_knows_what_is_expected(path: Path) -> None:
+def test_sweep_uses_the_expectations(path: Path) -> None:
     link = {"reason": "they know", "link": "https://example.com/1"}
-    written = Written(path, expectations=[{"requirement": "CRED-001", "scenario": "*", "outcome": "fail", **link}])
+    written = RecordedTranscript(
+        path, expectations=[{"requirement": "CRED-001", "scenario": "*", "outcome": "fail", **link}]
+    )
     written.play(LEAK)
     written.recorder.note("sweep", requirements=["CRED-001"])
     assert [one.outcome for one in written.again()] == [Outcome.KNOWN_FAILURE]
 
 
-def test_a_requirement_that_it_was_not_judged_for(path: Path) -> None:
-    written = Written(path)
+def test_requirement_that_the_run_did_not_judge(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.play(LEAK)
     (judgement,) = written.again("CRED-001")
     assert (judgement.outcome, judgement.scenario) == (Outcome.FAIL, replay.WHOLE)
 
 
-def test_only_what_is_asked_for(path: Path) -> None:
-    written = Written(path)
+def test_only_selected_requirements_are_judged(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.play(CLEAN)
     written.judged("CRED-001")
     written.judged("CRED-002")
     assert [judgement.requirement for judgement in written.again("CRED-002")] == ["CRED-002"]
 
 
-def test_a_play_that_is_missing(path: Path) -> None:
-    written = Written(path)
+def test_missing_play_is_an_error(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.play(LEAK)
     written.judged()
     with pytest.raises(BenchError, match=r"^transcript.jsonl has 1 run\(s\) of .*, and run 2 is needed: "):
         written.again()
 
 
-def test_a_requirement_that_is_gone(path: Path) -> None:
-    written = Written(path)
+def test_removed_requirement_is_an_error(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.judged("OLD-001")
     with pytest.raises(BenchError, match="was judged for OLD-001, which is no longer in the registry"):
         written.again()
 
 
-def test_a_last_line_that_was_cut_off(path: Path) -> None:
-    written = Written(path)
+def test_truncated_last_line_is_ignored(path: Path) -> None:
+    written = RecordedTranscript(path)
     written.play(CLEAN)
     written.judged()
     written.recorder.close(complete=False)
@@ -205,7 +206,7 @@ EVENT = '{"seq": 2, "t": 0.1, "leg": "harness", '
         "UTF-8",
     ],
 )
-def test_what_is_no_transcript(path: Path, text: str, why: str) -> None:
+def test_invalid_transcript_is_refused(path: Path, text: str, why: str) -> None:
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(BenchError) as caught:
         replay.Recording.load(path)
@@ -214,6 +215,6 @@ def test_what_is_no_transcript(path: Path, text: str, why: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_there_is_no_such_file(path: Path) -> None:
+def test_missing_transcript_is_refused(path: Path) -> None:
     with pytest.raises(BenchError, match=f"^cannot read the transcript {path}: No such file"):
         replay.Recording.load(path)

@@ -1,4 +1,4 @@
-"""The sweep reads the transcript of a run again, without what it does not need, and finds the same."""
+"""The sweep reads a reduced transcript of the run, and its verdicts are the same."""
 
 import json
 from pathlib import Path
@@ -22,13 +22,13 @@ SWEPT = sorted(one.id for one in REGISTRY.all() if one.sweep)
 
 @pytest.mark.parametrize("kind", ["conforming", "violating"])
 @pytest.mark.parametrize("requirement", SWEPT)
-def test_a_check_finds_the_same(requirement: str, kind: str) -> None:
+def test_swept_transcript_has_the_same_verdict(requirement: str, kind: str) -> None:
     events, facts = read(example_transcripts.path_of(requirement, kind))
     of_all = judging.judge(REGISTRY[requirement], "story", Transcript(events, facts))
     assert judging.judge(REGISTRY[requirement], "story", SweptTranscript(events, facts)) == of_all
 
 
-def test_no_response_of_a_mock_is_kept() -> None:
+def test_responses_of_mocks_are_dropped() -> None:
     events, facts = read(example_transcripts.path_of("CRED-001", "violating"))
     whole = SweptTranscript(events, facts)
     assert {exchange.leg for exchange in whole.exchanges.values() if exchange.chunks} <= {"client"}

@@ -1,4 +1,4 @@
-"""Every command of README.md and docs/ does what it says. Each section is a story in a folder of its own."""
+"""Every command of README.md and docs/ works as documented. Each section runs in a folder of its own."""
 
 import json
 import os
@@ -26,7 +26,7 @@ KINDS = ("quick", "checkout", "slow") if SLOW else ("quick", "checkout")
 TIMEOUT = 600.0
 ADDRESS, BASE, TOKEN = "http://127.0.0.1:4000/mcp/docs", "http://127.0.0.1:4000", "..."
 
-STORIES = {
+SECTIONS = {
     (block.document, block.section): [b for b in ALL if (b.document, b.section) == (block.document, block.section)]
     for block in ALL
     if (block.kind == "slow" if SLOW else block.kind in KINDS)
@@ -38,30 +38,30 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "100"} | more
 
 
-class Story:
-    """A reader who follows one section, in an empty folder."""
+class SectionRun:
+    """The blocks of one section, executed in an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._replaced: dict[str, str] = {}
 
     def read(self, block: Block) -> None:
-        """Do what a block says."""
+        """Write the file of a block, or run its commands."""
         if block.file:
             (self.folder / block.file).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / block.file).write_text(block.text, encoding="utf-8")
         if block.language not in RUNNABLE or block.kind not in KINDS:
             return
         if block.context == "gateway":
-            with self._standing():
+            with self._running_gateway():
                 self._run(block)
         elif block.context == "world" and "gatebench world" in block.text:
-            self._look(block.commands[0])
+            self._start_and_stop(block.commands[0])
         elif block.context == "world":
-            with self._standing(json.loads((self.folder / "world.json").read_text(encoding="utf-8"))):
+            with self._running_gateway(json.loads((self.folder / "world.json").read_text(encoding="utf-8"))):
                 self._run(block)
         elif block.context == "serve":
-            self._look(block.commands[0])
+            self._start_and_stop(block.commands[0])
         else:
             self._run(block)
 
@@ -87,14 +87,14 @@ class Story:
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
 
-    def _look(self, command: str) -> None:
-        """Start something that serves, wait until it has said so, and end it as a reader would."""
+    def _start_and_stop(self, command: str) -> None:
+        """Start a server, wait for its first line of output, and end it with Ctrl-C."""
         with serving(command, self.folder) as said:
             assert said
 
     @contextmanager
-    def _standing(self, sheet: dict[str, object] | None = None) -> Iterator[None]:
-        """A gateway that somebody has started by hand, with a world behind it unless the run brings its own."""
+    def _running_gateway(self, sheet: dict[str, object] | None = None) -> Iterator[None]:
+        """Serve a gateway that the user started, with a world behind it unless the run starts its own."""
         world = self.folder / "world.json"
         if sheet is None:
             with serving("gatebench world --save world.json", self.folder), self._gateway(world, "calculator"):
@@ -105,13 +105,13 @@ class Story:
 
     @contextmanager
     def _gateway(self, world: Path, server: str) -> Iterator[None]:
-        told = json.loads(world.read_text(encoding="utf-8"))
-        base = told["gateway"]["base_url"]
+        sheet_of_the_world = json.loads(world.read_text(encoding="utf-8"))
+        base = sheet_of_the_world["gateway"]["base_url"]
         self._replaced = {
             ADDRESS: f"{base}/api/llm/mcp/{server}/server",
             BASE: base,
             "{base_url}/mcp/{server}": "{base_url}/api/llm/mcp/{server}/server",
-            f"={TOKEN}": f"={told['principals']['alice']['tokens'][0]}",
+            f"={TOKEN}": f"={sheet_of_the_world['principals']['alice']['tokens'][0]}",
         }
         with serving(f"gatebench gateway --world {world}", self.folder):
             yield
@@ -119,7 +119,7 @@ class Story:
 
 @contextmanager
 def serving(command: str, folder: Path) -> Iterator[str]:
-    """A command that serves until Ctrl-C; gives what it said when it was up. It ends in order."""
+    """Run a server until the block ends; yield its first line of output. It ends after Ctrl-C."""
     process = subprocess.Popen(  # noqa: S603 - our own documents
         ["/bin/bash", "-c", f"exec {command}"],
         cwd=folder,
@@ -148,11 +148,11 @@ def serving(command: str, folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "section", STORIES, ids=lambda section: "-".join(re.sub(r"\W+", "-", part) for part in section)
+    "section", SECTIONS, ids=lambda section: "-".join(re.sub(r"\W+", "-", part) for part in section)
 )
-def test_section(section: tuple[str, str], tmp_path: Path) -> None:
-    builder = Story(tmp_path)
-    for block in STORIES[section]:
+def test_commands_of_a_section(section: tuple[str, str], tmp_path: Path) -> None:
+    builder = SectionRun(tmp_path)
+    for block in SECTIONS[section]:
         builder.read(block)
 
 
@@ -162,19 +162,19 @@ def test_every_block_of_commands_is_marked() -> None:
     assert {block.kind for block in ALL} <= {"", "quick", "slow", "checkout", "ci", "in", "no"}
 
 
-def test_what_is_not_run_says_why() -> None:
+def test_blocks_that_are_not_run_have_a_reason() -> None:
     for block in ALL:
         if block.kind == "no":
             assert len(block.mark.partition(",")[2]) > 10, block.section
 
 
-def test_what_is_run_elsewhere_is_tested_there() -> None:
+def test_test_files_named_by_blocks_exist() -> None:
     for block in ALL:
         if block.kind == "in":
             assert (ROOT / block.context).exists(), block.section
 
 
-def test_what_ci_runs_is_there() -> None:
+def test_ci_blocks_are_lines_of_the_ci_script() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     for block in ALL:
         if block.kind == "ci":
@@ -190,7 +190,7 @@ def test_descriptors_shown_are_valid(tmp_path: Path) -> None:
         claims_of(descriptor_loader.load(path), path)
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_have_existing_targets() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         anchors = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for _, name in headings(text)}
@@ -208,7 +208,7 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS = {step.get("id", step.get("name")): step for step in ACTION["runs"]["steps"]}
 
 
-def test_workflow_uses_what_the_action_has() -> None:
+def test_workflow_uses_inputs_of_the_action() -> None:
     (block,) = (block for block in ALL if block.language == "yaml")
     used = yaml.safe_load(block.text)["jobs"]["conformance"]["steps"][-1]["with"]
     assert used.keys() <= ACTION["inputs"].keys()
@@ -218,7 +218,7 @@ def test_workflow_uses_what_the_action_has() -> None:
     assert not [script for script in scripts if "${{" in script]  # an input is data, never a part of a script
 
 
-def test_step_of_the_action_judges_and_tells(tmp_path: Path) -> None:
+def test_step_of_the_action_writes_outputs_and_summary(tmp_path: Path) -> None:
     (tmp_path / "gatebench").symlink_to(Path(sys.executable).parent.parent)
     out, summary = tmp_path / "outputs", tmp_path / "summary"
     done = subprocess.run(  # noqa: S603 - our own action

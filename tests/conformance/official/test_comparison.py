@@ -1,4 +1,4 @@
-"""Direct beside gateway: whose difference it is."""
+"""Comparison of the direct results with those through the gateway."""
 
 import pytest
 
@@ -37,11 +37,11 @@ def rows(direct: str, gateway: str, scenario: str, *known: Expectation) -> list[
         ("", "fail", "warn"),
     ],
 )
-def test_only_what_passes_directly_is_the_gateways(direct: str, gateway: str, expected: str) -> None:
+def test_outcome_of_direct_and_gateway_results(direct: str, gateway: str, expected: str) -> None:
     assert outcome(direct, gateway).outcome == expected
 
 
-def test_the_text_of_the_suite_is_the_reason() -> None:
+def test_reason_is_the_text_of_the_suite() -> None:
     assert outcome("pass", "fail").reason == "text"
 
 
@@ -61,7 +61,7 @@ def test_a_scenario_that_did_not_run_is_not_a_failure() -> None:
     assert found[0].outcome == "not-run"
 
 
-def test_an_expected_failure() -> None:
+def test_expected_failure_is_a_known_failure() -> None:
     known = Expectation(
         requirement="official/a-*",
         scenario="2025-11-25/*",

@@ -12,8 +12,8 @@ from gatebench.mock_upstreams.http import respond, wire
 from gatebench.mock_upstreams.server import ServerThread
 
 
-class Behind:
-    """A server that keeps what arrived, and answers in two pieces."""
+class RecordingServer:
+    """A server that records requests and responds in two chunks."""
 
     def __init__(self) -> None:
         self.arrived: list[dict[str, Any]] = []
@@ -43,16 +43,16 @@ def fields(arrived: dict[str, Any], name: bytes) -> list[bytes]:
     return [value for key, value in arrived["headers"] if key.lower() == name]
 
 
-def test_a_token_is_added_and_the_rest_passes_unchanged(servers: ServerThread) -> None:
-    behind = Behind()
-    origin = servers.serve(behind)
+def test_token_is_added_and_the_request_is_otherwise_unchanged(servers: ServerThread) -> None:
+    upstream = RecordingServer()
+    origin = servers.serve(upstream)
     front = Front("official-gateway", origin, {"Authorization": "Bearer of-alice"})
     url = servers.serve(front.app)
     answer = httpx.post(
         f"{url}/a%2Fb/mcp?x=%20", content=b'{"a": 1.0}', headers={"X-Odd": "1, 2", "Origin": url}, trust_env=False
     )
     assert (answer.status_code, answer.text) == (200, "data: 1\n\ndata: 2\n\n")
-    arrived = behind.arrived[0]
+    arrived = upstream.arrived[0]
     assert (arrived["target"], arrived["body"], arrived["method"]) == (b"/a%2Fb/mcp?x=%20", b'{"a": 1.0}', "POST")
     assert fields(arrived, b"authorization") == [b"Bearer of-alice"]
     assert fields(arrived, b"x-odd") == [b"1, 2"]
@@ -62,28 +62,28 @@ def test_a_token_is_added_and_the_rest_passes_unchanged(servers: ServerThread) -
     assert kinds == ["request", "response", "chunk", "chunk", "end"]
 
 
-def test_a_foreign_host_and_origin_pass(servers: ServerThread) -> None:
-    behind = Behind()
-    url = servers.serve(Front("official-gateway", servers.serve(behind), {}).app)
+def test_foreign_host_and_origin_are_forwarded(servers: ServerThread) -> None:
+    upstream = RecordingServer()
+    url = servers.serve(Front("official-gateway", servers.serve(upstream), {}).app)
     httpx.get(url, headers={"Host": "evil.example", "Origin": "http://evil.example"}, trust_env=False)
-    assert fields(behind.arrived[0], b"host") == [b"evil.example"]
-    assert fields(behind.arrived[0], b"origin") == [b"http://evil.example"]
+    assert fields(upstream.arrived[0], b"host") == [b"evil.example"]
+    assert fields(upstream.arrived[0], b"origin") == [b"http://evil.example"]
 
 
 def test_a_credential_of_the_suite_is_kept(servers: ServerThread) -> None:
-    behind = Behind()
-    url = servers.serve(Front("official-gateway", servers.serve(behind), {"Authorization": "Bearer ours"}).app)
+    upstream = RecordingServer()
+    url = servers.serve(Front("official-gateway", servers.serve(upstream), {"Authorization": "Bearer ours"}).app)
     httpx.get(url, headers={"Authorization": "Bearer theirs"}, trust_env=False)
-    assert fields(behind.arrived[0], b"authorization") == [b"Bearer theirs"]
+    assert fields(upstream.arrived[0], b"authorization") == [b"Bearer theirs"]
 
 
-def test_a_refusal_passes(servers: ServerThread) -> None:
-    url = servers.serve(Front("official-gateway", servers.serve(Behind()), {}).app)
+def test_refusal_is_forwarded(servers: ServerThread) -> None:
+    url = servers.serve(Front("official-gateway", servers.serve(RecordingServer()), {}).app)
     answer = httpx.get(f"{url}/teapot", trust_env=False)
     assert (answer.status_code, answer.headers["x-own"], answer.text) == (418, "1", "no")
 
 
-def test_a_server_that_does_not_answer(servers: ServerThread) -> None:
+def test_unreachable_server_is_answered_with_502(servers: ServerThread) -> None:
     port = servers.reserve()
     front = Front("official-gateway", servers.url(port), {})
     answer = httpx.get(servers.serve(front.app), trust_env=False)
