@@ -1,4 +1,4 @@
-"""What the tests of the fixtures share: reading transcripts, and a server that says exactly what a test wants said."""
+"""Shared by the tests of the fixtures: reading transcripts, and a server with canned responses."""
 
 import asyncio
 import json
@@ -13,13 +13,13 @@ from gatebench.fixtures.world.world import World
 
 
 @dataclass(frozen=True)
-class Standing:
+class ServedWorld:
     world: World
     recorder: TranscriptWriter
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """A transcript as a reader sees it: line by line."""
+    """Return the lines of a transcript."""
     with path.open(encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
@@ -29,7 +29,7 @@ def of_kind(path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def answer(body: str | bytes, *headers: str, status: str = "200 OK", kind: str = "application/json") -> bytes:
-    """A whole HTTP answer."""
+    """Return a complete HTTP response."""
     body = body.encode() if isinstance(body, str) else body
     head = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
@@ -37,13 +37,13 @@ def answer(body: str | bytes, *headers: str, status: str = "200 OK", kind: str =
 
 @dataclass
 class Canned:
-    """A server that hands every request to a function of the test."""
+    """A server that records its requests; see `canned`."""
 
     url: str = ""
     requests: list[bytes] = field(default_factory=list)
 
     def headers(self, number: int) -> list[tuple[str, str]]:
-        """Of the request with this number (0: the first): name and value in wire order."""
+        """Return the headers of the request with this number (0: the first): name and value in wire order."""
         head = self.requests[number].partition(b"\r\n\r\n")[0].decode("latin-1")
         return [(name, value.strip()) for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])]
 
@@ -59,7 +59,7 @@ Reply = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def canned(reply: bytes | Reply) -> AsyncIterator[Canned]:
-    """Serve each connection one request: with these bytes, or by a function that writes what it likes."""
+    """Serve one request for each connection: with these bytes, or by a function that writes the response."""
     known = Canned()
     busy: set[asyncio.Task[None]] = set()
 

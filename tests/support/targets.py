@@ -1,4 +1,4 @@
-"""What the tests of targets share: descriptors and tiny gateways written for one test, and the way a run brings them up."""
+"""Shared by the tests of targets: descriptors and small gateways written for one test, and how a run starts them."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ features = ["sessions"]
 revisions = ["2025-11-25"]
 """
 
-# Standard library only, so that it starts in milliseconds. A test fills in what it does at its MCP endpoints.
+# Standard library only, so that it starts in milliseconds. A test inserts the behaviour of its MCP endpoints.
 GATEWAY = """
 import json, os, signal, socket, struct, sys, threading, time
 port, world = int(sys.argv[1]), json.load(open(sys.argv[2]))
@@ -62,7 +62,7 @@ while True:
 
 
 def gateway(folder: Path, behaviour: str, *, seconds: float = 20.0, launch: str = "", more: str = CLAIMS) -> Path:
-    """A descriptor that launches a gateway with this behaviour; `seconds` is what it has to become ready."""
+    """Write a descriptor that launches a gateway with this behaviour; `seconds`: its time to become ready."""
     (folder / "gateway.py").write_text(GATEWAY.replace("#####", behaviour), encoding="utf-8")
     return descriptor(
         folder,
@@ -86,7 +86,7 @@ def descriptor(folder: Path, text: str) -> Path:
 
 
 def bring_up(path: Path, folder: Path, stored: WorldConfig | None = None) -> None:
-    """What a run does before it judges anything: world, gateway, smoke; everything is stopped again."""
+    """Start world and gateway and run the smoke test, as a run does first; then stop everything."""
     target = Target(path)
     claims = claims_of(target.descriptor, path)
     transcript = folder / "transcript.jsonl"
@@ -100,8 +100,8 @@ def transcript(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def said(path: Path, work: Path) -> str:
-    """The sentence, after looking at everything that is true of all of them."""
+def launch_error(path: Path, work: Path) -> str:
+    """Return the sentence of a failed launch, after checking duration, transcript, port and work folder."""
     started = time.monotonic()
     with pytest.raises(BenchError) as caught:
         bring_up(path, path.parent)
