@@ -1,4 +1,4 @@
-"""How often the gate errs, by simulation of the noise that was measured on a busy machine of two cores.
+"""Error rates of the gate, from a simulation with the noise that was measured on a busy machine of two cores.
 
 Measured in duets of a real proxy (72 rounds, 9 starts): rounds differ by 2.5% (CPU) and 3% (throughput), with heavy tails; starts
 have a bias of their own, within -2.8% and +2.9%; p50 at a fixed rate differs by 5%. `make bench` measures the same with gateways.
@@ -22,13 +22,13 @@ def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "RESAMPLES", 300)
 
 
-def play(
+def simulate_gate(
     random: np.random.Generator, slower: dict[sequential_test.MeasureKind, float]
 ) -> tuple[sequential_test.Decision, int]:
-    """One whole gate; returns its decision and the number of starts that it took."""
+    """Simulate one gate; return its decision and its number of starts."""
     starts: dict[sequential_test.MeasureKind, list[bootstrap.Floats]] = {kind: [] for kind in NOISE}
     for number in range(1, sequential_test.LAST_LOOK + 1):
-        bias = random.normal(0, START_BIAS)  # one process is lucky in CPU and throughput alike
+        bias = random.normal(0, START_BIAS)  # the bias of a start applies to CPU and throughput
         for kind, noise in NOISE.items():
             rounds = np.log1p(slower.get(kind, 0.0)) + bias + noise * random.standard_t(3, ROUNDS)
             starts[kind].append(rounds)
@@ -39,34 +39,34 @@ def play(
     raise AssertionError("the last look is final")
 
 
-def many(
+def verdicts_of_gates(
     slower: dict[sequential_test.MeasureKind, float], seed: int, trials: int = TRIALS
 ) -> tuple[Counter[str], float]:
-    """Verdicts of many gates, and the mean number of starts."""
+    """Return the verdicts of many gates, and the mean number of starts."""
     random = np.random.default_rng(seed)
-    played = [play(random, slower) for _ in range(trials)]
+    played = [simulate_gate(random, slower) for _ in range(trials)]
     return Counter(decision.verdict for decision, _ in played), float(np.mean([number for _, number in played]))
 
 
-def test_the_same_against_itself_is_called_slower_in_under_two_of_a_hundred() -> None:
-    verdicts, _ = many({}, seed=1)
+def test_equal_gateways_are_called_slower_in_less_than_2_percent() -> None:
+    verdicts, _ = verdicts_of_gates({}, seed=1)
     assert verdicts["slower"] < 0.02 * TRIALS
     assert verdicts["faster"] < 0.02 * TRIALS
-    assert verdicts["not slower"] > 0.8 * TRIALS, "it should not leave people without an answer either"
+    assert verdicts["not slower"] > 0.8 * TRIALS, "most gates reach a decision"
 
 
-def test_ten_percent_more_cpu_are_found_in_at_least_95_of_a_hundred() -> None:
+def test_10_percent_more_cpu_is_found_in_at_least_95_percent() -> None:
     # What takes 10% more CPU answers fewer requests where CPU is scarce; at a fixed rate a quarter of it shows in p50.
-    verdicts, starts = many(
+    verdicts, starts = verdicts_of_gates(
         {sequential_test.CPU: 0.10, sequential_test.THROUGHPUT: 0.08, sequential_test.LATENCY: 0.025}, seed=2
     )
     assert verdicts["slower"] >= 0.95 * TRIALS
     assert verdicts["not slower"] + verdicts["faster"] == 0
-    assert starts <= 10, "three minutes are not enough for more"
+    assert starts <= 10, "more starts do not fit into three minutes"
 
 
-def test_ten_percent_less_cpu_are_faster() -> None:
-    verdicts, _ = many(
+def test_10_percent_less_cpu_is_faster() -> None:
+    verdicts, _ = verdicts_of_gates(
         {sequential_test.CPU: -0.10, sequential_test.THROUGHPUT: -0.08, sequential_test.LATENCY: -0.025},
         seed=3,
         trials=100,
@@ -75,24 +75,24 @@ def test_ten_percent_less_cpu_are_faster() -> None:
     assert verdicts["slower"] == 0
 
 
-def test_a_delay_that_costs_no_cpu_is_found_by_p50_alone() -> None:
+def test_delay_without_cpu_is_found_by_p50() -> None:
     random = np.random.default_rng(4)
-    decision, _ = play(random, {sequential_test.LATENCY: 0.5})
+    decision, _ = simulate_gate(random, {sequential_test.LATENCY: 0.5})
     assert decision.verdict == "slower"
     assert [judgement.kind for judgement in decision.judgements if judgement.moved == "slower"] == [
         sequential_test.LATENCY
     ]
 
 
-def test_a_truth_at_the_margin_is_called_slower_no_more_often_than_alpha() -> None:
-    verdicts, _ = many(dict.fromkeys(NOISE, sequential_test.MARGIN), seed=5)
+def test_change_at_the_margin_is_called_slower_at_most_at_rate_alpha() -> None:
+    verdicts, _ = verdicts_of_gates(dict.fromkeys(NOISE, sequential_test.MARGIN), seed=5)
     assert verdicts["slower"] <= sequential_test.ALPHA * TRIALS
 
 
-def test_a_gate_that_takes_rounds_of_one_start_as_independent_is_found_out() -> None:
-    """The mistake that clustering avoids; if it did no harm here, the tests above would show nothing."""
+def test_unclustered_rounds_cause_more_errors() -> None:
+    """The control: without clustering, the simulated noise causes errors."""
 
-    def wrong(*, clustered: bool) -> int:
+    def count_errors(*, clustered: bool) -> int:
         random = np.random.default_rng(6)
         errors = 0
         for _ in range(100):
@@ -106,11 +106,11 @@ def test_a_gate_that_takes_rounds_of_one_start_as_independent_is_found_out() -> 
             }
         return errors
 
-    assert wrong(clustered=False) > 40
-    assert wrong(clustered=True) <= 15
+    assert count_errors(clustered=False) > 40
+    assert count_errors(clustered=True) <= 15
 
 
-def test_a_stored_comparison_with_the_same_yardstick_is_taken_off() -> None:
+def test_stored_comparison_with_the_same_yardstick_is_subtracted() -> None:
     random = np.random.default_rng(7)
 
     def against_yardstick(cost: float) -> dict[sequential_test.MeasureKind, list[bootstrap.Floats]]:

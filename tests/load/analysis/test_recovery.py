@@ -21,6 +21,6 @@ def second(start: float, microseconds: float) -> Interval:
 
 
 @pytest.mark.parametrize(("slow_until", "recovered"), [(4, 0.0), (7, 3.0), (10, 6.0)])
-def test_until_p50_is_what_it_was_or_as_long_as_was_watched(slow_until: int, recovered: float) -> None:
+def test_recovery_is_the_time_until_p50_is_as_before(slow_until: int, recovered: float) -> None:
     seconds = [second(n, 90_000 if 3 <= n < slow_until else 3_000) for n in range(10)]
     assert metrics.recovery(Result(seconds=10.0, intervals=seconds), SPIKE) == recovered

@@ -1,4 +1,4 @@
-"""Rounds of a duet, from samples and CPU whose truth is known."""
+"""Rounds of a duet, from samples and CPU times with known values."""
 
 import os
 import time
@@ -14,8 +14,8 @@ from gatebench.load.testbed.process_stats import ProcessTree
 from tests.support.load.load_reports import samples
 
 
-class KnownLog(CpuLog):
-    """CPU that goes by the clock: so many seconds a second."""
+class ConstantCpuLog(CpuLog):
+    """A CPU log with a constant share of CPU for each name."""
 
     def __init__(self, **shares: float) -> None:
         super().__init__({})
@@ -45,21 +45,23 @@ def answered(per_second: float, seconds: float, begin: float = 100.0) -> Samples
 
 
 def test_cpu_and_throughput_of_each_round() -> None:
-    measured = full_load(both(answered(200, 5.2), answered(160, 5.2)), ARMS, KnownLog(baseline=0.5, candidate=0.5))
+    measured = full_load(
+        both(answered(200, 5.2), answered(160, 5.2)), ARMS, ConstantCpuLog(baseline=0.5, candidate=0.5)
+    )
     assert measured[sequential_test.THROUGHPUT].baseline == pytest.approx([200] * 5, rel=0.02)
     assert measured[sequential_test.THROUGHPUT].candidate == pytest.approx([160] * 5, rel=0.02)
     assert measured[sequential_test.CPU].baseline == pytest.approx([2500] * 5, rel=0.02)
     assert measured[sequential_test.CPU].candidate == pytest.approx([3125] * 5, rel=0.02)
 
 
-def test_only_the_time_in_which_both_were_loaded() -> None:
+def test_rounds_are_taken_while_both_arms_are_loaded() -> None:
     measured = full_load(both(answered(200, 5.2), answered(200, 5.2, begin=103.0)), ARMS, None)
     assert len(measured[sequential_test.THROUGHPUT].baseline) == 2
     assert sequential_test.CPU not in measured
     assert full_load(both(answered(200, 1), answered(200, 1, begin=110.0)), ARMS, None) == {}
 
 
-def test_rounds_without_answers_do_not_count_and_errors_are_no_answers() -> None:
+def test_rounds_without_successful_responses_are_dropped() -> None:
     failing = answered(200, 5.2)
     failing["outcome"][(failing["done"] > 102e9) & (failing["done"] < 104e9)] = 3
     measured = full_load(both(failing, answered(200, 5.2)), ARMS, None)
@@ -68,7 +70,7 @@ def test_rounds_without_answers_do_not_count_and_errors_are_no_answers() -> None
     assert full_load(both(failing, answered(200, 5)), ARMS, None) == {}
 
 
-def test_p50_at_a_fixed_rate() -> None:
+def test_p50_of_each_round_at_a_fixed_rate() -> None:
     rounds = fixed_rate(samples(1, gateway_us=100, seconds=4), ["baseline", "candidate"])[sequential_test.LATENCY]
     assert len(rounds.baseline) == 4
     assert rounds.candidate - rounds.baseline == pytest.approx([100] * 4, abs=50)
@@ -76,7 +78,7 @@ def test_p50_at_a_fixed_rate() -> None:
     assert (swapped.baseline > swapped.candidate).all()
 
 
-def test_more_throughput_is_less_cost() -> None:
+def test_higher_throughput_is_a_negative_change() -> None:
     seen = Observations()
     rounds = Rounds(np.array([100.0, 100.0]), np.array([125.0, 125.0]))
     seen.add(
@@ -93,7 +95,7 @@ def test_more_throughput_is_less_cost() -> None:
     assert seen.middle(sequential_test.CPU) == (100.0, 125.0)
 
 
-def test_the_log_is_read_between_any_two_moments() -> None:
+def test_cpu_log_between_any_two_times() -> None:
     used = []
     with CpuLog({"baseline": ProcessTree([os.getpid()])}) as log:
         edges = [time.monotonic_ns()]

@@ -1,4 +1,4 @@
-"""The search for the knee, and the numbers that profiles measure beyond latencies: pure functions, told what to see."""
+"""The search for the knee, and the figures of profiles beyond latencies: pure functions of given measurements."""
 
 import math
 from typing import Any
@@ -22,7 +22,7 @@ def point(rate: float, p99_ms: float, *, failed: int = 0, share: float = 1.0, vo
     )
 
 
-def test_the_knee_is_where_p99_leaves_its_plateau() -> None:
+def test_knee_is_where_p99_leaves_its_plateau() -> None:
     search = SaturationSearch(lambda rate: point(rate, 10 if rate <= 100 else 200), 20)
     knee = search.run()
     assert knee.rate is not None
@@ -34,7 +34,7 @@ def test_the_knee_is_where_p99_leaves_its_plateau() -> None:
 
 
 @pytest.mark.parametrize("sign", [{"share": 0.9}, {"failed": 50}])
-def test_it_is_also_where_answers_go_missing(sign: dict[str, Any]) -> None:
+def test_knee_is_where_responses_fail_or_are_missing(sign: dict[str, Any]) -> None:
     knee = SaturationSearch(lambda rate: point(rate, 10, **(sign if rate > 60 else {})), 20).run()
     assert knee.rate is not None
     assert 45 <= knee.rate <= 60
@@ -52,7 +52,7 @@ def test_one_disturbance_is_no_knee() -> None:
     assert knee.rate > 120
 
 
-def test_nothing_is_published_where_the_bench_was_the_bottleneck() -> None:
+def test_void_measurement_has_no_knee() -> None:
     knee = SaturationSearch(
         lambda rate: point(rate, 10, void="the generator was busy" if rate > 80 else None), 20
     ).run()
@@ -60,13 +60,13 @@ def test_nothing_is_published_where_the_bench_was_the_bottleneck() -> None:
     assert "the generator was busy" in knee.said
 
 
-def test_no_plateau_at_all() -> None:
+def test_search_without_a_plateau_has_no_knee() -> None:
     knee = SaturationSearch(lambda rate: point(rate, 10, share=0.1), 20).run()
     assert (knee.rate, len(knee.points)) == (None, 2)
     assert "no plateau at" in knee.said
 
 
-def test_a_knee_where_calls_hardly_meet_yet_is_a_low_one() -> None:
+def test_concurrency_at_the_knee() -> None:
     right = SaturationSearch(
         lambda rate: point(rate, 10 if rate <= 600 else 200), 20
     ).run()  # of one processor, 1 ms for each
@@ -88,7 +88,7 @@ def cell(operation: str, *values_us: float, arm: str = "gateway", metric: str = 
     return Cell(arm=arm, operation=operation, outcome="ok", count=len(values_us), histograms=histograms)
 
 
-def test_slowdown_compares_what_is_called_alike() -> None:
+def test_slowdown_compares_operations_of_one_name() -> None:
     result = Result(
         cells=[
             cell("call", *[1000] * 5), cell("call, 500 tools", *[3000] * 5), cell("list", *[1000] * 5),
@@ -107,15 +107,15 @@ def spiked(*medians_ms: float) -> Result:
     return Result(seconds=len(medians_ms), intervals=intervals)
 
 
-def test_recovery_is_the_time_until_it_is_as_before() -> None:
+def test_recovery_is_the_time_until_latency_is_as_before() -> None:
     # 30% before, 10% spike, 60% after: seconds 0 to 3, 3 to 4, 4 to 10
     assert metrics.recovery(spiked(*[10] * 3, 900, *[10] * 6), SPIKE) == 0
     assert metrics.recovery(spiked(*[10] * 3, 900, 500, 500, 15, 10, 10, 10), SPIKE) == 2
-    assert metrics.recovery(spiked(*[10] * 3, *[900] * 7), SPIKE) == 6, "never: all of the rest"
+    assert metrics.recovery(spiked(*[10] * 3, *[900] * 7), SPIKE) == 6, "never recovered: the whole rest"
     assert metrics.recovery(spiked(*[10] * 10), profiles.load()["steady"]) is None
 
 
-def test_who_answers_nothing_or_nothing_any_more_is_silent() -> None:
+def test_gateway_without_further_responses_is_silent() -> None:
     gone, back = (
         GeneratorEvent(t=second, kind=f"target {what}", arm="gateway") for second, what in ((1, "gone"), (2, "back"))
     )
@@ -132,7 +132,7 @@ def test_who_answers_nothing_or_nothing_any_more_is_silent() -> None:
 
 
 def queued(offered: float, capacity: float, *, takes_ms: float = 5, seconds: int = 5) -> Result:
-    """A step at a gateway that does so many calls a second, one after the other, and answers all of them in the end."""
+    """Return a step at a gateway that serves `capacity` calls per second from a queue, and answers all of them."""
     responses: dict[int, list[float]] = {second: [] for second in range(seconds)}
     free = 0.0
     for arrival in np.arange(int(offered * seconds)) / offered:
@@ -149,22 +149,22 @@ def in_time(step: Result) -> int:
     return metrics.answered_in_time(step.whole_calls())
 
 
-def test_what_is_answered_after_a_step_was_not_answered_at_its_rate() -> None:
+def test_late_responses_of_a_step_are_not_answered_in_time() -> None:
     assert in_time(queued(100, 1000)) == 500
-    assert in_time(queued(100, 1000, takes_ms=3000)) == 500, "slow answers are no queue"
-    assert 50 <= in_time(queued(20, 10)) <= 65, "half of the hundred, and what their beginning excuses"
+    assert in_time(queued(100, 1000, takes_ms=3000)) == 500, "slow responses are not a queue"
+    assert 50 <= in_time(queued(20, 10)) <= 65, "half of the hundred, and the tolerance at the beginning"
     assert in_time(queued(100, 80)) < 0.9 * 500
     assert in_time(Result(seconds=5)) == 0
 
 
-def test_handshakes_are_no_answers() -> None:
+def test_handshakes_are_not_successful_calls() -> None:
     opened = cell("initialize", 1000)
     failed = cell("call", 1000).model_copy(update={"outcome": "server-error"})
     assert metrics.silent(Result(cells=[opened, failed])) == "none of 1 calls to the gateway succeeded: server-error"
 
 
-def test_a_few_calls_that_are_never_answered_are_no_silence() -> None:
-    """They come to their end when all others have, so that nothing but failures comes last."""
+def test_few_unanswered_calls_are_not_silence() -> None:
+    """They end after all others, so that the last results are failures."""
     gone = GeneratorEvent(t=12, kind="target gone", arm="gateway")
     lost = cell("call", 10e6).model_copy(update={"outcome": "timeout"})
     seconds = [Interval(start=0, cells=[cell("call", 1000), lost]), Interval(start=1, cells=[cell("call", 1000), lost])]
@@ -174,12 +174,12 @@ def test_a_few_calls_that_are_never_answered_are_no_silence() -> None:
     assert metrics.silent(result) == "the gateway stopped responding during the load"
 
 
-def test_the_recovery_of_a_load_that_was_not_played_to_its_end_is_unknown() -> None:
+def test_recovery_of_an_incomplete_load_is_unknown() -> None:
     whole = spiked(*[10] * 3, 900, *[10] * 6)
     assert metrics.recovery(whole.model_copy(update={"ended": "interrupted"}), SPIKE) is None
 
 
-def test_growth_is_against_proportion() -> None:
+def test_growth_relative_to_the_size_ratio() -> None:
     profile = LoadProfile(
         name="p",
         purpose="x",
@@ -211,7 +211,7 @@ def counted(requests: int, sessions: int, opened: int, tokens: dict[str, int]) -
     return UpstreamCounters({"mail": upstream, "crm": upstream}, {"corp": {"jwks": 1, "token": tokens}})
 
 
-def test_counters_are_told_as_differences() -> None:
+def test_counters_are_reported_as_differences() -> None:
     before, after = counted(10, 0, 1, {}), counted(30, 2, 4, {"refresh_token": 3, "authorization_code": 1})
     since = after.since(before)
     assert (since["requests"], since["method tools/call"], since["sessions"]) == (40, 40, 6)

@@ -49,7 +49,7 @@ def result(shift: float = 0.0) -> Result:
     )
 
 
-def test_arms_with_good_answers_first_and_parts_of_sessions_last() -> None:
+def test_arms_list_successes_first_and_session_requests_last() -> None:
     direct, gateway = summary.arms([result(), result()])
     assert (direct.name, direct.done, direct.failed, direct.rate) == ("direct", 200, 0, 10.0)
     assert (gateway.done, gateway.failed, gateway.rate) == (202, 2, 10.0)
@@ -60,7 +60,7 @@ def test_arms_with_good_answers_first_and_parts_of_sessions_last() -> None:
     ]
 
 
-def test_percentiles_end_where_there_are_no_requests_above() -> None:
+def test_percentiles_without_samples_above_are_omitted() -> None:
     operation = summary.arms([result()])[1].operations[0]
     points = dict(operation.response.percentiles)
     assert points[50.0] == pytest.approx(1000, rel=0.001)
@@ -75,7 +75,7 @@ def test_histograms_of_starts_are_added() -> None:
     assert dict(operation.response.percentiles)[75.0] == pytest.approx(3000, rel=0.001)
 
 
-def test_seconds_of_starts_follow_each_other() -> None:
+def test_seconds_of_starts_are_concatenated() -> None:
     found = summary.moments([result(), result()])
     assert [(m.second, m.arm, m.done, m.failed) for m in found] == [
         (0.0, "direct", 100, 0),
@@ -85,7 +85,7 @@ def test_seconds_of_starts_follow_each_other() -> None:
     ]
 
 
-def test_looks_at_the_gateway_lie_where_their_moments_do() -> None:
+def test_resource_samples_are_placed_on_the_time_axis() -> None:
     looks = [
         ResourceSample(at=at, cpu_seconds=at, rss_mib=1, descriptors=1, threads=1, processes=1)
         for at in (9.0, 10.5, 12.5, 15.0, 15.5, 18.0)
@@ -100,12 +100,12 @@ def test_looks_at_the_gateway_lie_where_their_moments_do() -> None:
     assert summary.placed(looks, [], float) == looks
 
 
-def test_the_measuring_side() -> None:
+def test_generator_summary() -> None:
     before, after = HostCpuSample(0, 0, 0, 0), HostCpuSample(20, 10, 2, 4)
     side = summary.generator([result(), result()], before=before, after=after, cores=2, ceiling=9000)
     assert (side.cpu_share, side.steal, side.pressure, side.ceiling) == (0.2, 0.05, 0.2, 9000)
     assert (side.late, side.dropped, side.offered, side.connections) == (2, 2, 404, 14)
-    assert side.lag_p50_us == pytest.approx(50, rel=0.02), "parts of sessions are never late, and are no calls"
+    assert side.lag_p50_us == pytest.approx(50, rel=0.02), "session requests do not count as calls"
     assert side.lag_p99_us == pytest.approx(50, rel=0.02)
 
 
@@ -121,13 +121,13 @@ def test_events_and_wrong_answers() -> None:
         request="q",
         response="a",
     )
-    told = summary.wrong_answers([result().model_copy(update={"wrong": [wrong]})] * 2)
-    assert told[0].said == "mail, called by alice: bob's digest"
-    assert [one.at for one in told] == [1, 3], "as the seconds do, those of later parts follow"
+    samples = summary.wrong_answers([result().model_copy(update={"wrong": [wrong]})] * 2)
+    assert samples[0].said == "mail, called by alice: bob's digest"
+    assert [one.at for one in samples] == [1, 3], "times of later parts continue those of earlier ones"
     assert [one.at for one in summary.events([result(), result()])] == [3, 5]
 
 
-def test_nothing_measured_is_a_report_all_the_same() -> None:
+def test_empty_result_has_an_empty_summary() -> None:
     empty = Result()
     assert summary.arms([empty]) == []
     assert summary.moments([empty]) == []
@@ -139,7 +139,7 @@ def test_nothing_measured_is_a_report_all_the_same() -> None:
     )
 
 
-# -- what it comes to
+# -- conclusion
 
 
 def broken() -> BudgetResult:
@@ -169,11 +169,11 @@ def wrong_answer() -> report_model.WrongAnswer:
         ),
     ],
 )
-def test_the_gravest_thing_is_what_it_comes_to(change: dict[str, object], conclusion: str) -> None:
+def test_conclusion_is_the_most_severe_result(change: dict[str, object], conclusion: str) -> None:
     whole = report().model_copy(update={"generator": generator(), **change})
     summary.conclude(whole)
     assert whole.conclusion == conclusion
     assert whole.said
     assert whole.said.startswith("21 responses belonged") == (conclusion == "wrong-answers"), (
-        "all of them, not those kept"
+        "the total count, not the kept samples"
     )

@@ -11,13 +11,13 @@ from gatebench.load.profiles import budgets
 from gatebench.load.results import report_model
 from tests.support.load.load_reports import generator, latency, report
 
-CALM = PublishedValues(p50_us=3000, p99_us=9000, throughput=500, offered=10_000)
+VALUES = PublishedValues(p50_us=3000, p99_us=9000, throughput=500, offered=10_000)
 
 
-def test_a_calm_measurement_is_valid() -> None:
-    judged = validity.judge(generator(), CALM)
+def test_undisturbed_measurement_is_valid() -> None:
+    judged = validity.judge(generator(), VALUES)
     assert validity.void(judged) == []
-    assert len(judged) == 7, "and every rule stands beside it, kept ones too"
+    assert len(judged) == 7, "all rules are listed, kept ones too"
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,16 @@ def test_a_calm_measurement_is_valid() -> None:
         ({"ceiling": 600.0}, "the generator or the upstream was the bottleneck"),
     ],
 )
-def test_what_is_not_small_voids_it_and_says_why(change: dict[str, float], said: str) -> None:
-    reasons = validity.void(validity.judge(generator(**change), CALM))
+def test_disturbance_voids_the_measurement_with_a_reason(change: dict[str, float], said: str) -> None:
+    reasons = validity.void(validity.judge(generator(**change), VALUES))
     assert len(reasons) == 1
     assert said in reasons[0]
 
 
-def test_lateness_is_measured_against_what_is_published() -> None:
+def test_lag_is_compared_with_the_published_percentiles() -> None:
     late = generator(lag_p99_us=5000)
     assert validity.void(validity.judge(late, PublishedValues(p50_us=3000, p99_us=60_000))) == []
-    assert validity.void(validity.judge(late, PublishedValues(p50_us=3000))) == [], "a p99 that nobody publishes"
+    assert validity.void(validity.judge(late, PublishedValues(p50_us=3000))) == [], "the p99 is not published"
 
 
 def test_a_full_load_needs_a_generator_that_is_not_the_bottleneck() -> None:
@@ -48,8 +48,8 @@ def test_a_full_load_needs_a_generator_that_is_not_the_bottleneck() -> None:
     assert validity.void(validity.judge(generator(cpu_share=0.97), PublishedValues(open_loop=False)))
 
 
-def test_waiting_for_a_cpu_is_told_and_voids_nothing() -> None:
-    judged = validity.judge(generator(pressure=0.9), CALM)
+def test_cpu_pressure_is_reported_but_does_not_void() -> None:
+    judged = validity.judge(generator(pressure=0.9), VALUES)
     assert [rule.rule for rule in judged if not rule.ok] == ["waiting for a CPU"]
     assert validity.void(judged) == []
 
@@ -76,7 +76,7 @@ def loaded(p99_us: float = 9000, failed: int = 0) -> report_model.LoadReport:
     return report().model_copy(update={"profile": "steady", "arms": [gateway, direct]})
 
 
-def test_a_budget_is_kept_broken_or_without_a_measurement() -> None:
+def test_outcomes_of_a_budget() -> None:
     assert outcome(one("latency-p99", max=10), loaded()) == "kept"
     assert outcome(one("latency-p99", max=10), loaded(p99_us=10_001)) == "broken"
     assert outcome(one("throughput", min=51), loaded()) == "broken"
@@ -84,19 +84,19 @@ def test_a_budget_is_kept_broken_or_without_a_measurement() -> None:
     assert outcome(one("latency-p99.9", max=10, optional=True), loaded()) == "not applicable"
 
 
-def test_the_direct_arm_is_no_gateway() -> None:
+def test_budgets_ignore_the_direct_arm() -> None:
     assert outcome(one("errors", max=0.1), loaded()) == "kept"
     assert outcome(one("errors", max=0.1), loaded(failed=1)) == "broken"
 
 
-def test_a_void_result_breaks_no_budget_of_speed_and_excuses_no_wrong_answer() -> None:
+def test_void_result_breaks_only_the_wrong_answers_budget() -> None:
     wrong = loaded(p99_us=99_000)
     wrong.wrong_count = 1
     assert outcome(one("latency-p99", max=10), wrong, void=True) == "void"
     assert outcome(one("wrong-answers", max=0), wrong, void=True) == "broken"
 
 
-def test_growth_is_from_when_caches_are_full() -> None:
+def test_memory_growth_begins_after_the_warm_up() -> None:
     def grown(rss: list[float]) -> float | None:
         samples = [
             report_model.ResourceSample(at=n, cpu_seconds=n, rss_mib=r, descriptors=1, threads=1, processes=1)
@@ -110,13 +110,13 @@ def test_growth_is_from_when_caches_are_full() -> None:
     assert grown([50, 100]) is None
 
 
-def test_budgets_are_of_profiles() -> None:
+def test_budget_applies_to_its_profiles() -> None:
     budget = one("errors", max=1).model_copy(update={"profiles": ["s*"]})
     assert budget.applies("steady")
     assert not budget.applies("ramp")
 
 
-def test_the_shipped_file_is_sound_and_kept_by_a_good_gateway() -> None:
+def test_shipped_budgets_are_valid_and_kept() -> None:
     shipped = budgets.load()
     assert {"errors", "wrong-answers", "not-back-down"} <= {budget.measure for budget in shipped}
     results = budgets.judge(shipped, loaded(), void=False)
@@ -137,7 +137,7 @@ def test_the_shipped_file_is_sound_and_kept_by_a_good_gateway() -> None:
         ("[[budget", "is not valid TOML"),
     ],
 )
-def test_a_bad_file_is_named_with_its_key(text: str, said: str, tmp_path: Path) -> None:
+def test_bad_budgets_file_is_refused_with_its_key(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(BenchError) as caught:
@@ -146,6 +146,6 @@ def test_a_bad_file_is_named_with_its_key(text: str, said: str, tmp_path: Path) 
     assert said in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_budgets_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"cannot read the budgets .*No such file"):
         budgets.load(tmp_path / "none.toml")

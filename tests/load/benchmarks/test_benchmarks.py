@@ -1,4 +1,4 @@
-"""The benchmarks' own bookkeeping; what they measure is asserted where it is measured, in `make bench`."""
+"""Ratios, goals and sections of the benchmarks; `make bench` asserts the measurements themselves."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ def turns(*microseconds: float) -> list[Turn]:
     return [Turn(1000, one / 1000, 1.0) for one in microseconds]
 
 
-def test_a_ratio_compares_turns_of_one_round() -> None:
+def test_ratio_compares_turns_of_one_round() -> None:
     assert ratios(turns(10, 20, 30), turns(40, 100, 90)) == pytest.approx((4.0, 3.0, 5.0))
 
 
-def test_a_missed_goal_is_said() -> None:
+def test_missed_goal_is_reported() -> None:
     fine = {"ours": turns(20), "FastHttpUser": turns(100), "HttpUser": turns(500), "wrk": turns(10)}
     assert client_cost._section(fine, 1, 1.0).missed == []
     slow = {**fine, "ours": turns(90)}
@@ -32,7 +32,7 @@ def test_a_missed_goal_is_said() -> None:
     assert not mock_cost._section({"lean": turns(20), "FastMCP": turns(2100)}, 1, 1.0).missed
 
 
-def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_section_is_replaced_and_others_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markdown, "PAGE", tmp_path / "page.md")
     markdown.write("users", Section("## Users\n\nold \\1"))
     markdown.write("mocks", Section("## Mocks"))
@@ -45,7 +45,7 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("competitor", ["ours", "FastHttpUser", "HttpUser", "wrk"])
-def test_every_competitor_sends_what_the_server_takes(competitor: str) -> None:
+def test_every_competitor_completes_calls(competitor: str) -> None:
     if competitor == "wrk" and not load_tools.wrk_path():
         pytest.skip("wrk is not installed here; on Debian: apt-get install wrk")
     with servers.lean(None) as server:

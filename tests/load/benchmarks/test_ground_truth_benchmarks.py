@@ -1,4 +1,4 @@
-"""The sections of `make bench` that hold our measurements against the truth; what is measured is asserted there."""
+"""The sections of `make bench` that compare measurements with known values; `make bench` asserts the measurements."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from gatebench.load.benchmarks.parts import gate_error_rates, overhead_accuracy,
 from gatebench.load.results.report_model import Estimate, Overhead, QuantileOverhead
 
 
-def test_a_delay_may_be_off_by_a_twentieth_and_a_fifth_of_a_millisecond() -> None:
+def test_tolerance_of_a_measured_delay() -> None:
     right = {0: 0.1, 1: 1.1, 2: 2.1, 5: 5.1, 20: 21.0}
     found = {delay: [value] for delay, value in right.items()}
     assert overhead_accuracy._section(right, found, "").missed == []
@@ -24,17 +24,17 @@ def test_a_delay_may_be_off_by_a_twentieth_and_a_fifth_of_a_millisecond() -> Non
     )
 
 
-def known_within(width: float) -> Overhead:
+def overhead_with_interval(width: float) -> Overhead:
     around = Estimate(value=2000, low=2000 - 1000 * width, high=2000 + 1000 * width)
     p50 = QuantileOverhead(percentile=50, direct_us=200, gateway_us=2200, overhead_us=around)
     return Overhead(arm="gateway", quantiles=[p50], starts=8, slots=90, slots_left_out=6)
 
 
-def test_an_overhead_is_known_well_when_the_middle_of_its_intervals_is_narrow() -> None:
-    good = reference_precision.section([known_within(width) for width in (0.05, 0.08, 0.3)], 190, "Today.")
+def test_median_interval_width_is_the_goal() -> None:
+    good = reference_precision.section([overhead_with_interval(width) for width in (0.05, 0.08, 0.3)], 190, "Today.")
     assert good.missed == []
     assert "| 2.000 ms | 1.950 to 2.050 ms | unknown | 6 of 96 | 5.0% |" in good.text
-    bad = reference_precision.section([known_within(width) for width in (0.05, 0.12, 0.13)], 190, "Today.")
+    bad = reference_precision.section([overhead_with_interval(width) for width in (0.05, 0.12, 0.13)], 190, "Today.")
     assert bad.missed == ["an interval narrower than 10% of the overhead (median): 12.0%"]
 
 
@@ -43,7 +43,7 @@ def pool(cost: float, noise: float = 0.02) -> gate_error_rates.Changes:
     return {sequential_test.CPU: [np.log1p(cost) + noise * random.standard_normal(5) for _ in range(12)]}
 
 
-def test_replays_are_whole_gates() -> None:
+def test_replays_are_complete_gates() -> None:
     same, taken = gate_error_rates._replay(pool(0.0), np.random.default_rng(1))
     assert same["slower"] == 0
     assert same.total() == gate_error_rates.REPLAYS
@@ -52,7 +52,7 @@ def test_replays_are_whole_gates() -> None:
     assert slower["slower"] > 0.99 * gate_error_rates.REPLAYS
 
 
-def test_a_gate_that_errs_is_said_to() -> None:
+def test_gate_errors_are_reported() -> None:
     pools = {"the same": pool(0.0), "a tenth more": pool(0.1)}
     each = dict.fromkeys(pools, 10.0)
     good = {

@@ -1,4 +1,4 @@
-"""`gatebench load gate`, `overhead` and `report`, as their users type them."""
+"""`gatebench load gate`, `overhead` and `report` on the command line."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ REPORT = Path(__file__).parents[2] / "reports" / "data" / "load.json"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["gate", "reference", "nobody"], "unknown target 'nobody'"),
-        (["gate", "nobody", "reference"], "unknown target 'nobody'"),
+        (["gate", "reference", "nosuch"], "unknown target 'nosuch'"),
+        (["gate", "nosuch", "reference"], "unknown target 'nosuch'"),
         (["gate", "none/load.json", "reference"], "cannot read none/load.json: No such file"),
         (
             ["gate", "{here}/mistyped.json", "reference"],
@@ -46,7 +46,7 @@ REPORT = Path(__file__).parents[2] / "reports" / "data" / "load.json"
             ["report", "{here}/half.json"],
             "half.json is not a load.json of this version of gatebench: gatebench: Field required",
         ),
-        (["overhead", "nobody"], "unknown target 'nobody'"),
+        (["overhead", "nosuch"], "unknown target 'nosuch'"),
         (["overhead", "--profile", "single"], "did you mean single-call?"),
         (["overhead", "--starts", "11"], "invalid value for '--starts': 11 is not in the range 1<=x<=10"),
         (["overhead", "--budgets", "none.toml"], "cannot read the budgets none.toml"),
@@ -54,7 +54,7 @@ REPORT = Path(__file__).parents[2] / "reports" / "data" / "load.json"
         (["report", "{here}"], "load.json: No such file or directory"),
     ],
 )
-def test_bad_input_is_one_sentence(
+def test_bad_input_is_refused_with_one_sentence(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -65,14 +65,14 @@ def test_bad_input_is_one_sentence(
         status = cli.main(["load", *filled])
     except SystemExit as ended:
         status = int(ended.code or 0)
-    told = capsys.readouterr().err.strip()
+    stderr = capsys.readouterr().err.strip()
     assert status == 2
-    assert said in told
-    assert len(told.splitlines()) == 1
-    assert not (tmp_path / "gatebench-out").exists(), "nothing was begun"
+    assert said in stderr
+    assert len(stderr.splitlines()) == 1
+    assert not (tmp_path / "gatebench-out").exists(), "no run was started"
 
 
-def test_a_report_is_shown_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_report_command_shows_a_stored_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     shutil.copy(REPORT, tmp_path)
     assert cli.main(["load", "report", str(tmp_path)]) == 4
     assert "BUDGET-BROKEN: 1 of 3 budgets are broken: errors" in capsys.readouterr().out
@@ -82,7 +82,7 @@ def test_a_report_is_shown_again(capsys: pytest.CaptureFixture[str], tmp_path: P
 @pytest.mark.parametrize(
     ("by", "expected"), [("gateway", 1), ("machine", 2), ("bench", 3), (None, 3), ("interruption", 130)]
 )
-def test_a_report_that_is_shown_again_ends_as_it_did(by: str | None, expected: int, tmp_path: Path) -> None:
+def test_report_command_has_the_exit_status_of_the_run(by: str | None, expected: int, tmp_path: Path) -> None:
     report = json.loads(REPORT.read_bytes()) | {"complete": False, "conclusion": "incomplete", "ended_by": by}
     (tmp_path / "load.json").write_text(json.dumps(report))
     assert cli.main(["load", "report", str(tmp_path)]) == expected
@@ -103,12 +103,12 @@ def test_overhead_of_the_reference(capsys: pytest.CaptureFixture[str], tmp_path:
     assert report.resources.cpu_us_per_call is not None
     assert (out / "load.html").exists()
     if report.conclusion == "incomplete":
-        # On a machine so busy with other tests that no half second was left undisturbed: that is said, and nothing is published.
+        # On a busy machine no half second may be undisturbed: the report gives the reason, and no overhead.
         assert report.incomplete_reason
         assert report.incomplete_reason in " ".join(shown.out.split())
         assert (status != 0, report.overhead) == (True, [])
     elif report.conclusion == "void":
-        # On a machine that is busy with other tests: the rule says so, nothing is published, and no budget is judged.
+        # On a busy machine the measurement may be void: no overhead is published, and no budget is judged.
         assert "void" in shown.out
         assert (status, report.budgets[0].outcome) == (2, "void")
     else:
@@ -132,7 +132,7 @@ def test_gate_of_the_reference_against_itself(
     assert "«" not in report["said"]
 
 
-def test_a_gate_of_a_gateway_that_answers_nothing_says_so_after_two_starts(
+def test_gate_of_a_failing_gateway_ends_after_two_starts(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(regression_run, "ROUNDS", 1)
@@ -145,9 +145,7 @@ def test_a_gate_of_a_gateway_that_answers_nothing_says_so_after_two_starts(
     assert next(arm for arm in report.arms if arm.name == "candidate").failed > 0
 
 
-def test_a_profile_that_goes_past_the_gateway_alone_has_no_overhead(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_profile_with_direct_calls_only_has_no_overhead(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["load", "overhead", "--profile", "baseline", "--out", str(tmp_path / "out")]) == 2
     assert "profile baseline has no calls through reference: use another profile" in capsys.readouterr().err
 
@@ -156,21 +154,21 @@ def test_a_profile_that_goes_past_the_gateway_alone_has_no_overhead(
     ("error", "expected", "reason"),
     [(HarnessError("a generator is gone"), 3, "a generator is gone"), (KeyboardInterrupt(), 130, "interrupted")],
 )
-def test_a_gate_that_ends_early_keeps_the_starts_before(
+def test_gate_that_ends_early_keeps_earlier_starts(
     error: BaseException, expected: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(regression_run, "ROUNDS", 2)
     monkeypatch.setattr(regression_run, "FIXED_SECONDS", 1.0)
     once = regression_run.RegressionRun._start
 
-    def twice(
+    def fail_after_the_first(
         self: regression_run.RegressionRun, stand: regression_run.Stand, tell: regression_run.ProgressCallback
     ) -> None:
         if self.starts:
             raise error
         once(self, stand, tell)
 
-    monkeypatch.setattr(regression_run.RegressionRun, "_start", twice)
+    monkeypatch.setattr(regression_run.RegressionRun, "_start", fail_after_the_first)
     out = tmp_path / "out"
     assert cli.main(["load", "gate", "reference", "reference", "--out", str(out), "--quiet"]) == expected
     report = LoadReport.model_validate_json((out / "load.json").read_bytes())
@@ -179,7 +177,7 @@ def test_a_gate_that_ends_early_keeps_the_starts_before(
     assert report.comparison.starts == 1
 
 
-def test_a_far_end_that_is_killed_is_no_fault_of_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_upstreams_are_an_error_of_the_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regression_run, "ROUNDS", 1)
     full_load = regression_run.RegressionRun._full_load
 
@@ -197,15 +195,13 @@ def test_a_far_end_that_is_killed_is_no_fault_of_either(tmp_path: Path, monkeypa
     assert report.ended_by == "bench"
 
 
-def test_ctrl_c_while_everything_is_being_ended_keeps_the_overhead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    standing = bench.running_load_bench
+def test_ctrl_c_during_shutdown_keeps_the_overhead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_bench = bench.running_load_bench
 
     @contextmanager
     def interrupted(*arguments: Any, **more: Any) -> Iterator[bench.LoadBench]:
-        with standing(*arguments, **more) as stood:
-            yield stood
+        with start_bench(*arguments, **more) as load_bench:
+            yield load_bench
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bench, "running_load_bench", interrupted)

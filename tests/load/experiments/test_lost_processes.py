@@ -1,4 +1,4 @@
-"""What was measured is told, also when the bench ends otherwise than it should."""
+"""Measurements are reported, also when a part of the bench fails."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ STEADY = profiles.by_name("steady")
 TASK = LoadRunRequest("reference", STEADY, ProfileRunOptions.of(STEADY, None, None, 1, 1), frozenset())
 
 
-def ended_by(error: BaseException, *results: Result) -> Callable[[ProfileData, Any], None]:
+def measure_that_raises(error: BaseException, *results: Result) -> Callable[[ProfileData, Any], None]:
     def measured(found: ProfileData, _: Any) -> None:
         found.results += results
         raise error
@@ -30,18 +30,18 @@ def ended_by(error: BaseException, *results: Result) -> Callable[[ProfileData, A
 
 
 @pytest.mark.parametrize("error", [HarnessError("a worker"), httpx.ConnectError("refused"), BenchError("no result")])
-def test_a_part_of_the_bench_that_is_lost_is_said(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(profile_run, "_measure", ended_by(error, Result()))
+def test_lost_part_of_the_bench_is_reported(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(profile_run, "_measure", measure_that_raises(error, Result()))
     found = profile_run.measure(TASK, lambda *_: None)
     assert found.stopped == f"a part of the bench was lost: {error}"
     assert found.ended_by == "bench"
-    monkeypatch.setattr(profile_run, "_measure", ended_by(error))
+    monkeypatch.setattr(profile_run, "_measure", measure_that_raises(error))
     with pytest.raises(type(error)):
         profile_run.measure(TASK, lambda *_: None)
 
 
-def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even where it answers nothing any more: it has nobody to ask."""
+def test_ended_upstreams_are_an_error_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway without upstreams cannot respond; this is no failure of the gateway."""
     far_end = LeanBackend()
     bench: Any = SimpleNamespace(far_end=far_end, pinning=SimpleNamespace(generator=None))
     gateway: Any = SimpleNamespace(alive=lambda: True)
@@ -59,7 +59,7 @@ def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.Mo
     measured.stopped = None
     measured.results.clear()
     measured.knee = None
-    with pytest.raises(HarnessError):  # at the first step of a search: none is on the plateau yet
+    with pytest.raises(HarnessError):  # at the first step of a search, without a plateau yet
         course._point(10.0, 1.0)
     assert (len(measured.results), measured.stopped) == (
         1,
@@ -68,16 +68,16 @@ def test_a_gateway_whose_upstreams_are_gone_is_not_blamed(monkeypatch: pytest.Mo
     far_end.close()
 
 
-def test_ctrl_c_while_everything_is_being_ended_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_run, "_measure", ended_by(KeyboardInterrupt(), Result()))
+def test_ctrl_c_during_shutdown_keeps_the_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_run, "_measure", measure_that_raises(KeyboardInterrupt(), Result()))
     found = profile_run.measure(TASK, lambda *_: None)
-    assert (found.ended_by, found.stopped) == ("interruption", None), "it was whole by then"
-    monkeypatch.setattr(profile_run, "_measure", ended_by(KeyboardInterrupt()))
+    assert (found.ended_by, found.stopped) == ("interruption", None), "the measurement was complete by then"
+    monkeypatch.setattr(profile_run, "_measure", measure_that_raises(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         profile_run.measure(TASK, lambda *_: None)
 
 
-def test_where_credentials_cannot_be_told_any_more_nothing_is_quoted() -> None:
+def test_exchanges_are_dropped_if_credentials_are_unknown() -> None:
     wrong = WrongAnswerSample(
         t=1, arm="a", operation="b", server="c", caller="d", detail="secret", request="secret", response="secret"
     )

@@ -1,4 +1,4 @@
-"""Pairings: whole ones past relays that hold requests back, in turn, and what each turn cost."""
+"""Pairings: complete ones with delay proxies, starts in turn, and the CPU of each turn."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -19,18 +19,18 @@ from tests.support.load.delay_proxy import relay, running
 from tests.support.load.http_server import TinyServer
 
 
-@pytest.mark.usefixtures("calm")
-def test_a_pairing_finds_how_long_requests_are_held_back() -> None:
+@pytest.mark.usefixtures("no_disturbances")
+def test_pairing_measures_the_delay() -> None:
     @contextmanager
-    def stand() -> Iterator[Mapping[str, RunningGateway]]:
+    def start_gateways() -> Iterator[Mapping[str, RunningGateway]]:
         with relay(far, 5) as (ports, pid):
             yield {"direct": running(far.port), "gateway": running(ports[0], pid)}
 
     with TinyServer() as far:
         pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=80), CpuLayout())
-        pairing.run(stand, lambda _: None)
+        pairing.run(start_gateways, lambda _: None)
     found = pairing.overhead().quantiles[0].overhead_us
-    assert 4_500 < found.value < 30_000, "five milliseconds, and what a busy machine adds"
+    assert 4_500 < found.value < 30_000, "five milliseconds, and the noise of a busy machine"
     resources = pairing.resources()
     assert resources is not None
     assert resources.cpu_us_per_call is not None
@@ -39,28 +39,28 @@ def test_a_pairing_finds_how_long_requests_are_held_back() -> None:
 
 
 @pytest.fixture
-def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No half second is left out, however busy the tests' machine is."""
+def no_disturbances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every half second, however busy the machine is."""
     monkeypatch.setattr(overhead, "LATE_US", np.inf)
     monkeypatch.setattr(overhead, "DISTURBED", np.inf)
 
 
 @pytest.fixture
-def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each start has two turns."""
+def two_turns_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each start two turns."""
     monkeypatch.setattr(overhead_run, "MIN_ROUNDS", 2)
 
 
 @pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C is an interruption, also where the shell that began the tests has it ignored."""
+def default_sigint() -> Iterator[None]:
+    """Restore the default handler of SIGINT, which a background shell may ignore."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-class Starts:
-    """Stands that hold requests back for so many ms each; after `most` of them no more comes up."""
+class DelayedStarts:
+    """Starts of delay proxies with a delay of 5 ms; more than `most` at the same time fail."""
 
     def __init__(self, far: TinyServer, most: int = 100) -> None:
         self.far, self.most, self.up, self.at_once = far, most, 0, 0
@@ -78,13 +78,13 @@ class Starts:
                 self.up -= 1
 
 
-@pytest.mark.usefixtures("calm", "few_turns")
-def test_starts_are_there_together_and_take_turns() -> None:
+@pytest.mark.usefixtures("no_disturbances", "two_turns_each")
+def test_starts_run_together_and_take_turns() -> None:
     with TinyServer() as far:
-        starts = Starts(far)
+        starts = DelayedStarts(far)
         pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=3, rate=120), CpuLayout())
         pairing.run(starts, lambda _: None)
-    assert (starts.at_once, starts.up) == (3, 0), "and all of them are ended"
+    assert (starts.at_once, starts.up) == (3, 0), "all of them have ended"
     assert pairing.results[0].arms == ["direct", "gateway"]
     assert {cell.arm for cell in pairing.results[0].cells} == {"direct", "gateway"}
     assert len(pairing.cpu_us) == 3
@@ -94,35 +94,37 @@ def test_starts_are_there_together_and_take_turns() -> None:
     for number, start in enumerate(pairing.samples):
         assert set(start["arm"]) == {0, 1}
         assert set((start["intended"] / overhead_run.SLOT).astype(int) % 3) == {number}
-        assert (start["intended"] % overhead_run.SLOT).min() >= overhead_run.COLD, "those who have rested are cold"
+        assert (start["intended"] % overhead_run.SLOT).min() >= overhead_run.COLD, (
+            "the beginning of each turn is left out"
+        )
     assert pairing.overhead().starts == 3
 
 
-@pytest.mark.usefixtures("calm", "few_turns")
-def test_a_start_that_does_not_come_up_leaves_the_others_to_be_measured() -> None:
+@pytest.mark.usefixtures("no_disturbances", "two_turns_each")
+def test_failed_start_keeps_the_other_starts() -> None:
     with TinyServer() as far:
         pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout())
         said = "no more of them; only 2 of 5 starts could run at the same time: use --starts 2"
         with pytest.raises(BenchError, match=said):
-            pairing.run(Starts(far, most=2), lambda _: None)
+            pairing.run(DelayedStarts(far, most=2), lambda _: None)
         assert pairing.overhead().starts == 2
         with pytest.raises(BenchError, match="no more of them"):
             overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout()).run(
-                Starts(far, most=0), lambda _: None
+                DelayedStarts(far, most=0), lambda _: None
             )
 
 
-@pytest.mark.usefixtures("calm", "interruptible")
-def test_an_interruption_keeps_what_was_measured_until_then() -> None:
+@pytest.mark.usefixtures("no_disturbances", "default_sigint")
+def test_interruption_keeps_the_measurements() -> None:
     said: list[str] = []
 
     def interrupt(what: str) -> None:
         said.append(what)
-        if len(said) == 6:  # two starts, then a line a second
+        if len(said) == 6:  # two starts, then one line per second
             signal.raise_signal(signal.SIGINT)
 
     with TinyServer() as far:
-        starts = Starts(far)
+        starts = DelayedStarts(far)
         pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=30, starts=2, rate=160), CpuLayout())
         with pytest.raises(KeyboardInterrupt):
             pairing.run(starts, interrupt)
@@ -138,37 +140,37 @@ def interrupt(*_: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def test_an_interruption_while_the_gateway_calms_down_keeps_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_after_the_load_keeps_the_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overhead_run, "settle", interrupt)
     with TinyServer() as far:
         pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=120), CpuLayout())
         with pytest.raises(KeyboardInterrupt):
-            pairing.run(Starts(far), lambda _: None)
+            pairing.run(DelayedStarts(far), lambda _: None)
     resources = pairing.resources()
     assert resources is not None
     assert (resources.before, resources.after) == (resources.samples[0], resources.samples[-1])
     assert len(pairing.cpu_us) == 2
 
 
-def test_an_interruption_before_the_first_call_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no fault of the generator's, which has nothing to tell then."""
-    finish, asked = GeneratorProcess.finish, []
+def test_interruption_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator has no result then, which is no error."""
+    finish, finished = GeneratorProcess.finish, []
 
     def first_interrupted(player: GeneratorProcess) -> Any:
-        asked.append(player)
-        return interrupt() if len(asked) == 1 else finish(player)
+        finished.append(player)
+        return interrupt() if len(finished) == 1 else finish(player)
 
     monkeypatch.setattr(GeneratorProcess, "finish", first_interrupted)
     with TinyServer() as far:
-        starts = Starts(far)
+        starts = DelayedStarts(far)
         pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=30, starts=2, rate=120), CpuLayout())
         with pytest.raises(KeyboardInterrupt):
             pairing.run(starts, lambda _: None)
-    assert (len(asked), starts.up) == (2, 0)
+    assert (len(finished), starts.up) == (2, 0)
 
 
-class Clockwork:
-    """Uses half a core in the turns of one start of several, and nothing in between. Its clock is that of the looks."""
+class ScriptedCpuClock:
+    """A CPU clock that uses half a core in the turns of one start, and nothing otherwise; `now` is set by the test."""
 
     def __init__(self, number: int, starts: int) -> None:
         self.number, self.starts, self.now = number, starts, 0.0
@@ -179,8 +181,8 @@ class Clockwork:
 
 
 @pytest.mark.parametrize("starts", [1, 2, 8])
-def test_cpu_is_counted_for_whoever_had_the_turn_though_looks_are_few(starts: int) -> None:
-    clockworks = [Clockwork(number, starts) for number in range(starts)]
+def test_cpu_is_assigned_to_turns_from_few_samples(starts: int) -> None:
+    clockworks = [ScriptedCpuClock(number, starts) for number in range(starts)]
     log = CpuLog({str(one.number): one for one in clockworks})
     random = np.random.default_rng(1)
     rounds = 6

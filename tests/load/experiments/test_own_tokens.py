@@ -1,4 +1,4 @@
-"""Load on gateways that give out their own tokens: every fresh start is called with those that it gave out itself."""
+"""Load on gateways that issue their own tokens: each start is called with the tokens that it issued."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import secrets
 from gatebench.fixtures.gateways.doubles.reference import ReferenceAdapter
 
 class OwnTokens(ReferenceAdapter):
-    """Takes none of ours, as a gateway that mints its tokens when it is provisioned."""
+    """Revokes the tokens of the world, and issues its own ones when it is provisioned."""
 
     def provision(self):
         for name, who in self.world_json["principals"].items():
@@ -41,7 +41,7 @@ def acme(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     "what", [["overhead", "--seconds", "6", "--starts", "3", "--rate", "60"], ["gate", "{acme}", "--starts", "2"]]
 )
-def test_each_start_is_called_with_its_own(
+def test_each_start_is_called_with_its_own_tokens(
     acme: str, what: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(regression_run, "ROUNDS", 2)

@@ -1,4 +1,4 @@
-"""From what a run found to its report: what is said of the gateway, and what is not."""
+"""From the measurements of a profile run to its report."""
 
 import pytest
 
@@ -13,10 +13,10 @@ from gatebench.load.testbed.host import HostCpuSample
 
 
 def measured(profile: LoadProfile, *operations: str, sessions: int = 0, **counted: float) -> ProfileData:
-    """Ten right calls of each operation, a millisecond each."""
+    """Return ten successful calls of each operation, of one millisecond each."""
     made = ProfileData(LoadRunRequest("acme", profile, ProfileRunOptions.of(profile, None, None, 1, 1), frozenset()))
     made.called = list(profile.call)
-    cells = [right(operation) for operation in operations]
+    cells = [successful_cell(operation) for operation in operations]
     seconds = [Interval(start=0, cells=cells)]
     made.results = [
         Result(
@@ -32,7 +32,7 @@ def measured(profile: LoadProfile, *operations: str, sessions: int = 0, **counte
     return made
 
 
-def right(operation: str, outcome: Outcome = "ok") -> Cell:
+def successful_cell(operation: str, outcome: Outcome = "ok") -> Cell:
     histogram = Histogram()
     histogram.record([1000.0] * 10)
     return Cell(
@@ -52,7 +52,7 @@ def right(operation: str, outcome: Outcome = "ok") -> Cell:
         "more sessions than asked",
     ],
 )
-def test_handshakes_are_no_cost_of_calls_and_are_not_made_up(
+def test_requests_per_call_without_handshakes(
     farewells: float, handshakes: float, calls: float, per_call: float
 ) -> None:
     counted = {
@@ -68,17 +68,17 @@ def test_handshakes_are_no_cost_of_calls_and_are_not_made_up(
     assert report.far_end.per_call["requests"] == pytest.approx(per_call)
 
 
-def test_a_run_without_a_success_is_never_ok_whatever_the_budgets() -> None:
+def test_run_without_successful_calls_is_incomplete() -> None:
     found = measured(profiles.by_name("catalogue"), "call")
     result = found.results[0]
     event = GeneratorEvent(t=0.5, kind="rpc-error", arm="gateway", detail="-32602: unexpected argument")
-    found.results = [result.model_copy(update={"cells": [right("call", "rpc-error")], "events": [event]})]
+    found.results = [result.model_copy(update={"cells": [successful_cell("call", "rpc-error")], "events": [event]})]
     report = profile_report.report(found, [])
     assert (report.conclusion, report.ended_by) == ("incomplete", "gateway")
     assert report.said.endswith("the first failure: rpc-error: -32602: unexpected argument")
 
 
-def test_what_nobody_could_wait_for_slowed_nobody_down() -> None:
+def test_phase_that_was_not_played_has_no_slowdown() -> None:
     found = measured(profiles.by_name("slow-upstream"), "call", "call, one upstream hangs")
     assert profile_report.report(found, []).figures["slowdown"] == pytest.approx(1)
     found.called = found.called[:1]

@@ -1,7 +1,7 @@
-"""`gatebench load run` as its user has it: what it writes, how it ends, and that profiles find what they are there to find.
+"""`gatebench load run`: its files, how it ends, and the defects that profiles find.
 
-Only what does not depend on how busy the machine is: counts, right answers, statuses, whole reports. All profiles and their
-defects are shown together by `make bench PARTS=profiles`.
+These tests do not depend on the speed of the machine: counts, correct responses, statuses, complete reports. `make bench
+PARTS=profiles` shows all profiles and their defects together.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from gatebench.load.plan import plan as plans
 
 ROOT = Path(__file__).parents[3]
 TIMEOUT = 120.0  # for a busy machine
-# `gatebench`, with less to wait for: what the bench measures of itself, and the steps of a search.
+# `gatebench` with a shorter calibration and shorter steps of a search.
 SHORT = """
 import sys
 from gatebench import cli
@@ -36,7 +36,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 class LoadRun:
-    """One command, in a process of its own."""
+    """A command in a separate process."""
 
     def __init__(self, folder: Path, *arguments: str, program: Sequence[str] = ("-c", SHORT)) -> None:
         self.folder = folder
@@ -72,7 +72,7 @@ def play(tmp_path: Path) -> Play:
     return run
 
 
-def test_a_run_leaves_everything_that_it_found(play: Play) -> None:
+def test_run_writes_all_results(play: Play) -> None:
     run = play("reference", "mixed-auth", "--rate", "20")
     assert run.process.returncode in (0, 2), run.said  # void where the machine is busy
     report = run.report
@@ -89,7 +89,7 @@ def test_a_run_leaves_everything_that_it_found(play: Play) -> None:
     assert not any(mark in text for mark in ("pat_", "key_", "cs_", "ctl_")), "a credential of ours"
 
 
-def test_callers_that_are_mixed_up_fail_the_run(play: Play) -> None:
+def test_mixed_up_callers_fail_the_run(play: Play) -> None:
     run = play("strained:callers-mixed", "token-diversity", seconds=4)
     assert run.process.returncode == 1, run.said
     assert run.report["conclusion"] == "wrong-answers"
@@ -99,8 +99,8 @@ def test_callers_that_are_mixed_up_fail_the_run(play: Play) -> None:
 
 SEARCH = """
 [search]
-purpose = "callers at rates that rise"
-finds = "callers that are mixed up, whatever the rate"
+purpose = "callers at rising rates"
+finds = "mixed up callers at any rate"
 rate = 40
 seconds = 12
 search = true
@@ -116,7 +116,7 @@ callers = ["crowd-external"]
 """
 
 
-def test_a_search_tells_what_happened_beyond_the_plateau_too(play: Play, tmp_path: Path) -> None:
+def test_search_reports_wrong_answers_beyond_the_plateau(play: Play, tmp_path: Path) -> None:
     profiles = tmp_path / "mine.toml"
     profiles.write_text(SEARCH)
     run = play("strained:callers-mixed", "search", "--profiles", str(profiles), seconds=12)
@@ -127,14 +127,14 @@ def test_a_search_tells_what_happened_beyond_the_plateau_too(play: Play, tmp_pat
     assert run.report["wrong_count"] >= len(run.report["wrong_answers"]) > 0
 
 
-def test_a_search_at_a_gateway_that_dies_ends_there(play: Play) -> None:
+def test_search_ends_when_the_gateway_dies(play: Play) -> None:
     run = play("strained:dies", "saturation", seconds=12)
     assert run.process.returncode == 1, run.said
     assert run.report["incomplete_reason"] == "the gateway's process ended during the load"
     assert any("refused" in event["what"] or "reset" in event["what"] for event in run.report["events"])
 
 
-def test_a_search_at_a_gateway_that_answers_nothing_ends_at_once(play: Play) -> None:
+def test_search_ends_at_once_without_successful_calls(play: Play) -> None:
     run = play("null:deny-all", "saturation", seconds=60)
     assert run.process.returncode == 1, run.said
     assert "calls to the gateway succeeded" in run.report["incomplete_reason"]
@@ -142,13 +142,13 @@ def test_a_search_at_a_gateway_that_answers_nothing_ends_at_once(play: Play) -> 
     assert run.report["seconds"] < 10, "one step"
 
 
-def test_events_that_are_held_back(play: Play) -> None:
+def test_delayed_events_break_the_budget(play: Play) -> None:
     run = play("strained:events-held-back", "streaming", seconds=3)
     assert run.report["figures"]["event-delay-p50"] > 100, run.said
     assert run.budget("event-delay-p50") in ("broken", "void")
 
 
-def test_a_gateway_that_dies_in_the_middle(play: Play) -> None:
+def test_gateway_that_dies_ends_the_run_as_incomplete(play: Play) -> None:
     run = play("strained:dies", "ramp", "--rate", "60", seconds=4)
     assert run.process.returncode == 1, run.said
     report = run.report
@@ -156,13 +156,13 @@ def test_a_gateway_that_dies_in_the_middle(play: Play) -> None:
     assert report["incomplete_reason"] == "the gateway's process ended during the load"
     assert any("the run ended here" in event["what"] for event in report["events"])
     ok = [one for one in report["arms"][0]["operations"] if one["outcome"] == "ok"]
-    assert sum(one["count"] for one in ok) > 10, "what was measured until then"
+    assert sum(one["count"] for one in ok) > 10, "results until then are kept"
     assert (run.folder / "load.html").exists()
 
 
 QUICK = """
 [quick]
-purpose = "calls that give up soon"
+purpose = "calls with a short timeout"
 finds = "nothing"
 rate = 25
 seconds = 5
@@ -174,7 +174,7 @@ callers = ["alice", "bob"]
 """
 
 
-def test_a_gateway_that_stops_answering_in_the_middle(play: Play, tmp_path: Path) -> None:
+def test_gateway_that_stops_responding_ends_the_run_as_incomplete(play: Play, tmp_path: Path) -> None:
     profiles = tmp_path / "mine.toml"
     profiles.write_text(QUICK)
     run = play("strained:stops", "quick", "--profiles", str(profiles), seconds=5)
@@ -185,22 +185,22 @@ def test_a_gateway_that_stops_answering_in_the_middle(play: Play, tmp_path: Path
         "the gateway stopped responding during the load",
     )
     counts = {one["outcome"]: one["count"] for one in report["arms"][0]["operations"]}
-    assert counts["ok"] > 0, "what was measured until then"
+    assert counts["ok"] > 0, "results until then are kept"
     assert counts["timeout"] > 10
-    (fell_silent,) = [one for one in report["events"] if "the run ended here" in one["what"]]
-    assert fell_silent["at"] > 0
+    (end_event,) = [one for one in report["events"] if "the run ended here" in one["what"]]
+    assert end_event["at"] > 0
     assert (run.folder / "load.html").exists()
 
 
-def loading(run: LoadRun, kept: int = 4) -> int:
-    """Wait until the load, not the calibration, has been played for some seconds; its generator."""
+def wait_for_load(run: LoadRun, batches_written: int = 4) -> int:
+    """Wait until the load (not the calibration) has written some batches; return the pid of its generator."""
     deadline = time.monotonic() + TIMEOUT
     folder = None
-    while folder is None or len(list(batches(folder / KEPT))) < kept:
+    while folder is None or len(list(batches(folder / KEPT))) < batches_written:
         for one in children_of(run.process.pid) if folder is None else ():
             command = _command(one)
             if command[1:3] == ["-m", "gatebench.load.generator"] and "--worker" not in command:
-                with contextlib.suppress(BenchError):  # it has ended meanwhile
+                with contextlib.suppress(BenchError):  # the process has ended meanwhile
                     if plans.read(Path(command[3])).arrivals != "closed":
                         generator, folder = one.pid, Path(command[4])
         assert time.monotonic() < deadline
@@ -209,10 +209,10 @@ def loading(run: LoadRun, kept: int = 4) -> int:
     return generator
 
 
-def test_a_worker_that_is_lost_is_our_fault_and_its_part_is_kept(tmp_path: Path) -> None:
+def test_killed_worker_is_an_error_of_the_bench_and_its_results_are_kept(tmp_path: Path) -> None:
     more = ("--profile", "ramp", "--rate", "40", "--seconds", "8", "--workers", "2")
     run = LoadRun(tmp_path / "out", "reference", *more)
-    generator = loading(run, kept=8)  # two of a second, those of the warm-up included
+    generator = wait_for_load(run, batches_written=8)  # two per second, including the warm-up
     workers = [one for one in children_of(generator) if "--worker" in _command(one)]
     assert len(workers) == 2
     workers[0].kill()
@@ -223,14 +223,14 @@ def test_a_worker_that_is_lost_is_our_fault_and_its_part_is_kept(tmp_path: Path)
     (lost,) = [one for one in report["events"] if "worker" in one["what"] and "is gone" in one["what"]]
     assert lost["at"] < 8
     assert sum(one["count"] for one in report["arms"][0]["operations"]) > 20, (
-        "of both, until then; of the other, to the end"
+        "results of both workers until then, and of the other one to the end"
     )
     assert (run.folder / "load.html").exists()
 
 
-def test_a_generator_that_is_killed_has_measured_all_the_same(tmp_path: Path) -> None:
+def test_results_of_a_killed_generator_are_kept(tmp_path: Path) -> None:
     run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "60")
-    os.kill(loading(run, kept=6), signal.SIGKILL)  # of a second each, those of the warm-up included
+    os.kill(wait_for_load(run, batches_written=6), signal.SIGKILL)  # one per second, including the warm-up
     assert run.finish() == 3, run.said
     report = run.report
     assert (report["complete"], report["incomplete_reason"]) == (
@@ -244,9 +244,9 @@ def test_a_generator_that_is_killed_has_measured_all_the_same(tmp_path: Path) ->
     assert (run.folder / "load.html").exists()
 
 
-def test_a_far_end_that_is_killed_has_not_been_measured_for_nothing(tmp_path: Path) -> None:
+def test_results_before_killed_upstreams_are_kept(tmp_path: Path) -> None:
     run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "8")
-    loading(run)
+    wait_for_load(run)
     lean = [one for one in children_of(run.process.pid) if "mock_upstreams" in " ".join(_command(one))]
     assert lean
     for one in lean:
@@ -262,24 +262,24 @@ def test_a_far_end_that_is_killed_has_not_been_measured_for_nothing(tmp_path: Pa
     assert (run.folder / "load.html").exists()
 
 
-def test_ctrl_c_pressed_twice_keeps_it_too(tmp_path: Path) -> None:
+def test_two_interruptions_keep_the_results(tmp_path: Path) -> None:
     run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
-    loading(run)
+    wait_for_load(run)
     for _ in range(2):
         os.kill(run.process.pid, signal.SIGINT)
-        time.sleep(0.2)  # as people do
+        time.sleep(0.2)  # two separate signals
     assert run.finish() == 130, run.said
     assert (run.report["complete"], run.report["incomplete_reason"]) == (False, "interrupted")
     assert run.report["arms"][0]["done"] > 0
 
 
-def test_ctrl_c_while_the_bench_measures_itself_says_nothing_of_the_gateway(tmp_path: Path) -> None:
+def test_interruption_of_the_calibration_has_no_results(tmp_path: Path) -> None:
     run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300", program=("-m", "gatebench"))
     deadline = time.monotonic() + TIMEOUT
     while not any("gatebench.load.generator" in _command(one) for one in children_of(run.process.pid)):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(1.2)  # some of the two and a half seconds that it takes
+    time.sleep(1.2)  # the calibration takes two and a half seconds
     os.kill(run.process.pid, signal.SIGINT)
     assert run.finish() == 130, run.said
     assert run.report["arms"] == []
@@ -293,9 +293,9 @@ def children_of(pid: int) -> list[psutil.Process]:
         return []
 
 
-def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_interruption_keeps_the_results_and_ends_all_processes(tmp_path: Path) -> None:
     run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
-    loading(run)
+    wait_for_load(run)
     seen = children_of(run.process.pid)
     assert len(seen) >= 4, "supervisor and generator, gateway, upstreams"
     os.kill(run.process.pid, signal.SIGINT)
@@ -326,7 +326,7 @@ def _command(process: psutil.Process) -> list[str]:
         (["reference", "--profiles", "/nowhere.toml"], "/nowhere.toml"),
     ],
 )
-def test_bad_input_is_one_sentence(
+def test_bad_input_is_refused_with_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
 ) -> None:
     try:
@@ -337,4 +337,4 @@ def test_bad_input_is_one_sentence(
     assert (status, said.out) == (2, "")
     assert sentence in said.err
     assert len(said.err.strip().splitlines()) == 1
-    assert not (tmp_path / "out").exists(), "nothing was begun"
+    assert not (tmp_path / "out").exists(), "no run was started"

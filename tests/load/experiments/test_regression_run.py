@@ -1,4 +1,4 @@
-"""Contests and pairings: whole ones between relays that hold requests back, and what they come to."""
+"""Contests between delay proxies, their verdicts, stored baselines, and reports."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from tests.support.load.load_reports import generator, machine, report, samples
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "ROUND", 0.4)
     monkeypatch.setattr(regression_run, "ROUND", 0.4)
     monkeypatch.setattr(regression_run, "ROUNDS", 3)
@@ -32,12 +32,12 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "MIN_PAIRED", 1)
 
 
-@pytest.mark.usefixtures("short")
-def test_a_contest_finds_the_one_that_holds_requests_back() -> None:
+@pytest.mark.usefixtures("short_rounds")
+def test_contest_finds_the_delayed_gateway() -> None:
     orders: list[Sequence[str]] = []
 
     @contextmanager
-    def stand(order: Sequence[str]) -> Iterator[Mapping[str, RunningGateway]]:
+    def start_gateways(order: Sequence[str]) -> Iterator[Mapping[str, RunningGateway]]:
         orders.append(order)
         with relay(far, 0) as (prompt, first), relay(far, 60) as (slow, second):
             yield {"baseline": running(prompt[0], first), "candidate": running(slow[0], second)}
@@ -45,27 +45,27 @@ def test_a_contest_finds_the_one_that_holds_requests_back() -> None:
     said: list[str] = []
     played = RegressionRun(("prompt", "slow"), GateOptions(starts=2), CpuLayout())
     with TinyServer() as far:
-        played.run(stand, said.append)
+        played.run(start_gateways, said.append)
     answer = regression_report.comparison(played)
     latency = next(measure for measure in answer.measures if measure.name == sequential_test.LATENCY.name)
-    assert latency.candidate - latency.baseline > 30_000, "sixty milliseconds, less what a busy machine takes off"
+    assert latency.candidate - latency.baseline > 30_000, "sixty milliseconds, less the noise of a busy machine"
     assert {measure.name for measure in answer.measures} == {
         sequential_test.CPU.name,
         sequential_test.THROUGHPUT.name,
         sequential_test.LATENCY.name,
     }
     assert (answer.starts, answer.looks) == (2, 1)
-    assert orders == [ARMS, ARMS[::-1]], "who comes first gets the lower port"
+    assert orders == [ARMS, ARMS[::-1]], "the order of the ports alternates"
     assert said[0] == "start 1: cannot tell so far"
 
 
-# -- what it comes to
+# -- verdicts
 
 
-def of_changes(
+def contest_with_changes(
     terms: GateOptions | None = None, against: baseline.Baseline | None = None, **changes: float
 ) -> RegressionRun:
-    """A contest of eight quiet starts; CPU, throughput and p50 as said."""
+    """Return a contest of eight undisturbed starts with these changes of CPU, throughput and p50."""
     made = RegressionRun(("acme 1", "acme 2"), terms or GateOptions(), CpuLayout(), against)
     random = np.random.default_rng(1)
     for _ in range(8):
@@ -82,8 +82,8 @@ def of_changes(
     return made
 
 
-def test_slower_names_what_moved_and_by_how_much() -> None:
-    answer = regression_report.comparison(of_changes(cpu=0.1, throughput=0.1))
+def test_slower_verdict_names_the_changed_measures() -> None:
+    answer = regression_report.comparison(contest_with_changes(cpu=0.1, throughput=0.1))
     assert answer.verdict == "slower"
     assert answer.said.startswith("acme 2 is slower than acme 1: CPU per request +9.9%")
     assert ", throughput under full load -9." in answer.said
@@ -95,14 +95,14 @@ def test_slower_names_what_moved_and_by_how_much() -> None:
     assert answer.measures[2].moved == "not slower"
 
 
-def test_not_slower_and_faster_say_so() -> None:
-    assert regression_report.comparison(of_changes()).said.startswith(
+def test_sentences_of_not_slower_and_faster() -> None:
+    assert regression_report.comparison(contest_with_changes()).said.startswith(
         "acme 2 is not slower than acme 1: CPU per request is at most +"
     )
-    assert regression_report.comparison(of_changes(cpu=-0.1)).verdict == "faster"
+    assert regression_report.comparison(contest_with_changes(cpu=-0.1)).verdict == "faster"
 
 
-def test_two_starts_that_differ_cannot_tell() -> None:
+def test_two_differing_starts_cannot_tell() -> None:
     made = RegressionRun(("a", "b"), GateOptions(), CpuLayout())
     for shift in (0.8, 1.3):
         made.seen.add({sequential_test.CPU: Rounds(np.full(5, 1000.0), np.full(5, 1000.0 * shift))})
@@ -113,8 +113,8 @@ def test_two_starts_that_differ_cannot_tell() -> None:
     assert LoadReport.model_validate_json(report().model_copy(update={"comparison": answer}).model_dump_json())
 
 
-def test_a_gateway_that_fails_calls_is_not_called_fast() -> None:
-    made = of_changes(cpu=-0.5)
+def test_failed_calls_prevent_a_verdict() -> None:
+    made = contest_with_changes(cpu=-0.5)
     made.results = [
         Result(cells=[Cell(arm="candidate", operation="call", outcome="ok", count=90)]),
         Result(cells=[Cell(arm="candidate", operation="call", outcome="server-error", count=10)]),
@@ -128,25 +128,25 @@ def test_a_gateway_that_fails_calls_is_not_called_fast() -> None:
 
 
 def stored(**changes: float) -> LoadReport:
-    answer = regression_report.comparison(of_changes(**changes))
+    answer = regression_report.comparison(contest_with_changes(**changes))
     return report().model_copy(update={"comparison": answer, "machine": describe()})
 
 
-def test_a_stored_baseline_is_what_it_cost_against_the_yardstick() -> None:
+def test_stored_baseline_is_relative_to_the_yardstick() -> None:
     before = baseline.load_baseline(stored(cpu=0.5), "stored/load.json", "")
     assert (before.yardstick, before.candidate) == ("acme 1", "acme 2")
-    same = regression_report.comparison(of_changes(against=before, cpu=0.5))
+    same = regression_report.comparison(contest_with_changes(against=before, cpu=0.5))
     assert same.verdict == "not slower"
     assert same.baseline == "acme 2 (stored 2026-01-01T00:00:00Z)"
-    slower = regression_report.comparison(of_changes(against=before, cpu=0.65))
+    slower = regression_report.comparison(contest_with_changes(against=before, cpu=0.65))
     assert slower.verdict == "slower"
     assert slower.measures[0].change.value == pytest.approx(0.1, abs=0.01)
     assert slower.measures[0].baseline == pytest.approx(3000, rel=0.02)
 
 
-def test_a_baseline_that_was_held_against_a_stored_one_names_the_same_yardstick() -> None:
+def test_baseline_from_a_stored_baseline_has_the_same_yardstick() -> None:
     before = baseline.load_baseline(stored(cpu=0.5), "stored/load.json", "")
-    comparison = regression_report.comparison(of_changes(against=before, cpu=0.5))
+    comparison = regression_report.comparison(contest_with_changes(against=before, cpu=0.5))
     again = report().model_copy(update={"comparison": comparison, "machine": describe()})
     assert baseline.load_baseline(again, "again/load.json", "").yardstick == "acme 1"
 
@@ -159,7 +159,7 @@ def test_a_baseline_of_one_start_is_refused() -> None:
         baseline.load_baseline(once, "stored/load.json", "")
 
 
-def test_a_baseline_of_another_machine_is_refused_and_both_are_named() -> None:
+def test_baseline_of_another_machine_is_refused() -> None:
     with pytest.raises(BenchError) as caught:
         baseline.load_baseline(stored().model_copy(update={"machine": machine()}), "stored/load.json", "")
     assert "stored/load.json was measured on another machine (a CPU, 2 cores" in str(caught.value)
@@ -185,20 +185,20 @@ def subject() -> comparison_reports.Subject:
     return comparison_reports.Subject("acme 2", "acme 2.0", profile, 1)
 
 
-def test_the_report_of_a_contest_is_its_verdict() -> None:
-    whole = comparison_reports.regression_report(of_changes(cpu=0.2), subject(), None)
+def test_report_of_a_contest_has_its_verdict() -> None:
+    whole = comparison_reports.regression_report(contest_with_changes(cpu=0.2), subject(), None)
     assert (whole.kind, whole.conclusion, whole.complete) == ("gate", "slower", True)
 
 
-def test_an_interrupted_contest_keeps_what_it_has() -> None:
-    whole = comparison_reports.regression_report(of_changes(cpu=0.2), subject(), "interrupted")
+def test_interrupted_contest_keeps_its_measures() -> None:
+    whole = comparison_reports.regression_report(contest_with_changes(cpu=0.2), subject(), "interrupted")
     assert (whole.conclusion, whole.incomplete_reason) == ("incomplete", "interrupted")
     assert whole.comparison is not None
-    early = of_changes(cpu=0.2)
+    early = contest_with_changes(cpu=0.2)
     early.decision = sequential_test.Decision("cannot tell", [], final=False)
-    told_so_far = comparison_reports.regression_report(early, subject(), "interrupted").comparison
-    assert told_so_far is not None
-    assert [measure.name for measure in told_so_far.measures] == [
+    comparison_so_far = comparison_reports.regression_report(early, subject(), "interrupted").comparison
+    assert comparison_so_far is not None
+    assert [measure.name for measure in comparison_so_far.measures] == [
         sequential_test.CPU.name,
         sequential_test.THROUGHPUT.name,
         sequential_test.LATENCY.name,
@@ -209,7 +209,7 @@ def test_an_interrupted_contest_keeps_what_it_has() -> None:
     assert (nothing.conclusion, nothing.comparison) == ("incomplete", None)
 
 
-def test_a_contest_without_answers_says_why() -> None:
+def test_contest_without_successful_calls_has_a_reason() -> None:
     made = RegressionRun(("a", "b"), GateOptions(), CpuLayout())
     whole = comparison_reports.regression_report(made, subject(), None)
     assert (whole.conclusion, whole.said) == ("incomplete", comparison_reports.NOTHING)
@@ -225,7 +225,7 @@ def test_a_contest_without_answers_says_why() -> None:
     assert whole.said.startswith("50 of 50 calls (candidate) failed")
 
 
-def test_an_overhead_without_answers_says_why() -> None:
+def test_overhead_without_successful_calls_has_a_reason() -> None:
     whole = comparison_reports.overhead_report(
         overhead_run.OverheadRun(overhead_run.OverheadOptions(), CpuLayout()), subject(), [], None
     )
@@ -233,7 +233,7 @@ def test_an_overhead_without_answers_says_why() -> None:
     assert whole.said == "nothing was measured"
 
 
-def test_an_overhead_of_calls_that_fail_is_none() -> None:
+def test_overhead_of_failed_calls_is_incomplete() -> None:
     failing = Result(
         arms=["direct", "gateway"],
         cells=[
@@ -248,7 +248,7 @@ def test_an_overhead_of_calls_that_fail_is_none() -> None:
     assert whole.said.startswith("10 of 100 calls (gateway) failed")
 
 
-def test_tails_for_which_we_were_too_late_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_percentiles_distorted_by_lag_are_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     pairing = overhead_run.OverheadRun(
         overhead_run.OverheadOptions(), CpuLayout(), [Result(arms=["direct", "gateway"])]
     )

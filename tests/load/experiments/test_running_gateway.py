@@ -17,7 +17,7 @@ from gatebench.load.results.report_model import LoadReport
 
 DESCRIPTOR = """
 [gateway]
-name = "ours, by hand"
+name = "running reference"
 [endpoints]
 base_url = "{base_url}"
 [claims]
@@ -53,14 +53,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     yield Running(path, descriptor)
     process.stdin.close()
     process.stdout.close()
-    assert process.wait(30) == 0, "it was ours to stop, and nobody else's"
+    assert process.wait(30) == 0, "the bench has not stopped it"
 
 
 def report_in(folder: Path) -> LoadReport:
     return LoadReport.model_validate_json((folder / "load.json").read_bytes())
 
 
-def test_it_is_loaded_where_it_stands(running: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_load_on_a_running_gateway(running: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(running.descriptor), "--sheet", str(running.sheet), "--profile", "steady", "--seconds", "3"]
     status = cli.main(["load", "run", *arguments, "--out", str(tmp_path / "out")])
     assert status in (0, 2, 4), capsys.readouterr()  # void, or over its budget, where the machine is busy
@@ -69,14 +69,14 @@ def test_it_is_loaded_where_it_stands(running: Running, tmp_path: Path, capsys: 
     assert report.arms[0].failed == 0
     assert report.arms[0].done > 30
     assert report.far_end is not None
-    assert report.far_end.per_call["requests"] >= 0.99, "it is our upstreams that it called"
+    assert report.far_end.per_call["requests"] >= 0.99, "the gateway called the upstreams of the bench"
     assert report.resources is None
     assert "the gateway does not run on this machine: its CPU and memory are not measured" in report.notes
     secret = world_config.load(running.sheet).to_json()["principals"]["alice"]["tokens"][0]
     assert secret not in (tmp_path / "out" / "load.json").read_text(encoding="utf-8")
 
 
-def test_its_overhead_has_one_start_and_says_so(running: Running, tmp_path: Path) -> None:
+def test_overhead_of_a_running_gateway_has_one_start(running: Running, tmp_path: Path) -> None:
     arguments = [str(running.descriptor), "--sheet", str(running.sheet), "--seconds", "6", "--rate", "60"]
     status = cli.main(["load", "overhead", *arguments, "--out", str(tmp_path / "out")])
     report = report_in(tmp_path / "out")
@@ -102,7 +102,7 @@ def test_its_overhead_has_one_start_and_says_so(running: Running, tmp_path: Path
         ),
     ],
 )
-def test_what_cannot_be_is_one_sentence(
+def test_invalid_use_of_a_running_gateway_is_refused(
     running: Running, arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = {"descriptor": running.descriptor, "sheet": running.sheet, "folder": tmp_path}
@@ -113,7 +113,7 @@ def test_what_cannot_be_is_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-def test_a_world_that_somebody_else_serves_is_refused(
+def test_world_served_by_another_process_is_refused(
     running: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stored = world_config.load(running.sheet)

@@ -16,7 +16,7 @@ def bounds(seed: int, *, slower_us: float) -> tuple[float, float]:
     return float(np.expm1(low)), float(np.expm1(high))
 
 
-def test_equal_gateways_are_rarely_called_slower_than_the_margin() -> None:
+def test_equal_gateways_are_rarely_slower_than_the_margin() -> None:
     assert sum(bounds(seed, slower_us=0)[0] > MARGIN for seed in range(RUNS)) <= RUNS * 0.05
 
 

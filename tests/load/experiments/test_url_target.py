@@ -11,7 +11,7 @@ from gatebench import cli
 from gatebench.load.experiments import overhead_run
 from gatebench.load.results.report_model import LoadReport
 from tests.support.mocks.certificates import self_signed
-from tests.support.mocks.foreign_mcp import LEGACY, MODERN, ForeignMcp, Manners
+from tests.support.mocks.foreign_mcp import LEGACY, MODERN, Behaviour, ForeignMcp
 
 ALICE, BOB = "tok_alice_0123456789", "tok_bob_9876543210"
 USERS = {ALICE: "alice", BOB: "bob"}
@@ -19,7 +19,7 @@ TOOL = ["--tool", "weather", "--args", '{"city": "Oslo"}']
 SHORT = ["--seconds", "2", "--rate", "15"]
 
 
-class Loaded:
+class LoadCommand:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder / "out", capsys
 
@@ -38,11 +38,11 @@ class Loaded:
 
 
 @pytest.fixture
-def load(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Loaded:
+def load(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> LoadCommand:
     monkeypatch.setenv("GW", ALICE)
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    return Loaded(tmp_path, capsys)
+    return LoadCommand(tmp_path, capsys)
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def tokens(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_foreign_tool_gets_its_arguments_and_nothing_else(load: Loaded) -> None:
+def test_foreign_tool_gets_only_its_arguments(load: LoadCommand) -> None:
     expected = ["--expect", "/content/0/text/user=alice", "--expect", "/content/0/text/degrees=21"]
     header = ["--header", "X-Tenant: tenant-of-secret-value"]
-    with ForeignMcp(Manners(USERS)) as far:
+    with ForeignMcp(Behaviour(USERS)) as far:
         assert load("run", far.url, "--token-env", "GW", *TOOL, *SHORT, *expected, *header) in (0, 2, 4), load.err
     report = load.report
     assert report.complete, report.said
@@ -77,18 +77,18 @@ def test_a_foreign_tool_gets_its_arguments_and_nothing_else(load: Loaded) -> Non
 
 
 @pytest.mark.parametrize(("revision", "left_out"), [(LEGACY, None), (MODERN, "left out 'call in a session'")])
-def test_one_era_is_enough(load: Loaded, revision: str, left_out: str | None) -> None:
-    with ForeignMcp(Manners(revisions=(revision,))) as far:
+def test_server_with_one_era(load: LoadCommand, revision: str, left_out: str | None) -> None:
+    with ForeignMcp(Behaviour(revisions=(revision,))) as far:
         load("run", far.url, *TOOL, *SHORT)
     assert load.report.arms[0].failed == 0
     assert load.report.arms[0].done > 10
     assert any(str(left_out) in note for note in load.report.notes) == bool(left_out)
 
 
-def test_callers_that_are_mixed_up_fail_the_run(load: Loaded, tokens: str) -> None:
+def test_mixed_up_callers_fail_the_run(load: LoadCommand, tokens: str) -> None:
     isolation = ["--tokens-file", tokens, "--isolation", "/content/0/text/user", "--profile", "single-call"]
     isolation += ["--header", "X-Env: zqx"]
-    with ForeignMcp(Manners(USERS, mixed_up_every=17)) as far:
+    with ForeignMcp(Behaviour(USERS, mixed_up_every=17)) as far:
         assert load("run", far.url, *TOOL, *SHORT, *isolation) == 1, load.out
     assert load.report.conclusion == "wrong-answers"
     assert "the response belongs to user" in load.report.wrong_answers[0].said
@@ -97,43 +97,45 @@ def test_callers_that_are_mixed_up_fail_the_run(load: Loaded, tokens: str) -> No
     assert "zqx" not in load.written, "too short to be redacted by value"
 
 
-def test_callers_that_are_told_apart_pass(load: Loaded, tokens: str) -> None:
+def test_isolated_callers_pass(load: LoadCommand, tokens: str) -> None:
     isolation = ["--tokens-file", tokens, "--isolation", "/content/0/text/user"]
-    with ForeignMcp(Manners(USERS)) as far:
+    with ForeignMcp(Behaviour(USERS)) as far:
         assert load("run", far.url, *TOOL, *SHORT, *isolation) in (0, 2, 4)
     assert (load.report.wrong_count, load.report.arms[0].failed) == (0, 0)
     assert {header["Authorization"] for header in far.headers} == {f"Bearer {token}" for token in USERS}
 
 
-def test_a_tool_that_fails_after_the_first_calls_never_ends_well(load: Loaded) -> None:
-    with ForeignMcp(Manners(fails_after=4)) as far:
+def test_tool_that_begins_to_fail_is_a_failed_run(load: LoadCommand) -> None:
+    with ForeignMcp(Behaviour(fails_after=4)) as far:
         assert load("run", far.url, *TOOL, *SHORT, "--profile", "single-call") == 1
     assert "none of" in load.report.said
     assert "tool-error: the tool result has isError: the sky has fallen" in load.out.replace("\n  ", " ")
     assert 'class="verdict bad"' in (load.folder / "load.html").read_text()
 
 
-def test_a_gateway_that_dies_in_the_middle_is_a_finding_and_what_was_measured_stays(load: Loaded) -> None:
-    with ForeignMcp(Manners(dies_after=80)) as far:
+def test_gateway_that_dies_is_a_finding_and_results_are_kept(load: LoadCommand) -> None:
+    with ForeignMcp(Behaviour(dies_after=80)) as far:
         assert load("run", far.url, *TOOL, "--seconds", "6", "--rate", "20", "--profile", "single-call") == 1
     report = load.report
     assert (report.complete, report.ended_by) == (False, "gateway")
     assert sum(one.count for one in report.arms[0].operations if one.outcome == "ok") > 5
 
 
-def test_the_overhead_over_a_given_upstream(load: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overhead_relative_to_a_direct_url(load: LoadCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overhead_run, "MIN_ROUNDS", 10)
-    with ForeignMcp(Manners(USERS)) as far, ForeignMcp() as upstream:
+    with ForeignMcp(Behaviour(USERS)) as far, ForeignMcp() as upstream:
         direct = ["--direct-url", upstream.url, "--seconds", "5", "--rate", "40"]
         status = load("overhead", far.url, "--token-env", "GW", *TOOL, *direct)
-    assert {header.get("Authorization") for header in upstream.headers} == {None}, "the gateway's token is not for it"
+    assert {header.get("Authorization") for header in upstream.headers} == {None}, (
+        "the token is not sent to the upstream"
+    )
     report = load.report
     assert status in (0, 2), report.said
     assert [(arm.name, arm.failed) for arm in report.arms] == [("direct", 0), ("gateway", 0)]
     assert any("fresh starts" in note and "not controlled" in note for note in report.notes)
 
 
-def test_two_running_gateways_are_compared_as_they_are(load: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_running_gateways_are_compared_without_starts(load: LoadCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overhead_run, "MIN_ROUNDS", 10)
     with ForeignMcp() as one, ForeignMcp() as two:
         status = load("gate", one.url, two.url, *TOOL, "--seconds", "5")
@@ -146,52 +148,56 @@ def test_two_running_gateways_are_compared_as_they_are(load: Loaded, monkeypatch
         assert "no fresh starts" in load.out
 
 
-BAD: dict[str, tuple[Manners, list[str], str]] = {
+BAD: dict[str, tuple[Behaviour, list[str], str]] = {
     "no tool": (
-        Manners(),
+        Behaviour(),
         [],
         "name the tool to call with --tool (and its arguments with --args); available: forecast, weather",
     ),
-    "wrong tool": (Manners(), ["--tool", "wether"], "has no tool 'wether'; did you mean weather?"),
+    "wrong tool": (Behaviour(), ["--tool", "wether"], "has no tool 'wether'; did you mean weather?"),
     "schema": (
-        Manners(),
+        Behaviour(),
         ["--tool", "weather", "--args", '{"city": 3}'],
         "does not satisfy the inputSchema of 'weather' at /city",
     ),
-    "not JSON": (Manners(), ["--tool", "weather", "--args", "{city}"], "--args is not valid JSON"),
-    "not an object": (Manners(), ["--tool", "weather", "--args", "[]"], "--args must be a JSON object"),
-    "no token": (Manners(USERS), TOOL, "it needs a token: export one and name the variable with --token-env"),
-    "refused": (Manners({"other-token": "x"}), [*TOOL, "--token-env", "GW"], "the token is invalid or expired"),
-    "unset": (Manners(), [*TOOL, "--token-env", "NOWHERE"], "this environment variable is not set or empty"),
-    "no file": (Manners(), [*TOOL, "--tokens-file", "none.txt"], "cannot read --tokens-file none.txt: No such file"),
-    "not MCP": (Manners(page=True), TOOL, "is not an MCP endpoint: it answered initialize with status 404, text/html"),
-    "old": (Manners(revisions=()), TOOL, "failed at initialize as anonymous: JSON-RPC error -32601"),
+    "not JSON": (Behaviour(), ["--tool", "weather", "--args", "{city}"], "--args is not valid JSON"),
+    "not an object": (Behaviour(), ["--tool", "weather", "--args", "[]"], "--args must be a JSON object"),
+    "no token": (Behaviour(USERS), TOOL, "it needs a token: export one and name the variable with --token-env"),
+    "refused": (Behaviour({"other-token": "x"}), [*TOOL, "--token-env", "GW"], "the token is invalid or expired"),
+    "unset": (Behaviour(), [*TOOL, "--token-env", "NOWHERE"], "this environment variable is not set or empty"),
+    "no file": (Behaviour(), [*TOOL, "--tokens-file", "none.txt"], "cannot read --tokens-file none.txt: No such file"),
+    "not MCP": (
+        Behaviour(page=True),
+        TOOL,
+        "is not an MCP endpoint: it answered initialize with status 404, text/html",
+    ),
+    "old": (Behaviour(revisions=()), TOOL, "failed at initialize as anonymous: JSON-RPC error -32601"),
     "value": (
-        Manners(),
+        Behaviour(),
         [*TOOL, "--expect", "/content/0/text/city=Rome"],
         '/content/0/text/city is "Oslo", expected "Rome"',
     ),
-    "pointer": (Manners(), [*TOOL, "--expect", "city=Rome"], "'city' is not a JSON Pointer"),
-    "one user": (Manners(), [*TOOL, "--isolation", "/content/0/text/user"], "--isolation needs at least two tokens"),
+    "pointer": (Behaviour(), [*TOOL, "--expect", "city=Rome"], "'city' is not a JSON Pointer"),
+    "one user": (Behaviour(), [*TOOL, "--isolation", "/content/0/text/user"], "--isolation needs at least two tokens"),
     "profile": (
-        Manners(),
+        Behaviour(),
         [*TOOL, "--profile", "fan-out"],
         "profile fan-out changes upstreams of gatebench: with a URL, use one of",
     ),
     "header": (
-        Manners(),
+        Behaviour(),
         [*TOOL, "--header", "secret words"],
         "--header number 1 is not a header: write it as 'Name: value'",
     ),
-    "sheet": (Manners(), [*TOOL, "--sheet", "world.json"], "--sheet is for targets that gatebench starts"),
-    "CA": (Manners(), [*TOOL, "--ca-file", "none.pem"], "cannot read --ca-file none.pem"),
+    "sheet": (Behaviour(), [*TOOL, "--sheet", "world.json"], "--sheet is for targets that gatebench starts"),
+    "CA": (Behaviour(), [*TOOL, "--ca-file", "none.pem"], "cannot read --ca-file none.pem"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_sentence_before_any_load(load: Loaded, name: str) -> None:
-    manners, options, sentence = BAD[name]
-    with ForeignMcp(manners) as far:
+def test_bad_input_is_refused_before_any_load(load: LoadCommand, name: str) -> None:
+    behaviour, options, sentence = BAD[name]
+    with ForeignMcp(behaviour) as far:
         assert load("run", far.url, *options) == 2
     assert sentence in load.err
     assert len(load.err.strip().splitlines()) == 1
@@ -210,18 +216,18 @@ def test_bad_input_is_one_sentence_before_any_load(load: Loaded, name: str) -> N
         (["gate", "http://127.0.0.1:9/mcp", "reference", *TOOL], "reference is not a URL, but the other gateway is"),
     ],
 )
-def test_targets_that_do_not_fit(load: Loaded, arguments: list[str], sentence: str) -> None:
+def test_invalid_targets_are_refused(load: LoadCommand, arguments: list[str], sentence: str) -> None:
     assert load(*arguments) == 2
     assert sentence in load.err
 
 
-def test_same_answers_for_all_are_no_isolation(load: Loaded, tokens: str) -> None:
+def test_isolation_with_equal_values_is_refused(load: LoadCommand, tokens: str) -> None:
     with ForeignMcp() as far:
         assert load("run", far.url, *TOOL, "--tokens-file", tokens, "--isolation", "/content/0/text/user") == 2
     assert "user 1 and user 2 get the same value" in load.err
 
 
-def test_a_proxy_in_the_environment_is_not_used_and_named(load: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_of_the_environment_is_noted_and_not_used(load: LoadCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     with ForeignMcp() as far:
@@ -239,7 +245,7 @@ def server_context(certificate: Path, *, clients: bool = False) -> ssl.SSLContex
     return context
 
 
-def test_an_authority_that_is_not_known_is_one_sentence(load: Loaded, tmp_path: Path) -> None:
+def test_unknown_certificate_authority_is_refused(load: LoadCommand, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path / "server.pem")
     with ForeignMcp(tls=server_context(certificate)) as far:
         assert load("run", far.url, *TOOL) == 2
@@ -250,7 +256,7 @@ def test_an_authority_that_is_not_known_is_one_sentence(load: Loaded, tmp_path: 
     assert any("--insecure: the certificate of the server is not verified" in note for note in load.report.notes)
 
 
-def test_a_client_certificate_is_shown(load: Loaded, tmp_path: Path) -> None:
+def test_client_certificate_is_presented(load: LoadCommand, tmp_path: Path) -> None:
     certificate = str(self_signed(tmp_path / "both.pem"))
     with ForeignMcp(tls=server_context(Path(certificate), clients=True)) as far:
         trust = ["--ca-file", certificate, "--profile", "single-call"]
@@ -260,11 +266,11 @@ def test_a_client_certificate_is_shown(load: Loaded, tmp_path: Path) -> None:
     assert load.report.arms[0].failed == 0
 
 
-def a_rate(report: LoadReport) -> Any:
+def rate_note(report: LoadReport) -> Any:
     return next(note for note in report.notes if "instead of the profile's" in note)
 
 
-def test_without_a_rate_one_is_found(load: Loaded, tmp_path: Path) -> None:
+def test_rate_is_chosen_if_none_is_given(load: LoadCommand, tmp_path: Path) -> None:
     profiles = tmp_path / "fast.toml"
     profiles.write_text(
         '[fast]\npurpose = "x"\nfinds = "y"\nrate = 100000\nseconds = 2\n[[fast.call]]\noperation = "call"\n'
@@ -272,4 +278,4 @@ def test_without_a_rate_one_is_found(load: Loaded, tmp_path: Path) -> None:
     with ForeignMcp() as far:
         load("run", far.url, *TOOL, "--profiles", str(profiles), "--profile", "fast")
     assert load.report.arms[0].failed == 0
-    assert "half of what one user alone got" in a_rate(load.report)
+    assert "half of what one user alone got" in rate_note(load.report)

@@ -1,4 +1,4 @@
-"""Bad input and bad days: whatever happens to the target, to us, or to a worker, the result is whole and says what and when."""
+"""Failures of the target, the generator or a worker: the result is complete, and states what happened and when."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.support.load.http_server import TinyServer
 from tests.support.load.load_plans import a_call, a_plan
 
 
-def consistent(played: Played) -> None:
+def assert_consistent(played: Played) -> None:
     result, counts = played.result, played.result.counts
     unfinished = result.count(outcome="unfinished")
     assert counts.offered == counts.sent + counts.dropped
@@ -33,13 +33,13 @@ def direct(server: TinyServer, manner: str = "right", **changes: Any) -> Plan:
     return a_plan(PlannedArm(name="direct", calls=[a_call(server.url(manner))]), **changes)
 
 
-def test_a_freeze_of_one_second_shows_in_p99(tmp_path: Path) -> None:
+def test_pause_of_one_second_is_in_p99(tmp_path: Path) -> None:
     with TinyServer() as server:
         server.when(lambda far: len(far.requests) > 200, lambda: server.freeze(time.monotonic(), 1.0))
         plan = direct(server, seconds=6.0, rate=100.0, warmup=0.5)
         played = play(plan, tmp_path)
         begin, end = server.frozen[0]
-    consistent(played)
+    assert_consistent(played)
     seconds = np.concatenate([block.seconds for block in arrivals(plan)])
     start = played.result.start_ns / 1e9
     intended = seconds[seconds >= 0] + start
@@ -47,16 +47,16 @@ def test_a_freeze_of_one_second_shows_in_p99(tmp_path: Path) -> None:
     truth = np.quantile(delay, 0.99, method="inverted_cdf") * 1e6
     assert truth > 600_000
     assert played.result.total("response").quantile(0.99) == pytest.approx(truth, rel=0.1)
-    # What a client reports that measures from the real send of few connections: next to nothing.
+    # A client that measured from the actual sending would report almost no delay.
     assert played.result.total("lag").quantile(0.5) < 50_000
 
 
-def test_a_target_that_dies_is_given_up_and_what_was_measured_stays(tmp_path: Path) -> None:
+def test_dead_target_ends_the_run_and_results_are_kept(tmp_path: Path) -> None:
     with TinyServer() as server:
         server.when(lambda far: len(far.requests) > 150, server.stop)
         played = play(direct(server, seconds=30.0, rate=100.0, give_up_after=1.5), tmp_path)
     result = played.result
-    consistent(played)
+    assert_consistent(played)
     assert (played.status, result.ended) == (0, "gave up")
     assert result.seconds < 15
     assert result.count(outcome="ok") >= 150
@@ -66,18 +66,20 @@ def test_a_target_that_dies_is_given_up_and_what_was_measured_stays(tmp_path: Pa
     assert (gone.arm, gave_up.detail[:35]) == ("direct", "nothing but failed connections for ")
 
 
-def test_a_closed_loop_against_nobody_is_given_up_too(tmp_path: Path) -> None:
+def test_closed_loop_at_a_closed_port_gives_up(tmp_path: Path) -> None:
     call = a_call("http://127.0.0.1:9/mcp")
-    plan = a_plan(PlannedArm(name="nobody", calls=[call]), arrivals="closed", rate=4.0, seconds=30.0, give_up_after=1.0)
+    plan = a_plan(
+        PlannedArm(name="closed-port", calls=[call]), arrivals="closed", rate=4.0, seconds=30.0, give_up_after=1.0
+    )
     played = play(plan, tmp_path)
-    consistent(played)
+    assert_consistent(played)
     assert (played.status, played.result.ended) == (1, "gave up")
     assert "requests succeeded; the first failure: refused: Connection refused" in played.errors
     assert played.result.seconds < 10
     assert {cell.outcome for cell in played.result.cells} == {"refused"}
 
 
-def test_a_target_that_comes_back_is_noticed(tmp_path: Path) -> None:
+def test_restarted_target_is_noticed(tmp_path: Path) -> None:
     with TinyServer() as server:
 
         def restart() -> None:
@@ -89,112 +91,118 @@ def test_a_target_that_comes_back_is_noticed(tmp_path: Path) -> None:
         server.when(lambda far: len(far.requests) > 100, restart)
         played = play(direct(server, seconds=4.5, rate=100.0), tmp_path)
         again.stop()
-    consistent(played)
+    assert_consistent(played)
     kinds = [event.kind for event in played.result.events if event.kind.startswith("target")]
     assert kinds == ["target gone", "target back"]
     assert played.result.ended == "complete"
 
 
-def test_a_target_that_slows_to_a_stop_leaves_nothing_unaccounted(tmp_path: Path) -> None:
+def test_hanging_target_accounts_for_every_arrival(tmp_path: Path) -> None:
     with TinyServer() as server:
         plan = direct(server, "hang", seconds=2.5, rate=20.0, timeout=2.0, max_in_flight=4, arrivals="constant")
         played = play(plan, tmp_path)
     result = played.result
-    consistent(played)
+    assert_consistent(played)
     assert result.counts.offered == 50
     assert result.machine.in_flight_peak == 4
     assert result.counts.dropped > 30
     assert {cell.outcome for cell in result.cells} <= {"timeout", "unfinished"}
     assert "silent" in {event.kind for event in result.events}
-    # Its clock runs from the intended start, also while it waits for its turn.
+    # The response time begins at the intended start, also while the request waits.
     assert result.total("response").maximum > 2_300_000
 
 
-def test_a_target_that_takes_no_connection_leaves_nothing_unaccounted(tmp_path: Path) -> None:
-    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(0)
-        for one in (first, second):  # the queue is full, and nobody accepts: further ones get no answer at all
+def test_target_that_accepts_no_connection_accounts_for_every_arrival(tmp_path: Path) -> None:
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for one in (first, second):  # the backlog is full and no process accepts: further connections get no answer
             one.setblocking(False)
-            one.connect_ex(deaf.getsockname())
-        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/mcp"
+            one.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
         plan = a_plan(
-            PlannedArm(name="deaf", calls=[a_call(url)]), rate=20.0, seconds=2.0, timeout=1.5, arrivals="constant"
+            PlannedArm(name="full-backlog", calls=[a_call(url)]),
+            rate=20.0,
+            seconds=2.0,
+            timeout=1.5,
+            arrivals="constant",
         )
         played = play(plan, tmp_path)
-    consistent(played)
+    assert_consistent(played)
     assert played.result.counts.offered == 40
     assert {cell.outcome for cell in played.result.cells} <= {"timeout", "unfinished"}
     assert played.result.count(outcome="timeout") > 20
 
 
-def large_to_the_deaf(server: TinyServer, **changes: Any) -> Plan:
-    """More than the buffers of both sides take, to somebody who does not read it."""
-    call = a_call(server.url("deaf"), arguments={"value": "x" * (12 << 20)})
+def large_unread_request(server: TinyServer, **changes: Any) -> Plan:
+    """Return a plan with requests larger than the buffers of both sides, to a server that does not read them."""
+    call = a_call(server.url("unread"), arguments={"value": "x" * (12 << 20)})
     return a_plan(PlannedArm(name="direct", calls=[call]), rate=4.0, **changes)
 
 
-def test_a_request_that_is_not_taken_is_a_timeout(tmp_path: Path) -> None:
+def test_request_that_is_not_read_is_a_timeout(tmp_path: Path) -> None:
     with TinyServer() as server:
-        played = play(large_to_the_deaf(server, seconds=1.5, timeout=1.0), tmp_path)
-    consistent(played)
+        played = play(large_unread_request(server, seconds=1.5, timeout=1.0), tmp_path)
+    assert_consistent(played)
     assert {cell.outcome for cell in played.result.cells} <= {"timeout", "unfinished"}
     assert {event.detail for event in played.result.events if event.kind == "timeout"} == {
         "the request was not accepted"
     }
 
 
-def test_an_interrupt_counts_what_is_being_sent(tmp_path: Path) -> None:
+def test_interruption_counts_requests_being_sent(tmp_path: Path) -> None:
     with TinyServer() as server:
-        process = start(large_to_the_deaf(server, seconds=60.0, timeout=30.0), tmp_path)
-        wait_for(lambda: server.counts["deaf"] >= 3)
+        process = start(large_unread_request(server, seconds=60.0, timeout=30.0), tmp_path)
+        wait_for(lambda: server.counts["unread"] >= 3)
         process.send_signal(signal.SIGINT)
         played = finish(process, tmp_path)
-    consistent(played)
+    assert_consistent(played)
     assert {cell.outcome for cell in played.result.cells} == {"unfinished"}
     assert played.result.count(outcome="unfinished") >= 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_run_keeps_its_results(tmp_path: Path, number: signal.Signals) -> None:
     with TinyServer() as server:
         process = start(direct(server, "slow/300", seconds=60.0, rate=50.0), tmp_path)
         wait_for(lambda: len(server.requests) > 50)
         process.send_signal(number)
         played = finish(process, tmp_path)
     result = played.result
-    consistent(played)
+    assert_consistent(played)
     assert (played.status, result.ended) == (130, "interrupted")
     assert result.seconds < 30
     assert result.count(outcome="ok") > 0
     assert "interrupted" in {event.kind for event in result.events}
 
 
-def test_an_interrupt_counts_who_waits_for_a_connection(tmp_path: Path) -> None:
-    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(0)
+def test_interruption_counts_requests_waiting_for_a_connection(tmp_path: Path) -> None:
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
         for one in (first, second):
             one.setblocking(False)
-            one.connect_ex(deaf.getsockname())
-        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/mcp"
+            one.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
         process = start(
-            a_plan(PlannedArm(name="deaf", calls=[a_call(url)]), rate=50.0, seconds=30.0), tmp_path, "--progress"
+            a_plan(PlannedArm(name="full-backlog", calls=[a_call(url)]), rate=50.0, seconds=30.0),
+            tmp_path,
+            "--progress",
         )
         assert process.stdout is not None
         wait_for(lambda: json.loads(process.stdout.readline())["in_flight"] > 5)  # type: ignore[union-attr]
         process.send_signal(signal.SIGINT)
         played = finish(process, tmp_path)
-    consistent(played)
+    assert_consistent(played)
     assert {cell.outcome for cell in played.result.cells} == {"unfinished"}
     assert played.status == 130
 
 
 @pytest.mark.parametrize("moment", [0.3, 2.0])
-def test_an_interrupt_before_the_first_request_is_in_order(tmp_path: Path, moment: float) -> None:
+def test_interruption_before_the_first_request(tmp_path: Path, moment: float) -> None:
     with TinyServer() as server:
         process = start(direct(server, seconds=60.0, warmup=30.0, rate=0.01), tmp_path)
-        time.sleep(moment)  # there is nothing to see from outside
+        time.sleep(moment)  # no event is visible from outside
         process.send_signal(signal.SIGINT)
         try:
             _, errors = process.communicate(timeout=20)
@@ -213,7 +221,7 @@ def test_workers_share_the_load_exactly(tmp_path: Path) -> None:
         plan = direct(server, seconds=2.0, rate=200.0, workers=2, warmup=0.2)
         played = play(plan, tmp_path)
         ids = [message["id"] for _, _, message in server.requests]
-    consistent(played)
+    assert_consistent(played)
     seconds = np.concatenate([block.seconds for block in arrivals(plan)])
     assert (played.status, played.result.ended) == (0, "complete")
     assert len(set(ids)) == len(ids) == len(seconds)
@@ -222,7 +230,7 @@ def test_workers_share_the_load_exactly(tmp_path: Path) -> None:
     assert played.result.machine.processes == 2
 
 
-def test_a_lost_worker_is_reported_and_its_rest_is_kept(tmp_path: Path) -> None:
+def test_lost_worker_is_reported_and_its_results_are_kept(tmp_path: Path) -> None:
     with TinyServer() as server:
         plan = direct(server, seconds=4.0, rate=100.0, workers=2)
         process = start(plan, tmp_path)
@@ -236,10 +244,10 @@ def test_a_lost_worker_is_reported_and_its_rest_is_kept(tmp_path: Path) -> None:
     assert " of 2 is gone" in lost.detail
     assert 0.5 < lost.t < 4.0
     scheduled = sum(len(block.seconds) for block in arrivals(plan))
-    assert 200 < result.counts.done < scheduled  # all of one, and what the other had told
+    assert 200 < result.counts.done < scheduled  # all of one worker, and the reported part of the other
 
 
-def test_workers_do_not_outlive_their_master(tmp_path: Path) -> None:
+def test_workers_end_with_their_master(tmp_path: Path) -> None:
     with TinyServer() as server:
         process = start(direct(server, seconds=60.0, rate=20.0, workers=2), tmp_path)
         wait_for(lambda: len(server.requests) > 5)

@@ -1,4 +1,4 @@
-"""The generator against a far end whose manners are known: every answer gets its name, every arrival is accounted for."""
+"""The generator against a server with known behaviours: each response gets its outcome, and every arrival is counted."""
 
 import json
 import re
@@ -18,8 +18,8 @@ from tests.support.load.generator_runs import Played, play
 from tests.support.load.http_server import TinyServer
 from tests.support.load.load_plans import a_call, a_plan, callers
 
-# Arm: manner of the far end, and what must come of it.
-MANNERS = {
+# behaviour of the server (and name of the arm) -> expected outcome
+OUTCOMES_BY_BEHAVIOUR = {
     "right": "ok",
     "sse": "ok",
     "bits": "ok",
@@ -39,36 +39,36 @@ MANNERS = {
 }
 
 
-def a_plan_of_manners(server: TinyServer) -> Plan:
+def plan_of_all_behaviours(server: TinyServer) -> Plan:
     arms = [
-        PlannedArm(name=manner, calls=[a_call(server.url(manner), callers=callers(3), server="tiny")])
-        for manner in MANNERS
+        PlannedArm(name=behaviour, calls=[a_call(server.url(behaviour), callers=callers(3), server="tiny")])
+        for behaviour in OUTCOMES_BY_BEHAVIOUR
     ]
-    arms.append(PlannedArm(name="nobody", calls=[a_call("http://127.0.0.1:9/mcp")]))
-    # The third is not named: a plan that says who calls has said what must not be written.
+    arms.append(PlannedArm(name="closed-port", calls=[a_call("http://127.0.0.1:9/mcp")]))
+    # The third caller's token is not in `secrets`: it must be redacted as well.
     secrets = {f"token:{caller.name}": caller.headers["Authorization"].removeprefix("Bearer ") for caller in callers(2)}
     return a_plan(*arms, rate=150.0, seconds=2.0, timeout=2.0, warmup=0.3, secrets=secrets)
 
 
 @pytest.fixture(scope="module")
-def manners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Played]]:
+def all_behaviours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Played]]:
     with TinyServer() as server:
-        plan = a_plan_of_manners(server)
+        plan = plan_of_all_behaviours(server)
         yield plan, play(plan, tmp_path_factory.mktemp("manners"))
 
 
-@pytest.mark.parametrize("manner", [*MANNERS, "nobody"])
-def test_every_answer_gets_its_name(manners: tuple[Plan, Played], manner: str) -> None:
-    result = manners[1].result
-    outcomes = {cell.outcome for cell in result.cells if cell.arm == manner}
-    expected = {MANNERS.get(manner, "refused")}
-    if manner == "stale":
-        expected |= {"ok"} if "ok" in outcomes else set()  # the first to come gets its own
+@pytest.mark.parametrize("behaviour", [*OUTCOMES_BY_BEHAVIOUR, "closed-port"])
+def test_outcome_of_each_behaviour(all_behaviours: tuple[Plan, Played], behaviour: str) -> None:
+    result = all_behaviours[1].result
+    outcomes = {cell.outcome for cell in result.cells if cell.arm == behaviour}
+    expected = {OUTCOMES_BY_BEHAVIOUR.get(behaviour, "refused")}
+    if behaviour == "stale":
+        expected |= {"ok"} if "ok" in outcomes else set()  # the first request gets its own response
     assert outcomes == expected
 
 
-def test_every_arrival_is_accounted_for(manners: tuple[Plan, Played]) -> None:
-    plan, played = manners
+def test_every_arrival_is_accounted_for(all_behaviours: tuple[Plan, Played]) -> None:
+    plan, played = all_behaviours
     counts = played.result.counts
     scheduled = np.concatenate([block.seconds for block in arrivals(plan)])
     assert played.status == 0, played.errors
@@ -81,8 +81,8 @@ def test_every_arrival_is_accounted_for(manners: tuple[Plan, Played]) -> None:
     assert sum(cell.count for cell in played.result.warmup) == (scheduled < 0).sum()
 
 
-def test_samples_are_the_schedule_and_agree_with_the_histograms(manners: tuple[Plan, Played]) -> None:
-    plan, played = manners
+def test_samples_match_schedule_and_histograms(all_behaviours: tuple[Plan, Played]) -> None:
+    plan, played = all_behaviours
     samples, result = played.samples, played.result
     blocks = list(arrivals(plan))
     seconds = np.concatenate([block.seconds for block in blocks])
@@ -90,7 +90,7 @@ def test_samples_are_the_schedule_and_agree_with_the_histograms(manners: tuple[P
     order = np.argsort(samples["intended"], kind="stable")
     assert samples.dtype == SAMPLE
     assert samples["intended"][order] == pytest.approx(seconds[seconds >= 0], abs=1e-6)
-    assert np.array_equal(samples["arm"][order], routes)  # one call an arm
+    assert np.array_equal(samples["arm"][order], routes)  # one call for each arm
     for cell in result.cells:
         mine = samples[
             (samples["arm"] == result.arms.index(cell.arm)) & (samples["outcome"] == OUTCOMES.index(cell.outcome))
@@ -100,22 +100,22 @@ def test_samples_are_the_schedule_and_agree_with_the_histograms(manners: tuple[P
         assert (cell.histogram("service").counts == expected.counts).all()
 
 
-def test_the_far_ends_stamps_lie_within_the_request(manners: tuple[Plan, Played]) -> None:
-    samples = manners[1].samples
+def test_upstream_timestamps_are_within_the_request(all_behaviours: tuple[Plan, Played]) -> None:
+    samples = all_behaviours[1].samples
     right = samples[samples["arm"] == 0]
     assert (right["sent"] <= right["upstream_recv"]).all()
     assert (right["upstream_recv"] <= right["upstream_send"]).all()
     assert (right["upstream_send"] <= right["done"]).all()
 
 
-def test_a_timeout_takes_as_long_as_the_plan_says(manners: tuple[Plan, Played]) -> None:
-    timeouts = manners[1].result.total("service", arm="hang")
+def test_timeout_has_the_planned_duration(all_behaviours: tuple[Plan, Played]) -> None:
+    timeouts = all_behaviours[1].result.total("service", arm="hang")
     assert timeouts.quantile(0.0) >= 2_000_000
     assert timeouts.quantile(0.5) < 4_000_000
 
 
-def test_wrong_answers_are_kept_without_any_credential(manners: tuple[Plan, Played]) -> None:
-    _, played = manners
+def test_wrong_answers_are_kept_without_credentials(all_behaviours: tuple[Plan, Played]) -> None:
+    _, played = all_behaviours
     result = played.result
     assert result.wrong_count == result.count(arm="stale", outcome="wrong") + sum(
         cell.count for cell in result.warmup if cell.outcome == "wrong"
@@ -133,19 +133,19 @@ def test_wrong_answers_are_kept_without_any_credential(manners: tuple[Plan, Play
         assert not [one.name for one in callers(3) if one.headers["Authorization"][7:].encode() in content], path
 
 
-def test_events_say_what_happened_when(manners: tuple[Plan, Played]) -> None:
-    events = manners[1].result.events
+def test_events_have_kind_arm_and_time(all_behaviours: tuple[Plan, Played]) -> None:
+    events = all_behaviours[1].result.events
     by_kind = {event.kind: event for event in events}
     assert by_kind["throttled"].arm == "status/429"
     assert by_kind["throttled"].detail.startswith("status 429")
-    assert {event.arm for event in events if event.kind == "target gone"} >= {"nobody", "reset"}
-    assert next(event for event in events if event.arm == "nobody").detail
+    assert {event.arm for event in events if event.kind == "target gone"} >= {"closed-port", "reset"}
+    assert next(event for event in events if event.arm == "closed-port").detail
     assert [event.t for event in events] == sorted(event.t for event in events)
     assert sum(event.count for event in events if event.kind == "throttled" and event.t >= 0) >= 1
 
 
-def test_locusts_own_reports_stand_beside(manners: tuple[Plan, Played]) -> None:
-    _, played = manners
+def test_reports_of_locust_are_written_too(all_behaviours: tuple[Plan, Played]) -> None:
+    _, played = all_behaviours
     table = (played.folder / "locust_stats.csv").read_text()
     total = next(line for line in table.splitlines() if ",Aggregated," in line).split(",")
     everything = sum(cell.count for cell in [*played.result.cells, *played.result.warmup])
@@ -154,8 +154,8 @@ def test_locusts_own_reports_stand_beside(manners: tuple[Plan, Played]) -> None:
     assert "throttled" in (played.folder / "locust_failures.csv").read_text()
 
 
-def test_the_plan_is_for_its_owner_alone(manners: tuple[Plan, Played]) -> None:
-    path = manners[1].folder.parent / "plan.json"
+def test_plan_is_readable_by_its_owner_only(all_behaviours: tuple[Plan, Played]) -> None:
+    path = all_behaviours[1].folder.parent / "plan.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -182,7 +182,7 @@ def eras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TinyServer,
         yield server, play(plan, tmp_path_factory.mktemp("eras"))
 
 
-def test_both_eras_and_all_kinds_get_right_answers(eras: tuple[TinyServer, Played]) -> None:
+def test_all_kinds_of_calls_in_both_eras(eras: tuple[TinyServer, Played]) -> None:
     _, played = eras
     outcomes: dict[str, set[str]] = {}
     for cell in played.result.cells:
@@ -193,7 +193,7 @@ def test_both_eras_and_all_kinds_get_right_answers(eras: tuple[TinyServer, Playe
     assert outcomes["forgetful"] <= {"ok", "http-error"}
 
 
-def test_standing_sessions_are_reused_and_ended(eras: tuple[TinyServer, Played]) -> None:
+def test_sessions_are_reused_and_ended(eras: tuple[TinyServer, Played]) -> None:
     server, played = eras
     result = played.result
     assert server.sessions == set()
@@ -209,12 +209,12 @@ def test_a_lost_session_is_replaced(eras: tuple[TinyServer, Played]) -> None:
     assert lost == result.count(operation="forgetful", outcome="http-error")
 
 
-def test_stream_events_are_timed_one_by_one(eras: tuple[TinyServer, Played]) -> None:
+def test_each_stream_event_is_timed(eras: tuple[TinyServer, Played]) -> None:
     result = eras[1].result
     streamed, buffered = (result.total("event", operation=name) for name in ("stream", "buffered"))
     assert streamed.count == 4 * result.count(operation="stream")
     assert buffered.count == 4 * result.count(operation="buffered")
-    # Each event of the buffering far end waits for those after it: 20, 40, 60 and 80 ms.
+    # Each event of the buffering server waits for the later ones: 20, 40, 60 and 80 ms.
     assert buffered.quantile(0.5) - streamed.quantile(0.5) > 20_000
     first = result.total("first", operation="buffered").quantile(0.5)
     assert first - result.total("first", operation="stream").quantile(0.5) > 40_000
@@ -232,7 +232,7 @@ def test_a_closed_loop_keeps_its_users_busy(tmp_path: Path) -> None:
     assert result.warmup[0].count > 0
 
 
-def test_users_of_a_closed_loop_who_leave_bring_their_call_to_an_end(tmp_path: Path) -> None:
+def test_leaving_users_of_a_closed_loop_finish_their_call(tmp_path: Path) -> None:
     with TinyServer() as server:
         plan = a_plan(
             PlannedArm(name="direct", calls=[a_call(server.url("slow/200"))]),
@@ -246,7 +246,7 @@ def test_users_of_a_closed_loop_who_leave_bring_their_call_to_an_end(tmp_path: P
     assert result.counts.offered == result.counts.done
 
 
-def test_users_who_are_wanted_again_while_others_finish_are_there(tmp_path: Path) -> None:
+def test_users_return_while_others_finish(tmp_path: Path) -> None:
     with TinyServer() as server:
         stages = [Stage(seconds=s, rate_from=rate, rate_to=rate) for s, rate in ((1.0, 12.0), (1.0, 2.0), (3.0, 12.0))]
         plan = a_plan(
@@ -260,7 +260,7 @@ def test_users_who_are_wanted_again_while_others_finish_are_there(tmp_path: Path
     assert max(interval.in_flight for interval in result.intervals[3:]) == 12
 
 
-def test_a_large_body_goes_both_ways(tmp_path: Path) -> None:
+def test_large_body_in_both_directions(tmp_path: Path) -> None:
     with TinyServer() as server:
         call = a_call(server.url("right"), arguments={"value": "x" * 3_000_000})
         plan = a_plan(PlannedArm(name="direct", calls=[call]), rate=4.0, seconds=1.0, arrivals="constant")
@@ -269,12 +269,12 @@ def test_a_large_body_goes_both_ways(tmp_path: Path) -> None:
     assert result.count(outcome="ok") == 4
 
 
-@pytest.mark.parametrize("manner", ["early", "early-close"])
-def test_an_answer_that_does_not_wait_for_the_request_is_read(tmp_path: Path, manner: str) -> None:
+@pytest.mark.parametrize("behaviour", ["early", "early-close"])
+def test_response_before_the_end_of_the_request_is_read(tmp_path: Path, behaviour: str) -> None:
     with TinyServer() as server:
         large = {"value": "x" * (12 << 20)}  # more than the buffers of both sides take
         calls = [
-            a_call(server.url(manner), operation="large", arguments=large),
+            a_call(server.url(behaviour), operation="large", arguments=large),
             a_call(server.url(), operation="small"),
         ]
         plan = a_plan(PlannedArm(name="direct", calls=calls), rate=20.0, seconds=1.5, timeout=3.0)
@@ -283,7 +283,7 @@ def test_an_answer_that_does_not_wait_for_the_request_is_read(tmp_path: Path, ma
     assert {event.detail[:10] for event in result.events if event.kind == "http-error"} == {"status 413"}
 
 
-def test_what_is_sent_can_be_repeated(tmp_path: Path) -> None:
+def test_one_seed_sends_the_same_requests(tmp_path: Path) -> None:
     seen: list[list[Any]] = []
     for turn in range(2):
         with TinyServer() as server:
@@ -297,7 +297,7 @@ def test_what_is_sent_can_be_repeated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["session", "request"])
-def test_sessions_are_ended_whatever_their_calls_came_to(tmp_path: Path, kind: str) -> None:
+def test_sessions_of_failed_calls_are_ended(tmp_path: Path, kind: str) -> None:
     with TinyServer() as server:
         call = a_call(server.url("session/failing"), revision=LEGACY, kind=kind)
         played = play(a_plan(PlannedArm(name="a", calls=[call]), seconds=1.0, rate=50.0), tmp_path)
@@ -306,10 +306,10 @@ def test_sessions_are_ended_whatever_their_calls_came_to(tmp_path: Path, kind: s
     assert not any(event.kind == "sessions left" for event in played.result.events)
 
 
-def test_many_sessions_are_ended_several_at_a_time(tmp_path: Path) -> None:
+def test_many_sessions_are_ended_concurrently(tmp_path: Path) -> None:
     with TinyServer() as server:
         call = a_call(server.url("session/lingering"), revision=LEGACY, callers=callers(100))
         played = play(a_plan(PlannedArm(name="a", calls=[call]), seconds=1.0, rate=150.0), tmp_path)
-        assert server.counts["initialize"] > 50, "which one after the other would take eight seconds and more"
+        assert server.counts["initialize"] > 50, "sequentially this would take more than eight seconds"
         assert server.sessions == set()
     assert not any(event.kind == "sessions left" for event in played.result.events)

@@ -1,4 +1,4 @@
-"""What the measurements are held against: work of a known share, delays of a known length."""
+"""Gateways with a known CPU share or a known delay, with which measurements are compared."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from gatebench.fixtures.gateways.doubles.cpu_overhead import CpuOverheadGateway
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
-def test_a_tenth_more_is_a_tenth_more(share: float) -> None:
+def test_cpu_overhead_gateway_uses_its_share(share: float) -> None:
     used = []
 
     async def inner(_scope: Any, _receive: Any, _send: Any) -> None:
@@ -34,7 +34,7 @@ def test_a_tenth_more_is_a_tenth_more(share: float) -> None:
     assert (time.process_time() - began) / sum(used) == pytest.approx(1 + share, abs=0.2 * share + 0.02)
 
 
-def test_a_relay_holds_requests_back_and_answers_not() -> None:
+def test_delay_proxy_delays_requests_only() -> None:
     with socket.create_server(("127.0.0.1", 0)) as upstream:
         command = [
             sys.executable,

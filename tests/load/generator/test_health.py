@@ -1,4 +1,4 @@
-"""When is a target gone, back, silent, or beyond hope?"""
+"""Detection of targets that are gone, back, silent or hopeless."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from tests.support.load.load_plans import a_call, a_plan
 PLAN = a_plan(PlannedArm(name="direct", calls=[a_call()]), PlannedArm(name="gateway", calls=[a_call()]))
 
 
-class Seen:
+class RecordedHealth:
     def __init__(self, give_up_after: float | None = None) -> None:
         self.events: list[tuple[str, str | None, float | None]] = []
         self.health = Health(lambda kind, arm, _, at: self.events.append((kind, arm, at)), give_up_after)
@@ -25,46 +25,46 @@ class Seen:
         self.health.look(rows, in_flight, second, 0, PLAN)
 
 
-def over(begin: float, end: float, outcome: Outcome) -> Sequence[tuple[float, Outcome]]:
+def results_between(begin: float, end: float, outcome: Outcome) -> Sequence[tuple[float, Outcome]]:
     return [(float(time), outcome) for time in np.arange(begin, end, 0.1)]
 
 
-def test_a_target_is_gone_from_its_first_failure_and_back_with_its_first_answer() -> None:
-    seen = Seen()
-    seen.look(*over(0, 0.7, "ok"), *over(0.7, 1.0, "refused"))
-    assert seen.events == []  # not for three tenths of a second
-    seen.look(*over(1.0, 1.4, "reset"), *over(1.4, 2.0, "rpc-error"))
+def test_target_is_gone_from_its_first_failure_until_its_next_response() -> None:
+    seen = RecordedHealth()
+    seen.look(*results_between(0, 0.7, "ok"), *results_between(0.7, 1.0, "refused"))
+    assert seen.events == []  # three tenths of a second are not enough
+    seen.look(*results_between(1.0, 1.4, "reset"), *results_between(1.4, 2.0, "rpc-error"))
     assert seen.events == [("target gone", "gateway", 0.7), ("target back", "gateway", 1.4)]
 
 
-def test_some_failures_among_answers_are_no_loss() -> None:
-    seen = Seen(give_up_after=1.0)
+def test_single_failures_are_no_lost_target() -> None:
+    seen = RecordedHealth(give_up_after=1.0)
     for second in range(5):
         seen.look(*[(second + t / 10, "reset" if t % 3 else "ok") for t in range(10)])
     assert seen.events == []
     assert not seen.health.hopeless
 
 
-def test_order_in_the_rows_does_not_matter() -> None:
-    seen = Seen()
-    seen.look(*reversed([*over(0, 0.2, "ok"), *over(0.2, 1.0, "timeout")]))
+def test_order_of_rows_is_irrelevant() -> None:
+    seen = RecordedHealth()
+    seen.look(*reversed([*results_between(0, 0.2, "ok"), *results_between(0.2, 1.0, "timeout")]))
     assert seen.events == [("target gone", "gateway", 0.2)]
 
 
-def test_arms_are_told_apart_and_hope_ends_when_all_have_failed() -> None:
-    seen = Seen(give_up_after=2.0)
+def test_run_is_hopeless_when_all_arms_have_failed() -> None:
+    seen = RecordedHealth(give_up_after=2.0)
     for second in range(3):
-        seen.look(*over(second, second + 1, "refused"), arm=0)
-        seen.look(*over(second, second + 1, "ok"), arm=1)
+        seen.look(*results_between(second, second + 1, "refused"), arm=0)
+        seen.look(*results_between(second, second + 1, "ok"), arm=1)
     assert seen.events == [("target gone", "direct", 0.0)]
     assert not seen.health.hopeless
     for second in range(3, 6):
-        seen.look(*over(second, second + 1, "refused"), arm=1)
+        seen.look(*results_between(second, second + 1, "refused"), arm=1)
     assert seen.health.hopeless == "nothing but failed connections for 3 s"
 
 
-def test_silence_is_noticed_when_something_is_under_way() -> None:
-    seen = Seen()
+def test_silence_is_noticed_with_requests_in_flight() -> None:
+    seen = RecordedHealth()
     seen.look(second=1, in_flight=0)
     seen.look(second=2, in_flight=7)
     seen.look(second=3, in_flight=9)

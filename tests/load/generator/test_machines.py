@@ -1,4 +1,4 @@
-"""Several machines: two network namespaces, a veth pair to each, and nothing but locust's own master and workers between them."""
+"""Several machines: two network namespaces with a veth pair each, and locust's own master and workers."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ def ip(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @dataclass
 class Machine:
-    """A namespace with one address of its own; `here` is this side's end of the cable."""
+    """A network namespace with its address; `here` is the address of the host's end of the veth pair."""
 
     name: str
     address: str
@@ -45,7 +45,7 @@ class Machine:
 
 @contextlib.contextmanager
 def machine(place: int) -> Iterator[Machine]:
-    """A namespace and a veth pair, on a network that is meant for benchmarks (RFC 2544) and is unlikely to be in use."""
+    """Make a namespace and a veth pair, on a network for benchmarks (RFC 2544), which is unlikely to be in use."""
     name, network = f"gb{os.getpid()}-{place}", f"198.18.{os.getpid() % 250}.{4 * place}"
     stem = network.rpartition(".")[0]
     made = Machine(name, f"{stem}.{4 * place + 2}", f"{stem}.{4 * place + 1}")
@@ -80,11 +80,11 @@ def machines() -> Iterator[list[Machine]]:
 
 
 class Cluster:
-    """A locust master here and a worker on each machine."""
+    """A locust master on the host and a worker on each machine."""
 
     def __init__(self, machines: list[Machine], plan: Path, out: Path) -> None:
         here, common = machines[0].here, [LOCUST, "-f", str(LOCUSTFILE), "--headless"]
-        bind = ["--master-bind-host", here, "--master-bind-port", "25557"]  # the address is ours alone
+        bind = ["--master-bind-host", here, "--master-bind-port", "25557"]  # no other process uses the address
         self.master = subprocess.Popen(  # noqa: S603
             [*common, "--master", "--expect-workers", "2", *bind, "--plan", str(plan), "--results", str(out)],
             stderr=subprocess.PIPE,
@@ -109,13 +109,13 @@ class Cluster:
             process.communicate()
 
     def end(self) -> tuple[int, str]:
-        """Wait for all; the master's status and log."""
+        """Wait for all processes; return the master's status and log."""
         _, log = self.master.communicate(timeout=60)
         assert [one.wait(timeout=20) for one in self.workers] == [0, 0]
         return self.master.returncode, log
 
 
-def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: list[Machine], tmp_path: Path) -> None:
+def test_two_machines_run_one_plan_with_exact_histograms(machines: list[Machine], tmp_path: Path) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
     with TinyServer(host=machines[0].here) as server:
         arm = PlannedArm(name="direct", calls=[a_call(server.url())])
@@ -138,7 +138,7 @@ def test_two_machines_play_one_plan_and_their_histograms_are_exact(machines: lis
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_master_ends_all_machines_in_order(
+def test_signal_to_the_master_ends_all_machines(
     machines: list[Machine], tmp_path: Path, number: signal.Signals
 ) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
@@ -158,7 +158,7 @@ def test_a_signal_to_the_master_ends_all_machines_in_order(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_locust_alone_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_to_a_single_locust_keeps_the_results(tmp_path: Path, number: signal.Signals) -> None:
     with TinyServer() as server:
         plans.write(
             a_plan(PlannedArm(name="a", calls=[a_call(server.url())]), rate=50.0, seconds=60.0), tmp_path / "plan.json"
@@ -176,10 +176,10 @@ def test_a_signal_to_locust_alone_keeps_what_was_measured(tmp_path: Path, number
     assert (result.ended, result.counts.done >= 49) == ("interrupted", True)
 
 
-@pytest.mark.parametrize(("user", "places"), [(LOCUSTFILE, 30), (EXAMPLE, 60)])  # who calls twice needs twice as many
-def test_a_worker_who_comes_late_is_sent_away_and_takes_nothing_from_the_others(
-    tmp_path: Path, user: Path, places: int
-) -> None:
+@pytest.mark.parametrize(
+    ("user", "places"), [(LOCUSTFILE, 30), (EXAMPLE, 60)]
+)  # a user with two requests needs twice as many places
+def test_late_worker_is_refused_without_effect_on_the_others(tmp_path: Path, user: Path, places: int) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
     with TinyServer() as server:
         call = a_call(server.url("slow/200"))
@@ -205,18 +205,18 @@ def test_a_worker_who_comes_late_is_sent_away_and_takes_nothing_from_the_others(
             assert late.wait(60) == 0
             before = len(server.requests)
             wait_for(lambda: len(server.requests) > before + 200)
-            master.send_signal(signal.SIGTERM)  # what came until then is enough, however long it took to start
+            master.send_signal(signal.SIGTERM)  # the results so far are enough
             assert [one.wait(60) for one in (master, worker)] == [130, 0]
     result = results.read(out)
     assert (result.ended, result.machine.processes) == ("interrupted", 1)
     assert "worker late" in {event.kind for event in result.events}
     times = np.array([request[0] for request in server.requests[before:]])
-    at_once = np.searchsorted(times, times + 0.2) - np.arange(len(times))  # each of them takes 0.2 s
-    assert at_once.max() > places / 2, "as many as half of the users can have open"
+    at_once = np.searchsorted(times, times + 0.2) - np.arange(len(times))  # each request takes 0.2 s
+    assert at_once.max() > places / 2, "half of the users can have open requests"
     assert result.counts.done == result.count(operation="call", outcome="ok")
 
 
-def test_a_user_written_like_any_http_user_plays_the_plan_too(tmp_path: Path) -> None:
+def test_custom_http_user_runs_the_plan(tmp_path: Path) -> None:
     with TinyServer() as server:
         plan = a_plan(PlannedArm(name="direct", calls=[a_call(server.url())]), rate=30.0, seconds=2.0, max_in_flight=20)
         plans.write(plan, tmp_path / "plan.json")
@@ -236,7 +236,7 @@ def test_a_user_written_like_any_http_user_plays_the_plan_too(tmp_path: Path) ->
     assert result.total("response").quantile(0.5) >= result.total("service").quantile(0.5)
 
 
-def test_a_failed_request_of_such_a_user_fails_its_arrival(tmp_path: Path) -> None:
+def test_failed_request_of_a_custom_user_fails_its_arrival(tmp_path: Path) -> None:
     with TinyServer() as server:
         plan = a_plan(
             PlannedArm(name="right", calls=[a_call(server.url())]),
@@ -253,7 +253,7 @@ def test_a_failed_request_of_such_a_user_fails_its_arrival(tmp_path: Path) -> No
     assert "status 500" in next(event.detail for event in result.events if event.kind == "failed")
 
 
-def test_locust_without_a_plan_says_what_is_missing() -> None:
+def test_locust_without_a_plan_is_refused() -> None:
     run = subprocess.run(  # noqa: S603
         [LOCUST, "-f", str(LOCUSTFILE), "--headless"], capture_output=True, text=True, timeout=60, check=False
     )

@@ -29,27 +29,27 @@ CASES = [
 
 
 @pytest.mark.parametrize(("raw", "expected"), CASES)
-def test_a_head_says_what_follows(raw: bytes, expected: tuple[int, int, bool]) -> None:
+def test_length_and_keep_alive_of_a_head(raw: bytes, expected: tuple[int, int, bool]) -> None:
     head = head_of(raw)
     assert head is not None
     assert (head.status, head.length) == expected[:2]
     if head.length >= 0:
         assert head.keep_alive is expected[2]
-    assert head_of(raw) is head  # remembered
+    assert head_of(raw) is head  # cached
 
 
-def test_a_head_names_type_and_session() -> None:
+def test_content_type_and_session_of_a_head() -> None:
     head = head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nMCP-Session-ID: abc\r\nContent-Type: TEXT/x; y=z")
     assert head is not None
     assert (head.content_type, head.session) == ("text/x", "abc")
 
 
 @pytest.mark.parametrize("raw", [b"", b"hello", b"HTTP/1.1 abc", b"HTTP/1.1 200 OK\r\nContent-Length: -1", b"\x00" * 9])
-def test_what_is_no_head_is_none(raw: bytes) -> None:
+def test_invalid_head_is_none(raw: bytes) -> None:
     assert head_of(raw) is None
 
 
-def test_heads_that_never_repeat_do_not_fill_the_memory() -> None:
+def test_cache_of_heads_is_bounded() -> None:
     from gatebench.load.generator.client import response_head  # noqa: PLC0415
 
     for number in range(3 * REMEMBERED):
@@ -57,12 +57,12 @@ def test_heads_that_never_repeat_do_not_fill_the_memory() -> None:
     assert len(response_head._known) <= REMEMBERED
 
 
-def test_events_have_the_time_at_which_they_were_whole() -> None:
+def test_event_has_the_time_of_its_last_byte() -> None:
     arrivals = [(10, b"data: on"), (20, b"e\n\ndata: two\r\n"), (30, b"\r\n: comment\n\n\n"), (40, b"data: cut")]
     assert events_of(arrivals) == [(20, b"data: one"), (30, b"data: two"), (30, b": comment")]
 
 
-def test_progress_is_timed_against_the_far_ends_stamp() -> None:
+def test_progress_delay_is_relative_to_the_upstream_timestamp() -> None:
     event = b'data: {"method":"notifications/progress","params":{"progress":1,"message":"5.000000"}}\n\n'
     bare = b'data: {"method":"notifications/progress","params":{"progress":2}}\n\n'
     assert progress_of([(5_000_300_000, event), (6, bare), (7, b'data: {"result":{}}\n\n')]) == [
@@ -71,7 +71,7 @@ def test_progress_is_timed_against_the_far_ends_stamp() -> None:
     ]
 
 
-def test_a_storm_is_one_event_a_second() -> None:
+def test_repeated_events_are_counted_once_per_second() -> None:
     log = LoadEventLog()
     for place in range(100):
         log.note(1 + place / 50, "reset", "gateway", f"number {place}")
@@ -85,7 +85,7 @@ def test_a_storm_is_one_event_a_second() -> None:
     assert log.take() == []
 
 
-def test_what_may_be_used_anywhere_imports_neither_gevent_nor_locust() -> None:
+def test_shared_modules_import_neither_gevent_nor_locust() -> None:
     parts = (
         "client.request_templates",
         "execution.response_check",
@@ -111,7 +111,7 @@ def test_what_may_be_used_anywhere_imports_neither_gevent_nor_locust() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "stays"),
+    ("raw", "reusable"),
     [
         (b"HTTP/1.1 202 Accepted\r\nContent-Length: 0", True),
         (b"HTTP/1.1 204 No Content", True),
@@ -121,27 +121,27 @@ def test_what_may_be_used_anywhere_imports_neither_gevent_nor_locust() -> None:
         (b"HTTP/1.0 200 OK\r\nContent-Length: 0", False),
     ],
 )
-def test_a_connection_stays_after_an_answer_without_a_body_as_its_head_says(raw: bytes, *, stays: bool) -> None:
+def test_keep_alive_after_a_response_without_body(raw: bytes, *, reusable: bool) -> None:
     head = head_of(raw)
     assert head is not None
-    assert (head.keep_alive, head.length) == (stays, 0)
+    assert (head.keep_alive, head.length) == (reusable, 0)
 
 
-def test_white_space_around_a_length_is_none_of_it() -> None:
+def test_white_space_around_header_values_is_ignored() -> None:
     head = head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 12 \r\nMcp-Session-Id: abc ")
     assert head is not None
     assert (head.length, head.session) == (12, "abc")
 
 
-def test_a_progress_event_of_another_request_is_told_from_ones_own() -> None:
+def test_progress_event_of_another_request_is_detected() -> None:
     def event(token: bytes) -> tuple[int, bytes]:
         message = b'{"method":"notifications/progress","params":{"progressToken":%s,"message":"5.000000000"}}' % token
         return 6, b"data: " + message + b"\n\n"
 
-    own, other, theirs = event(b"1000000001"), event(b"1000000002"), event(b'"gateway-7"')
-    assert foreign_progress([own, own], b"1000000001") is None
-    assert foreign_progress([own, other], b"1000000001") == "1000000002"
-    assert foreign_progress([theirs], b"1000000001") is None, "none of ours: not somebody else's"
+    ours, other, of_the_gateway = event(b"1000000001"), event(b"1000000002"), event(b'"gateway-7"')
+    assert foreign_progress([ours, ours], b"1000000001") is None
+    assert foreign_progress([ours, other], b"1000000001") == "1000000002"
+    assert foreign_progress([of_the_gateway], b"1000000001") is None, "a token of the gateway, not of another request"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_progress_event_of_another_request_is_told_from_ones_own() -> None:
         ("X-Token", "Acme abcdefgh1", ["abcdefgh1"]),
     ],
 )
-def test_whatever_in_a_header_gives_somebody_away_is_known(name: str, value: str, secrets: list[str]) -> None:
+def test_credentials_in_headers_are_redacted(name: str, value: str, secrets: list[str]) -> None:
     known = secrets_of(a_plan(PlannedArm(name="a", calls=[a_call(headers={name: value})])))
     said = known.redact(f"{name}: {value}")
     assert not any(secret in said for secret in secrets)
@@ -161,9 +161,9 @@ def test_whatever_in_a_header_gives_somebody_away_is_known(name: str, value: str
     assert "session=" in said or name != "Cookie"
 
 
-def test_what_is_kept_while_a_run_goes_on_is_for_its_owner(tmp_path: Path) -> None:
+def test_checkpoint_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     kept = Checkpoint(tmp_path)
-    assert stat.S_IMODE((tmp_path / KEPT).stat().st_mode) == 0o600, "wrong answers in it hold credentials"
+    assert stat.S_IMODE((tmp_path / KEPT).stat().st_mode) == 0o600, "wrong answers in it contain credentials"
     kept.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -172,8 +172,8 @@ TWO_ADDRESSES = """
 import socket, sys
 resolve = socket.getaddrinfo
 def two(host, port, **more):
-    nobody = resolve("127.0.0.1", int(sys.argv[2]), **more)
-    return nobody + resolve("127.0.0.1", port, **more)
+    unused = resolve("127.0.0.1", int(sys.argv[2]), **more)
+    return unused + resolve("127.0.0.1", port, **more)
 from gatebench.load.generator.client.pool import ConnectionPool
 socket.getaddrinfo = two
 endpoint = ConnectionPool(f"http://localhost:{sys.argv[1]}/", 5.0)
@@ -182,18 +182,18 @@ for _ in range(2):
 """
 
 
-def test_a_host_with_two_addresses_is_reached_at_the_one_that_takes_connections() -> None:
-    """`localhost` is ::1 first on most machines, and many a server listens on 127.0.0.1 alone."""
-    with socket.socket() as nobody, TinyServer() as server:
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
-        ports = [str(server.port), str(nobody.getsockname()[1])]
+def test_host_with_two_addresses_is_reached_at_the_accepting_one() -> None:
+    """`localhost` resolves to ::1 first on most machines, and many servers listen on 127.0.0.1 only."""
+    with socket.socket() as unused, TinyServer() as server:
+        unused.bind(("127.0.0.1", 0))  # it does not listen
+        ports = [str(server.port), str(unused.getsockname()[1])]
         run = subprocess.run(  # noqa: S603
             [sys.executable, "-c", TWO_ADDRESSES, *ports], capture_output=True, text=True, check=True
         )
     assert run.stdout.split() == ["None", "1"] * 2
 
 
-RESTING = """
+IDLE = """
 import select, time
 from gatebench.load.generator.client.pool import ConnectionPool, _Socket, RESTED
 listening = _Socket()
@@ -205,16 +205,16 @@ first.done = time.monotonic_ns() - {rest} * RESTED
 endpoint.give(first)
 at_the_server, _ = listening.accept()
 at_the_server.close()
-select.select([first._sock], [], [], 5.0)  # and the hub gets no turn
+select.select([first._sock], [], [], 5.0)  # the gevent hub does not run
 second = endpoint.take()
 print(second is first, second.trouble, endpoint.opened)
 """
 
 
 @pytest.mark.parametrize(("rest", "found"), [(2, "False None 2"), (0, "True None 1")])
-def test_a_connection_that_has_rested_is_looked_at_before_it_is_used_again(rest: int, found: str) -> None:
-    """Servers close connections that rest; between requests that follow one another a look would only cost."""
+def test_idle_connection_is_checked_before_its_reuse(rest: int, found: str) -> None:
+    """Servers close idle connections; between immediate requests the check is skipped."""
     run = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", RESTING.replace("{rest}", str(rest))], capture_output=True, text=True, check=True
+        [sys.executable, "-c", IDLE.replace("{rest}", str(rest))], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == found

@@ -1,4 +1,4 @@
-"""Rows become cells, intervals and samples; what several processes counted adds up exactly."""
+"""From rows to cells, intervals and samples; the counts of several processes add up exactly."""
 
 import tracemalloc
 
@@ -54,7 +54,7 @@ def totals_of(*parts: NDArray[np.int64], wire: bool = False) -> Aggregate:
     return totals
 
 
-def test_a_key_says_arm_operation_and_outcome() -> None:
+def test_key_encodes_arm_operation_and_outcome() -> None:
     assert parts_of(key_of(249, 249, "failed")) == (249, 249, "failed")
     assert key_of(3, 5, "wrong") == key_of(3, 5) + 1
 
@@ -74,7 +74,7 @@ def test_cells_hold_every_request_in_its_bucket(metric: Metric) -> None:
         assert cell.count == len(mine) > 0
 
 
-def test_the_sum_of_the_workers_is_the_whole_bucket_by_bucket() -> None:
+def test_sum_of_workers_equals_the_whole_in_each_bucket() -> None:
     rows = some_rows()
     whole, parts = totals_of(rows), totals_of(*np.array_split(rows, 3), wire=True)
     assert whole.cells() == parts.cells()
@@ -83,12 +83,12 @@ def test_the_sum_of_the_workers_is_the_whole_bucket_by_bucket() -> None:
     assert np.array_equal(np.sort(whole.samples(), order="sent"), np.sort(parts.samples(), order="sent"))
 
 
-def test_many_batches_add_up_like_few() -> None:
+def test_number_of_batches_is_irrelevant() -> None:
     rows = some_rows(4000)
     assert totals_of(*np.array_split(rows, 200)).cells() == totals_of(rows).cells()
 
 
-def test_intervals_are_the_cells_second_by_second() -> None:
+def test_intervals_add_up_to_the_cells() -> None:
     totals = totals_of(some_rows())
     intervals, cells = totals.intervals(), totals.cells()
     by_second = Histogram.sum(cell.histogram("response") for one in intervals for cell in one.cells)
@@ -98,7 +98,7 @@ def test_intervals_are_the_cells_second_by_second() -> None:
     assert [one.start for one in intervals] == list(map(float, range(len(intervals))))
 
 
-def test_warmup_is_apart() -> None:
+def test_warmup_is_separate() -> None:
     rows = some_rows()
     totals = totals_of(rows)
     assert sum(cell.count for cell in totals.cells(warmup=True)) == (rows[:, 0] < START).sum()
@@ -136,7 +136,7 @@ def test_no_more_samples_than_the_plan_allows() -> None:
     assert totals.happened("sent") > 3000
 
 
-def test_parts_of_sessions_have_cells_but_are_no_requests() -> None:
+def test_session_requests_have_cells_but_are_not_counted() -> None:
     plan = a_plan_of_two()
     recorder, totals = a_recorder(plan), Aggregate(plan)
     rows = some_rows(100)
@@ -151,13 +151,13 @@ def test_parts_of_sessions_have_cells_but_are_no_requests() -> None:
     assert totals.happened("sent") == len(totals.samples()) == 0
 
 
-def test_nothing_at_all_is_no_trouble() -> None:
+def test_empty_recorder() -> None:
     totals = totals_of(some_rows(0))
     assert (totals.cells(), totals.intervals(), len(totals.samples())) == ([], [], 0)
     assert totals.counts().offered == 0
 
 
-def test_many_seconds_of_few_requests_each_are_kept_apart() -> None:
+def test_many_seconds_with_few_requests_are_separate() -> None:
     plan, totals = a_plan_of_two(), Aggregate(a_plan_of_two())
     recorder = a_recorder(plan)
     rows = some_rows(400)
@@ -170,7 +170,7 @@ def test_many_seconds_of_few_requests_each_are_kept_apart() -> None:
     assert sum(cell.count for cell in totals.cells()) == 300 * 400
 
 
-def test_an_hour_of_seconds_takes_no_more_memory_than_one_of_them() -> None:
+def test_intervals_take_bounded_memory() -> None:
     seconds = 600
     rows = np.zeros((seconds * 4, 7), np.int64)
     rows[:, :3] = (START + np.arange(len(rows)) * 250_000_000)[:, None]

@@ -1,4 +1,4 @@
-"""Prepared requests are what the raw client would send, whatever number goes in."""
+"""Prepared requests equal those of the raw client, for each number."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.load.load_plans import a_call
 NUMBER = b"1000000007"
 
 
-class Seen:
+class ParsedRequest:
     def __init__(self, data: bytes) -> None:
         self.headers: list[tuple[str, str]] = []
         self.body, self.complete = b"", 0
@@ -35,13 +35,13 @@ class Seen:
         self.complete += 1
 
 
-def sent(pieces: request_templates.Pieces) -> tuple[Seen, Any]:
-    seen = Seen(NUMBER.join(pieces))
+def sent(pieces: request_templates.Pieces) -> tuple[ParsedRequest, Any]:
+    seen = ParsedRequest(NUMBER.join(pieces))
     assert seen.complete == 1
     return seen, json.loads(seen.body)
 
 
-def test_a_stateless_call_says_everything_in_headers_and_meta() -> None:
+def test_stateless_call_has_all_headers_and_metadata() -> None:
     call = a_call("http://127.0.0.1:8123/mcp/a?x=1", arguments={"value": "100 % «ü»"})
     caller = PlannedCaller(name="alice", headers={"authorization": "Bearer secret", "accept": "application/json"})
     seen, message = sent(request_templates.pieces(call, caller, request_templates.main_message(call, "n-tag-")))
@@ -58,7 +58,7 @@ def test_a_stateless_call_says_everything_in_headers_and_meta() -> None:
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_REVISION])
-def test_a_call_to_a_foreign_server_holds_only_what_it_takes(revision: str) -> None:
+def test_call_to_a_foreign_server_has_no_nonce(revision: str) -> None:
     call = a_call(revision=revision, nonce=False)
     caller = PlannedCaller(name="a")
     for made in (request_templates.main_message(call, "n-"), request_templates.initialize_message(call, "n-")):
@@ -67,7 +67,7 @@ def test_a_call_to_a_foreign_server_holds_only_what_it_takes(revision: str) -> N
         assert ("_meta" in message["params"]) == (revision == MODERN_REVISION)
 
 
-def test_a_legacy_session_is_named_after_its_handshake() -> None:
+def test_legacy_requests_after_the_handshake_have_the_session_id() -> None:
     call = a_call(revision="2025-11-25", kind="stream", tool="slow")
     first, message = sent(
         request_templates.pieces(call, PlannedCaller(name="a"), request_templates.initialize_message(call, "n-"))
@@ -81,11 +81,11 @@ def test_a_legacy_session_is_named_after_its_handshake() -> None:
     assert dict(then.headers)["Mcp-Session-Id"] == "s-1"
     assert "Mcp-Method" not in dict(then.headers)
     assert message["params"]["_meta"]["progressToken"] == int(NUMBER)
-    last = Seen(request_templates.delete(call, PlannedCaller(name="a"), "s-1"))
+    last = ParsedRequest(request_templates.delete(call, PlannedCaller(name="a"), "s-1"))
     assert (last.method, last.complete, dict(last.headers)["Mcp-Session-Id"]) == ("DELETE", 1, "s-1")
 
 
-def test_a_notification_has_no_number() -> None:
+def test_notification_has_no_id() -> None:
     call = a_call(revision="2025-11-25")
     seen, message = sent(request_templates.pieces(call, PlannedCaller(name="a"), request_templates.INITIALIZED, "s-1"))
     assert message == request_templates.INITIALIZED
@@ -93,7 +93,7 @@ def test_a_notification_has_no_number() -> None:
 
 
 @pytest.mark.parametrize("method", ["tools/list", "ping"])
-def test_other_methods_take_the_arguments_as_parameters(method: str) -> None:
+def test_arguments_of_other_methods_are_parameters(method: str) -> None:
     call = a_call(method=method, arguments={"cursor": "x"}, nonce=False)
     _, message = sent(
         request_templates.pieces(call, PlannedCaller(name="a"), request_templates.main_message(call, "n-"))
@@ -101,6 +101,6 @@ def test_other_methods_take_the_arguments_as_parameters(method: str) -> None:
     assert (message["method"], message["params"]["cursor"]) == (method, "x")
 
 
-def test_two_processes_never_have_one_tag() -> None:
+def test_tags_of_processes_are_unique() -> None:
     assert request_templates.new_tag() != request_templates.new_tag()
     assert len(request_templates.new_tag()) == len(request_templates.new_tag())

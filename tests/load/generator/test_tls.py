@@ -1,4 +1,4 @@
-"""Gateways behind https: the same client, and a certificate that is not trusted is no connection."""
+"""Gateways behind https: the same client; an untrusted certificate is a refused connection."""
 
 import ssl
 from pathlib import Path
@@ -15,11 +15,11 @@ from tests.support.mocks.certificates import self_signed
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A self-signed certificate for the loopback address, and its key, in one file."""
+    """Return a file with a self-signed certificate for the loopback address, and its key."""
     return self_signed(tmp_path / "certificate.pem")
 
 
-def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Path) -> None:
+def test_responses_of_every_size_over_tls(certificate: Path, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with TinyServer(tls=context) as server:
@@ -41,14 +41,16 @@ def test_answers_of_every_size_come_through_tls(certificate: Path, tmp_path: Pat
     assert "certificate verify failed" in next(event.detail for event in strict.events if event.kind == "refused")
 
 
-def test_a_request_that_is_not_taken_through_tls_is_a_timeout(certificate: Path, tmp_path: Path) -> None:
+def test_request_that_is_not_read_over_tls_is_a_timeout(certificate: Path, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     large = {"value": "x" * (12 << 20)}  # more than the buffers of both sides take
     with TinyServer(tls=context) as server:
-        calls = [a_call(server.url(manner), operation=manner, arguments=large) for manner in ("deaf", "early")]
+        calls = [
+            a_call(server.url(behaviour), operation=behaviour, arguments=large) for behaviour in ("unread", "early")
+        ]
         plan = a_plan(PlannedArm(name="direct", calls=calls), rate=8.0, seconds=1.5, timeout=2.0)
         result = play(plan, tmp_path, SSL_CERT_FILE=str(certificate)).result
     found = {(cell.operation, cell.outcome) for cell in result.cells if cell.outcome != "unfinished"}
-    assert found == {("deaf", "timeout"), ("early", "http-error")}
+    assert found == {("unread", "timeout"), ("early", "http-error")}
     assert {event.detail for event in result.events if event.kind == "timeout"} == {"the request was not accepted"}

@@ -1,4 +1,4 @@
-"""JSON Pointers into results, and what counts as the answer of a tool."""
+"""JSON Pointers into results, and which parts of a result count as the answer of a tool."""
 
 from typing import Any
 
@@ -26,17 +26,17 @@ DOCUMENT = {"a": [{"b/c": 1, "~": 2}], "text": '{"user": "alice", "n": [3]}', ""
         ("/text/user/x", MISSING),
     ],
 )
-def test_a_pointer_names_one_value(pointer: str, value: Any) -> None:
+def test_pointer_selects_a_value(pointer: str, value: Any) -> None:
     assert value_at(DOCUMENT, pointer) == value
 
 
-def test_the_answer_is_structured_or_a_single_text() -> None:
+def test_answers_are_structured_content_or_a_single_text() -> None:
     text = {"type": "text", "text": "5"}
     assert answers_in({"structuredContent": {"result": 5}, "content": [text]}) == [{"result": 5}, "5", 5]
     assert answers_in({"content": [text, text]}) == []
     assert answers_in([]) == []
 
 
-def test_what_is_no_pointer_is_refused() -> None:
+def test_invalid_pointer_is_refused() -> None:
     with pytest.raises(ValidationError, match="must begin with /"):
         ExpectedValue(pointer="a.b", any_of=[1])

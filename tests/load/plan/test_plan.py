@@ -1,4 +1,4 @@
-"""Plans are written for their owner alone, and what is wrong with one is one sentence that quotes nothing."""
+"""Plans are readable by their owner only, and the error for a bad plan is one sentence without values."""
 
 import json
 import stat
@@ -14,7 +14,7 @@ from gatebench.load.plan.plan import PlannedArm
 from tests.support.load.load_plans import a_call, a_plan
 
 
-def test_a_plan_survives_its_file_which_only_its_owner_reads(tmp_path: Path) -> None:
+def test_plan_is_written_for_its_owner_only_and_read_back(tmp_path: Path) -> None:
     plan, path = a_plan(secrets={"pat:alice": "very-secret-value"}), tmp_path / "plan.json"
     path.touch(0o644)
     plans.write(plan, path)
@@ -34,7 +34,7 @@ def test_a_plan_survives_its_file_which_only_its_owner_reads(tmp_path: Path) -> 
         ({"arrivals": "closed", "max_in_flight": 5}, "100 users at the same time, but max_in_flight is 5"),
     ],
 )
-def test_a_bad_plan_is_one_sentence(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+def test_bad_plan_is_refused_with_one_sentence(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(json.dumps({**json.loads(a_plan().model_dump_json()), **change}))
     with pytest.raises(BenchError) as error:
@@ -43,7 +43,7 @@ def test_a_bad_plan_is_one_sentence(tmp_path: Path, change: dict[str, Any], sent
     assert str(path) in str(error.value)
 
 
-def test_what_is_no_plan_or_not_there_is_one_sentence(tmp_path: Path) -> None:
+def test_invalid_or_missing_plan_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     with pytest.raises(BenchError, match=r"cannot read the plan .*No such file"):
         plans.read(path)
@@ -70,17 +70,17 @@ def test_a_bad_call_is_refused(change: dict[str, Any]) -> None:
         a_call(**change)
 
 
-def test_arms_have_names_of_their_own() -> None:
+def test_arms_with_equal_names_are_refused() -> None:
     with pytest.raises(ValidationError, match="two arms are called 'direct'"):
         a_plan(PlannedArm(name="direct", calls=[a_call()]), PlannedArm(name="direct", calls=[a_call()]))
 
 
-def test_the_example_is_a_plan() -> None:
+def test_example_plan_is_valid() -> None:
     example = plans.read(Path(__file__).parents[3] / "load/generator/examples/plan.json")
     assert [call.operation for call in example.arms[0].calls] == ["call", "list"]
 
 
-def test_what_is_refused_is_not_shown() -> None:
+def test_validation_error_contains_no_secret() -> None:
     with pytest.raises(ValidationError) as refused:
         a_plan(rate=0, secrets={"pat:alice": "very-secret-value"})
     assert "very-secret" not in str(refused.value)

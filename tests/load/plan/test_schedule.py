@@ -1,4 +1,4 @@
-"""Arrival times and draws are a pure function of the plan, and what the plan asks for."""
+"""Arrival times and draws are a pure function of the plan, and match it."""
 
 import numpy as np
 import pytest
@@ -27,16 +27,16 @@ def same(one: ScheduleBlock, other: ScheduleBlock) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
-def test_the_same_plan_gives_the_same_arrivals_and_another_seed_others() -> None:
+def test_schedule_depends_on_the_plan_and_its_seed() -> None:
     assert same(whole(two_arms()), whole(two_arms()))
     assert not same(whole(two_arms()), whole(two_arms(seed=2)))
 
 
-def test_changing_the_arms_does_not_move_the_arrivals() -> None:
+def test_arrivals_do_not_depend_on_the_arms() -> None:
     assert np.array_equal(whole(two_arms()).seconds, whole(a_plan()).seconds)
 
 
-def test_shares_of_workers_are_the_whole_without_overlap() -> None:
+def test_shares_of_workers_partition_the_schedule() -> None:
     plan = two_arms(rate=3000.0)
     shares = [block.share(part, 3) for part in range(3) for block in arrivals(plan)]
     numbers = np.concatenate([share.numbers for share in shares])
@@ -49,18 +49,20 @@ def in_turns(**changes: object) -> Plan:
     return a_plan(PlannedArm(name="direct", calls=[call]), *gateways, seconds=12.0, turn=0.5, warmup=2.0, **changes)
 
 
-def test_arms_in_turn_are_asked_in_their_turns_and_only_then() -> None:
+def test_arms_in_turn_are_called_only_in_their_turns() -> None:
     block = whole(in_turns())
     arm = (block.routes + 1) // 2  # one call of the first arm, two of each other
     measured, gateway = block.seconds >= 0, arm > 0
     turn = (block.seconds[measured & gateway] / 0.5).astype(int) % 3
     assert np.array_equal(arm[measured & gateway] - 1, turn)
     assert set(arm[~measured]) == {0, 1, 2, 3}, "all of them warm up at the same time"
-    assert gateway[measured].mean() == pytest.approx(0.5, abs=0.05), "what is drawn to a turn is not changed by it"
-    assert (block.routes[gateway] % 2).mean() == pytest.approx(0.5, abs=0.05), "nor which of its calls it is"
+    assert gateway[measured].mean() == pytest.approx(0.5, abs=0.05), "turns do not change the share of the gateways"
+    assert (block.routes[gateway] % 2).mean() == pytest.approx(0.5, abs=0.05), (
+        "turns do not change the share of each call"
+    )
 
 
-def test_arms_in_turn_leave_the_arrivals_and_other_arms_alone() -> None:
+def test_arms_in_turn_do_not_change_arrivals_or_other_arms() -> None:
     call = a_call(callers=callers(50))
     one = whole(
         a_plan(
@@ -72,7 +74,7 @@ def test_arms_in_turn_leave_the_arrivals_and_other_arms_alone() -> None:
     assert np.array_equal(one.routes == 0, several.routes == 0)
 
 
-def test_poisson_arrivals_are_poisson() -> None:
+def test_poisson_arrivals_have_exponential_gaps() -> None:
     seconds = whole(a_plan(seconds=100.0, rate=200.0)).seconds
     gaps = np.diff(seconds)
     assert len(seconds) == pytest.approx(20_000, abs=600)
@@ -88,7 +90,7 @@ def test_constant_arrivals_are_even_and_exact_in_number() -> None:
     assert np.diff(seconds) == pytest.approx(0.01)
 
 
-def test_rates_go_in_straight_lines_and_may_be_zero() -> None:
+def test_rates_are_linear_and_may_be_zero() -> None:
     stages = [(10, 0, 100), (5, 0, 0), (10, 100, 100), (10, 100, 0)]
     plan = a_plan(
         arrivals="constant", stages=[Stage(seconds=s, rate_from=a, rate_to=b) for s, a, b in stages], warmup=0
@@ -113,7 +115,7 @@ def test_draws_follow_the_weights_and_reach_every_caller() -> None:
     assert set(block.callers) == set(range(50))
 
 
-def test_users_of_a_closed_loop_have_draws_of_their_own() -> None:
+def test_users_of_a_closed_loop_have_their_own_draws() -> None:
     plan = two_arms()
     one, again, other = (closed_draws(plan, 0, user).draw(100) for user in (0, 0, 1))
     assert np.array_equal(one, again)

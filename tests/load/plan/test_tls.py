@@ -1,4 +1,4 @@
-"""TLS settings: unusable files are one sentence, and no key asks for a password."""
+"""TLS settings: unusable files are refused with one sentence, and encrypted keys do not prompt for a password."""
 
 import ssl
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_insecure_verifies_nothing() -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
 
 
-def test_files_that_cannot_be_used_are_named_with_their_option(tmp_path: Path) -> None:
+def test_unusable_files_are_refused_with_their_option(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("")
     locked = a_key(tmp_path / "locked.pem", b"password")

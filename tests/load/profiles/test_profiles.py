@@ -16,7 +16,7 @@ from gatebench.load.profiles import budgets, profiles
 from gatebench.load.profiles.profiles import CallSpec, LoadProfile, Phase
 from gatebench.load.testbed.callers import CallerPool
 
-OF_THE_ISSUE = {
+REQUIRED_PROFILES = {
     "baseline", "steady", "saturation", "spike", "ramp", "soak", "session-churn", "token-diversity", "mixed-auth",
     "consent-refresh", "fan-out", "streaming", "payload", "catalogue", "slow-upstream",
 }  # fmt: skip
@@ -34,20 +34,20 @@ def minimal(**more: Any) -> LoadProfile:
     return LoadProfile(name="p", purpose="x", finds="y", rate=10, seconds=10, call=[CallSpec(operation="call")], **more)
 
 
-def test_all_profiles_of_the_issue_are_there_and_documented() -> None:
-    assert set(ALL) >= OF_THE_ISSUE
+def test_required_profiles_exist_and_are_documented() -> None:
+    assert set(ALL) >= REQUIRED_PROFILES
     assert all(len(profile.purpose) > 30 and len(profile.finds) > 30 for profile in ALL.values())
 
 
-@pytest.mark.parametrize("name", sorted(OF_THE_ISSUE))
+@pytest.mark.parametrize("name", sorted(REQUIRED_PROFILES))
 def test_every_profile_has_budgets(name: str) -> None:
     own = [budget for budget in budgets.load() if budget.applies(name)]
     assert len(own) >= 2
 
 
-def test_every_profile_that_finds_a_defect_is_shown_one() -> None:
+def test_every_profile_has_a_gateway_with_its_defect() -> None:
     shown = {profile for profile, _ in STRAINS.values()}
-    assert OF_THE_ISSUE - shown == {"baseline", "saturation"}, "one goes past the gateway, the other only measures"
+    assert REQUIRED_PROFILES - shown == {"baseline", "saturation"}, "one has direct calls only, the other only measures"
     variants = target_named("strained:one-at-a-time").descriptor.launch
     assert variants is not None
     assert variants.variants == list(STRAINS)
@@ -86,7 +86,7 @@ def test_every_profile_that_finds_a_defect_is_shown_one() -> None:
         ),
     ],
 )
-def test_a_file_that_makes_no_sense_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+def test_invalid_profiles_file_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(BenchError, match=sentence) as refused:
@@ -94,13 +94,13 @@ def test_a_file_that_makes_no_sense_is_one_sentence(tmp_path: Path, content: str
     assert str(path) in str(refused.value)
 
 
-def test_a_profile_that_does_not_exist() -> None:
+def test_unknown_profile_is_refused() -> None:
     with pytest.raises(BenchError, match="did you mean steady"):
         profiles.by_name("stedy")
 
 
-@pytest.mark.parametrize("name", sorted(OF_THE_ISSUE - {"baseline", "token-diversity"}))
-def test_one_caller_is_enough(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(REQUIRED_PROFILES - {"baseline", "token-diversity"}))
+def test_profile_with_one_caller(name: str) -> None:
     able = EVERYTHING - {f"principal.{other}" for other in definition.PRINCIPALS if other != "alice"}
     chosen, left_out = choose_operations(ALL[name], able, list(definition.REVISIONS))
     assert {caller for call in chosen for caller in call.callers} == {"alice"}
@@ -109,7 +109,7 @@ def test_one_caller_is_enough(name: str) -> None:
     assert {user for users in consents.values() for user in users} <= {"alice"}
 
 
-def test_a_call_that_needs_two_callers_is_left_out_with_one() -> None:
+def test_call_with_two_callers_is_left_out_with_one() -> None:
     chosen, left_out = choose_operations(
         ALL["token-diversity"], EVERYTHING - {"principal.bob"}, list(definition.REVISIONS)
     )
@@ -117,7 +117,7 @@ def test_a_call_that_needs_two_callers_is_left_out_with_one() -> None:
     assert any("principal.bob" in sentence for sentence in left_out)
 
 
-def test_what_a_gateway_does_not_claim_is_left_out_and_said() -> None:
+def test_unclaimed_operations_are_left_out_with_a_note() -> None:
     able = EVERYTHING - {"upstream.oauth", "caller.external"}
     chosen, left_out = choose_operations(ALL["mixed-auth"], able, list(definition.REVISIONS))
     assert {call.operation for call in chosen} == {"no auth", "static header"}
@@ -127,7 +127,7 @@ def test_what_a_gateway_does_not_claim_is_left_out_and_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("era", "claimed", "spoken"),
+    ("era", "claimed", "negotiated"),
     [
         ("any", ["2025-06-18", "2026-07-28"], "2026-07-28"),
         ("any", ["2025-06-18", "2025-11-25"], "2025-11-25"),
@@ -136,12 +136,12 @@ def test_what_a_gateway_does_not_claim_is_left_out_and_said() -> None:
         ("legacy", ["2026-07-28"], None),
     ],
 )
-def test_the_revision_is_the_newest_claimed_of_the_era(era: Any, claimed: list[str], spoken: str | None) -> None:
-    assert workload.revision_for(CallSpec(operation="c", era=era), claimed) == spoken
+def test_revision_is_the_newest_claimed_one_of_the_era(era: Any, claimed: list[str], negotiated: str | None) -> None:
+    assert workload.revision_for(CallSpec(operation="c", era=era), claimed) == negotiated
 
 
-class Standing:
-    """As much of a bench as plans are made of."""
+class StubBench:
+    """The parts of a bench that plans are made from."""
 
     def __init__(self) -> None:
         self.world_json = {
@@ -166,18 +166,18 @@ def made(profile: LoadProfile, **crowd: int) -> Workload:
     target = target_named("reference")
     target.base_url = "http://127.0.0.1:2"
     target._virtual = {*definition.VIRTUAL_SERVERS, *profile.virtual}
-    gateway: Any = SimpleNamespace(bench=Standing(), target=target)
+    gateway: Any = SimpleNamespace(bench=StubBench(), target=target)
     return Workload(profile, list(profile.call), gateway, CallerPool(**crowd))
 
 
 @pytest.mark.parametrize("profile", [one for one in ALL.values() if not one.search], ids=lambda one: one.name)
-def test_every_profile_becomes_plans_that_last_as_long_as_it_says(profile: LoadProfile) -> None:
+def test_plans_of_a_profile_have_its_duration(profile: LoadProfile) -> None:
     load = made(profile, users=profile.crowd.users, externals=profile.crowd.externals)
     terms = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
     plans = [make() for _, make in workload.phases(profile, terms, load)]
     assert len(plans) == len(profile.phase) * profile.repeat
     assert sum(plan.seconds for plan in plans) == pytest.approx(12.0)
-    assert len({plan.seed for plan in plans}) == len(plans), "two phases with one schedule would share its accidents"
+    assert len({plan.seed for plan in plans}) == len(plans), "phases must have different schedules"
     highest = max(multiple for _, low, high in profile.shape for multiple in (low, high))
     assert max(stage.rate_to for plan in plans for stage in plan.stages) <= 30.0 * highest
 
@@ -189,7 +189,7 @@ def test_operations_are_named_after_their_phase() -> None:
     assert waiting.operation_in(slow) == "list (one is slow)"
 
 
-def test_callers_expect_what_nobody_else_gets() -> None:
+def test_callers_expect_their_own_values() -> None:
     arms = made(ALL["token-diversity"], users=3, externals=2).arms()
     shared, own, oauth = arms[0].calls
     assert [caller.name for caller in shared.callers] == ["load-user-00000", "load-user-00001", "load-user-00002"]
@@ -199,10 +199,10 @@ def test_callers_expect_what_nobody_else_gets() -> None:
     assert len({caller.headers["Authorization"] for caller in shared.callers}) == 3
 
 
-def test_what_is_past_the_gateway_goes_to_the_upstream_itself() -> None:
+def test_direct_calls_use_the_url_of_the_upstream() -> None:
     (arm,) = made(ALL["baseline"]).arms()
     assert (arm.name, arm.calls[0].url) == ("direct", "http://127.0.0.1:1/calculator")
-    assert made(ALL["payload"]).direct()[0].calls[0].tool == "whoami", "the bench is measured by the cheapest call"
+    assert made(ALL["payload"]).direct()[0].calls[0].tool == "whoami", "the calibration uses the cheapest call"
 
 
 def test_arguments_can_be_padded() -> None:

@@ -1,4 +1,4 @@
-"""Our histograms are HdrHistogram's, bucket by bucket."""
+"""Histograms are equal to those of HdrHistogram in each bucket."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from gatebench.load.results.histogram import DIGITS, HIGHEST, LOWEST, LOWS, SIZE
 VALUES = np.unique(np.concatenate([np.arange(1, 5000), np.geomspace(1, HIGHEST, 20_000).astype(int)]))
 
 
-def test_the_layout_is_that_of_hdrhistogram() -> None:
+def test_layout_equals_that_of_hdrhistogram() -> None:
     theirs = HdrHistogram(LOWEST, HIGHEST, DIGITS)
     assert indices(VALUES).tolist() == [theirs._counts_index_for(int(value)) for value in VALUES]
     assert [int(LOWS[i]) for i in indices(VALUES)] == [theirs.get_lowest_equivalent_value(int(v)) for v in VALUES]
 
 
-def test_quantiles_are_those_of_hdrhistogram() -> None:
+def test_quantiles_equal_those_of_hdrhistogram() -> None:
     theirs, ours = HdrHistogram(LOWEST, HIGHEST, DIGITS), Histogram()
     values = np.random.default_rng(1).lognormal(8, 2, 5000).astype(int)
     ours.record(values)
@@ -27,14 +27,14 @@ def test_quantiles_are_those_of_hdrhistogram() -> None:
     assert ours.mean == pytest.approx(values.mean(), rel=1e-3)
 
 
-def test_what_goes_through_the_wire_is_the_same_bucket_by_bucket() -> None:
+def test_encoded_histogram_is_decoded_exactly() -> None:
     ours = Histogram()
     ours.record(VALUES)
     assert (Histogram.decode(ours.encode()).counts == ours.counts).all()
     assert HdrHistogram.decode(ours.encode()).get_total_count() == len(VALUES)
 
 
-def test_merging_loses_nothing() -> None:
+def test_merged_histogram_equals_the_whole() -> None:
     parts = [Histogram() for _ in range(3)]
     for part, values in zip(parts, np.array_split(VALUES, 3), strict=True):
         part.record(values)
@@ -43,7 +43,7 @@ def test_merging_loses_nothing() -> None:
     assert (Histogram.sum(parts).counts == whole.counts).all()
 
 
-def test_values_out_of_range_count_at_its_ends() -> None:
+def test_values_out_of_range_are_counted_at_the_ends() -> None:
     ours = Histogram()
     ours.record([0, -5, 10 * HIGHEST])
     assert ours.count == 3
@@ -52,20 +52,20 @@ def test_values_out_of_range_count_at_its_ends() -> None:
     assert len(ours.counts) == SIZE
 
 
-def test_an_empty_one_has_no_quantiles() -> None:
+def test_empty_histogram_has_no_quantiles() -> None:
     assert np.isnan(Histogram().quantile(0.5))
     assert np.isnan(Histogram().mean)
     assert Histogram.decode(Histogram().encode()).count == 0
 
 
-def test_what_is_no_histogram_is_a_value_error() -> None:
+def test_invalid_histogram_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="not an HdrHistogram"):
-        Histogram.decode("rubbish")
+        Histogram.decode("invalid")
     with pytest.raises(ValueError, match="another range"):
         Histogram.decode(HdrHistogram(1, 1000, 2).encode().decode())
 
 
-def test_what_the_library_has_written_is_read() -> None:
+def test_histogram_of_the_library_is_read() -> None:
     theirs, ours = HdrHistogram(LOWEST, HIGHEST, DIGITS), Histogram()
     for value in VALUES[::37]:
         theirs.record_value(int(value), 3)

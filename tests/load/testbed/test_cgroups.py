@@ -14,8 +14,8 @@ from gatebench.load.testbed.process_stats import ProcessTree
 
 
 @pytest.fixture
-def spinning() -> Iterator[list[subprocess.Popen[str]]]:
-    """One process that burns in one process, and one that burns in four."""
+def busy_processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Start a program that uses CPU in one process, and one that uses it in four."""
     child = "while True: pass"
     more = f"[subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in range(3)]"
     many = f"import subprocess, sys\n{more}\nprint(1, flush=True)\n{child}"
@@ -35,36 +35,36 @@ def spinning() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 @pytest.mark.skipif(not list(cgroups._parents()), reason="NOT RUN: there are no control groups here")
-def test_many_processes_get_no_more_than_one(spinning: list[subprocess.Popen[str]]) -> None:
-    few, many = (ProcessTree([process.pid]) for process in spinning)
+def test_groups_of_one_and_four_processes_get_equal_cpu(busy_processes: list[subprocess.Popen[str]]) -> None:
+    few, many = (ProcessTree([process.pid]) for process in busy_processes)
     with CpuWeightGroups(["few", "many"], min(os.sched_getaffinity(0))) as equal:
         if "in control groups" not in equal.note:
             pytest.skip(f"NOT RUN: {equal.note}")
-        for name, process in zip(("few", "many"), spinning, strict=True):
+        for name, process in zip(("few", "many"), busy_processes, strict=True):
             equal.put(name, process.pid)
         before = few.cpu_seconds(), many.cpu_seconds()
         while few.cpu_seconds() - before[0] + many.cpu_seconds() - before[1] < 0.5:
             pass
         share = (few.cpu_seconds() - before[0]) / (few.cpu_seconds() - before[0] + many.cpu_seconds() - before[1])
-    assert 0.3 < share < 0.7, "without groups it is a fifth"
+    assert 0.3 < share < 0.7, "without groups the share is a fifth"
 
 
-def test_leaves_nothing_behind(spinning: list[subprocess.Popen[str]]) -> None:
+def test_groups_and_affinity_are_removed(busy_processes: list[subprocess.Popen[str]]) -> None:
     cores = os.sched_getaffinity(0)
     with CpuWeightGroups(["one"], max(cores)) as equal:
-        equal.put("one", spinning[0].pid)
-        assert os.sched_getaffinity(spinning[0].pid) == {max(cores)}
+        equal.put("one", busy_processes[0].pid)
+        assert os.sched_getaffinity(busy_processes[0].pid) == {max(cores)}
     assert os.sched_getaffinity(0) == cores
     assert [left for parent in cgroups._parents() for left in parent.glob(f"gatebench-{os.getpid()}-*")] == []
 
 
-def test_says_so_where_no_group_can_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_control_groups_are_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cgroups, "MEMBERSHIP", tmp_path / "none")
     with CpuWeightGroups(["one"], None) as equal:
         assert "without control groups" in equal.note
 
 
-def test_a_hierarchy_without_cpu_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_hierarchy_without_cpu_controller_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("memory\n")
     (tmp_path / "self").write_text("0::/\n")
     monkeypatch.setattr(cgroups, "MEMBERSHIP", tmp_path / "self")
@@ -81,6 +81,6 @@ def test_groups_of_a_bench_that_was_killed_are_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [f"gatebench-{os.getpid()}-baseline"]
 
 
-def test_a_process_that_is_gone_is_nothing_to_move() -> None:
+def test_moving_an_ended_process_is_ignored() -> None:
     with CpuWeightGroups(["one"], None) as equal:
         equal.put("one", 2**22 + 1)

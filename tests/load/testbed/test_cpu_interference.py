@@ -1,4 +1,4 @@
-"""How slow a processor is from moment to moment."""
+"""The slowness of a processor over time."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from gatebench.load.testbed import cpu_probe
 from gatebench.load.testbed.cpu_interference import CpuInterferenceMonitor, slowness
 
 
-def test_slowness_is_in_times_of_each_processors_own_calm_quarter() -> None:
+def test_slowness_is_relative_to_the_fastest_quarter_of_each_processor() -> None:
     looks = np.array(
         [(t, core, (100 if core == 1 else 300) * (2 if 50 <= t < 70 else 1)) for t in range(100) for core in (1, 2)]
     )
@@ -23,13 +23,13 @@ def test_slowness_is_in_times_of_each_processors_own_calm_quarter() -> None:
     assert slowness(looks[:0], np.array([0, 1])).shape == (1,)
 
 
-def test_one_slow_look_of_many_is_no_slow_processor() -> None:
+def test_single_slow_samples_are_ignored() -> None:
     looks = np.array([(t, 0, 900 if t % 5 == 0 else 100) for t in range(100)])
     assert slowness(looks, np.array([0, 50, 100])).tolist() == [1, 1]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="there is no pinning on this system, and so no pace")
-def test_a_processor_is_looked_at_until_we_leave() -> None:
+def test_monitor_samples_its_processor_until_it_is_closed() -> None:
     core = max(os.sched_getaffinity(0))
     began = time.monotonic_ns()
     with CpuInterferenceMonitor((core,)) as pace:
@@ -43,7 +43,7 @@ def test_a_processor_is_looked_at_until_we_leave() -> None:
     assert not child.is_running()
 
 
-def test_the_probe_ends_with_its_standard_input() -> None:
+def test_probe_ends_with_its_stdin() -> None:
     core = str(min(os.sched_getaffinity(0)))
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-I", cpu_probe.__file__, core],

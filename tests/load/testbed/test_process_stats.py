@@ -1,4 +1,4 @@
-"""Resources of process trees that do something known."""
+"""Resources of process trees with known behaviour."""
 
 import os
 import subprocess
@@ -12,9 +12,9 @@ import pytest
 from gatebench.load.results.report_model import ResourceSample
 from gatebench.load.testbed.process_stats import ProcessTree, ResourceSampler, not_back, settle
 
-# Burns CPU in a thread that ends, and in a child that ends; then says so and waits.
+# Uses CPU in a thread and in a child, which both end; then prints a line and waits.
 CHILD = "import time\nwhile time.process_time() < 0.15: pass\nprint(1, flush=True); input()"
-BURNS = f"""
+USES_CPU = f"""
 import subprocess, sys, threading, time
 def burn(seconds):
     while time.thread_time() < seconds: pass
@@ -39,31 +39,31 @@ def started(program: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().strip()
 
 
-def go_on(process: subprocess.Popen[str]) -> None:
+def write_line(process: subprocess.Popen[str]) -> None:
     assert process.stdin
     process.stdin.write("\n")
     process.stdin.flush()
 
 
-def test_counts_threads_and_children_that_have_ended() -> None:
-    with started(BURNS) as process:
+def test_cpu_of_ended_threads_and_children_is_counted() -> None:
+    with started(USES_CPU) as process:
         tree = ProcessTree([process.pid])
-        assert said(process) == "burnt"
+        assert read_line(process) == "burnt"
         whole = tree.cpu_seconds()
         assert whole > 0.29
         assert tree.sample().processes == 2
-        go_on(process)
-        assert said(process) == "child gone"
+        write_line(process)
+        assert read_line(process) == "child gone"
         assert tree.cpu_seconds() >= whole
         assert tree.sample().processes == 1
 
 
-def test_knows_fractions_of_a_tick() -> None:
+def test_cpu_time_has_a_finer_resolution_than_a_tick() -> None:
     tree = ProcessTree([os.getpid()])
     before = tree.cpu_seconds()
     while (spent := tree.cpu_seconds() - before) == 0:
@@ -71,9 +71,9 @@ def test_knows_fractions_of_a_tick() -> None:
     assert 0 < spent < 0.009
 
 
-def test_a_tree_that_is_gone_keeps_what_it_used() -> None:
+def test_ended_tree_keeps_its_cpu_time() -> None:
     with started(CHILD) as process:
-        said(process)  # until then it may have used nothing that a clock shows
+        read_line(process)  # before this line it may have used no measurable CPU
         tree = ProcessTree([process.pid])
         used = tree.cpu_seconds()
         assert tree.alive()
@@ -82,7 +82,7 @@ def test_a_tree_that_is_gone_keeps_what_it_used() -> None:
     assert not_back(tree.sample(), tree.sample(), tree.sample()) == ["the gateway has ended"]
 
 
-def test_watches_in_the_background() -> None:
+def test_sampler_runs_in_the_background() -> None:
     with started("input()") as process, ResourceSampler(ProcessTree([process.pid]), period=0.01) as watch:
         deadline = time.monotonic() + 5
         while len(watch.samples) < 4 and time.monotonic() < deadline:
@@ -103,20 +103,20 @@ def test_watches_in_the_background() -> None:
         ),
     ],
 )
-def test_says_what_did_not_come_back(program: str, left: list[str]) -> None:
+def test_settle_reports_resources_that_stay_higher(program: str, left: list[str]) -> None:
     with started(program) as process:
-        said(process)
+        read_line(process)
         tree = ProcessTree([process.pid])
         before = tree.sample()
         if left:
-            go_on(process)
-            said(process)
+            write_line(process)
+            read_line(process)
         _, found = settle(tree, before, patience=0.4)
         assert len(found) == len(left)
         assert all(part in sentence for part, sentence in zip(left, found, strict=True))
 
 
-def test_work_with_nothing_to_do_is_told_and_threads_are() -> None:
+def test_idle_cpu_use_and_remaining_threads_are_reported() -> None:
     before = ResourceSample(at=0, cpu_seconds=5, rss_mib=10, descriptors=3, threads=1, processes=1)
     last = before.model_copy(update={"at": 1.0, "threads": 30})
     assert not_back(before, last, last.model_copy(update={"at": 2.0, "cpu_seconds": 5.5})) == [
@@ -125,6 +125,6 @@ def test_work_with_nothing_to_do_is_told_and_threads_are() -> None:
     ]
 
 
-def test_what_cannot_be_counted_is_not_held_against_it() -> None:
+def test_unknown_resources_are_ignored() -> None:
     sample = ResourceSample(at=0, cpu_seconds=0, rss_mib=10, descriptors=None, threads=1, processes=1)
     assert not_back(sample, sample, sample.model_copy(update={"at": 1, "descriptors": 999})) == []

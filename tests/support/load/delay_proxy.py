@@ -1,4 +1,4 @@
-"""Gateways that only hold requests back, each a process of its own, and what is asked of them."""
+"""Gateways that only delay requests, in a separate process, and the call that is sent to them."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Runs the generator as it is run in earnest: a process of its own, a plan in, a result out."""
+"""Runs the generator in a separate process, as a load run does: a plan in, a result out."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A far end for tests of the generator: raw asyncio in a thread, whose manners are chosen by the path of the URL."""
+"""A server for tests of the generator: raw asyncio in a thread; the path of the URL selects its behaviour."""
 
 import asyncio
 import json
@@ -70,7 +70,7 @@ class _Connection(asyncio.Protocol):
 
 
 class TinyServer:
-    """`url(manner)` is where to send. Serves until the `with` ends."""
+    """Serves until the end of the `with` block; `url(manner)` is the URL of a behaviour."""
 
     def __init__(self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.port, self.host, self.tls = port, host, tls
@@ -101,7 +101,7 @@ class TinyServer:
         return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}/{manner}"
 
     def when(self, condition: Callable[["TinyServer"], bool], action: Callable[[], None], timeout: float = 20) -> None:
-        """Do something in a thread as soon as something is true."""
+        """Call `then` in a thread as soon as the condition holds."""
 
         def wait() -> None:
             deadline = time.monotonic() + timeout
@@ -112,7 +112,7 @@ class TinyServer:
         threading.Thread(target=wait, daemon=True).start()
 
     def freeze(self, at: float, seconds: float) -> None:
-        """Answer nobody from a monotonic second on, for so long."""
+        """Respond to no request from this monotonic second on, for this many seconds."""
 
         def hold() -> None:
             begun = time.monotonic()
@@ -135,7 +135,7 @@ class TinyServer:
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
 
-    # -- manners
+    # -- behaviours
 
     def answer(self, on: _Connection, message: Any, **changes: Any) -> Any:
         arguments = message.get("params", {}).get("arguments", {})
@@ -163,18 +163,18 @@ class TinyServer:
     def do_status(self, on: _Connection, _: Any) -> None:
         on.send({"error": "no"}, on.path.split("/")[2] + " No")
 
-    def begin_deaf(self, on: _Connection) -> None:
-        """Reads no more than the head."""
-        self.counts["deaf"] += 1
+    def begin_unread(self, on: _Connection) -> None:
+        """Read only the head of the request."""
+        self.counts["unread"] += 1
         on.transport.pause_reading()
 
     def begin_early(self, on: _Connection) -> None:
-        """Has heard enough, and waits for the client to close."""
+        """Respond before the end of the request, and wait for the client to close."""
         on.send({"error": "too large"}, "413 Content Too Large")
         on.transport.pause_reading()
 
     def begin_early_close(self, on: _Connection) -> None:
-        """Has heard enough, and leaves: what has not been read becomes a reset."""
+        """Respond before the end of the request, and close; the unread rest causes a reset."""
         on.send({"error": "too large"}, "413 Content Too Large")
         on.transport.close()
 
@@ -205,7 +205,7 @@ class TinyServer:
         on.send(self.answer(on, message))
 
     def do_bits(self, on: _Connection, message: Any) -> None:
-        """Byte by byte, slowly enough to be read so."""
+        """Send the response byte by byte, slowly enough to be read that way."""
         body = json.dumps(self.answer(on, message)).encode()
         data = (
             f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
@@ -214,7 +214,7 @@ class TinyServer:
             self.loop.call_later(place / 16 / 5000, on.transport.write, data[place : place + 16])
 
     def do_stale(self, on: _Connection, message: Any) -> None:
-        """A cache that ignores who asked: every answer is the first one's, with the id of the question."""
+        """Behave as a cache that ignores the caller: each response is the first one, with the id of the request."""
         self.first = getattr(self, "first", None) or self.answer(on, message)
         on.send({**self.first, "id": message.get("id")})
 

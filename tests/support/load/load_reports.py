@@ -1,4 +1,4 @@
-"""Samples and reports of measurements that nobody made."""
+"""Synthetic samples and reports."""
 
 from typing import Any
 

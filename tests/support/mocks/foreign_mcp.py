@@ -1,4 +1,4 @@
-"""An MCP server that is not gatebench's: it refuses a nonce and other arguments beyond its schema, and tells callers apart."""
+"""An MCP server that is not gatebench's: it refuses a nonce and other arguments beyond its schema, and distinguishes callers."""
 
 import json
 import ssl
@@ -22,7 +22,7 @@ OTHER = {"name": "forecast", "inputSchema": {"type": "object", "$ref": "http://1
 
 
 @dataclass
-class Manners:
+class Behaviour:
     """How a server behaves. `users`: name by token; without any, tokens are not needed."""
 
     users: Mapping[str, str] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class Manners:
 class ForeignMcp:
     """Serves in a thread until the `with` ends. `calls` are the parameters of every tools/call, `headers` those of requests."""
 
-    def __init__(self, manners: Manners | None = None, tls: ssl.SSLContext | None = None) -> None:
-        self.manners = manners or Manners()
+    def __init__(self, behaviour: Behaviour | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.metas: list[Any] = []
@@ -70,10 +70,10 @@ class ForeignMcp:
     def answer(self, message: dict[str, Any], user: str) -> dict[str, Any]:
         """Return the result or the error of a request."""
         method, params = message["method"], message.get("params", {})
-        if method == "initialize" and LEGACY in self.manners.revisions:
+        if method == "initialize" and LEGACY in self.behaviour.revisions:
             info = {"serverInfo": {"name": "foreign", "version": "7"}, "capabilities": {"tools": {}}}
             return {"result": {"protocolVersion": LEGACY, **info}}
-        if method == "server/discover" and MODERN in self.manners.revisions:
+        if method == "server/discover" and MODERN in self.behaviour.revisions:
             return {"result": {"supportedVersions": [MODERN], "capabilities": {"tools": {}}}}
         if method == "tools/list":
             if params.get("cursor"):
@@ -85,15 +85,15 @@ class ForeignMcp:
 
     def _called(self, params: dict[str, Any], user: str) -> dict[str, Any]:
         self.calls.append(params)
-        number, manners = len(self.calls), self.manners
-        if manners.dies_after and number == manners.dies_after:
+        number, behaviour = len(self.calls), self.behaviour
+        if behaviour.dies_after and number == behaviour.dies_after:
             self.die()
         if set(params["arguments"]) != {"city"}:
             return {"error": {"code": -32602, "message": f"unexpected arguments {sorted(params['arguments'])}"}}
-        if manners.fails_after and number > manners.fails_after:
+        if behaviour.fails_after and number > behaviour.fails_after:
             return {"result": {"content": [{"type": "text", "text": "the sky has fallen"}], "isError": True}}
-        if manners.mixed_up_every and number % manners.mixed_up_every == 0:
-            user = next(name for name in manners.users.values() if name != user)
+        if behaviour.mixed_up_every and number % behaviour.mixed_up_every == 0:
+            user = next(name for name in behaviour.users.values() if name != user)
         found = {"city": params["arguments"]["city"], "user": user, "degrees": 21}
         return {"result": {"content": [{"type": "text", "text": json.dumps(found)}], "isError": False}}
 
@@ -109,16 +109,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.far.dead:
             self.close_connection = True
             return
-        manners, token = self.far.manners, self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if manners.page:
+        behaviour, token = self.far.behaviour, self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if behaviour.page:
             self._send(404, "text/html", b"<html>not here</html>")
-        elif manners.users and token not in manners.users:
+        elif behaviour.users and token not in behaviour.users:
             self._send(401, "application/json", b'{"error": "invalid_token"}')
         elif "id" not in message:
             self._send(202, "application/json", b"")
         else:
             self.far.metas.append(message.get("params", {}).get("_meta"))
-            answer = self.far.answer(message, manners.users.get(token, "anyone"))
+            answer = self.far.answer(message, behaviour.users.get(token, "anonymous"))
             body = json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}).encode()
             self._send(200, "application/json", body)
 
