@@ -46,7 +46,7 @@ def serve(farm: ServerThread) -> Iterator[Callable[..., Caller]]:
 
 @pytest.fixture
 def run_python() -> Callable[[str], str]:
-    """Everything that a fresh interpreter says, on both streams, when it runs that code."""
+    """Return the output of a new interpreter that runs the code, stdout and stderr together."""
 
     def run(code: str) -> str:
         command = [sys.executable, "-c", code]

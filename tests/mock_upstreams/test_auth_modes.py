@@ -1,4 +1,4 @@
-"""Each personality accepts what is right and refuses everything that differs in one thing."""
+"""Each personality accepts valid credentials and refuses credentials with one deviation."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gatebench.mock_upstreams.server import MockError
 from gatebench.mock_upstreams.upstream import UpstreamSpec
-from tests.support.mocks.issuer import KEYS, STRANGER, Issuer
+from tests.support.mocks.issuer import KEYS, OTHER_KEY, Issuer
 from tests.support.mocks.mcp_http import Caller, answer_of
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -47,14 +47,14 @@ def whoami(caller: Caller, token: str | None) -> httpx.Response:
 
 @pytest.mark.parametrize("algorithm", list(KEYS))
 @pytest.mark.parametrize("kind", ["at+jwt", "JWT", "application/at+jwt"])
-def test_good_tokens_are_accepted(guarded: Caller, issuer: Issuer, algorithm: str, kind: str) -> None:
+def test_valid_token_is_accepted(guarded: Caller, issuer: Issuer, algorithm: str, kind: str) -> None:
     answer = whoami(guarded, issuer.token(audience_of(guarded), algorithm, headers={"typ": kind}))
     assert answer.status_code == 200
     assert answer_of(answer)["result"]["structuredContent"]["identity"] == {"sub": "alice", "iss": issuer.url}
     assert guarded.journal("execution")[0]["identity"] == "alice"
 
 
-def test_audience_may_be_one_of_several(guarded: Caller, issuer: Issuer) -> None:
+def test_audience_list_is_accepted(guarded: Caller, issuer: Issuer) -> None:
     assert whoami(guarded, issuer.token([audience_of(guarded), "else"])).status_code == 200
 
 
@@ -92,7 +92,7 @@ BAD_TOKENS = {
     "no subject": lambda issuer, audience: issuer.token(audience, sub=None),
     "unknown key": lambda issuer, audience: issuer.token(audience, headers={"kid": "else"}),
     "no key id": lambda issuer, audience: issuer.token(audience, headers={"kid": None}),
-    "another key": lambda issuer, audience: issuer.token(audience, key=STRANGER),
+    "another key": lambda issuer, audience: issuer.token(audience, key=OTHER_KEY),
     "key of another algorithm": lambda issuer, audience: issuer.token(audience, headers={"kid": "RS256"}),
     "another type": lambda issuer, audience: issuer.token(audience, headers={"typ": "logout+jwt"}),
     "critical extension": lambda issuer, audience: issuer.token(audience, headers={"crit": ["x"], "x": 1}),
@@ -110,7 +110,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=list(BAD_TOKENS))
-def test_bad_tokens_are_refused(guarded: Caller, issuer: Issuer, make: Callable[[Issuer, str], str]) -> None:
+def test_invalid_token_is_refused(guarded: Caller, issuer: Issuer, make: Callable[[Issuer, str], str]) -> None:
     answer = whoami(guarded, make(issuer, audience_of(guarded)))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
@@ -119,12 +119,12 @@ def test_bad_tokens_are_refused(guarded: Caller, issuer: Issuer, make: Callable[
 
 
 @pytest.mark.parametrize("given", ["Basic {token}", "{token}", "Bearer", "Bearer {token} {token}", "Bearer {token},x"])
-def test_other_forms_are_refused(guarded: Caller, issuer: Issuer, given: str) -> None:
+def test_other_authorization_headers_are_refused(guarded: Caller, issuer: Issuer, given: str) -> None:
     value = given.format(token=issuer.token(audience_of(guarded)))
     assert guarded.modern("tools/list", Authorization=value).status_code == 401
 
 
-def test_the_header_may_not_come_twice(guarded: Caller, issuer: Issuer) -> None:
+def test_repeated_authorization_header_is_refused(guarded: Caller, issuer: Issuer) -> None:
     token = issuer.token(audience_of(guarded))
     content, mirrored = guarded.modern_request("tools/list", None)
     headers = [*mirrored.items(), ("Authorization", f"Bearer {token}")]
@@ -132,7 +132,7 @@ def test_the_header_may_not_come_twice(guarded: Caller, issuer: Issuer) -> None:
     assert guarded.http.post("/mcp", json=content, headers=[*headers, headers[-1]]).status_code == 401
 
 
-def test_every_request_is_guarded(guarded: Caller) -> None:
+def test_every_request_needs_a_token(guarded: Caller) -> None:
     assert guarded.http.get("/mcp").status_code == 401
     assert guarded.http.delete("/mcp").status_code == 401
     assert guarded.notify("notifications/initialized").status_code == 401
@@ -158,14 +158,14 @@ def test_jwt_personality_has_no_metadata(serve: Callable[..., Caller], issuer: I
     assert caller.http.get(f"{METADATA}/mcp").status_code == 404
 
 
-def test_configured_audience_is_the_only_one(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_only_the_configured_audience_is_accepted(serve: Callable[..., Caller], issuer: Issuer) -> None:
     caller = serve("oauth", issuer=issuer.url, audience="https://mail.example/mcp")
     assert whoami(caller, issuer.token("https://mail.example/mcp")).status_code == 200
     assert whoami(caller, issuer.token(audience_of(caller))).status_code == 401
     assert "https://mail.example/.well-known" in caller.modern("tools/list").headers["www-authenticate"]
 
 
-def test_a_host_header_does_not_choose_the_audience(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_host_header_does_not_change_the_audience(serve: Callable[..., Caller], issuer: Issuer) -> None:
     caller = serve("oauth", issuer=issuer.url, hosts=("evil.example",))
     evil = issuer.token("http://evil.example/mcp")
     assert caller.modern("tools/list", Authorization=f"Bearer {evil}", Host="evil.example").status_code == 401
@@ -182,19 +182,19 @@ def test_insufficient_scope(serve: Callable[..., Caller], issuer: Issuer) -> Non
     assert whoami(caller, issuer.token(audience_of(caller), scope="mail.read mail.send")).status_code == 200
 
 
-def test_keys_are_cached_and_fetched_again_for_an_unknown_key(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_keys_are_cached_and_refetched_for_an_unknown_kid(serve: Callable[..., Caller], issuer: Issuer) -> None:
     caller = serve("jwt", name="crm", issuer=issuer.url)
     for _ in range(3):
         assert whoami(caller, issuer.token(audience_of(caller))).status_code == 200
     assert issuer.fetches == ["gatebench-upstream/crm"]
-    rotated = issuer.token(audience_of(caller), key=STRANGER, headers={"kid": "new"})
+    rotated = issuer.token(audience_of(caller), key=OTHER_KEY, headers={"kid": "new"})
     assert whoami(caller, rotated).status_code == 401
-    issuer.publish("new", STRANGER, "ES256")
+    issuer.publish("new", OTHER_KEY, "ES256")
     assert whoami(caller, rotated).status_code == 200
     assert len(issuer.fetches) == 3
 
 
-def test_an_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -> None:
     caller = serve("jwt", issuer=issuer.url)
     issuer.status = 500
     token = issuer.token(audience_of(caller))
@@ -205,7 +205,7 @@ def test_an_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -
     assert whoami(caller, token).status_code == 200
 
 
-def test_back_channel_is_where_keys_are_fetched(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_keys_are_fetched_from_the_back_channel(serve: Callable[..., Caller], issuer: Issuer) -> None:
     public = "http://issuer.example/corp"
     caller = serve("jwt", issuer=public, back_channel=issuer.url)
     assert whoami(caller, issuer.token(audience_of(caller), iss=public)).status_code == 200
@@ -231,7 +231,7 @@ def test_static_header(serve: Callable[..., Caller], name: str) -> None:
     assert caller.http.delete("/mcp").status_code == 401
 
 
-def test_a_caller_may_have_a_key_of_its_own_for_a_while(serve: Callable[..., Caller]) -> None:
+def test_additional_static_keys_can_be_set_and_removed(serve: Callable[..., Caller]) -> None:
     caller = serve("static", header=("X-API-Key", "s3cret"))
     content, mirrored = caller.modern_request("tools/list", None)
 
@@ -245,7 +245,7 @@ def test_a_caller_may_have_a_key_of_its_own_for_a_while(serve: Callable[..., Cal
     assert [status("own"), status("s3cret")] == [401, 200]
 
 
-def test_no_personality_tells_on_every_credential(serve: Callable[..., Caller]) -> None:
+def test_personality_none_records_every_credential(serve: Callable[..., Caller]) -> None:
     caller = serve("none")
     headers = {"Authorization": "Bearer one", "Cookie": "a=b", "X-Vault-TOKEN": "two", "X-Other": "three"}
     content = caller.modern_call("whoami", {}, **headers)["structuredContent"]
@@ -272,6 +272,6 @@ def test_no_personality_tells_on_every_credential(serve: Callable[..., Caller]) 
         ({"personality": "none", "control_token": ""}, "control token"),
     ],
 )
-def test_a_spec_that_makes_no_sense_is_refused(spec: dict[str, Any], sentence: str) -> None:
+def test_invalid_specification_is_refused(spec: dict[str, Any], sentence: str) -> None:
     with pytest.raises(MockError, match=sentence):
         UpstreamSpec(**{"name": "u", "control_token": "t", **spec})

@@ -1,4 +1,4 @@
-"""`python -m mock_upstreams`: one JSON line, health, an orderly end, and one sentence for what makes no sense."""
+"""`python -m mock_upstreams`: one JSON line, the health check, shutdown, and one sentence for invalid options."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def running(*arguments: Any) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
 
 
 @pytest.mark.parametrize(("application", "stop"), [("scripted", signal.SIGTERM), ("tools", signal.SIGINT)])
-def test_serves_until_it_is_told_to_stop(application: str, stop: signal.Signals) -> None:
+def test_serves_until_a_signal(application: str, stop: signal.Signals) -> None:
     arguments = [
         "static",
         "--port",
@@ -59,7 +59,7 @@ def test_serves_until_it_is_told_to_stop(application: str, stop: signal.Signals)
         caller.close()
 
 
-def test_options_reach_the_upstream() -> None:
+def test_options_are_passed_to_the_upstream() -> None:
     arguments = [
         "oauth",
         "--application",
@@ -76,7 +76,7 @@ def test_options_reach_the_upstream() -> None:
         assert document["authorization_servers"] == ["http://issuer.example/v"]
 
 
-def test_a_taken_port_is_one_sentence() -> None:
+def test_port_in_use_is_reported_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         check_refusal(["none", "--application", "scripted", "--port", str(taken.getsockname()[1])], "in use")
 
@@ -104,14 +104,14 @@ def check_refusal(arguments: list[str], sentence: str) -> None:
         (["none", "--revisions", "2026-07-28,2020-01-01"], "2020-01-01"),
     ],
 )
-def test_options_that_make_no_sense_are_one_sentence(
+def test_invalid_options_are_reported_in_one_sentence(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert sentence in told.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert sentence in output.err
 
 
 def test_bad_options_end_the_program_with_status_2() -> None:

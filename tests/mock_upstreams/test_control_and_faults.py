@@ -1,4 +1,4 @@
-"""The control API, and every fault that it can script."""
+"""The control API and its faults."""
 
 import socket
 import threading
@@ -27,14 +27,14 @@ def disturbed(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> C
 
 @pytest.mark.parametrize(("method", "path"), FAULT_PATHS)
 @pytest.mark.parametrize("token", [None, "", "wrong", CONTROL_TOKEN + "x"])
-def test_without_the_token_there_is_no_control_api(scripted: Caller, method: str, path: str, token: str | None) -> None:
+def test_control_request_without_token_is_refused(scripted: Caller, method: str, path: str, token: str | None) -> None:
     headers = {} if token is None else {"X-Bench-Token": token}
     refused = scripted.http.request(method, f"/_bench/{path}", headers=headers)
     nowhere = scripted.http.request(method, "/_bench/nowhere", headers=headers)
     assert (refused.status_code, refused.content, refused.headers) == (404, nowhere.content, nowhere.headers)
 
 
-def test_the_token_may_not_come_twice(scripted: Caller) -> None:
+def test_repeated_control_token_is_refused(scripted: Caller) -> None:
     headers = [("X-Bench-Token", CONTROL_TOKEN), ("X-Bench-Token", CONTROL_TOKEN)]
     assert scripted.http.get("/_bench/journal", headers=headers).status_code == 404
 
@@ -76,7 +76,7 @@ def test_journal_long_poll(scripted: Caller) -> None:
         ("GET", "journal?since=x", b"", "since"),
     ],
 )
-def test_nonsense_is_refused_with_a_sentence(
+def test_invalid_control_request_is_refused_with_a_sentence(
     scripted: Caller, method: str, path: str, content: bytes, sentence: str
 ) -> None:
     answer = scripted.http.request(method, f"/_bench/{path}", headers={"X-Bench-Token": CONTROL_TOKEN}, content=content)
@@ -137,7 +137,7 @@ def test_fault_hold_ends_with_the_rule(disturbed: Caller) -> None:
         assert held.result().status_code == 400
 
 
-def test_fault_together_waits_for_the_others(disturbed: Caller) -> None:
+def test_fault_together_waits_for_the_other_requests(disturbed: Caller) -> None:
     fault(disturbed, {"together": 2})
     with ThreadPoolExecutor() as threads:
         sent = [
@@ -190,7 +190,7 @@ def test_fault_forget_session(disturbed: Caller) -> None:
     assert disturbed.initialize().status_code == 200
 
 
-def test_faults_pick_their_requests(disturbed: Caller) -> None:
+def test_faults_match_requests(disturbed: Caller) -> None:
     disturbed.initialize()
     fault(disturbed, {"status": 500}, method="tools/call", tool="echo", nth=2)
     call = {"name": "echo", "arguments": {}}
@@ -202,7 +202,7 @@ def test_faults_pick_their_requests(disturbed: Caller) -> None:
     assert deletions == [500, 500, 200]
 
 
-def test_faults_pick_by_token(disturbed: Caller) -> None:
+def test_faults_match_tokens(disturbed: Caller) -> None:
     digest = ping_digest(disturbed, "bad")
     fault(disturbed, {"status": 500}, token_digest=digest)
     assert disturbed.modern("tools/list", Authorization="Bearer bad").status_code == 500
@@ -219,7 +219,7 @@ def script(caller: Caller, *entries: Any) -> None:
     assert caller.control("PUT", "script", list(entries)) == {"entries": len(entries)}
 
 
-def test_script_does_exactly_what_it_says(scripted: Caller) -> None:
+def test_script_sends_exactly_its_steps(scripted: Caller) -> None:
     script(
         scripted,
         {
@@ -249,7 +249,7 @@ def test_script_does_exactly_what_it_says(scripted: Caller) -> None:
     assert ping(scripted)["isError"] is False
 
 
-def test_script_can_break_off(scripted: Caller) -> None:
+def test_script_can_close_or_reset_the_connection(scripted: Caller) -> None:
     script(scripted, {"match": {"times": 1}, "respond": {"chunks": [{"body": "half"}], "close": True}})
     with pytest.raises(httpx.RemoteProtocolError):
         ping(scripted)
@@ -266,7 +266,7 @@ def test_script_can_hang_until_the_client_leaves(scripted: Caller) -> None:
     assert scripted.control("GET", "journal?since=2&wait=5")["events"][0]["how"] == "client-disconnected"
 
 
-def test_script_never_hangs_on_to_a_client_that_left(scripted: Caller) -> None:
+def test_script_ends_when_the_client_disconnects(scripted: Caller) -> None:
     script(scripted, {"respond": {"chunks": [{"body": "a"}, {"body": "b", "after": 60}]}})
     with scripted.http.stream("GET", "/mcp") as response:
         assert next(response.iter_bytes()) == b"a"
@@ -311,7 +311,7 @@ def test_unscripted_modern_answers(scripted: Caller) -> None:
     assert (answer.status_code, answer_of(answer)["error"]["code"]) == (404, -32601)
 
 
-def test_a_header_value_in_several_lines(tools: str, serve: Callable[..., Caller]) -> None:
+def test_folded_header_value(tools: str, serve: Callable[..., Caller]) -> None:
     upstream = serve(application=tools)
     upstream.control("PUT", "habits", {"headers": {"X-Folded": "one {fold} two"}})
     address = upstream.http.base_url

@@ -48,7 +48,7 @@ def program(spec: Path) -> Iterator[dict[str, str]]:
             process.kill()
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+def test_written_specification_is_read_back_unchanged(tmp_path: Path) -> None:
     clients = (ClientSpec("gateway", "secret-of-the-gateway", ("http://127.0.0.1:1/callback",)),)
     issuers = (IssuerSpec("corp", ("ES256", "RS256")), IssuerSpec("vendor", clients=clients))
     spec = IdpSpec(public_url="http://idp:8000", issuers=issuers, control_token=TOKEN["X-Bench-Token"])
@@ -56,32 +56,32 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert read(saved(tmp_path, written(SCRIPTED)))[0] == "scripted"
 
 
-def test_refusing_connections_leaves_the_control_api(tmp_path: Path) -> None:
-    with program(saved(tmp_path, written(SCRIPTED))) as told:
-        assert httpx.get(f"{told['url']}/healthz").is_success
-        control = f"{told['control_url']}/_bench/listening"
+def test_control_api_responds_while_connections_are_refused(tmp_path: Path) -> None:
+    with program(saved(tmp_path, written(SCRIPTED))) as addresses:
+        assert httpx.get(f"{addresses['url']}/healthz").is_success
+        control = f"{addresses['control_url']}/_bench/listening"
         assert httpx.put(control, json=False, headers=TOKEN).json() == {"listening": False}
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{told['url']}/healthz")
+            httpx.get(f"{addresses['url']}/healthz")
         assert httpx.put(control, json=True, headers=TOKEN).is_success
-        assert httpx.get(f"{told['url']}/healthz").is_success
+        assert httpx.get(f"{addresses['url']}/healthz").is_success
         assert httpx.put(control, json="no", headers=TOKEN).status_code == 400
-        assert httpx.post(f"{told['control_url']}/mcp", json={}).status_code == 404, "the mock is not there"
+        assert httpx.post(f"{addresses['control_url']}/mcp", json={}).status_code == 404, "the mock is not there"
         assert httpx.put(control, json=False).status_code == 404, "without the token there is no such thing"
 
 
-def test_a_certificate_lets_it_serve_https_at_the_same_port(tmp_path: Path) -> None:
+def test_certificate_adds_https_on_the_same_port(tmp_path: Path) -> None:
     authority = Authority.new()
     trusting = ssl.create_default_context(cadata=authority.certificate)
-    with program(saved(tmp_path, written(SCRIPTED))) as told:
+    with program(saved(tmp_path, written(SCRIPTED))) as addresses:
         control, secure = (
-            f"{told['control_url']}/_bench/certificate",
-            told["url"].replace("http:", "https:") + "/healthz",
+            f"{addresses['control_url']}/_bench/certificate",
+            addresses["url"].replace("http:", "https:") + "/healthz",
         )
         pem = authority.presented("valid", ["127.0.0.1"])
         assert httpx.put(control, json=pem, headers=TOKEN).json() == {"presents": True}
         assert httpx.get(secure, verify=trusting).is_success
-        assert httpx.get(f"{told['url']}/healthz").is_success
+        assert httpx.get(f"{addresses['url']}/healthz").is_success
         assert httpx.put(control, json="no PEM", headers=TOKEN).status_code == 400
         assert httpx.put(control, json=None, headers=TOKEN).json() == {"presents": False}
         with pytest.raises(httpx.ConnectError):
@@ -100,12 +100,12 @@ def test_a_certificate_lets_it_serve_https_at_the_same_port(tmp_path: Path) -> N
         ({"idp": {}}, "idp cannot be built from this"),
     ],
 )
-def test_a_file_that_describes_nothing(tmp_path: Path, content: Any, expected: str) -> None:
+def test_invalid_file_is_reported(tmp_path: Path, content: Any, expected: str) -> None:
     with pytest.raises(MockError, match=re.escape(expected)):
         read(saved(tmp_path, content))
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MockError, match=r"cannot read .*nowhere\.json: No such file"):
         read(tmp_path / "nowhere.json")
 
@@ -114,8 +114,8 @@ def pins(path: Path) -> set[str]:
     return set(re.findall(r"^([a-z0-9][^ ;\\]*==[^ ;\\]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def test_the_lock_of_the_image_is_part_of_the_project_s() -> None:
-    """The mocks in a container run on the very releases that the embedded ones are tested with."""
+def test_lock_of_the_image_is_part_of_the_lock_of_the_project() -> None:
+    """The mocks in a container use the same releases as the embedded ones."""
 
     image = pins(ROOT / "mock_upstreams" / "requirements.lock")
     assert image
@@ -142,7 +142,7 @@ for application in ("tools", "scripted"):
 """
 
 
-def test_the_servers_of_the_image_import_only_what_it_has() -> None:
+def test_servers_of_the_image_import_only_locked_packages() -> None:
     pinned = [pin.partition("==")[0] for pin in pins(ROOT / "mock_upstreams" / "requirements.lock")]
     command = [sys.executable, "-c", IN_THE_IMAGE, *pinned]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - ours

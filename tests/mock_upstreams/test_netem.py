@@ -8,7 +8,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linu
 from gatebench.mock_upstreams.cli import netem  # noqa: E402
 
 
-def test_what_the_kernel_is_asked_is_what_tc_asks_it() -> None:
+def test_netlink_message_equals_that_of_tc() -> None:
     """`tc qdisc add dev lo root netem delay 200ms loss 30% limit 1000` of iproute2, as strace shows it."""
     asked = netem.addition(1, 200, 0.3)
     assert struct.unpack_from("=IHH", asked) == (76, 36, 0x605)
@@ -18,7 +18,7 @@ def test_what_the_kernel_is_asked_is_what_tc_asks_it() -> None:
     assert len(netem.removal(1)) == 36
 
 
-def test_an_interface_by_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+def test_interface_is_found_by_its_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert netem.named_by("127.0.0.1") > 0
     assert netem.main(["--address", "192.0.2.1"]) == 1
     assert "no interface has the address 192.0.2.1" in capsys.readouterr().err

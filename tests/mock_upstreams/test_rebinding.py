@@ -1,4 +1,4 @@
-"""Which Host and Origin a mock takes: what an attacker's page would send is refused, what gateways send is not."""
+"""DNS rebinding protection: a mock refuses the Host and Origin of an attacker's page and accepts those of gateways."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def upstream(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Ca
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-def test_a_foreign_origin_is_refused_in_both_eras(upstream: Caller, origin: str) -> None:
+def test_foreign_origin_is_refused_in_both_eras(upstream: Caller, origin: str) -> None:
     refused = upstream.modern("tools/list", Origin=origin)
     assert (refused.status_code, answer_of(refused)["error"]["code"], answer_of(refused)["id"]) == (403, -32600, 1)
     assert upstream.initialize(headers={"Origin": origin}).status_code == 403
@@ -51,7 +51,7 @@ def test_a_foreign_origin_is_refused_in_both_eras(upstream: Caller, origin: str)
     ],
     ids=str,
 )
-def test_what_gateways_send_is_served(upstream: Caller, headers: dict[str, str]) -> None:
+def test_requests_of_gateways_are_served(upstream: Caller, headers: dict[str, str]) -> None:
     assert upstream.modern("tools/list", **headers).status_code == 200
 
 
@@ -64,7 +64,7 @@ def test_a_foreign_host_is_refused(upstream: Caller, host: str) -> None:
     assert upstream.modern("tools/list").status_code == 200
 
 
-def test_a_scenario_can_switch_it_off(upstream: Caller) -> None:
+def test_rebinding_protection_can_be_switched_off(upstream: Caller) -> None:
     assert upstream.control("PUT", "rebinding", False) == {"checks": False}
     assert upstream.modern("tools/list", Origin="http://evil.example").status_code == 200
     assert upstream.modern("tools/list", Host="evil.example").status_code == 200
@@ -73,13 +73,13 @@ def test_a_scenario_can_switch_it_off(upstream: Caller) -> None:
     assert upstream.modern("tools/list", Host="evil.example").status_code == 421
 
 
-def test_it_is_recorded(upstream: Caller) -> None:
+def test_refused_request_is_recorded(upstream: Caller) -> None:
     upstream.modern("tools/list", Origin="http://evil.example")
     assert [event["status"] for event in upstream.journal("response")] == [403]
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-def test_only_what_is_there_is_announced(serve: Callable[..., Caller], tools: str, era: str) -> None:
+def test_only_available_capabilities_are_announced(serve: Callable[..., Caller], tools: str, era: str) -> None:
     caller = serve(application=tools)
     first = caller.modern("server/discover") if era == "modern" else caller.initialize()
     assert set(answer_of(first)["result"]["capabilities"]) == {"tools"}

@@ -1,4 +1,4 @@
-"""A server that dies and comes back on the same address."""
+"""A server that stops and starts again on the same address."""
 
 import socket
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from gatebench.mock_upstreams.server import ServerThread
 
 
 class Counter:
-    """Says how often it was asked, and never says the end of it to `/open`."""
+    """Responds with the number of its requests; the response to `/open` never ends."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -33,11 +33,11 @@ def port_of(url: str) -> int:
     return port
 
 
-def test_down_and_up_again() -> None:
+def test_server_stops_and_starts_on_the_same_port() -> None:
     with ServerThread() as farm, httpx.Client(trust_env=False) as client:
         url = farm.serve(Counter())
         for count in ("1", "2", "3"):
-            assert client.get(url).text == count  # its memory stays
+            assert client.get(url).text == count  # its state is kept
             farm.stop_listening(port_of(url))
             farm.stop_listening(port_of(url))
             with pytest.raises(httpx.ConnectError):
@@ -46,7 +46,7 @@ def test_down_and_up_again() -> None:
             farm.listen_again(port_of(url))
 
 
-def test_connections_are_cut() -> None:
+def test_stopping_resets_open_connections() -> None:
     with ServerThread() as farm:
         url, other = farm.serve(Counter()), farm.serve(Counter())
         with (
@@ -62,7 +62,7 @@ def test_connections_are_cut() -> None:
         assert httpx.get(other).text == "1"
 
 
-def test_the_port_stays_ours_and_stopping_is_possible() -> None:
+def test_port_stays_reserved_while_stopped() -> None:
     with ServerThread() as farm:
         url = farm.serve(Counter())
         farm.stop_listening(port_of(url))
@@ -71,7 +71,7 @@ def test_the_port_stays_ours_and_stopping_is_possible() -> None:
     farm.stop()
 
 
-def test_ports_that_nobody_serves() -> None:
+def test_stop_and_restart_of_an_unserved_port_do_nothing() -> None:
     with ServerThread() as farm:
         port = farm.reserve()
         farm.stop_listening(port)

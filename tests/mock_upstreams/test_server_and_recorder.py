@@ -1,4 +1,4 @@
-"""What is on the wire is what is in the journal."""
+"""The journal records what is sent on the wire."""
 
 import base64
 import socket
@@ -86,7 +86,7 @@ def test_headers_keep_case_order_and_duplicates(farm: ServerThread) -> None:
     )
 
 
-def test_every_event_of_an_exchange(farm: ServerThread) -> None:
+def test_exchange_has_every_event(farm: ServerThread) -> None:
     url, journal = recorded(farm, hello)
     before = time.monotonic()
     assert httpx.get(url).text == "hello"
@@ -103,14 +103,14 @@ def test_every_event_of_an_exchange(farm: ServerThread) -> None:
     assert events[4]["how"] == "complete"
 
 
-def test_bodies_that_are_not_text(farm: ServerThread) -> None:
+def test_binary_bodies_are_recorded(farm: ServerThread) -> None:
     url, journal = recorded(farm, hello)
     httpx.post(url, content=b"\xff\x00")
     assert base64.b64decode(journal.since(0)[0]["body_base64"]) == b"\xff\x00"
     assert "body" not in journal.since(0)[0]
 
 
-def test_connections_are_told_apart(farm: ServerThread) -> None:
+def test_connections_have_different_ids(farm: ServerThread) -> None:
     url, journal = recorded(farm, hello)
     with httpx.Client() as kept:
         kept.get(url)
@@ -120,8 +120,8 @@ def test_connections_are_told_apart(farm: ServerThread) -> None:
     assert first == second != third
 
 
-def test_answers_are_not_held_back_by_nagle(farm: ServerThread) -> None:
-    """An answer of two writes would otherwise wait 40 ms for the client's delayed acknowledgement."""
+def test_responses_are_not_delayed_by_nagles_algorithm(farm: ServerThread) -> None:
+    """Otherwise a response of two writes would wait 40 ms for the client's delayed acknowledgement."""
     options: list[int] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ def test_answers_are_not_held_back_by_nagle(farm: ServerThread) -> None:
     assert options == [1]
 
 
-def test_pipelined_requests_are_not_mixed_up(farm: ServerThread) -> None:
+def test_pipelined_requests_are_recorded_separately(farm: ServerThread) -> None:
     url, journal = recorded(farm, hello)
     one = b"GET /%d HTTP/1.1\r\nHost: h\r\nX-N: %d\r\n%s\r\n"
     send_raw(url, one % (1, 1, b"") + one % (2, 2, b"Connection: close\r\n"))
@@ -144,7 +144,7 @@ def test_pipelined_requests_are_not_mixed_up(farm: ServerThread) -> None:
     ]
 
 
-def test_a_client_that_leaves_is_noticed(farm: ServerThread) -> None:
+def test_client_disconnect_is_recorded(farm: ServerThread) -> None:
     url, journal = recorded(farm, endless)
     with httpx.stream("GET", url) as response:
         pieces = response.iter_bytes()
@@ -153,7 +153,7 @@ def test_a_client_that_leaves_is_noticed(farm: ServerThread) -> None:
     assert wait_for(journal, "end")["how"] == "client-disconnected"
 
 
-def test_a_client_that_leaves_before_its_body_is_complete(farm: ServerThread) -> None:
+def test_client_disconnect_before_the_end_of_its_body_is_recorded(farm: ServerThread) -> None:
     url, journal = recorded(farm, hello)
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as connection:
@@ -162,7 +162,7 @@ def test_a_client_that_leaves_before_its_body_is_complete(farm: ServerThread) ->
     assert (journal.since(0)[0]["body"], journal.since(0)[0]["body_complete"]) == ("abc", False)
 
 
-def test_an_application_that_fails_is_recorded_and_answered(farm: ServerThread) -> None:
+def test_failing_application_is_recorded_and_answered(farm: ServerThread) -> None:
     url, journal = recorded(farm, broken)
     assert httpx.get(url).status_code == 500
     response, _, end = [event for event in journal.since(0) if event["kind"] != "request"]
@@ -179,7 +179,7 @@ def test_journal_replays_to_subscribers_in_order() -> None:
     assert [event["kind"] for event in journal.since(1)] == ["b"]
 
 
-def test_journal_is_one_order_for_all_threads() -> None:
+def test_journal_has_one_order_for_all_threads() -> None:
     journal, seen = EventLog(), []
     journal.subscribe(seen.append)
     threads = [threading.Thread(target=lambda: [journal.append({"kind": "x"}) for _ in range(200)]) for _ in range(4)]
@@ -190,7 +190,7 @@ def test_journal_is_one_order_for_all_threads() -> None:
     assert [event["n"] for event in seen] == list(range(1, 801))
 
 
-def test_journal_wakes_who_waits() -> None:
+def test_journal_wakes_waiting_threads() -> None:
     journal = EventLog()
     timer = threading.Timer(0.05, journal.append, ({"kind": "x"},))
     timer.start()
@@ -198,7 +198,7 @@ def test_journal_wakes_who_waits() -> None:
     assert not anyio.run(journal.wait_beyond, 1, 0.01)
 
 
-def test_a_stopping_farm_cuts_open_streams_in_bounded_time() -> None:
+def test_shutdown_ends_open_streams_in_bounded_time() -> None:
     journal = EventLog()
     with ServerThread() as farm:
         url = farm.serve(RecordingMiddleware(endless, journal=journal, leg="upstream", node="n"))
@@ -217,13 +217,13 @@ def test_a_stopping_farm_cuts_open_streams_in_bounded_time() -> None:
     assert journal.since(0)[-1]["how"] == "client-disconnected"
 
 
-def test_a_taken_port_is_one_sentence(farm: ServerThread) -> None:
+def test_port_in_use_is_reported_in_one_sentence(farm: ServerThread) -> None:
     port = int(farm.serve(hello).rpartition(":")[2])
     with pytest.raises(MockError, match=f"port {port}.*in use.*choose another"):
         farm.reserve(port)
 
 
-def test_a_reserved_port_is_held_but_can_be_listened_on_by_who_is_told(farm: ServerThread) -> None:
+def test_reserved_port_refuses_connections_until_it_is_served(farm: ServerThread) -> None:
     port = farm.reserve()
     with pytest.raises(httpx.ConnectError):
         httpx.get(farm.url(port))
@@ -233,7 +233,7 @@ def test_a_reserved_port_is_held_but_can_be_listened_on_by_who_is_told(farm: Ser
     assert farm.url(port).endswith(f":{port}")
 
 
-def test_an_application_whose_startup_fails_is_refused(farm: ServerThread) -> None:
+def test_application_with_failing_startup_is_refused(farm: ServerThread) -> None:
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "lifespan"
         await receive()
@@ -243,7 +243,7 @@ def test_an_application_whose_startup_fails_is_refused(farm: ServerThread) -> No
         farm.serve(failing)
 
 
-def test_what_was_handed_over_is_not_stored() -> None:
+def test_events_handed_over_are_not_stored_except_executions() -> None:
     journal, seen = EventLog(), []
     journal.append({"kind": "request"})
     journal.append({"kind": "execution"})

@@ -37,7 +37,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("served", [OPTIONS], indirect=True)
-def test_it_says_where_it_is_and_serves_until_told_to_stop(
+def test_prints_its_addresses_and_serves_until_a_signal(
     served: tuple[subprocess.Popen[str], dict[str, object]], http: httpx.Client
 ) -> None:
     process, line = served
@@ -59,7 +59,7 @@ def test_it_says_where_it_is_and_serves_until_told_to_stop(
 
 
 @pytest.mark.parametrize("served", [[]], indirect=True)
-def test_without_options_it_is_the_standard_world(
+def test_default_options_serve_the_standard_issuers(
     served: tuple[subprocess.Popen[str], dict[str, object]], http: httpx.Client
 ) -> None:
     process, line = served
@@ -83,9 +83,11 @@ def test_without_options_it_is_the_standard_world(
         (["--host", "256.0.0.1"], "256.0.0.1"),
     ],
 )
-def test_bad_options_are_one_sentence(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_reported_in_one_sentence(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(options) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert words in told.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert words in output.err

@@ -6,13 +6,13 @@ import pytest
 from tests.support.mocks.idp import RESOURCE, Bench, claims, landed, refused
 
 
-def test_without_the_token_there_is_no_control(bench: Bench) -> None:
+def test_control_request_without_token_is_refused(bench: Bench) -> None:
     for headers in ({}, {"X-Bench-Token": "wrong"}):
         assert bench.get("/_bench/stats", headers=headers).status_code == 404
     assert bench.stats()["jwks"] == 0
 
 
-def test_minting_adds_nothing_to_the_claims(bench: Bench) -> None:
+def test_minted_token_has_exactly_the_given_claims(bench: Bench) -> None:
     said = {"iss": 7, "aud": ["a", 1], "exp": "tomorrow", "nested": {"x": None}}
     body = {"issuer": "corp", "claims": said, "alg": "ES256", "headers": {"typ": "at+jwt", "x5u": "y"}, "label": "odd"}
     token = bench.control("POST", "mint", body)["token"]
@@ -29,7 +29,7 @@ def test_header_parameters_can_be_replaced_and_left_out(bench: Bench) -> None:
     assert header == {"alg": "none", "typ": "JWT"}
 
 
-def test_a_minted_token_is_a_token(bench: Bench) -> None:
+def test_minted_token_is_active(bench: Bench) -> None:
     token = bench.mint(aud=RESOURCE)
     facts = bench.post("introspect", token=token).json()
     assert (facts["active"], facts["sub"], facts["aud"]) == (True, "carol", RESOURCE)
@@ -37,7 +37,7 @@ def test_a_minted_token_is_a_token(bench: Bench) -> None:
     assert not bench.active(token)
 
 
-def test_revoking_a_subject_revokes_all_of_it_and_nobody_else(bench: Bench) -> None:
+def test_revoking_a_subject_revokes_only_its_tokens(bench: Bench) -> None:
     alice, bob, pending, minted = bench.tokens(), bench.tokens(user="bob"), bench.code(), bench.mint(sub="alice")
     assert bench.control("POST", "revoke", {"issuer": "corp", "subject": "alice"}) == {"revoked": 3}
     assert not bench.active(alice["access_token"])
@@ -51,7 +51,7 @@ def test_revoking_a_subject_revokes_all_of_it_and_nobody_else(bench: Bench) -> N
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "words"),
     [
-        ("POST", "mint", {"issuer": "nobody", "claims": {}}, 404, "corp, vendor, rogue"),
+        ("POST", "mint", {"issuer": "unknown", "claims": {}}, 404, "corp, vendor, rogue"),
         ("POST", "mint", {"issuer": "corp", "claims": []}, 400, "claims"),
         ("POST", "mint", {"issuer": "corp", "claims": {}, "alg": "RS256"}, 400, "ES256"),
         ("POST", "mint", {"issuer": "corp", "claims": {}, "header": {}}, 400, "'header'"),
@@ -68,7 +68,7 @@ def test_revoking_a_subject_revokes_all_of_it_and_nobody_else(bench: Bench) -> N
         ("PUT", "settings", [], 400, "object"),
     ],
 )
-def test_senseless_requests_are_told_so(
+def test_invalid_control_request_is_refused_with_a_sentence(
     bench: Bench, *, method: str, path: str, body: Any, status: int, words: str
 ) -> None:
     response = bench.raw_control(method, path, body)
@@ -76,7 +76,7 @@ def test_senseless_requests_are_told_so(
     assert words in response.json()["error"]
 
 
-def test_settings_change_all_or_nothing(bench: Bench) -> None:
+def test_settings_are_changed_completely_or_not_at_all(bench: Bench) -> None:
     body = {"issuer": "corp", "access_lifetime": 1, "omit_iss": "yes"}
     assert bench.raw_control("PUT", "settings", body).status_code == 400
     assert bench.tokens()["expires_in"] == 300
@@ -94,7 +94,7 @@ def test_statistics_count_by_endpoint_and_grant(bench: Bench) -> None:
 
 
 def test_every_secret_is_announced_before_its_response(bench: Bench) -> None:
-    """When a secret is announced the latest event must still be the request that asked for it."""
+    """When a secret is announced, the latest event of the journal is the request that led to it."""
     seen: dict[str, str] = {}
     journal = bench.idp.journal
     bench.idp.secrets.subscribe(lambda secret: seen.update({secret["value"]: journal.since(0)[-1]["kind"]}))
@@ -110,7 +110,7 @@ def test_every_secret_is_announced_before_its_response(bench: Bench) -> None:
     assert minted in seen
 
 
-def test_the_feed_says_whose_secret_it_is(bench: Bench) -> None:
+def test_secret_event_names_the_subject(bench: Bench) -> None:
     tokens = bench.tokens()
     found = bench.control("GET", "secrets?since=1")
     assert found["head"] == 3
@@ -128,16 +128,16 @@ def test_the_feed_says_whose_secret_it_is(bench: Bench) -> None:
     assert by_class["refresh-token"]["value"] == tokens["refresh_token"]
 
 
-def test_late_subscribers_hear_the_past(bench: Bench) -> None:
-    code, heard = bench.code(), []
-    bench.idp.secrets.subscribe(lambda secret: heard.append(secret["value"]))
-    assert heard == [code]
+def test_late_subscriber_receives_earlier_secrets(bench: Bench) -> None:
+    code, received = bench.code(), []
+    bench.idp.secrets.subscribe(lambda secret: received.append(secret["value"]))
+    assert received == [code]
 
 
 def test_every_request_is_journalled_under_its_issuer(bench: Bench) -> None:
     bench.tokens("vendor")
     bench.get("/.well-known/oauth-authorization-server/corp")
-    bench.get("/nobody/jwks")
+    bench.get("/unknown/jwks")
     bench.control("GET", "stats")
     bench.get("/healthz")
     events = bench.control("GET", "journal?since=0")["events"]
@@ -146,6 +146,6 @@ def test_every_request_is_journalled_under_its_issuer(bench: Bench) -> None:
         ("idp", "vendor", "GET"),
         ("idp", "vendor", "POST"),
         ("idp", "corp", "GET"),
-        ("idp", "nobody", "GET"),
+        ("idp", "unknown", "GET"),
     ]
     assert [event["how"] for event in events if event["kind"] == "end"] == ["complete"] * 4

@@ -18,7 +18,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("issuer", ["corp", "vendor"])
-def test_every_well_known_path_tells_the_same(bench: Bench, path: str, issuer: str) -> None:
+def test_every_well_known_path_returns_the_same_metadata(bench: Bench, path: str, issuer: str) -> None:
     found = bench.get(path.format(issuer))
     assert found.status_code == 200
     document = found.json()
@@ -31,13 +31,13 @@ def test_every_well_known_path_tells_the_same(bench: Bench, path: str, issuer: s
 
 
 @pytest.mark.parametrize(
-    "path", [*(path.format("nobody") for path in PATHS), "/.well-known/openid-configuration", "/corp", "/"]
+    "path", [*(path.format("unknown") for path in PATHS), "/.well-known/openid-configuration", "/corp", "/"]
 )
-def test_nothing_is_told_about_issuers_that_do_not_exist(bench: Bench, path: str) -> None:
+def test_metadata_of_an_unknown_issuer_is_not_found(bench: Bench, path: str) -> None:
     assert bench.get(path).status_code == 404
 
 
-def test_every_endpoint_of_the_metadata_is_there(bench: Bench) -> None:
+def test_every_endpoint_of_the_metadata_responds(bench: Bench) -> None:
     document = bench.get("/corp/.well-known/openid-configuration").json()
     for name, url in document.items():
         if name.endswith(("_endpoint", "_uri")):
@@ -71,10 +71,10 @@ def test_back_channel_endpoints_have_their_own_address(farm: ServerThread, http:
         ((IssuerSpec("corp", ()),), "needs algorithms"),
         ((IssuerSpec("corp", clients=(ClientSpec("a"), ClientSpec("a"))),), "client 'a'"),
         ((IssuerSpec("corp", clients=(ClientSpec("a", ""),)),), "empty"),
-        ((IssuerSpec("corp", exchange_from=("nobody",)),), "'nobody'"),
+        ((IssuerSpec("corp", exchange_from=("unknown",)),), "'unknown'"),
     ],
 )
-def test_impossible_specifications_are_refused(issuers: tuple[IssuerSpec, ...], words: str) -> None:
+def test_invalid_specification_is_refused(issuers: tuple[IssuerSpec, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         build_idp(IdpSpec(public_url="http://127.0.0.1:4000", issuers=issuers, control_token=CONTROL_TOKEN))
 
@@ -82,7 +82,7 @@ def test_impossible_specifications_are_refused(issuers: tuple[IssuerSpec, ...], 
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:4000", "ftp://host", "http://host/base", "http://host/", "http://", "http://host?x"]
 )
-def test_base_urls_are_scheme_host_and_port(url: str) -> None:
+def test_base_url_other_than_scheme_host_and_port_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"base URL|must end after"):
         build_idp(IdpSpec(public_url=url, issuers=(CORP,), control_token=CONTROL_TOKEN))
 

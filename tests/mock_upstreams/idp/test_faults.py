@@ -20,7 +20,7 @@ def rule(endpoint: str, action: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def broken_exchanges(bench: Bench) -> SimpleQueue[dict[str, Any]]:
-    """The end events of exchanges that end otherwise than complete, as they are written."""
+    """Return a queue of the end events of exchanges that do not complete."""
     ends: SimpleQueue[dict[str, Any]] = SimpleQueue()
 
     def note(event: dict[str, Any]) -> None:
@@ -34,7 +34,7 @@ def broken_exchanges(bench: Bench) -> SimpleQueue[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("endpoint", "path"), [("jwks", "/corp/jwks"), ("metadata", "/corp/.well-known/openid-configuration")]
 )
-def test_a_status_once(bench: Bench, endpoint: str, path: str) -> None:
+def test_status_fault_applies_once(bench: Bench, endpoint: str, path: str) -> None:
     action = {"status": 502, "body": "bad gateway", "headers": {"Retry-After": "1"}}
     faults(bench, rule(endpoint, action, times=1))
     assert bench.get(path.replace("corp", "vendor")).status_code == 200
@@ -43,19 +43,19 @@ def test_a_status_once(bench: Bench, endpoint: str, path: str) -> None:
     assert bench.get(path).status_code == 200
 
 
-def test_the_nth_request_and_nobody_else(bench: Bench) -> None:
+def test_fault_of_the_nth_request_applies_to_it_only(bench: Bench) -> None:
     faults(bench, rule("jwks", {"status": 500}, nth=2))
     assert [bench.get("/corp/jwks").status_code for _ in range(3)] == [200, 500, 200]
 
 
-def test_faults_last_until_they_are_cleared(bench: Bench) -> None:
+def test_fault_applies_until_it_is_removed(bench: Bench) -> None:
     faults(bench, rule("jwks", {"status": 500}))
     assert [bench.get("/corp/jwks").status_code for _ in range(2)] == [500, 500]
     bench.control("DELETE", "faults")
     assert bench.get("/corp/jwks").status_code == 200
 
 
-def test_an_error_for_one_grant_leaves_the_token_alone(bench: Bench) -> None:
+def test_error_for_one_grant_does_not_consume_the_token(bench: Bench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"error": "invalid_grant"}, grant="refresh_token", times=1))
     assert bench.tokens()["access_token"]
@@ -63,7 +63,7 @@ def test_an_error_for_one_grant_leaves_the_token_alone(bench: Bench) -> None:
     assert bench.refresh(token).status_code == 200
 
 
-def test_an_error_of_the_authorization_endpoint_goes_to_the_client(bench: Bench) -> None:
+def test_error_of_the_authorization_endpoint_is_redirected_to_the_client(bench: Bench) -> None:
     faults(bench, rule("authorize", {"error": "temporarily_unavailable"}))
     answer = landed(bench.authorize())
     assert (answer["error"], answer["iss"]) == ("temporarily_unavailable", f"{bench.url}/corp")
@@ -71,13 +71,13 @@ def test_an_error_of_the_authorization_endpoint_goes_to_the_client(bench: Bench)
 
 
 @pytest.mark.parametrize("endpoint", ["revoke", "introspect"])
-def test_client_errors_have_their_status(bench: Bench, endpoint: str) -> None:
+def test_invalid_client_error_has_status_401(bench: Bench, endpoint: str) -> None:
     faults(bench, rule(endpoint, {"error": "invalid_client"}, times=1))
     assert refused(bench.post(endpoint, token="x"), "invalid_client", 401)
     assert bench.post(endpoint, token="x").status_code == 200
 
 
-def test_a_lost_response_has_done_its_work(bench: Bench) -> None:
+def test_lost_response_has_its_effect(bench: Bench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"lose_response": True}, grant="refresh_token", times=1))
     before, broken = bench.idp.secrets.head, broken_exchanges(bench)
@@ -89,7 +89,7 @@ def test_a_lost_response_has_done_its_work(bench: Bench) -> None:
     assert end["how"] == "reset"
     events = bench.idp.journal.since(0)
     assert [event["kind"] for event in events if event["exchange"] == end["exchange"]] == ["request", "end"]
-    # The client never saw its successor, so the old token now looks stolen.
+    # The client never saw its successor, so the use of the old token is a reuse.
     assert bench.refresh(minted[0]["value"]).status_code == 200
     assert refused(bench.refresh(token), "invalid_grant")
 
@@ -102,7 +102,7 @@ def test_a_reset_request_has_no_effect(bench: Bench) -> None:
     assert bench.refresh(token).status_code == 200
 
 
-def test_a_truncated_response_has_done_its_work(bench: Bench) -> None:
+def test_truncated_response_has_its_effect(bench: Bench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"truncate_after": 20}, grant="refresh_token", times=1))
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without"):
@@ -110,21 +110,21 @@ def test_a_truncated_response_has_done_its_work(bench: Bench) -> None:
     assert refused(bench.refresh(token), "invalid_grant")
 
 
-def test_a_lost_registration_exists(bench: Bench) -> None:
+def test_registration_with_lost_response_exists(bench: Bench) -> None:
     faults(bench, rule("register", {"lose_response": True}))
     with pytest.raises(httpx.TransportError):
         bench.http.post(f"{bench.url}/corp/register", json={"redirect_uris": [RESOURCE]})
     assert bench.idp.secrets.since(0)[-1]["client_id"] in bench.idp.issuers["corp"].clients
 
 
-def test_a_delayed_answer_is_right_and_late(bench: Bench) -> None:
+def test_delayed_response_is_complete(bench: Bench) -> None:
     faults(bench, rule("jwks", {"delay": 0.2}, times=1))
     begun = time.monotonic()
     assert bench.get("/corp/jwks").json()["keys"]
     assert time.monotonic() - begun >= 0.2
 
 
-def test_a_client_that_leaves_a_delay_gets_no_work_done(bench: Bench) -> None:
+def test_client_that_disconnects_during_a_delay_causes_no_effect(bench: Bench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"delay": 30}, times=1))
     with pytest.raises(httpx.ReadTimeout):
@@ -138,7 +138,7 @@ def test_a_client_that_leaves_a_delay_gets_no_work_done(bench: Bench) -> None:
     assert bench.stats()["token"]["refresh_token"] == 2
 
 
-def test_a_hanging_endpoint_ends_with_the_client(bench: Bench) -> None:
+def test_hanging_request_ends_when_the_client_disconnects(bench: Bench) -> None:
     faults(bench, rule("jwks", {"hang": True}))
     broken = broken_exchanges(bench)
     with pytest.raises(httpx.ReadTimeout):
@@ -146,7 +146,7 @@ def test_a_hanging_endpoint_ends_with_the_client(bench: Bench) -> None:
     assert broken.get(timeout=2)["how"] == "client-disconnected"
 
 
-def test_a_hanging_endpoint_does_not_hold_up_the_end() -> None:
+def test_hanging_request_does_not_delay_shutdown() -> None:
     with ServerThread() as farm, httpx.Client(trust_env=False, timeout=10) as http:
         bench = Bench(farm, http, IssuerSpec("corp"))
         faults(bench, rule("jwks", {"hang": True}))
@@ -178,11 +178,11 @@ def test_a_hanging_endpoint_does_not_hold_up_the_end() -> None:
         ([{"action": {"status": "500"}}], "'status' takes int"),
         ([{"action": {"status": True}}], "'status' takes int"),
         ([{"endpoint": "tokens", "action": {"status": 500}}], "'tokens'"),
-        ([{"issuer": "nobody", "action": {"status": 500}}], "'nobody'"),
+        ([{"issuer": "unknown", "action": {"status": 500}}], "'unknown'"),
         ([{"nth": "1", "action": {"status": 500}}], "nth"),
     ],
 )
-def test_a_wrong_rule_is_named_and_changes_nothing(bench: Bench, body: Any, words: str) -> None:
+def test_invalid_rule_is_refused_by_name_and_changes_nothing(bench: Bench, body: Any, words: str) -> None:
     faults(bench, rule("jwks", {"status": 500}))
     response = bench.raw_control("PUT", "faults", body)
     assert response.status_code == 400

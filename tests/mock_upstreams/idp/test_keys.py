@@ -24,7 +24,7 @@ def published(bench: Bench, issuer: str = "corp") -> dict[str, Any]:
 
 
 def verifies(bench: Bench, token: str, issuer: str = "corp") -> bool:
-    """Whether a careful resource server would take the signature, by the published keys alone."""
+    """Return whether the signature verifies with the published keys."""
     header = jwt.get_unverified_header(token)
     key = published(bench, issuer).get(header["kid"])
     if key is None:
@@ -55,14 +55,14 @@ def test_published_keys_verify_what_each_algorithm_signs(triple: Bench, algorith
     assert not verifies(triple, f"{head}.{signature[:5]}{flipped}{signature[6:]}")
 
 
-def test_only_public_halves_are_published(triple: Bench) -> None:
+def test_only_public_keys_are_published(triple: Bench) -> None:
     found = published(triple)
     assert sorted(key["alg"] for key in found.values()) == sorted(ALL)
     for key in found.values():
         assert not {"d", "p", "q", "dp", "dq", "qi"} & key.keys()
 
 
-def test_issuers_have_nothing_in_common(triple: Bench) -> None:
+def test_issuers_share_no_keys(triple: Bench) -> None:
     assert not published(triple).keys() & published(triple, "rogue").keys()
     assert not verifies(triple, mint(triple, "ES256", "rogue"))
 
@@ -76,7 +76,7 @@ def test_rotation_signs_with_a_new_key_and_keeps_the_old_one(bench: Bench) -> No
     assert verifies(bench, new)
 
 
-def test_withdrawal_after_rotation_takes_the_old_key_and_restore_brings_it_back(bench: Bench) -> None:
+def test_old_key_can_be_withdrawn_and_restored_after_rotation(bench: Bench) -> None:
     old = mint(bench, "ES256")
     keys(bench, "rotate")
     state = keys(bench, "withdraw")
@@ -87,7 +87,7 @@ def test_withdrawal_after_rotation_takes_the_old_key_and_restore_brings_it_back(
     assert verifies(bench, old)
 
 
-def test_withdrawal_of_the_current_key_leaves_it_signing(bench: Bench) -> None:
+def test_withdrawn_current_key_still_signs(bench: Bench) -> None:
     keys(bench, "withdraw")
     token = mint(bench, "ES256")
     assert published(bench) == {}
@@ -95,7 +95,7 @@ def test_withdrawal_of_the_current_key_leaves_it_signing(bench: Bench) -> None:
     assert verifies(bench, token)
 
 
-def test_withdrawal_of_one_key_by_its_identifier(triple: Bench) -> None:
+def test_key_can_be_withdrawn_by_its_identifier(triple: Bench) -> None:
     kid = keys(triple, "recover")["current"]["EdDSA"]
     keys(triple, "withdraw", kid=kid)
     assert sorted(key["alg"] for key in published(triple).values()) == ["ES256", "RS256"]
@@ -103,7 +103,7 @@ def test_withdrawal_of_one_key_by_its_identifier(triple: Bench) -> None:
     assert again.status_code == 400
 
 
-def test_outage_and_recovery_of_the_key_set_alone(bench: Bench) -> None:
+def test_outage_of_the_key_set_affects_no_other_endpoint(bench: Bench) -> None:
     keys(bench, "outage")
     assert bench.get("/corp/jwks").status_code == 503
     assert bench.get("/vendor/jwks").status_code == 200
@@ -112,7 +112,7 @@ def test_outage_and_recovery_of_the_key_set_alone(bench: Bench) -> None:
     assert bench.get("/corp/jwks").status_code == 200
 
 
-def test_junk_stands_first_and_disturbs_nobody_who_looks_by_kid(bench: Bench) -> None:
+def test_invalid_keys_come_first_and_lookup_by_kid_still_works(bench: Bench) -> None:
     keys(bench, "add-junk")
     first = bench.get("/corp/jwks").json()["keys"][0]
     with pytest.raises(jwt.PyJWKError):
@@ -128,14 +128,14 @@ def test_fetches_are_counted_per_issuer(bench: Bench) -> None:
     assert bench.stats("vendor")["jwks"] == 0
 
 
-def test_an_issuer_with_nothing_but_rsa_signs_its_own_tokens_with_it(farm: ServerThread, http: httpx.Client) -> None:
+def test_issuer_with_rsa_only_signs_with_rsa(farm: ServerThread, http: httpx.Client) -> None:
     bench = Bench(farm, http, replace(CORP, algorithms=("RS256",)))
     token = bench.tokens()["access_token"]
     assert jwt.get_unverified_header(token)["alg"] == "RS256"
     assert verifies(bench, token)
 
 
-def test_a_withdrawn_key_counts_for_the_issuer_too(bench: Bench) -> None:
+def test_issuer_does_not_accept_tokens_of_a_withdrawn_key(bench: Bench) -> None:
     token = bench.tokens()["access_token"]
     keys(bench, "withdraw")
     assert not bench.active(token)
@@ -143,7 +143,7 @@ def test_a_withdrawn_key_counts_for_the_issuer_too(bench: Bench) -> None:
     assert bench.active(token)
 
 
-def test_nobody_waits_for_rsa_keys_but_those_who_want_them(
+def test_rsa_key_is_generated_only_for_issuers_that_use_rsa(
     farm: ServerThread, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generate, permitted = rsa.generate_private_key, threading.Event()

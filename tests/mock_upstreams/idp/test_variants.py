@@ -14,13 +14,13 @@ WELL_KNOWN = {
 
 
 @pytest.mark.parametrize("served", WELL_KNOWN)
-def test_metadata_at_one_address_only(bench: Bench, served: str) -> None:
+def test_metadata_can_be_served_at_one_path_only(bench: Bench, served: str) -> None:
     bench.settings(documents=[served])
     for name, path in WELL_KNOWN.items():
         assert bench.http.get(bench.url + path).status_code == (200 if name == served else 404), name
 
 
-def test_members_of_metadata_are_replaced_and_removed(bench: Bench) -> None:
+def test_metadata_members_can_be_replaced_and_removed(bench: Bench) -> None:
     changes = {"issuer": "{issuer}/v2", "authorization_endpoint": "{elsewhere}/authorize?a=1", "jwks_uri": None}
     bench.settings(metadata=changes)
     document = bench.http.get(bench.url + WELL_KNOWN["openid-configuration"]).json()
@@ -30,7 +30,7 @@ def test_members_of_metadata_are_replaced_and_removed(bench: Bench) -> None:
     assert document["token_endpoint"] == f"{bench.url}/corp/token"
 
 
-def test_parameters_of_responses_are_replaced_and_removed(bench: Bench) -> None:
+def test_response_parameters_can_be_replaced_and_removed(bench: Bench) -> None:
     bench.settings(callback={"code": None, "error": "access_denied", "iss": "http://other", "extra": "1"})
     assert landed(bench.authorize()) == {
         "state": "st te&1",
@@ -40,17 +40,17 @@ def test_parameters_of_responses_are_replaced_and_removed(bench: Bench) -> None:
     }
 
 
-def test_a_resource_is_required(bench: Bench) -> None:
+def test_resource_parameter_can_be_required(bench: Bench) -> None:
     bench.settings(require_resource=True)
     assert landed(bench.authorize(resource=None))["error"] == "invalid_target"
     assert landed(bench.authorize(resource="http://127.0.0.1/mcp"))["code"]
 
 
-def test_the_query_of_an_endpoint_is_required(bench: Bench) -> None:
+def test_query_of_an_endpoint_can_be_required(bench: Bench) -> None:
     bench.settings(endpoint_queries={"authorize": {"tenant": "a&b"}})
     assert bench.authorize().status_code == 400
     assert landed(bench.authorize(tenant="a&b"))["code"]
 
 
-def test_an_issuer_that_ends_in_a_slash_is_a_specification() -> None:
+def test_issuer_with_trailing_slash_is_a_valid_specification() -> None:
     assert IssuerSpec(name="corp", final_slash=True, settings={"omit_iss": True}).final_slash

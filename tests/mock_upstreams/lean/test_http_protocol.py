@@ -1,4 +1,4 @@
-"""HTTP at its edges: what a lean server says to old clients, to those who leave, and to those who want another protocol."""
+"""HTTP edge cases of the lean server: HTTP/1.0, Connection: close, Upgrade and CONNECT."""
 
 import json
 import socket
@@ -39,10 +39,10 @@ def connected(caller: Caller) -> socket.socket:
     return connection
 
 
-def raw(caller: Caller, sought: bytes) -> bytes:
-    """All that is answered until the server closes the connection."""
+def raw(caller: Caller, sent: bytes) -> bytes:
+    """Return everything that the server sends until it closes the connection."""
     with connected(caller) as connection:
-        connection.sendall(sought)
+        connection.sendall(sent)
         return connection.makefile("rb").read()
 
 
@@ -58,10 +58,8 @@ def head_of(answer: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [("echo", {"value": 1}), ("slow", SLOW)])
-def test_a_client_of_http_1_0_gets_no_chunks_and_the_end_of_the_connection(
-    server: Caller, tool: str, arguments: Any
-) -> None:
-    """RFC 9112, section 6.1. Proxies that nobody has told otherwise still ask their upstreams so."""
+def test_http_1_0_response_is_not_chunked_and_closes_the_connection(server: Caller, tool: str, arguments: Any) -> None:
+    """RFC 9112, section 6.1. Some proxies use HTTP/1.0 to their upstreams by default."""
     for extra in (b"", b"Connection: keep-alive\r\n"):
         answer = raw(server, request(tool, arguments, extra, version="1.0"))
         assert answer.startswith(b"HTTP/1.1 200 ")
@@ -70,29 +68,29 @@ def test_a_client_of_http_1_0_gets_no_chunks_and_the_end_of_the_connection(
         assert not answer.rstrip().endswith(b"0")
 
 
-def test_the_long_way_knows_http_1_0_too(server: Caller) -> None:
+def test_http_1_0_error_response_is_not_chunked(server: Caller) -> None:
     answer = raw(server, b"GET /nowhere HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b"transfer-encoding" not in head_of(answer)
 
 
-@pytest.mark.parametrize("sought", [request("echo", extra=CLOSE), request("slow", SLOW, CLOSE)])
-def test_who_wants_to_leave_is_told_that_the_connection_closes(server: Caller, sought: bytes) -> None:
+@pytest.mark.parametrize("sent", [request("echo", extra=CLOSE), request("slow", SLOW, CLOSE)])
+def test_connection_close_is_answered_with_connection_close(server: Caller, sent: bytes) -> None:
     """RFC 9112, section 9.6."""
-    assert b"connection: close" in head_of(raw(server, sought))
+    assert b"connection: close" in head_of(raw(server, sent))
 
 
-def test_an_upgrade_that_is_not_understood_is_ignored(server: Caller) -> None:
+def test_unknown_upgrade_is_ignored(server: Caller) -> None:
     """RFC 9110, section 7.8. Java's HTTP client asks for HTTP/2 with its first request, whatever that is."""
-    sought = request("echo", {"value": 1, "nonce": "first"}, H2C)
-    end = sought.index(b"\r\n\r\n") + 4
-    for pieces in ([sought], [sought[:40], sought[40:]], [sought[:end], sought[end:]]):
+    sent = request("echo", {"value": 1, "nonce": "first"}, H2C)
+    end = sent.index(b"\r\n\r\n") + 4
+    for pieces in ([sent], [sent[:40], sent[40:]], [sent[:end], sent[end:]]):
         with connected(server) as connection:
             answers = []
             for piece in pieces:
                 connection.sendall(piece)
             answers.append(next_answer(connection))
-            for again in (sought, request("whoami", extra=CLOSE)):
+            for again in (sent, request("whoami", extra=CLOSE)):
                 connection.sendall(again)
                 answers.append(next_answer(connection))
         assert [status for status, _ in answers] == [200] * 3
@@ -101,7 +99,7 @@ def test_an_upgrade_that_is_not_understood_is_ignored(server: Caller) -> None:
     assert upgrades.count("h2c") == 6
 
 
-def test_a_tunnel_is_refused(serve: Callable[..., Caller]) -> None:
+def test_connect_is_refused(serve: Callable[..., Caller]) -> None:
     assert raw(serve(application="lean"), b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
@@ -109,7 +107,7 @@ def test_a_tunnel_is_refused(serve: Callable[..., Caller]) -> None:
 def test_a_response_is_recorded_before_it_is_sent(
     serve: Callable[..., Caller], tool: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise a scenario can end without the upstream's half of its last exchange."""
+    """Otherwise a scenario could end before the upstream's part of its last exchange is recorded."""
     order: list[str] = []
     writer = response_writer.ResponseWriter
     record = writer._write

@@ -1,4 +1,4 @@
-"""The lean server says what FastMCP says, and its templates what they stand for."""
+"""The lean server responds as FastMCP does, and its templates give the same responses as its code."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def both(serve: Callable[..., Caller]) -> tuple[Caller, Caller]:
 
 
 def comparable(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer without what differs from server to server and from moment to moment."""
+    """Return the response without the members that differ by server or time."""
     answer = json.loads(json.dumps(answer))
     result = answer.get("result", {})
     structured = result.get("structuredContent")
@@ -73,7 +73,7 @@ def asked(callers: tuple[Caller, Caller], era: str, method: str, params: Any) ->
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_it_says_what_fastmcp_says(both: tuple[Caller, Caller], era: str) -> None:
+def test_responses_equal_those_of_fastmcp(both: tuple[Caller, Caller], era: str) -> None:
     if era == "legacy":
         first, second = (answer_of(caller.initialize()) for caller in both)
         assert first == second
@@ -85,7 +85,7 @@ def test_it_says_what_fastmcp_says(both: tuple[Caller, Caller], era: str) -> Non
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_it_lists_in_the_pages_of_fastmcp(both: tuple[Caller, Caller], era: str) -> None:
+def test_list_pages_equal_those_of_fastmcp(both: tuple[Caller, Caller], era: str) -> None:
     if era == "legacy":
         for caller in both:
             caller.initialize()
@@ -110,13 +110,13 @@ def test_it_lists_in_the_pages_of_fastmcp(both: tuple[Caller, Caller], era: str)
     assert (len(first["tools"]), "nextCursor" in first) == (4, True)
 
 
-def test_discovery_is_the_same(both: tuple[Caller, Caller]) -> None:
+def test_discovery_equals_that_of_fastmcp(both: tuple[Caller, Caller]) -> None:
     theirs, ours = (answer_of(caller.modern("server/discover"))["result"] for caller in both)
     assert theirs == ours
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_it_refuses_the_arguments_that_fastmcp_refuses(both: tuple[Caller, Caller], era: str) -> None:
+def test_arguments_that_fastmcp_refuses_are_refused(both: tuple[Caller, Caller], era: str) -> None:
     if era == "legacy":
         for caller in both:
             caller.initialize()
@@ -149,7 +149,9 @@ def test_it_refuses_the_arguments_that_fastmcp_refuses(both: tuple[Caller, Calle
         ),
     ],
 )
-def test_it_is_as_strict_with_modern_requests(both: tuple[Caller, Caller], headers: dict[str, str], body: Any) -> None:
+def test_invalid_modern_requests_are_refused_as_by_fastmcp(
+    both: tuple[Caller, Caller], headers: dict[str, str], body: Any
+) -> None:
     fixed = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/list"}
     theirs, ours = (caller.http.post("/mcp", json=body, headers={**fixed, **headers}) for caller in both)
     assert theirs.status_code == ours.status_code
@@ -157,7 +159,7 @@ def test_it_is_as_strict_with_modern_requests(both: tuple[Caller, Caller], heade
         assert answer_of(theirs)["error"]["code"] == answer_of(ours)["error"]["code"]
 
 
-def test_it_writes_the_journal_that_others_write(both: tuple[Caller, Caller]) -> None:
+def test_journal_equals_that_of_fastmcp(both: tuple[Caller, Caller]) -> None:
     received = []
     for caller in both:
         caller.modern_call("echo", {"nonce": "n"}, Authorization="Bearer x")
@@ -175,8 +177,8 @@ def test_it_writes_the_journal_that_others_write(both: tuple[Caller, Caller]) ->
     assert theirs == ours
 
 
-def test_answers_that_are_filled_in_are_those_that_are_written(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    """Without a journal, `whoami` and `mailbox` come from templates: the same as ever, for everybody, on every connection."""
+def test_responses_from_templates_equal_computed_responses(serve: Callable[..., Caller], issuer: Issuer) -> None:
+    """Without a journal, `whoami` and `mailbox` use templates; the responses are the same for each user and connection."""
     fast, plain = (
         serve("oauth", application="lean", name="same", issuer=issuer.url, record=kept) for kept in (False, True)
     )
@@ -186,7 +188,7 @@ def test_answers_that_are_filled_in_are_those_that_are_written(serve: Callable[.
                 received = []
                 for caller in (fast, plain):
                     token = issuer.token(f"{str(caller.http.base_url).rstrip('/')}/mcp", sub=owner, jti="j", iat=1)
-                    for _ in range(2):  # the first time, a token goes the long way
+                    for _ in range(2):  # the first request with a token is not served from the template
                         answer = caller.modern(
                             "tools/call",
                             {"name": tool, "arguments": {"nonce": f"n-{number}"}},
@@ -203,7 +205,7 @@ def test_answers_that_are_filled_in_are_those_that_are_written(serve: Callable[.
 
 
 @pytest.mark.parametrize("nonce", ['"', "\\", "ü", "", "Zn0nceZn0nceZ", "918273645000001", None, "a b"])
-def test_any_nonce_comes_back(serve: Callable[..., Caller], nonce: str | None) -> None:
+def test_any_nonce_is_returned(serve: Callable[..., Caller], nonce: str | None) -> None:
     caller = serve(application="lean", record=False)
     for _ in range(2):
         said = caller.modern_call("whoami", {"nonce": nonce})

@@ -9,7 +9,7 @@ import pytest
 from tests.support.mocks.mcp_http import MODERN, Caller, events_of
 
 
-def test_as_a_program_of_several() -> None:
+def test_program_serves_several_upstreams() -> None:
     given = [
         {"name": "a", "personality": "none", "control_token": "ta"},
         {"name": "b", "personality": "static", "header": ["X-Key", "k"], "control_token": "tb", "revisions": [MODERN]},
@@ -26,7 +26,7 @@ def test_as_a_program_of_several() -> None:
         first = Caller(facts["upstreams"]["a"]["url"], control_token="ta")
         assert first.initialize().status_code == 200
         assert events_of(first.post("ping").text)[-1]["result"] == {}
-        assert first.journal() == []  # under load nothing is kept
+        assert first.journal() == []  # the lean server keeps no journal
         second = Caller(facts["upstreams"]["b"]["url"], control_token="tb")
         assert second.modern("tools/list").status_code == 401
         assert second.modern("tools/list", **{"X-Key": "k"}).status_code == 200
@@ -49,7 +49,7 @@ def test_as_a_program_of_several() -> None:
         ('[{"name": "a", "personality": "static", "control_token": "t"}]', "header"),
     ],
 )
-def test_a_specification_that_makes_no_sense_is_one_sentence(spec: str, sentence: str) -> None:
+def test_invalid_specification_is_reported_in_one_sentence(spec: str, sentence: str) -> None:
     command = [sys.executable, "-m", "mock_upstreams", "lean", "--spec", "-"]
     done = subprocess.run(command, input=spec + "\n", capture_output=True, text=True, timeout=20, check=False)  # noqa: S603 - ours
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -1,4 +1,4 @@
-"""Requests of a connection: cut, joined, pipelined, large, and no HTTP at all."""
+"""Requests of one connection: split, joined, pipelined, large, and invalid HTTP."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ def request(tool: str, extra: bytes = b"") -> bytes:
 
 
 def raw(caller: Caller, *pieces: bytes) -> list[str]:
-    """What is answered to these writes on one connection: the ids of the answers, in order."""
+    """Send the pieces on one connection and return the ids of the responses, in order."""
     with socket.create_connection((caller.http.base_url.host, caller.http.base_url.port or 0), 5) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
@@ -40,12 +40,12 @@ CLOSE = b"Connection: close\r\n"
         [request("echo")[:-3], request("echo")[-3:] + request("whoami"), request("add", CLOSE)],
     ],
 )
-def test_requests_may_be_cut_and_joined_anywhere(lean: Caller, pieces: list[bytes]) -> None:
+def test_requests_split_and_joined_at_any_byte_are_answered(lean: Caller, pieces: list[bytes]) -> None:
     answered = raw(lean, *pieces)
     assert (answered[0], answered[-2:]) == ("echo", ["whoami", "add"])
 
 
-def test_pipelined_behind_a_slow_one(lean: Caller) -> None:
+def test_request_pipelined_behind_a_slow_one_is_answered_in_order(lean: Caller) -> None:
     slow = request("slow").replace(b'"arguments": {}', b'"arguments":{"steps":1,"interval_ms":100}')
     slow = slow.replace(
         b"Content-Length: %d" % len(request("slow").partition(b"\r\n\r\n")[2]),
@@ -54,13 +54,13 @@ def test_pipelined_behind_a_slow_one(lean: Caller) -> None:
     assert raw(lean, slow + request("echo"), request("add", CLOSE)) == ["slow", "echo", "add"]
 
 
-def test_rubbish_is_refused(lean: Caller) -> None:
+def test_invalid_http_is_refused(lean: Caller) -> None:
     with socket.create_connection((lean.http.base_url.host, lean.http.base_url.port or 0), 5) as connection:
         connection.sendall(b"GET / RUBBISH\r\n\r\n")
         assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
 
 
-def test_large_bodies_both_ways(lean: Caller) -> None:
+def test_large_request_and_response_bodies(lean: Caller) -> None:
     text = "x" * (2 << 20)
     said = lean.modern_call("echo", {"value": text})["structuredContent"]
     assert said["arguments"]["value"] == text

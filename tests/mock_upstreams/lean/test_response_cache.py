@@ -1,4 +1,4 @@
-"""Requests that read like an earlier one get that answer again, and nothing of what it rested on may have changed."""
+"""The response cache: equal requests get the cached response unless faults, knobs, tools or scopes have changed."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ _numbers = count(1_000_000)
 
 
 class Plain:
-    """A client whose requests are one piece each, as those of a load generator are."""
+    """A client that sends each request in one write, as a load generator does."""
 
     def __init__(self, caller: Caller, token: str = "") -> None:
         where = urlsplit(str(caller.http.base_url))
@@ -58,7 +58,7 @@ class Plain:
         return status, headers, self.reading.read(int(headers["content-length"]))
 
     def right(self, change: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
-        """What the tool says, having looked whether it is an answer to this very request."""
+        """Return the structured content, after checking that the response belongs to this request."""
         status, headers, body = self.ask(change)
         assert (status, headers["content-type"]) == (200, "application/json"), body
         message = json.loads(body)
@@ -72,7 +72,7 @@ class Plain:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The tools of the calls that were answered the ordinary way."""
+    """The tools of the calls that were not served from the cache."""
     calls: list[str] = []
     ordinary = LeanApplication.answer
 
@@ -100,7 +100,7 @@ def client(serve: Callable[..., Caller]) -> Iterator[Callable[..., tuple[Caller,
         one.close()
 
 
-def test_only_the_first_one_is_worked_out(client: Callable[..., tuple[Caller, Plain]], asked: list[str]) -> None:
+def test_equal_requests_are_computed_once(client: Callable[..., tuple[Caller, Plain]], asked: list[str]) -> None:
     caller, plain = client()
     said = [plain.right() for _ in range(10)]
     assert len(asked) == 1
@@ -113,7 +113,7 @@ def test_only_the_first_one_is_worked_out(client: Callable[..., tuple[Caller, Pl
     assert counted["statuses"] == {"200": 10}
 
 
-def test_each_connection_is_called_by_its_own_name(client: Callable[..., tuple[Caller, Plain]]) -> None:
+def test_cached_response_names_its_own_connection(client: Callable[..., tuple[Caller, Plain]]) -> None:
     caller, plain = client()
     other = Plain(caller)
     assert len({one.right()["connection"] for _ in range(4) for one in (plain, other)}) == 2
@@ -138,7 +138,7 @@ def another_method(message: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [longer, two_nonces])
-def test_what_reads_differently_is_worked_out(
+def test_different_request_is_computed(
     client: Callable[..., tuple[Caller, Plain]], asked: list[str], change: Callable[[dict[str, Any]], None]
 ) -> None:
     _, plain = client()
@@ -150,7 +150,7 @@ def test_what_reads_differently_is_worked_out(
 
 
 @pytest.mark.parametrize("change", [other_revision, another_method])
-def test_what_is_wrong_is_refused_however_much_it_looks_alike(
+def test_invalid_request_similar_to_a_cached_one_is_refused(
     client: Callable[..., tuple[Caller, Plain]], change: Callable[[dict[str, Any]], None]
 ) -> None:
     _, plain = client()
@@ -159,7 +159,7 @@ def test_what_is_wrong_is_refused_however_much_it_looks_alike(
     assert plain.ask(change)[0] in (400, 404)
 
 
-def test_what_the_answer_rested_on_is_looked_at(client: Callable[..., tuple[Caller, Plain]]) -> None:
+def test_change_of_faults_knobs_or_tools_invalidates_the_cache(client: Callable[..., tuple[Caller, Plain]]) -> None:
     caller, plain = client()
     plain.right()
     plain.right()
@@ -180,7 +180,7 @@ def test_what_the_answer_rested_on_is_looked_at(client: Callable[..., tuple[Call
     plain.right()
 
 
-def test_whose_token_it_is_is_asked_every_time(
+def test_cached_response_depends_on_the_token(
     client: Callable[..., tuple[Caller, Plain]], issuer: Issuer, asked: list[str]
 ) -> None:
     caller, plain = client("oauth", lambda audience: issuer.token(audience, sub="alice"), issuer=issuer.url)

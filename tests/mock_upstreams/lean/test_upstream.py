@@ -1,4 +1,4 @@
-"""What only the lean server has: counters, knobs, a head that is read once."""
+"""Features of the lean server only: counters, knobs and the cache of request heads."""
 
 import json
 import time
@@ -12,13 +12,13 @@ from tests.support.mocks.issuer import Issuer
 from tests.support.mocks.mcp_http import CONTROL_TOKEN, MODERN, Caller, answer_of
 
 
-def test_every_result_is_stamped(lean: Caller) -> None:
+def test_every_result_has_timestamps(lean: Caller) -> None:
     before = time.monotonic_ns()
     said = lean.modern_call("whoami", {})["structuredContent"]
     assert before <= said["recv_ns"] <= said["send_ns"] <= time.monotonic_ns()
 
 
-def test_answers_as_asked(lean: Caller) -> None:
+def test_media_type_of_a_response_is_as_requested(lean: Caller) -> None:
     def kind(era: str, wanted: str | None) -> str:
         params = {"name": "echo", "arguments": {}} | ({"_meta": {"gatebench/answers": wanted}} if wanted else {})
         answer = lean.modern("tools/call", params) if era == "modern" else lean.post("tools/call", params)
@@ -35,13 +35,13 @@ def test_answers_as_asked(lean: Caller) -> None:
         assert {kind("legacy", None), kind("modern", None)} == {"json" if knob == "json" else "event-stream"}
 
 
-def test_delay_is_part_of_its_own_time(lean: Caller) -> None:
+def test_delay_lies_between_recv_ns_and_send_ns(lean: Caller) -> None:
     assert lean.control("PUT", "knobs", {"delay_ms": 50})["delay_ms"] == 50
     said = lean.modern_call("whoami", {})["structuredContent"]
     assert said["send_ns"] - said["recv_ns"] >= 49_000_000
 
 
-def test_catalogue_of_any_size(lean: Caller) -> None:
+def test_number_of_tools_is_configurable(lean: Caller) -> None:
     lean.control("PUT", "knobs", {"catalogue": 500})
     tools = answer_of(lean.modern("tools/list"))["result"]["tools"]
     assert len({tool["name"] for tool in tools}) == 500
@@ -62,14 +62,14 @@ def test_catalogue_of_any_size(lean: Caller) -> None:
         ("freeze", {}, "seconds"),
     ],
 )
-def test_knobs_that_make_no_sense(lean: Caller, path: str, body: Any, sentence: str) -> None:
+def test_invalid_knobs_are_refused(lean: Caller, path: str, body: Any, sentence: str) -> None:
     method = "PUT" if path == "knobs" else "POST"
     answer = lean.http.request(method, f"/_bench/{path}", headers={"X-Bench-Token": CONTROL_TOKEN}, json=body)
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]
 
 
-def test_it_counts(lean: Caller) -> None:
+def test_counters(lean: Caller) -> None:
     before = lean.control("GET", "counters")
     assert (before["requests"], before["methods"]) == (0, {})
     lean.initialize()
@@ -91,15 +91,15 @@ def test_it_counts(lean: Caller) -> None:
     assert lean.control("GET", "counters")["sessions"] == {"opened": 1, "open": 0}
 
 
-def test_it_freezes(lean: Caller) -> None:
+def test_freeze_delays_responses(lean: Caller) -> None:
     started = time.monotonic()
     lean.control("POST", "freeze", {"seconds": 0.3, "after": 0})
     lean.modern_call("whoami", {})
     assert time.monotonic() - started >= 0.25
 
 
-def test_heads_that_look_alike_are_told_apart(serve: Callable[..., Caller], issuer: Issuer) -> None:
-    """A head is understood once; what differs in one letter is another head."""
+def test_similar_request_heads_are_distinguished(serve: Callable[..., Caller], issuer: Issuer) -> None:
+    """A request head is parsed once; a head that differs in one character is parsed again."""
     lean = serve("oauth", application="lean", issuer=issuer.url)
     audience = f"{str(lean.http.base_url).rstrip('/')}/mcp"
     tokens = {owner: issuer.token(audience, sub=owner) for owner in ("alice", "bobby")}
@@ -113,7 +113,7 @@ def test_heads_that_look_alike_are_told_apart(serve: Callable[..., Caller], issu
     assert lean.control("GET", "counters")["identities"] == {"alice": 3, "bobby": 3}
 
 
-def test_a_token_that_was_seen_expires_all_the_same(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_cached_token_expires(serve: Callable[..., Caller], issuer: Issuer) -> None:
     lean = serve("jwt", application="lean", issuer=issuer.url)
     audience = f"{str(lean.http.base_url).rstrip('/')}/mcp"
     token = issuer.token(audience, exp=int(time.time()) + 2)
@@ -124,7 +124,7 @@ def test_a_token_that_was_seen_expires_all_the_same(serve: Callable[..., Caller]
     assert statuses == {200, 401}
 
 
-def test_scopes_are_asked_for_at_once(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_changed_scopes_apply_to_a_cached_token(serve: Callable[..., Caller], issuer: Issuer) -> None:
     lean = serve("oauth", application="lean", issuer=issuer.url)
     token = issuer.token(f"{str(lean.http.base_url).rstrip('/')}/mcp", scope="read")
     assert lean.modern("tools/list", Authorization=f"Bearer {token}").status_code == 200
@@ -132,14 +132,14 @@ def test_scopes_are_asked_for_at_once(serve: Callable[..., Caller], issuer: Issu
     assert lean.modern("tools/list", Authorization=f"Bearer {token}").status_code == 403
 
 
-def test_half_a_surrogate_pair(lean: Caller) -> None:
+def test_lone_surrogate_is_returned(lean: Caller) -> None:
     body = json.dumps(lean.modern_request("tools/call", {"name": "echo", "arguments": {"value": "\ud800"}})[0])
     headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "echo"}
     answer = lean.http.post("/mcp", content=body.encode(), headers={**headers, "Content-Type": "application/json"})
     assert json.loads(answer.content)["result"]["structuredContent"]["arguments"]["value"] == "\ud800"
 
 
-def test_many_callers_at_once_each_get_their_own(lean: Caller) -> None:
+def test_concurrent_callers_get_their_own_responses(lean: Caller) -> None:
     url = str(lean.http.base_url)
 
     def call(number: int) -> bool:

@@ -19,7 +19,7 @@ def caller(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Call
 
 @pytest.fixture
 def complete(serve: Callable[..., Caller]) -> Caller:
-    """The server that has log messages and content of every kind too."""
+    """A server with log messages and content of every kind."""
     return serve(application="features", name="everything")
 
 
@@ -39,7 +39,7 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("method", "key", "count"), LISTS)
-def test_lists_in_pages(caller: Caller, post: Post, method: str, key: str, count: int) -> None:
+def test_lists_are_paginated(caller: Caller, post: Post, method: str, key: str, count: int) -> None:
     whole = answer_of(post(method))["result"][key]
     assert len(whole) == count
     caller.control("PUT", "pages", {"size": 1})
@@ -64,7 +64,7 @@ def test_every_listed_resource_can_be_read(post: Post) -> None:
     )
 
 
-def test_what_is_unknown(caller: Caller, post: Post) -> None:
+def test_unknown_resource_prompt_and_cursor_are_errors(caller: Caller, post: Post) -> None:
     code = -32602 if post == caller.modern else -32002
     error = answer_of(post("resources/read", {"uri": "test://nothing"}))["error"]
     assert (error["code"], error["data"]) == (code, {"uri": "test://nothing"})
@@ -97,8 +97,8 @@ def test_content_of_each_kind(complete: Caller, era: str) -> None:
 
 
 def levels(response: Any) -> list[str]:
-    told = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
-    return [one["params"]["level"] for one in told if one.get("method") == "notifications/message"]
+    events = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
+    return [one["params"]["level"] for one in events if one.get("method") == "notifications/message"]
 
 
 def test_log_messages_of_a_session(complete: Caller) -> None:
@@ -127,7 +127,7 @@ def test_updates_reach_subscribers_only(caller: Caller) -> None:
         assert next_event(lines)["method"] == "notifications/prompts/list_changed"
 
 
-def test_updates_for_those_who_listen(caller: Caller) -> None:
+def test_updates_reach_listening_clients_only(caller: Caller) -> None:
     uri = {"uri": "test://watched-resource"}
     content, mirrored = caller.modern_request(
         "subscriptions/listen", {"notifications": {"resourceSubscriptions": [uri["uri"]], "promptsListChanged": True}}

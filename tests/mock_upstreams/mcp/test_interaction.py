@@ -21,7 +21,7 @@ LEGACY, MODERN = "2025-11-25", "2026-07-28"
 
 
 class Marked(httpx.AsyncHTTPTransport):
-    """The transport of the bench gives each response the name of its exchange."""
+    """A transport that adds the exchange id to each response, as that of the bench does."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
@@ -51,7 +51,7 @@ def reply(message: dict[str, Any]) -> dict[str, Any]:
     return {"result": kinds.get(message["method"], {})}
 
 
-async def test_every_tool_that_asks_gets_the_answer(caller: Caller) -> None:
+async def test_tool_that_asks_its_client_receives_the_answer(caller: Caller) -> None:
     client = await connected(caller)
     for tool in [
         name for name in HANDSHAKE if name.startswith(("test_sampling", "test_el", "test_roots", "test_ping"))
@@ -104,7 +104,7 @@ async def test_a_held_call_is_released_or_cancelled(caller: Caller, revision: st
         assert [one["tool"] for one in caller.journal("cancelled")] == ["test_held"]
 
 
-async def test_rounds_end_with_a_result(caller: Caller) -> None:
+async def test_input_rounds_end_with_a_result(caller: Caller) -> None:
     client = await connected(caller, MODERN)
     for tool in ROUNDS:
         assert (await rounds(client, tool, reply))[-1].succeeded, tool
@@ -112,7 +112,7 @@ async def test_rounds_end_with_a_result(caller: Caller) -> None:
     assert [one.result["resultType"] for one in results] == ["input_required", "input_required", "complete"]
 
 
-async def test_a_changed_state_is_refused(caller: Caller) -> None:
+async def test_changed_request_state_is_refused(caller: Caller) -> None:
     client = await connected(caller, MODERN)
     state = (await client.call("test_input_required_result_tampered_state")).result["requestState"]
     for changed in (state + " ", state.replace("ü", "u"), "", state[:-1]):
@@ -124,7 +124,7 @@ async def test_a_changed_state_is_refused(caller: Caller) -> None:
     assert (await client.post(other, nonce=nonce)).error["code"] == -32602
 
 
-async def test_a_tool_is_offered_elsewhere_on_demand(serve: Callable[..., Caller]) -> None:
+async def test_interactive_tool_can_be_added_to_another_server(serve: Callable[..., Caller]) -> None:
     caller = serve()
     client = await connected(caller)
     assert (await client.call("test_ping")).error["code"] == -32602

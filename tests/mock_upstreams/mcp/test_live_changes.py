@@ -1,4 +1,4 @@
-"""What an upstream does when it is changed from outside while it runs; and that it does so quietly."""
+"""Changes of an upstream at run time, and that the server logs nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ def caller(serve: Callable[..., Caller], tools: str) -> Caller:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_tools_change_while_it_runs(caller: Caller, era: str) -> None:
+def test_tools_can_be_changed_at_run_time(caller: Caller, era: str) -> None:
     if era == "legacy":
         caller.initialize()
         opened = caller.http.stream("GET", "/mcp", headers=caller.session)
@@ -42,13 +42,13 @@ def test_tools_change_while_it_runs(caller: Caller, era: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{"remove": ["nope"]}, {"ad": []}, [], {"add": [1]}, {"add": "x"}, {"add": ["echo"]}])
-def test_tool_changes_that_make_no_sense(caller: Caller, body: Any) -> None:
+def test_invalid_tool_changes_are_refused(caller: Caller, body: Any) -> None:
     answer = caller.http.put("/_bench/tools", headers=caller._control, json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
-def test_forgotten_sessions_are_gone(caller: Caller) -> None:
+def test_request_of_a_forgotten_session_is_not_found(caller: Caller) -> None:
     caller.initialize()
     with caller.http.stream("GET", "/mcp", headers=caller.session) as stream:
         assert caller.control("POST", "sessions/forget") == {"forgotten": 1}
@@ -63,7 +63,7 @@ def test_forgotten_sessions_are_gone(caller: Caller) -> None:
     caller.control("PUT", "tools", {"remove": ["big"]})
 
 
-def test_logging_on_the_server_stays_quiet(run_python: Callable[[str], str]) -> None:
+def test_server_logs_nothing(run_python: Callable[[str], str]) -> None:
     code = """
 from gatebench.mock_upstreams.server import ServerThread
 from gatebench.mock_upstreams.upstream import UpstreamSpec, build_upstream
@@ -76,7 +76,7 @@ with ServerThread() as farm:
     session = post({"id": 1, "method": "initialize", "params": params}).headers["mcp-session-id"]
     for tool in ("fail", "mailbox", "nope", "add"):
         post({"id": 2, "method": "tools/call", "params": {"name": tool}}, **{"mcp-session-id": session})
-    post({"id": 1, "method": "tools/list"}, **{"mcp-session-id": "nobody"})
+    post({"id": 1, "method": "tools/list"}, **{"mcp-session-id": "unknown"})
     post({"id": 1, "method": "tools/list"}, **{"mcp-protocol-version": "1900-01-01"})
     httpx.delete(url + "/mcp", headers={"mcp-session-id": session})
 """

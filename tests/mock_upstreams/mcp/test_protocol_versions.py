@@ -1,4 +1,4 @@
-"""Upstreams that are legacy-only, modern-only, or speak only some revisions."""
+"""Upstreams that are legacy-only, modern-only, or support only some revisions."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def test_legacy_only_refuses_modern_requests_without_a_modern_error(
         answer = caller.modern(method)
         assert answer.status_code == 400
         error = answer_of(answer)["error"]
-        # A recognised modern code would tell a dual-era client not to fall back to initialize.
+        # With a modern error code, a dual-era client would not fall back to initialize.
         assert error["code"] not in {-32020, -32021, -32022}
         assert "2025-11-25" in error["message"]
     assert caller.initialize().status_code == 200
@@ -44,7 +44,7 @@ def test_modern_only_refuses_the_handshake(serve_both: Callable[[tuple[str, ...]
     assert "mcp-session-id" not in answer.headers
 
 
-def test_modern_only_has_post_and_nothing_else(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_modern_only_refuses_get_and_delete(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
     caller = serve_both(MODERN)
     for method in ("GET", "DELETE", "PUT"):
         answer = caller.http.request(method, "/mcp")
@@ -52,7 +52,7 @@ def test_modern_only_has_post_and_nothing_else(serve_both: Callable[[tuple[str, 
     assert caller.modern_call("echo", {"nonce": "n"})["structuredContent"]["nonce"] == "n"
 
 
-def test_modern_only_wants_the_version_header(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_modern_only_requires_the_version_header(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
     caller = serve_both(MODERN)
     missing = caller.http.post(
         "/mcp", json=caller.body("tools/list", {"_meta": META}), headers={"Mcp-Method": "tools/list"}
@@ -85,7 +85,7 @@ def test_initialize_negotiates(
     assert f'"{asked}"' in caller.journal("request")[0]["body"]
 
 
-def test_a_revision_that_it_lacks_is_refused_later_too(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_unsupported_revision_is_refused_after_initialize(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
     caller = serve_both(("2025-06-18",))
     caller.initialize("2025-06-18")
     answer = caller.post("tools/list", headers={"MCP-Protocol-Version": "2025-11-25"})
@@ -94,7 +94,7 @@ def test_a_revision_that_it_lacks_is_refused_later_too(serve_both: Callable[[tup
     assert caller.post("tools/list").status_code == 200
 
 
-def test_both_eras_at_once(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_dual_era_upstream_serves_both_eras(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
     caller = serve_both(("2025-11-25", "2026-07-28"))
     caller.initialize()
     assert caller.call("echo", {"nonce": "old"})["structuredContent"]["nonce"] == "old"

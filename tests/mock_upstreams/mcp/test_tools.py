@@ -1,4 +1,4 @@
-"""The tools of the upstreams, in both eras, and what they write into the ledger."""
+"""The tools of the upstreams, in both eras, and their ledger entries."""
 
 import hashlib
 import itertools
@@ -32,7 +32,7 @@ def caller(serve: Callable[..., Caller]) -> Caller:
 
 
 def wait_for(caller: Caller, kind: str) -> dict[str, Any]:
-    """The first event of that kind, waiting for it where it has not happened yet."""
+    """Wait for the first event of the kind and return it."""
     head, seen = 0, []
     while not seen:
         answer = caller.control("GET", f"journal?since={head}&wait=5")
@@ -41,7 +41,7 @@ def wait_for(caller: Caller, kind: str) -> dict[str, Any]:
     return seen[0]
 
 
-def test_importing_the_raw_parts_does_not_import_fastmcp(run_python: Callable[[str], str]) -> None:
+def test_importing_the_scripted_upstream_does_not_import_fastmcp(run_python: Callable[[str], str]) -> None:
     code = "import sys, gatebench.mock_upstreams.scripted, gatebench.mock_upstreams.__main__; print('fastmcp' in sys.modules)"
     assert run_python(code) == "False"
 
@@ -87,7 +87,7 @@ def calls(caller: Caller, era: str) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_every_tool_proves_whom_it_served(caller: Caller, era: str) -> None:
+def test_every_tool_result_carries_the_identity_of_the_caller(caller: Caller, era: str) -> None:
     call = calls(caller, era)
     arguments = {"add": {"a": 1, "b": 2}, "slow": {"steps": 0}, "big": {"size": 10}}
     for tool in sorted(TOOLS):
@@ -103,8 +103,8 @@ def test_every_tool_proves_whom_it_served(caller: Caller, era: str) -> None:
         assert event["session"] == caller.session.get("Mcp-Session-Id")
 
 
-def test_two_credentials_on_one_legacy_session(caller: Caller) -> None:
-    """What counts is this message, not the one that opened the session."""
+def test_identity_is_that_of_the_message_not_of_the_session(caller: Caller) -> None:
+    """The identity comes from the credential of this message, not from that of initialize."""
     caller.initialize(headers={"Authorization": "Bearer first"})
     for token in ("first", "second", "third"):
         content = caller.call("whoami", {}, headers={"Authorization": f"Bearer {token}", "X-Api-Key": "k"})[
@@ -125,7 +125,7 @@ def test_two_credentials_on_one_legacy_session(caller: Caller) -> None:
     }
 
 
-def test_concurrent_calls_on_one_session_are_told_apart(caller: Caller) -> None:
+def test_concurrent_calls_on_one_session_are_distinguished(caller: Caller) -> None:
     caller.initialize()
     slow = {"name": "slow", "arguments": {"steps": 1, "interval_ms": 150}}
     headers = {**caller.session, "Authorization": "Bearer slow"}
@@ -140,7 +140,7 @@ VALUES = [None, True, 7, 1.5, 1e300, "text ü \u2028 \U0001f600", [], [1, [2]], 
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_echo_returns_what_it_got(caller: Caller, era: str) -> None:
+def test_echo_returns_its_arguments(caller: Caller, era: str) -> None:
     call = calls(caller, era)
     for value in VALUES:
         content = call("echo", {"value": value, "nonce": "n"})["structuredContent"]
@@ -178,7 +178,7 @@ def test_counter_is_per_credential_in_the_modern_era(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_slow_reports_progress_while_it_works(caller: Caller, era: str) -> None:
+def test_slow_reports_progress(caller: Caller, era: str) -> None:
     if era == "legacy":
         caller.initialize()
     params = {"name": "slow", "arguments": {"steps": 3, "interval_ms": 20}, "_meta": {"progressToken": "p1"}}
@@ -213,7 +213,7 @@ def test_cancellation_by_message_in_the_legacy_era(caller: Caller) -> None:
     assert 1 <= event["step"] < 1000
 
 
-def test_leaving_is_no_cancellation_in_the_legacy_era(caller: Caller) -> None:
+def test_disconnect_is_no_cancellation_in_the_legacy_era(caller: Caller) -> None:
     caller.initialize()
     params = {"name": "slow", "arguments": {"steps": 3, "interval_ms": 20}, "_meta": {"progressToken": 1}}
     with caller.http.stream("POST", "/mcp", json=caller.body("tools/call", params), headers=caller.session) as stream:
@@ -223,7 +223,7 @@ def test_leaving_is_no_cancellation_in_the_legacy_era(caller: Caller) -> None:
     assert caller.journal("cancelled") == []
 
 
-def test_leaving_is_the_cancellation_in_the_modern_era(caller: Caller) -> None:
+def test_disconnect_is_cancellation_in_the_modern_era(caller: Caller) -> None:
     params = {"name": "slow", "arguments": {"steps": 1000, "interval_ms": 50}, "_meta": {"progressToken": 1}}
     with caller.listening("tools/call", params) as (_, lines):
         assert next_event(lines)["method"] == "notifications/progress"
@@ -257,12 +257,12 @@ def test_mailbox_without_identity(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_mailbox_is_that_of_the_tokens_owner(serve: Callable[..., Caller], issuer: Issuer, era: str) -> None:
+def test_mailbox_belongs_to_the_subject_of_the_token(serve: Callable[..., Caller], issuer: Issuer, era: str) -> None:
     caller = serve("oauth", issuer=issuer.url)
     audience = f"{str(caller.http.base_url).rstrip('/')}/mcp"
     for owner in ("alice", "bob"):
         headers = {"Authorization": f"Bearer {issuer.token(audience, sub=owner)}"}
-        # One legacy session for both: whose mailbox it is goes by the token of the call.
+        # Both use one legacy session; the token of the call selects the mailbox.
         if era == "legacy" and not caller.session:
             caller.initialize(headers=headers)
         content = (

@@ -1,4 +1,4 @@
-"""What the tests of the IdP share: one IdP on a real socket, with a client for its flows."""
+"""Shared by the tests of the IdP: an IdP on a real socket, and a client for its flows."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ ROGUE = IssuerSpec("rogue", ("ES256",))
 
 
 class Bench:
-    """An IdP being served, and somebody who talks to it."""
+    """A served IdP and a client for it."""
 
     def __init__(
         self, farm: ServerThread, http: httpx.Client, *issuers: IssuerSpec, back_channel_url: str | None = None
@@ -67,7 +67,7 @@ class Bench:
         self.control("PUT", "settings", {"issuer": "corp", **changes})
 
     def authorize(self, issuer: str = "corp", user: str | None = "alice", **changes: Any) -> httpx.Response:
-        """A right authorization request, except for `changes` (None removes a parameter); redirects are not followed."""
+        """Send a valid authorization request with `changes` (None removes a parameter); redirects are not followed."""
         parameters = {
             "response_type": "code",
             "client_id": "gateway",
@@ -86,7 +86,7 @@ class Bench:
         return landed(self.authorize(issuer, user, **changes))["code"]
 
     def token(self, issuer: str = "corp", client: tuple[str, str | None] = GATEWAY, **form: Any) -> httpx.Response:
-        """A token request, the client authenticated in its usual way."""
+        """Send a token request with the usual client authentication."""
         return self.post("token", issuer, client, **form)
 
     def post(
@@ -108,7 +108,7 @@ class Bench:
         return self.token("corp", client, grant_type="refresh_token", refresh_token=token, **form)
 
     def tokens(self, issuer: str = "corp", user: str = "alice", **changes: Any) -> dict[str, Any]:
-        """The answer of a whole flow that is right."""
+        """Complete a valid flow and return the token response."""
         response = self.redeem(self.code(issuer, user, **changes), issuer=issuer)
         assert response.status_code == 200, response.text
         return response.json()
@@ -122,13 +122,13 @@ class Bench:
 
 
 def landed(response: httpx.Response) -> dict[str, str]:
-    """What a redirect carries back to the client."""
+    """Return the parameters that a redirect passes to the client."""
     assert response.status_code == 302, response.text
     return dict(parse_qsl(urlsplit(response.headers["location"]).query, strict_parsing=True))
 
 
 def refused(response: httpx.Response, error: str, status: int = 400) -> bool:
-    """Whether this is that refusal, in the form of RFC 6749 section 5.2; the assertion shows what it was instead."""
+    """Assert that the response is the given error in the form of RFC 6749 section 5.2, and return True."""
     assert (response.status_code, response.json().get("error")) == (status, error), response.text
     assert response.headers["cache-control"] == "no-store"
     assert "access_token" not in response.text

@@ -1,4 +1,4 @@
-"""The smallest issuer: it signs tokens and publishes its keys. Not the mock IdP, which has tests of its own."""
+"""A minimal issuer that signs tokens and publishes its keys. It is not the mock IdP."""
 
 import json
 import time
@@ -16,7 +16,7 @@ KEYS = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }
-STRANGER = ec.generate_private_key(ec.SECP256R1())
+OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 MAKERS = {
     "RS256": jwt.algorithms.RSAAlgorithm,
     "ES256": jwt.algorithms.ECAlgorithm,
@@ -26,7 +26,7 @@ MAKERS = {
 
 @dataclass
 class Issuer:
-    """Served at `url`; `fetches` are the user agents that asked for the keys."""
+    """An issuer served at `url`; `fetches` are the user agents of the requests for its keys."""
 
     url: str = ""
     fetches: list[str] = field(default_factory=list)

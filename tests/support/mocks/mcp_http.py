@@ -1,4 +1,4 @@
-"""A raw MCP client for the tests of the mocks: nothing between the test and the wire but httpx."""
+"""A raw MCP client for the tests of the mocks, with httpx only."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ def answer_of(response: httpx.Response) -> dict[str, Any]:
 
 
 def events_of(text: str) -> list[dict[str, Any]]:
-    # Not splitlines(): in SSE only CR and LF end a line, and JSON may hold other things that Unicode calls one.
+    # Not splitlines(): in SSE only CR and LF end a line, and JSON may contain other Unicode line separators.
     return [
         json.loads(line.removeprefix("data: ")) for line in re.split(r"\r\n|\n|\r", text) if line.startswith("data: ")
     ]
@@ -41,7 +41,7 @@ NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 class Caller:
-    """Speaks to one upstream; `headers` go with every request."""
+    """A client of one upstream; `headers` are sent with every request."""
 
     def __init__(self, base_url: str, *, control_token: str = "", headers: dict[str, str] | None = None) -> None:
         self.http = httpx.Client(base_url=base_url, headers={**ACCEPT, **(headers or {})}, trust_env=False, timeout=5)
@@ -102,7 +102,7 @@ class Caller:
 
     @contextmanager
     def listening(self, method: str, params: dict[str, Any]) -> Iterator[tuple[httpx.Response, Iterator[str]]]:
-        """A modern request whose answer is read as it comes."""
+        """Send a modern request and yield the response and its lines as they arrive."""
         content, mirrored = self.modern_request(method, params)
         with self.http.stream("POST", "/mcp", json=content, headers=mirrored) as response:
             yield response, response.iter_lines()

@@ -16,7 +16,7 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-def test_basic_and_post_are_both_good(bench: Bench) -> None:
+def test_client_secret_basic_and_post_are_accepted(bench: Bench) -> None:
     assert post(bench, CC, Authorization=basic("gateway:gateway-secret")).status_code == 200
     assert post(bench, CC, Authorization=basic("g%61teway:gateway%2Dsecret")).status_code == 200
     assert post(bench, {**CC, "client_id": "gateway"}, Authorization=basic("gateway:gateway-secret")).status_code == 200
@@ -28,14 +28,14 @@ def test_basic_and_post_are_both_good(bench: Bench) -> None:
     [
         basic("gateway:wrong"),
         basic("gateway:"),
-        basic("nobody:gateway-secret"),
+        basic("unknown:gateway-secret"),
         basic("gateway"),
         "Basic %%%",
         "Bearer abc",
         basic("app:"),
     ],
 )
-def test_a_failed_header_is_challenged(bench: Bench, authorization: str) -> None:
+def test_invalid_authorization_header_is_challenged(bench: Bench, authorization: str) -> None:
     response = post(bench, CC, Authorization=authorization)
     assert refused(response, "invalid_client", 401)
     assert response.headers["www-authenticate"].startswith("Basic ")
@@ -47,17 +47,17 @@ def test_a_failed_header_is_challenged(bench: Bench, authorization: str) -> None
         {},
         {"client_id": "gateway"},
         {"client_id": "gateway", "client_secret": "wrong"},
-        {"client_id": "nobody"},
+        {"client_id": "unknown"},
         {"client_id": "app", "client_secret": "invented"},
     ],
 )
-def test_failed_parameters_are_refused_without_a_challenge(bench: Bench, form: dict[str, str]) -> None:
+def test_invalid_client_parameters_are_refused_without_challenge(bench: Bench, form: dict[str, str]) -> None:
     response = post(bench, {**CC, **form})
     assert refused(response, "invalid_client", 401)
     assert response.headers["www-authenticate"].startswith("Basic ")
 
 
-def test_one_way_at_a_time(bench: Bench) -> None:
+def test_two_authentication_methods_are_refused(bench: Bench) -> None:
     right = basic("gateway:gateway-secret")
     assert refused(post(bench, {**CC, "client_secret": "gateway-secret"}, Authorization=right), "invalid_request")
     assert refused(post(bench, {**CC, "client_id": "other"}, Authorization=right), "invalid_request")
@@ -65,12 +65,12 @@ def test_one_way_at_a_time(bench: Bench) -> None:
     assert refused(bench.http.post(f"{bench.url}/corp/token", data=CC, headers=twice), "invalid_request")
 
 
-def test_clients_belong_to_one_issuer(bench: Bench) -> None:
+def test_client_of_another_issuer_is_refused(bench: Bench) -> None:
     assert refused(bench.token("rogue", GATEWAY, **CC), "invalid_client", 401)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x"])
-def test_only_forms_are_read(bench: Bench, kind: str) -> None:
+def test_body_that_is_not_a_form_is_refused(bench: Bench, kind: str) -> None:
     content = b"grant_type=client_credentials&client_id=gateway&client_secret=gateway-secret"
     response = bench.http.post(f"{bench.url}/corp/token", content=content, headers={"content-type": kind})
     assert refused(response, "invalid_request")
@@ -80,7 +80,7 @@ def test_only_forms_are_read(bench: Bench, kind: str) -> None:
     assert refused(broken, "invalid_request")
 
 
-def test_parameters_in_the_query_do_not_count(bench: Bench) -> None:
+def test_parameters_in_the_query_are_ignored(bench: Bench) -> None:
     assert bench.get("/corp/token", params=CC).status_code == 405
     response = bench.http.post(
         f"{bench.url}/corp/token", params=CC, auth=("gateway", "gateway-secret"), data={"x": "1"}
@@ -88,7 +88,7 @@ def test_parameters_in_the_query_do_not_count(bench: Bench) -> None:
     assert refused(response, "invalid_request")
 
 
-def test_client_credentials_speak_for_the_client_itself(bench: Bench) -> None:
+def test_client_credentials_token_has_the_client_as_subject(bench: Bench) -> None:
     answer = bench.token(**CC, scope="mail", resource=RESOURCE).json()
     said = claims(answer["access_token"])
     assert (said["sub"], said["client_id"], said["aud"], said["scope"]) == ("gateway", "gateway", RESOURCE, "mail")
@@ -96,5 +96,5 @@ def test_client_credentials_speak_for_the_client_itself(bench: Bench) -> None:
     assert refused(bench.token(**CC, resource="mail"), "invalid_target")
 
 
-def test_a_client_without_a_secret_has_no_credentials(bench: Bench) -> None:
+def test_public_client_cannot_use_client_credentials(bench: Bench) -> None:
     assert refused(bench.token("corp", PUBLIC, **CC), "unauthorized_client")

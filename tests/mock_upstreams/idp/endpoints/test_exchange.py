@@ -12,12 +12,12 @@ ID = "urn:ietf:params:oauth:token-type:id_token"
 
 
 def exchange(bench: Bench, subject: str | None, **form: Any) -> httpx.Response:
-    """At vendor, which takes tokens of corp and of itself, not of rogue."""
+    """Exchange a token at vendor, which accepts tokens of corp and its own, not those of rogue."""
     right = {"grant_type": GRANT, "subject_token": subject, "subject_token_type": ACCESS, "resource": RESOURCE}
     return bench.token("vendor", **{**right, **form})
 
 
-def test_a_callers_token_becomes_one_for_the_upstream(bench: Bench) -> None:
+def test_token_of_a_caller_is_exchanged_for_one_of_the_upstream(bench: Bench) -> None:
     answer = exchange(bench, bench.mint("corp"), scope="mail").json()
     assert (answer["issued_token_type"], answer["token_type"], answer["scope"]) == (ACCESS, "Bearer", "mail")
     assert "refresh_token" not in answer
@@ -27,13 +27,13 @@ def test_a_callers_token_becomes_one_for_the_upstream(bench: Bench) -> None:
     assert bench.active(answer["access_token"], "vendor")
 
 
-def test_flow_tokens_and_id_tokens_are_subjects_too(bench: Bench) -> None:
+def test_access_tokens_and_id_tokens_are_accepted_as_subject_tokens(bench: Bench) -> None:
     tokens = bench.tokens("corp", scope="openid")
     assert exchange(bench, tokens["access_token"]).status_code == 200
     assert claims(exchange(bench, tokens["id_token"], subject_token_type=ID).json()["access_token"])["sub"] == "alice"
 
 
-def test_audience_is_as_good_as_resource(bench: Bench) -> None:
+def test_audience_is_accepted_instead_of_resource(bench: Bench) -> None:
     answer = exchange(bench, bench.mint("corp"), resource=None, audience="mail").json()
     assert claims(answer["access_token"])["aud"] == "mail"
     both = exchange(bench, bench.mint("corp"), audience="mail", requested_token_type=JWT).json()
@@ -41,7 +41,7 @@ def test_audience_is_as_good_as_resource(bench: Bench) -> None:
     assert both["issued_token_type"] == JWT
 
 
-def test_actors_are_named_and_nest(bench: Bench) -> None:
+def test_act_claim_names_nested_actors(bench: Bench) -> None:
     first = exchange(bench, bench.mint("corp")).json()["access_token"]
     agent = bench.mint("corp", sub="agent")
     said = claims(exchange(bench, first, actor_token=agent, actor_token_type=JWT).json()["access_token"])
@@ -49,13 +49,13 @@ def test_actors_are_named_and_nest(bench: Bench) -> None:
     assert said["act"] == {"sub": "agent", "iss": f"{bench.url}/corp", "act": {"sub": "gateway"}}
 
 
-def test_an_exchange_prolongs_nothing(bench: Bench) -> None:
+def test_exchanged_token_expires_no_later_than_its_subject_token(bench: Bench) -> None:
     bench.settings(access_lifetime=7)
     subject = bench.tokens()["access_token"]
     assert claims(exchange(bench, subject).json()["access_token"])["exp"] == claims(subject)["exp"]
 
 
-def test_scope_cannot_grow_within_an_issuer(bench: Bench) -> None:
+def test_exchange_within_an_issuer_cannot_widen_the_scope(bench: Bench) -> None:
     subject = bench.tokens("vendor", scope="mail")["access_token"]
     assert refused(exchange(bench, subject, scope="mail admin"), "invalid_scope")
     assert exchange(bench, subject, scope="mail").status_code == 200
@@ -79,7 +79,7 @@ def test_scope_cannot_grow_within_an_issuer(bench: Bench) -> None:
         ({"client": PUBLIC}, "unauthorized_client"),
     ],
 )
-def test_each_deviation_is_refused(bench: Bench, changes: dict[str, Any], error: str) -> None:
+def test_invalid_request_is_refused(bench: Bench, changes: dict[str, Any], error: str) -> None:
     subject = bench.mint("corp")
     assert refused(exchange(bench, subject, **changes), error)
     assert exchange(bench, subject).status_code == 200
@@ -89,11 +89,11 @@ def test_each_deviation_is_refused(bench: Bench, changes: dict[str, Any], error:
     "deviation",
     [{"exp": 1_000_000_000}, {"nbf": 4_000_000_000}, {"sub": None}, {"exp": None}, {"iss": "http://elsewhere"}],
 )
-def test_a_subject_token_must_be_good_now(bench: Bench, deviation: dict[str, Any]) -> None:
+def test_subject_token_outside_its_validity_is_refused(bench: Bench, deviation: dict[str, Any]) -> None:
     assert refused(exchange(bench, bench.mint("corp", **deviation)), "invalid_request")
 
 
-def test_a_forged_subject_token_is_refused(bench: Bench) -> None:
+def test_subject_token_with_invalid_signature_is_refused(bench: Bench) -> None:
     good = bench.mint("corp", sub="carol")
     head, body, _ = good.split(".")
     foreign = bench.mint("rogue", iss=f"{bench.url}/corp")
@@ -102,9 +102,9 @@ def test_a_forged_subject_token_is_refused(bench: Bench) -> None:
     assert all(refused(exchange(bench, forged), "invalid_request") for forged in (foreign, unsigned, swapped))
 
 
-def test_only_trusted_issuers_count(bench: Bench) -> None:
+def test_subject_token_of_an_untrusted_issuer_is_refused(bench: Bench) -> None:
     assert refused(exchange(bench, bench.mint("rogue")), "invalid_request")
-    # corp was not told whom to trust, so it takes every issuer of the process.
+    # corp has no list of trusted issuers, so it accepts every issuer of the process.
     form = {"grant_type": GRANT, "subject_token": bench.mint("rogue"), "subject_token_type": JWT}
     assert bench.token("corp", **form).status_code == 200
 

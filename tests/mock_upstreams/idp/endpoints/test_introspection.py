@@ -3,7 +3,7 @@ import pytest
 from tests.support.mocks.idp import GATEWAY, OTHER, PUBLIC, Bench, claims, refused
 
 
-def test_introspection_tells_what_the_token_says(bench: Bench) -> None:
+def test_introspection_returns_the_claims_of_the_token(bench: Bench) -> None:
     token = bench.tokens(scope="mail")["access_token"]
     facts = bench.post("introspect", token=token).json()
     assert facts == {**claims(token), "active": True, "token_type": "Bearer"}
@@ -15,17 +15,17 @@ def test_introspection_of_a_refresh_token(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("issuer", "active"), [("corp", True), ("vendor", False)])
-def test_only_the_own_tokens_are_active(bench: Bench, issuer: str, active: bool) -> None:
+def test_token_of_another_issuer_is_inactive(bench: Bench, issuer: str, active: bool) -> None:
     assert bench.active(bench.tokens()["access_token"], issuer) is active
 
 
-def test_nothing_is_said_about_other_texts(bench: Bench) -> None:
+def test_invalid_token_is_inactive_without_further_members(bench: Bench) -> None:
     tokens = bench.tokens(scope="openid")
     for text in ("abc", tokens["id_token"], tokens["access_token"] + "x"):
         assert bench.post("introspect", token=text).json() == {"active": False}
 
 
-def test_introspection_is_for_clients_with_a_secret(bench: Bench) -> None:
+def test_introspection_without_client_secret_is_refused(bench: Bench) -> None:
     token = bench.tokens()["access_token"]
     assert bench.post("introspect", client=OTHER, token=token).json()["active"]
     assert refused(bench.post("introspect", client=("other", "wrong"), token=token), "invalid_client", 401)
@@ -33,7 +33,7 @@ def test_introspection_is_for_clients_with_a_secret(bench: Bench) -> None:
     assert refused(bench.post("introspect"), "invalid_request")
 
 
-def test_a_revoked_access_token_is_inactive_and_its_refresh_token_is_not(bench: Bench) -> None:
+def test_revoking_an_access_token_keeps_its_refresh_token(bench: Bench) -> None:
     tokens = bench.tokens()
     assert bench.active(tokens["access_token"])
     assert bench.post("revoke", token=tokens["access_token"], token_type_hint="access_token").status_code == 200
@@ -48,7 +48,7 @@ def test_revoking_a_refresh_token_ends_the_grant(bench: Bench) -> None:
     assert refused(bench.refresh(tokens["refresh_token"]), "invalid_grant")
 
 
-def test_revoking_takes_the_right_client(bench: Bench) -> None:
+def test_revocation_by_another_client_is_refused(bench: Bench) -> None:
     token = bench.tokens()["access_token"]
     assert refused(bench.post("revoke", client=OTHER, token=token), "invalid_grant")
     assert refused(bench.post("revoke", client=("gateway", "wrong"), token=token), "invalid_client", 401)
@@ -57,13 +57,13 @@ def test_revoking_takes_the_right_client(bench: Bench) -> None:
     assert refused(bench.post("revoke"), "invalid_request")
 
 
-def test_a_public_client_revokes_its_own(bench: Bench) -> None:
+def test_public_client_can_revoke_its_own_token(bench: Bench) -> None:
     tokens = bench.redeem(bench.code(client_id="app"), PUBLIC).json()
     assert bench.post("revoke", client=PUBLIC, token=tokens["access_token"]).status_code == 200
     assert not bench.active(tokens["access_token"])
 
 
-def test_userinfo_names_the_owner_of_an_openid_token(bench: Bench) -> None:
+def test_userinfo_returns_the_subject_of_an_openid_token(bench: Bench) -> None:
     def ask(token: str) -> tuple[int, str | None]:
         response = bench.get("/corp/userinfo", headers={"Authorization": f"Bearer {token}"})
         return response.status_code, response.json().get("sub")

@@ -10,7 +10,7 @@ def register(bench: Bench, **metadata: Any) -> httpx.Response:
     return bench.http.post(f"{bench.url}/corp/register", json={"redirect_uris": [REDIRECT], **metadata})
 
 
-def test_a_registered_client_can_do_the_whole_flow(bench: Bench) -> None:
+def test_registered_client_can_complete_the_flow(bench: Bench) -> None:
     response = register(
         bench, client_name="gw", application_type="web", grant_types=["authorization_code", "refresh_token"]
     )
@@ -27,7 +27,7 @@ def test_a_registered_client_can_do_the_whole_flow(bench: Bench) -> None:
     assert (secret["value"], secret["client_id"]) == (client[1], client[0])
 
 
-def test_grant_types_are_kept_to(bench: Bench) -> None:
+def test_unregistered_grant_type_is_refused(bench: Bench) -> None:
     made = register(bench).json()
     assert made["grant_types"] == ["authorization_code"]
     client = (made["client_id"], made["client_secret"])
@@ -35,7 +35,7 @@ def test_grant_types_are_kept_to(bench: Bench) -> None:
     assert refused(bench.token("corp", client, grant_type="client_credentials"), "unauthorized_client")
 
 
-def test_the_authentication_method_is_kept_to(bench: Bench) -> None:
+def test_unregistered_authentication_method_is_refused(bench: Bench) -> None:
     made = register(bench, token_endpoint_auth_method="client_secret_post", grant_types=["client_credentials"]).json()
     form = {"grant_type": "client_credentials"}
     assert refused(bench.token("corp", (made["client_id"], made["client_secret"]), **form), "invalid_client", 401)
@@ -49,7 +49,7 @@ def test_a_public_client_gets_no_secret(bench: Bench) -> None:
     assert bench.redeem(bench.code(client_id=made["client_id"]), (made["client_id"], None)).status_code == 200
 
 
-def test_registrations_are_unique_and_local_to_the_issuer(bench: Bench) -> None:
+def test_client_ids_are_unique_and_valid_at_one_issuer(bench: Bench) -> None:
     first, second = register(bench).json(), register(bench).json()
     assert first["client_id"] != second["client_id"]
     assert first["client_secret"] != second["client_secret"]
@@ -59,7 +59,7 @@ def test_registrations_are_unique_and_local_to_the_issuer(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "uri", ["https://gw.example/cb", "http://localhost:1/cb", "http://[::1]:1/cb", "com.example.app:/cb", REDIRECT]
 )
-def test_redirect_uris_that_reach_the_client_alone_are_taken(bench: Bench, uri: str) -> None:
+def test_https_loopback_and_app_redirect_uris_are_accepted(bench: Bench, uri: str) -> None:
     assert register(bench, redirect_uris=[uri]).json()["redirect_uris"] == [uri]
 
 
@@ -95,11 +95,11 @@ def test_other_redirect_uris_are_refused(bench: Bench, uris: Any) -> None:
         {"token_endpoint_auth_method": "none", "grant_types": ["client_credentials"]},
     ],
 )
-def test_other_metadata_are_refused(bench: Bench, metadata: dict[str, Any]) -> None:
+def test_invalid_metadata_is_refused(bench: Bench, metadata: dict[str, Any]) -> None:
     assert refused(register(bench, **metadata), "invalid_client_metadata")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff"])
-def test_anything_but_an_object_is_refused(bench: Bench, body: bytes) -> None:
+def test_body_that_is_not_an_object_is_refused(bench: Bench, body: bytes) -> None:
     response = bench.http.post(f"{bench.url}/corp/register", content=body)
     assert refused(response, "invalid_client_metadata")
