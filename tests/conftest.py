@@ -1,4 +1,4 @@
-"""The order of the tests, so that several workers end at about the same time, and no long pauses of the collector.
+"""The order of the tests, so that several workers end at about the same time; no long pauses for garbage collection.
 
 With GATEBENCH_TRIAL=share (CI) a third of the long tests is played, which the commit determines.
 """
@@ -31,7 +31,7 @@ SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order, by scope of fixtures
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin each worker's share with a part of the long tests, those that wait mixed with those that work.
+    """Start each worker's share with some of the long tests, waiting and computing ones mixed.
 
     xdist's `worksteal` cuts the tests into contiguous shares; a worker that has no more tests takes the last ones of another.
     """
@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Leave the tests themselves out of later collections: each would take a second in which no server of a test responds."""
+    """Exclude the tests from later garbage collections: each would take a second in which no test server responds."""
     gc.collect()
     gc.freeze()
 

@@ -1,10 +1,10 @@
-"""The built distribution, as somebody gets it who has no checkout: `make package-test`.
+"""The built distribution, installed without a checkout: `make package-test`.
 
     python tests/packaging/check.py DIST
 
-Installs the wheel in the folder DIST with `uv tool install`, without extras, into an empty place, and uses it from another
+Installs the wheel in the folder DIST with `uv tool install`, without extras, into an empty folder, and uses it from another
 empty folder.
-No test of pytest, because it takes a wheel, an installer and half a minute.
+It is not a pytest test, because it needs a wheel and an installer and takes half a minute.
 """
 
 import json
@@ -25,7 +25,7 @@ REPORTS = ("report.json", "report.html", "report.md", "report.sarif", "junit.xml
 
 
 def main(dist: Path) -> None:
-    """Fail with an AssertionError that says what is missing."""
+    """Raise AssertionError if something is missing."""
     (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
     tracked = run("git", "ls-files", *FOLDERS, "gatebench", cwd=ROOT)
     wanted = {name for name in tracked.split("\n") if name and not (ROOT / name).is_symlink()}
@@ -52,7 +52,7 @@ def _use(wheel: Path, folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment |= {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin")}
     uv = [str(Path(sys.executable).with_name("uv")), "tool", "install", "--quiet", "--python", sys.executable]
-    # The versions that we test with; whoever installs without them gets what pyproject.toml allows.
+    # The versions that we test with; an installation without these constraints gets what pyproject.toml allows.
     constraints = folder / "constraints.txt"
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pinned = [line.removesuffix("\\").rstrip() for line in lock if line[:1].isalnum()]
@@ -70,8 +70,8 @@ def _use(wheel: Path, folder: Path) -> None:
     assert "scenarios:" in gatebench("explain", requirements[0]["id"])
     gatebench("doctor")
     gatebench("init", "--url", "http://127.0.0.1:1")
-    told = gatebench("run", "-n", "2", "-m", "access or authentication", "--out", "evidence")
-    assert "conformant with its claims (of the selected requirements)" in told
+    output = gatebench("run", "-n", "2", "-m", "access or authentication", "--out", "evidence")
+    assert "conformant with its claims (of the selected requirements)" in output
     for name in REPORTS:
         assert (elsewhere / "evidence" / name).stat().st_size, name
     gatebench("report", "evidence")
@@ -83,14 +83,16 @@ def _use(wheel: Path, folder: Path) -> None:
         ("containers", ("run", "--world", "containers")),
         ("allure", ("run", "--alluredir", "allure")),
     ):
-        told = refused(program, *arguments, cwd=elsewhere, env=environment)
-        assert told.endswith(f"pip install 'gatebench[{extra}]'\n"), told
-        assert told.count("\n") == 1, told
-    _stranger(folder / "tools" / "gatebench" / "bin" / "python", folder / "a project", environment)
+        output = refused(program, *arguments, cwd=elsewhere, env=environment)
+        assert output.endswith(f"pip install 'gatebench[{extra}]'\n"), output
+        assert output.count("\n") == 1, output
+    _check_project_beside_gatebench(
+        folder / "tools" / "gatebench" / "bin" / "python", folder / "a project", environment
+    )
 
 
-def _stranger(python: Path, project: Path, environment: dict[str, str]) -> None:
-    """Beside an installed gatebench, a project with folders of the same names and an option --target tests itself as ever."""
+def _check_project_beside_gatebench(python: Path, project: Path, environment: dict[str, str]) -> None:
+    """Assert that a project with the same folder names and an option --target can run its tests beside gatebench."""
     for name in FOLDERS:
         (project / name).mkdir(parents=True)
         (project / name / "__init__.py").write_text("OURS = True\n", encoding="utf-8")
@@ -107,14 +109,14 @@ def _stranger(python: Path, project: Path, environment: dict[str, str]) -> None:
 
 
 def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """What a command prints; its failure is ours."""
+    """Return the output of a command; raise if it fails."""
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 def refused(*command: str, cwd: Path, env: dict[str, str]) -> str:
-    """What a command writes to stderr that ends with the exit status for bad input."""
+    """Return the stderr of a command that must end with the exit status for bad input."""
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.returncode == 2, f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stderr

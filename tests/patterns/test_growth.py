@@ -1,4 +1,4 @@
-"""The measure of tests.support.source.growth tells linear time from more."""
+"""tests.support.source.growth distinguishes linear time from longer times."""
 
 import re
 from collections.abc import Callable

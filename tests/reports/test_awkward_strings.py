@@ -1,4 +1,4 @@
-"""Whatever text comes off the network, every artefact can be written, and read by the parser of its format."""
+"""Every artefact can be written with any text from the network, and read by the parser of its format."""
 
 import copy
 import io
@@ -42,7 +42,7 @@ REPORT = model.build(RUN)
 
 
 def with_text(text: str) -> dict[str, Any]:
-    """The report of the stored run, with this text wherever a gateway has a say."""
+    """Return the report of the stored run with the text in each value that a gateway controls."""
     report: dict[str, Any] = copy.deepcopy(REPORT)
     for judgement in report["judgements"]:
         judgement["reason"] = text
@@ -60,7 +60,7 @@ def with_text(text: str) -> dict[str, Any]:
 
 
 def write_all(report: dict[str, Any], folder: Path) -> None:
-    """Every format, read again by the parser of its readers."""
+    """Write every format and parse it again."""
     written = model.write(report, folder)
     schema.check(json.loads(written.read_text(encoding="utf-8")))
     fromstring(junit.write(report, folder).read_bytes())  # noqa: S314 - our own file
@@ -90,8 +90,8 @@ def test_any_text_can_be_written(text: str, tmp_path: Path) -> None:
 
 
 @given(text=st.one_of(ANY, st.sampled_from(list(AWKWARD.values()))))
-def test_any_judgement_is_plain_text_of_bounded_length(text: str) -> None:
-    """As it is sent between processes (xdist) and written to `verdicts.jsonl`."""
+def test_any_judgement_becomes_printable_text_of_bounded_length(text: str) -> None:
+    """A judgement as sent between processes (xdist) and written to `verdicts.jsonl`."""
     violation = Violation(text, text, text, 1)
     judgement = CheckResult("CRED-001", "s", Outcome.FAIL, 1, (violation,), text, (text,), failed=1)
     encoded = json.dumps(judgement.to_json(), ensure_ascii=False).encode("utf-8")
@@ -102,7 +102,7 @@ def test_any_judgement_is_plain_text_of_bounded_length(text: str) -> None:
 
 @pytest.mark.parametrize("text", AWKWARD.values(), ids=AWKWARD)
 def test_awkward_text_in_a_run_on_disk(text: str, tmp_path: Path) -> None:
-    """From a transcript and verdicts that hold it, everything is built."""
+    """All artefacts are written from a transcript and verdicts that contain the text."""
     shutil.copytree(RUN, tmp_path / "run")
     path = tmp_path / "run" / "verdicts.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -111,7 +111,7 @@ def test_awkward_text_in_a_run_on_disk(text: str, tmp_path: Path) -> None:
             line |= {"reason": text, "violations": [dict(one, what=text, actual=text) for one in line["violations"]]}
     path.write_text(
         "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
-    )  # as escapes: also half characters
+    )  # as escapes, including lone surrogates
     write_all(model.build(tmp_path / "run"), tmp_path / "run")
 
 

@@ -1,4 +1,4 @@
-"""What readers see of a load report: terminal, page, JUnit."""
+"""The formats of a load report: terminal, page, JUnit."""
 
 import copy
 import io
@@ -34,7 +34,7 @@ def shown(report: dict[str, Any], width: int = 120) -> str:
     return stream.getvalue()
 
 
-def test_terminal_says_what_was_measured_and_whether_it_can_be_believed() -> None:
+def test_terminal_shows_measurements_and_their_validity() -> None:
     text = shown(REPORT)
     assert text.startswith("reference (gatebench reference gateway): profile steady, 60 s")
     for part in (
@@ -55,28 +55,28 @@ def test_terminal_says_what_was_measured_and_whether_it_can_be_believed() -> Non
     assert text.rstrip().endswith("BUDGET-BROKEN: 1 of 3 budgets are broken: errors")
 
 
-def test_a_gateway_that_fails_is_no_open_question() -> None:
+def test_failing_gateway_is_not_inconclusive() -> None:
     failed = {**BARE, "conclusion": "incomplete", "said": "none of 239 calls succeeded", "ended_by": "gateway"}
     assert (load_terminal.tone(failed), load_terminal.tone({**failed, "ended_by": "machine"})) == ("bad", "open")
     assert load_junit.tree(failed).find(".//failure[@type='incomplete']") is not None
 
 
-def test_terminal_of_nothing_is_whole() -> None:
+def test_terminal_report_without_measurements() -> None:
     assert "BUDGET-BROKEN" in shown(BARE)
 
 
-def test_terminal_of_an_old_encoding_gets_plain_letters() -> None:
+def test_terminal_report_in_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", errors="strict", write_through=True)
     load_terminal.show(REPORT, stream, width=100)
     assert b"60 us at p50" in raw.getvalue()
 
 
-def test_terminal_fits_its_width() -> None:
+def test_terminal_report_fits_the_width() -> None:
     assert max(map(len, shown(REPORT, width=80).splitlines())) <= 80
 
 
-def test_conclusion_alone() -> None:
+def test_terminal_report_of_the_conclusion_only() -> None:
     stream = io.StringIO()
     load_terminal.conclude(REPORT, stream)
     assert stream.getvalue().strip() == "BUDGET-BROKEN: 1 of 3 budgets are broken: errors"
@@ -109,7 +109,7 @@ def test_junit_of_conclusions(conclusion: str, child: str) -> None:
     assert [element.tag for element in case] == [child]
 
 
-def test_page_has_every_chart_and_loads_nothing() -> None:
+def test_page_has_every_chart_and_no_external_resource() -> None:
     page = load_html.render(REPORT)
     for title in (
         "Measured changes", "Overhead", "Rate against latency", "Latency by percentile", "Latency over time",
@@ -120,7 +120,7 @@ def test_page_has_every_chart_and_loads_nothing() -> None:
     assert "<script" not in page
 
 
-def test_page_escapes_what_came_off_a_wire() -> None:
+def test_page_escapes_recorded_text() -> None:
     report = copy.deepcopy(REPORT)
     report["arms"][0]["name"] = report["target"] = report["moments"][0]["arm"] = "<img src=x>"
     page = load_html.render(report)
@@ -128,14 +128,14 @@ def test_page_escapes_what_came_off_a_wire() -> None:
     assert "&lt;b&gt;bob&lt;/b&gt;" in page
 
 
-def test_page_of_nothing_is_whole() -> None:
+def test_page_without_measurements() -> None:
     page = load_html.render(BARE)
     assert "<svg" not in page
     assert page.rstrip().endswith("</html>")
 
 
-def test_between_two_phases_nothing_is_drawn() -> None:
-    """A second of warm-up there would move everything that follows away from its latencies."""
+def test_samples_between_two_phases_are_not_drawn() -> None:
+    """Otherwise the samples after the warm-up would be shifted against the latencies."""
     report = copy.deepcopy(REPORT)
     look = report["resources"]["samples"][0]
     clocks = [(0.0, 0.0, 0.0), (1.0, 1.0, 0.5), (2.0, None, 9.0), (3.0, 1.5, 9.5), (4.0, 2.5, 10.5)]
@@ -149,13 +149,13 @@ def test_between_two_phases_nothing_is_drawn() -> None:
 
 
 def points_of(picture: str) -> list[str]:
-    """Of the one line in a picture."""
+    """Return the points of the only line of a chart."""
     found = re.search(r'<polyline[^>]* points="([^"]*)"', picture) or re.search(r'<path[^>]* d="(M[^"]*)"', picture)
     assert found, picture
     return re.findall(r"[-0-9.]+[, ][-0-9.]+", found[1])
 
 
-def test_charts_of_odd_numbers_are_drawn() -> None:
+def test_charts_of_unusual_numbers_are_drawn() -> None:
     report = copy.deepcopy(REPORT)
     report["moments"] = [{"second": 0.0, "arm": "gateway", "done": 0, "failed": 3, "p50_us": None, "p99_us": None}]
     report["resources"]["samples"] = report["resources"]["samples"][:1]
@@ -176,13 +176,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield opened
 
 
-def test_page_in_a_browser_asks_nobody_and_complains_of_nothing(page: Any) -> None:
+def test_page_in_a_browser_makes_no_requests_and_logs_no_errors(page: Any) -> None:
     assert [url for url in page.requests if not url.startswith(("file:", "about:", "data:"))] == []
     assert page.complaints == []
     assert page.run("document.querySelectorAll('svg circle').length") > 20
 
 
-def test_page_fits_a_telephone(page: Any) -> None:
+def test_page_fits_a_phone_screen(page: Any) -> None:
     page.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
     assert page.run("document.documentElement.scrollWidth") <= 390
 
@@ -196,7 +196,7 @@ def test_page_fits_a_telephone(page: Any) -> None:
         (json.dumps(REPORT | {"format": 99}), "has format 99; this gatebench reads format 1"),
     ],
 )
-def test_what_is_no_load_report_is_said_in_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:
+def test_invalid_load_report_is_reported_in_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "load.json").write_text(content)
     with pytest.raises(NoRunError) as caught:
@@ -204,5 +204,5 @@ def test_what_is_no_load_report_is_said_in_one_sentence(content: str | None, sai
     assert said in str(caught.value)
 
 
-def test_reads_a_folder_or_the_file_itself() -> None:
+def test_report_is_read_from_a_folder_or_file() -> None:
     assert load_model.read(PATH) == load_model.read(PATH.parent) == REPORT

@@ -85,7 +85,7 @@ def test_junit() -> None:
     assert b"\x1b" not in tostring(tree)
 
 
-def test_outcomes_that_are_no_failure() -> None:
+def test_unchanged_and_improved_rows_are_no_failures() -> None:
     tree = junit.tree(
         report(
             row("a", "known-flaw", "pass", "fail", "why"),
@@ -102,7 +102,7 @@ def test_a_report_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"official": 99})])
-def test_what_is_no_report(tmp_path: Path, text: str) -> None:
+def test_invalid_report_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "official.json").write_text(text, encoding="utf-8")
     with pytest.raises(NoRunError):
         model.read(tmp_path)
@@ -110,7 +110,7 @@ def test_what_is_no_report(tmp_path: Path, text: str) -> None:
         model.read(tmp_path / "none")
 
 
-def test_two_runs_compared() -> None:
+def test_comparison_of_two_runs() -> None:
     before = report(
         row("a", "same", "pass", "pass"), row("b", "fail", "pass", "fail"), row("c", "same", "pass", "pass")
     )

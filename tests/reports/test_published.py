@@ -21,7 +21,7 @@ RUN = Path(__file__).parent / "data" / "run"
 
 @pytest.fixture
 def runs(tmp_path: Path) -> tuple[Path, Path]:
-    """Two whole runs that say the same."""
+    """Two whole runs with the same findings."""
     folders = tmp_path / "one", tmp_path / "other"
     for folder in folders:
         shutil.copytree(RUN, folder)
@@ -46,8 +46,8 @@ def findings(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def read_all(runs: tuple[Path, Path], to: Path) -> Path:
-    """Publish after every requirement with a finding has got a reading."""
+def publish_with_comments(runs: tuple[Path, Path], to: Path) -> Path:
+    """Write a comment for every requirement with a finding, and publish."""
     slug = json.loads((runs[0] / "report.json").read_text(encoding="utf-8"))
     folder = to / f"{slug['target']}-{slug['gateway'].get('version') or 'unversioned'}"
     folder.mkdir(parents=True)
@@ -59,11 +59,11 @@ def read_all(runs: tuple[Path, Path], to: Path) -> Path:
     return publish(*runs, to, {"callers": "config-only", "mint": "unsupported"})
 
 
-def test_there_is_something_to_publish(runs: tuple[Path, Path]) -> None:
+def test_run_has_findings_with_exchanges(runs: tuple[Path, Path]) -> None:
     assert any(finding["exchange"] for finding in findings(runs[0]))
 
 
-def test_what_nobody_has_read_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_finding_without_comment_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(
         NotPublishableError, match=r"\d+ findings? of .* without a comment; add comments for .*readings.toml"
     ):
@@ -71,8 +71,8 @@ def test_what_nobody_has_read_is_not_published(runs: tuple[Path, Path], tmp_path
     assert not list(tmp_path.glob("published/*/README.md"))
 
 
-def test_a_published_report_is_whole(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    folder = read_all(runs, tmp_path / "published")
+def test_published_folder_has_report_evidence_and_readme(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = publish_with_comments(runs, tmp_path / "published")
     assert gzip.decompress((folder / published_index.REPORT).read_bytes()) == (runs[0] / "report.json").read_bytes()
     lines = gzip.decompress((folder / published_index.EVIDENCE).read_bytes()).decode().splitlines()
     cited = {f["line"] for f in findings(runs[0]) if f["line"]}
@@ -85,12 +85,12 @@ def test_a_published_report_is_whole(runs: tuple[Path, Path], tmp_path: Path) ->
     assert "gatebench run" in write_readme
 
 
-def test_the_same_again_is_the_same_bytes(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    one, other = read_all(runs, tmp_path / "a"), read_all(runs, tmp_path / "b")
+def test_publishing_is_deterministic(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    one, other = publish_with_comments(runs, tmp_path / "a"), publish_with_comments(runs, tmp_path / "b")
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
 
 
-def test_what_was_seen_once_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_finding_that_was_not_reproduced_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
     report = json.loads((runs[1] / "report.json").read_text(encoding="utf-8"))
     name = findings(runs[0])[0]["requirement"]
     next(r for r in report["requirements"] if r["id"] == name)["outcome"] = "pass"
@@ -99,14 +99,14 @@ def test_what_was_seen_once_is_not_published(runs: tuple[Path, Path], tmp_path: 
         publish(*runs, tmp_path / "published", None)
 
 
-def test_a_second_run_of_the_findings_alone_will_do(runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_second_run_may_select_the_findings_only(runs: tuple[Path, Path], tmp_path: Path) -> None:
     report = json.loads((runs[1] / "report.json").read_text(encoding="utf-8"))
     red = {f["requirement"] for f in findings(runs[0])}
     for requirement in report["requirements"]:
         if requirement["id"] not in red:
             requirement |= {"selected": False, "outcome": "not-selected"}
     edit(runs[1], requirements=report["requirements"])
-    assert read_all(runs, tmp_path / "published").is_dir()
+    assert publish_with_comments(runs, tmp_path / "published").is_dir()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_second_run_of_the_findings_alone_will_do(runs: tuple[Path, Path], tmp
         ({"conclusion": "harness-error"}, r"is a run without a usable result \(harness-error\)"),
     ],
 )
-def test_runs_that_do_not_go_together(
+def test_different_or_incomplete_runs_are_not_published(
     runs: tuple[Path, Path], tmp_path: Path, changes: dict[str, Any], sentence: str
 ) -> None:
     edit(runs[1], **changes)
@@ -126,7 +126,7 @@ def test_runs_that_do_not_go_together(
         publish(*runs, tmp_path / "published", None)
 
 
-def test_half_a_run_first(runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_partial_first_run_is_not_published(runs: tuple[Path, Path], tmp_path: Path) -> None:
     report = json.loads((runs[0] / "report.json").read_text(encoding="utf-8"))
     report["requirements"][-1] |= {"selected": False, "outcome": "not-selected"}
     edit(runs[0], requirements=report["requirements"])
@@ -146,22 +146,24 @@ def test_half_a_run_first(runs: tuple[Path, Path], tmp_path: Path) -> None:
         ('[[reading]]\nrequirement = "CRED-001"\n', "cannot be read"),
     ],
 )
-def test_readings_that_are_none(tmp_path: Path, text: str, sentence: str) -> None:
+def test_invalid_comments_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / published_index.READINGS).write_text(text, encoding="utf-8")
     with pytest.raises(NotPublishableError, match=sentence):
         published_index.readings(tmp_path / published_index.READINGS)
 
 
-def test_a_reading_of_nothing(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    folder = read_all(runs, tmp_path / "published")
+def test_comment_on_an_unknown_requirement_is_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = publish_with_comments(runs, tmp_path / "published")
     with (folder / published_index.READINGS).open("a", encoding="utf-8") as readings:
         readings.write('[[reading]]\nrequirement = "XXX-001"\nkind = "defect"\ntext = "gone"\n')
     with pytest.raises(NotPublishableError, match="has a comment on XXX-001"):
         publish(*runs, tmp_path / "published", None)
 
 
-def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = read_all(runs, tmp_path / "published")
+def test_matrix_has_the_comments_as_text(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = publish_with_comments(runs, tmp_path / "published")
     assert cli.main(["matrix", str(tmp_path / "published"), "--out", str(tmp_path / "site")]) == 0
     assert "matrix.html" in capsys.readouterr().out
     page = (tmp_path / "site" / "matrix.html").read_text(encoding="utf-8")
@@ -177,15 +179,15 @@ def test_the_matrix(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
         assert "agentgateway" in text, "described, and not tested"
 
 
-def test_counts_of_a_cell_sum_to_the_group(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    read_all(runs, tmp_path / "published")
+def test_counts_of_a_cell_add_up_to_the_group(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    publish_with_comments(runs, tmp_path / "published")
     made = matrix.PublishedMatrix(published_index.everything(tmp_path / "published"))
     publication = made.publications[0]
     counted = [sum(made.cell(publication, group).values()) for group in made.groups]
     assert sum(counted) == len(publication.report["requirements"])
 
 
-def test_no_published_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_matrix_without_published_report_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["matrix", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"gatebench: {tmp_path} contains no published report; ")
 
@@ -215,7 +217,7 @@ def text_of(path: Path) -> str:
     [*(p for folder in FOLDERS for p in sorted(folder.iterdir())), *PAGES],
     ids=lambda path: f"{path.parent.name}-{path.name}",
 )
-def test_what_is_published_holds_no_secret_and_nothing_of_the_machine(path: Path) -> None:
+def test_published_files_contain_no_secret_and_no_data_of_the_machine(path: Path) -> None:
     text = text_of(path)
     broken = "AAAAAAAA"  # at the end of tokens that were made wrong on purpose
     assert [found for found in MINTED.findall(text) if not found.endswith(broken)] == []
@@ -226,7 +228,7 @@ def test_what_is_published_holds_no_secret_and_nothing_of_the_machine(path: Path
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_what_is_published_is_read_to_the_last_finding(folder: Path) -> None:
+def test_every_published_finding_has_a_comment(folder: Path) -> None:
     publication = published_index.read(folder)
     unread = [finding["what"] for finding in publication.report["findings"] if publication.reading(finding) is None]
     assert (unread, publication.report["complete"]) == ([], True)

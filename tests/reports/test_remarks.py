@@ -1,4 +1,4 @@
-"""Remarks of many scenarios, put together."""
+"""Remarks of several scenarios, merged."""
 
 from gatebench.reports.conformance.formats import remarks
 
@@ -7,7 +7,7 @@ def judgement(requirement: str, *said: str) -> dict[str, object]:
     return {"requirement": requirement, "remarks": list(said)}
 
 
-def test_lines_to_add_become_one_for_each_key() -> None:
+def test_lines_to_add_are_merged_by_key() -> None:
     words = "not declared; add to [dialect]: "
     judgements = [
         judgement("DIA-001", f'{words}unknown_tool = ["tool-error"]'),
@@ -21,6 +21,6 @@ def test_lines_to_add_become_one_for_each_key() -> None:
     ]
 
 
-def test_different_remarks_stand_beside_each_other_the_longest_times_first() -> None:
+def test_different_remarks_are_listed_with_the_longest_times_first() -> None:
     judgements = [judgement("TRB-002", "gives up after 2.0 s"), judgement("TRB-002", "gives up after 9.0 s", "a note")]
     assert remarks.of_requirements(judgements, 2) == [("TRB-002", ["gives up after 9.0 s", "gives up after 2.0 s"])]

@@ -1,4 +1,4 @@
-"""Causes, on small transcripts: a refused handshake is told once, and what follows from it stands below it."""
+"""Causes in small transcripts: a refused handshake is reported once, followed by the findings that it explains."""
 
 import io
 import itertools
@@ -30,7 +30,7 @@ DENIED = {"error": {"code": -32001, "message": "no access"}}
 
 
 class Run:
-    """A run folder in the making: one scenario after the other, each with its traffic and its judgements."""
+    """A builder of a run folder: scenarios with their traffic and judgements."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,7 +75,7 @@ class Run:
         client: str = "raw",
         how: str = "complete",
     ) -> str:
-        """A client's request and the answer to it; returns its id. No status: no answer came."""
+        """Add a request of a client and its response (none without `status`); return the id of the exchange."""
         name = f"client-{next(self._names)}"
         own = token or {"alice": "pat:alice", "carol": "jwt:carol", "dave": "pat:dave"}.get(principal or "", "")
         self._add(
@@ -161,16 +161,16 @@ def run(tmp_path: Path) -> Run:
     return Run(tmp_path)
 
 
-def told(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def causes_of(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(cause["headline"], cause["requirements"]) for cause in report["causes"]]
 
 
-def alone(report: dict[str, Any]) -> list[str]:
+def findings_without_cause(report: dict[str, Any]) -> list[str]:
     return [finding["requirement"] for finding in report["findings"] if finding["consequence_of"] is None]
 
 
 def refused_everywhere(run: Run) -> dict[str, Any]:
-    """Carol is refused at the handshake, in two revisions; three requirements say so in their own ways, a fourth sees nothing."""
+    """Carol's handshake is refused in two revisions; three requirements report it differently, a fourth is not observed."""
     for revision in ("2025-06-18", "2025-11-25"):
         run.scenario(f"a/b[{revision}]")
         shaken = run.ask("carol", CRM, 401, revision=revision)
@@ -182,10 +182,10 @@ def refused_everywhere(run: Run) -> dict[str, Any]:
     return run.report()
 
 
-def test_a_refused_handshake_is_one_cause_whatever_the_revision(run: Run) -> None:
+def test_refused_handshake_in_two_revisions_is_one_cause(run: Run) -> None:
     report = refused_everywhere(run)
     headline = "The gateway refused `initialize` of carol at crm with 401."
-    assert told(report) == [(headline, ["AUTH-007", "SES-001", "ACC-001", "CRED-007"])]
+    assert causes_of(report) == [(headline, ["AUTH-007", "SES-001", "ACC-001", "CRED-007"])]
     (cause,) = report["causes"]
     assert cause["scenarios"] == ["a/b[2025-06-18]", "a/b[2025-11-25]"]
     assert cause["exchange"]["what"] == "POST initialize"
@@ -203,33 +203,33 @@ def test_outcomes_do_not_depend_on_causes(run: Run) -> None:
     }
 
 
-def test_what_the_gateway_does_besides_stands_for_itself(run: Run) -> None:
+def test_failure_after_a_successful_handshake_has_no_cause(run: Run) -> None:
     run.scenario("a/b[1]")
     run.ask("carol", CRM, 401)
     fine = run.ask("alice", CRM, 200)
     run.judged("AUTH-007", "untestable", "the call of carol failed")
     run.judged("END-002", "fail", "the answer to alice is wrong", fine)
     report = run.report()
-    assert [requirements for _, requirements in told(report)] == [["AUTH-007"]]
-    assert alone(report) == ["END-002"]
+    assert [requirements for _, requirements in causes_of(report)] == [["AUTH-007"]]
+    assert findings_without_cause(report) == ["END-002"]
 
 
-def test_a_finding_with_one_occurrence_of_its_own_stands_for_itself(run: Run) -> None:
+def test_finding_with_an_unexplained_occurrence_has_no_cause(run: Run) -> None:
     run.scenario("a/b[1]").ask("carol", CRM, 401)
     run.judged("END-002", "untestable", "the call failed")
     run.scenario("a/b[2]").ask("carol", CRM, 200)
     run.judged("END-002", "untestable", "the call failed")
     report = run.report()
     assert report["causes"] == []
-    assert alone(report) == ["END-002"]
+    assert findings_without_cause(report) == ["END-002"]
 
 
-def test_a_finding_of_two_causes_counts_once(run: Run) -> None:
+def test_finding_with_two_causes_is_counted_once(run: Run) -> None:
     for number, (server, status) in enumerate(((CRM, 401), (CRM, 401), (MAIL, 503))):
         run.scenario(f"a/b[{number}]").ask("carol", server, status)
         run.judged("END-002", "untestable", f"the call at {server} failed")
     report = run.report()
-    assert told(report) == [
+    assert causes_of(report) == [
         ("The gateway refused `initialize` of carol at crm with 401.", ["END-002"]),
         ("The gateway answered `initialize` of carol at mail with 503.", ["END-002"]),
     ]
@@ -246,21 +246,23 @@ def test_a_finding_of_two_causes_counts_once(run: Run) -> None:
         (403, ASKS, "The gateway asked for consent on `initialize` of carol at crm, where none was missing."),
     ],
 )
-def test_kinds(run: Run, status: int | None, answer: dict[str, Any] | None, headline: str) -> None:
+def test_headline_of_each_kind_of_cause(
+    run: Run, status: int | None, answer: dict[str, Any] | None, headline: str
+) -> None:
     run.scenario("a/b[1]").ask("carol", CRM, status, answer)
     run.judged("END-002", "untestable", "the call failed")
-    assert told(run.report()) == [(headline, ["END-002"])]
+    assert causes_of(run.report()) == [(headline, ["END-002"])]
 
 
-def test_an_answer_without_end(run: Run) -> None:
+def test_headline_of_an_unfinished_response(run: Run) -> None:
     run.scenario("a/b[1]").ask("carol", CRM, 200, how="closed")
     run.judged("END-002", "untestable", "the call failed")
-    assert told(run.report()) == [
+    assert causes_of(run.report()) == [
         ("The gateway did not finish its answer to `initialize` of carol at crm.", ["END-002"])
     ]
 
 
-def test_a_refusal_that_is_due_explains_nothing(run: Run) -> None:
+def test_required_refusal_is_no_cause(run: Run) -> None:
     run.scenario("a/b[1]")
     control = run.ask("alice", CRM)
     run.probe(run.ask("carol", CRM, 401, token="jwt:carol:expired"), control, "unauthenticated", "carol", CRM)
@@ -273,7 +275,7 @@ def test_a_refusal_that_is_due_explains_nothing(run: Run) -> None:
     assert run.report()["causes"] == []
 
 
-def test_a_refusal_in_the_wrong_way_is_one_cause(run: Run) -> None:
+def test_refusal_in_the_wrong_form_is_one_cause(run: Run) -> None:
     for number in (1, 2):
         run.scenario(f"a/b[{number}]")
         control = run.ask("alice", CRM)
@@ -282,20 +284,20 @@ def test_a_refusal_in_the_wrong_way_is_one_cause(run: Run) -> None:
         run.judged(f"AUTH-00{number}", "fail", f"the attempt was refused in another way ({number})", attempt)
         run.probe(attempt, control, "unauthenticated", "alice", CRM)
     headline = "The gateway refused `initialize` without a valid credential at crm in the wrong way, with 403."
-    assert told(run.report()) == [(headline, ["AUTH-001", "AUTH-002", "AUTH-009"])]
+    assert causes_of(run.report()) == [(headline, ["AUTH-001", "AUTH-002", "AUTH-009"])]
 
 
-def test_consent_asked_again_after_it_was_given(run: Run) -> None:
+def test_repeated_request_for_consent_is_a_cause(run: Run) -> None:
     run.scenario("a/b[1]")
     run.ask("alice", MAIL, 401, ASKS)
     run.ask("alice", MAIL, 302, client="browser")
     run.ask("alice", MAIL, 401, ASKS)
     run.judged("CONS-004", "untestable", "alice gave consent for mail, and is still asked for it")
     headline = "The gateway asked for consent on `initialize` of alice at mail, where none was missing."
-    assert told(run.report()) == [(headline, ["CONS-004"])]
+    assert causes_of(run.report()) == [(headline, ["CONS-004"])]
 
 
-def test_every_format_tells_the_cause(run: Run) -> None:
+def test_every_format_shows_the_cause(run: Run) -> None:
     report = refused_everywhere(run)
     stream = io.StringIO()
     terminal.show(report, stream, width=120)
@@ -312,7 +314,7 @@ def test_every_format_tells_the_cause(run: Run) -> None:
     assert tostring(junit.tree(report), encoding="unicode").count("follows from: The gateway refused") == 8
 
 
-def test_a_damaged_transcript_explains_nothing(run: Run) -> None:
+def test_damaged_transcript_has_no_causes(run: Run) -> None:
     refused_everywhere(run)
     path = run.folder / "transcript.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

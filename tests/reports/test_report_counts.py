@@ -1,4 +1,4 @@
-"""One run, all formats: each counts the requirements by outcome alike, and the counts sum to the registry's size."""
+"""All formats have the same counts of requirements by outcome, and the counts add up to the size of the registry."""
 
 import io
 import json
@@ -25,7 +25,7 @@ Counts = dict[str, int]
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A run that has each outcome of what was not played."""
+    """A report with each outcome of requirements that were not run."""
     folder = tmp_path_factory.mktemp("counted")
     lines = [json.loads(line) for line in (FOLDER / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
     header, footer = lines[0], lines[-1]
@@ -53,7 +53,7 @@ def only(counts: dict[str, int]) -> Counts:
 
 
 def of_text(text: str) -> Counts:
-    """`3 pass  1 fail`, however it is laid out."""
+    """Return the counts in a text such as `3 pass  1 fail`."""
     words = "|".join(sorted((outcome.value for outcome in Outcome), key=len, reverse=True))
     return {word: int(number) for number, word in re.findall(rf"(\d+) ({words})\b", text)}
 
@@ -124,7 +124,7 @@ def of_compare(report: dict[str, Any]) -> Counts:
     [of_terminal, of_markdown, of_html, of_html_list, of_junit, of_sarif, of_badge, of_matrix, of_allure, of_compare],
     ids=lambda count: str(count.__name__).removeprefix("of_"),
 )
-def test_all_formats_count_alike(report: dict[str, Any], count: Any, tmp_path: Path) -> None:
+def test_all_formats_have_the_same_counts(report: dict[str, Any], count: Any, tmp_path: Path) -> None:
     expected = only(report["totals"])
     assert {"not-selected", "not-played", "not-applicable", "not-observed", "excluded"} <= expected.keys()
     assert sum(expected.values()) == report["registry"]["size"] == len(report["requirements"])
@@ -132,7 +132,7 @@ def test_all_formats_count_alike(report: dict[str, Any], count: Any, tmp_path: P
     assert count(report | {"folder": tmp_path}) == expected
 
 
-def test_each_requirement_that_was_not_played_says_why(report: dict[str, Any]) -> None:
+def test_requirement_that_was_not_run_has_a_reason(report: dict[str, Any]) -> None:
     unplayed = {r["id"]: r["reason"] for r in report["requirements"] if r["outcome"] in outcomes.UNPLAYED}
     assert unplayed == {
         "OVR-001": "left out by -k 'CRED'",
@@ -150,6 +150,6 @@ def test_junit_has_a_case_for_each_requirement(report: dict[str, Any], tmp_path:
     assert skipped.get("message") == f"not-played: {NOT_PLAYED['reason']}"
 
 
-def test_what_was_not_played_is_no_finding(report: dict[str, Any]) -> None:
+def test_requirement_that_was_not_run_is_no_finding(report: dict[str, Any]) -> None:
     assert not {finding["requirement"] for finding in report["findings"]} & {"OVR-001", "NEW-001", "NEW-002"}
     assert "not-played" not in outcomes.verdict(report)

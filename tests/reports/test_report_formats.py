@@ -18,7 +18,7 @@ RUN = Path(__file__).parent / "data" / "run"
 REPORT = model.build(RUN)
 LEAK = next(f for f in REPORT["findings"] if f["requirement"] == "CRED-001")
 
-# What SARIF 2.1.0 asks of the parts that we write (sections 3.13, 3.14, 3.27, 3.49 of the standard).
+# What SARIF 2.1.0 requires of the parts that we write (sections 3.13, 3.14, 3.27, 3.49 of the standard).
 TEXT = {"type": "object", "properties": {"text": {"type": "string", "minLength": 1}}, "required": ["text"]}
 LEVEL = {"enum": ["none", "note", "warning", "error"]}
 RULE = {
@@ -63,7 +63,7 @@ def test_markdown_has_the_verdict_the_counts_and_the_findings() -> None:
     assert f"```sh\n{REPORT['findings'][0]['reproduce']}\n```" in text
 
 
-def test_markdown_lets_nothing_be_markup() -> None:
+def test_markdown_escapes_recorded_text() -> None:
     report = copy.deepcopy(REPORT)
     report["findings"][0] |= {"what": "<img src=x> | a [link](http://x) `code` @all", "actual": "a `b` | c\n```"}
     text = markdown.render(report)
@@ -91,7 +91,7 @@ def log(**changes: Any) -> dict[str, Any]:
     return run
 
 
-def test_sarif_keeps_its_standard() -> None:
+def test_sarif_has_the_properties_of_the_standard() -> None:
     run = log()
     for rule in run["tool"]["driver"]["rules"]:
         jsonschema.validate(rule, RULE)
@@ -101,7 +101,7 @@ def test_sarif_keeps_its_standard() -> None:
     assert run["invocations"][0]["executionSuccessful"] is True
 
 
-def test_sarif_places_findings_at_the_descriptor() -> None:
+def test_sarif_findings_are_located_at_the_descriptor() -> None:
     (leak,) = (result for result in log()["results"] if result["ruleId"] == "CRED-001")
     place = leak["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "acme%20gateway.toml"}, "region": {"startLine": 1}}
@@ -111,12 +111,12 @@ def test_sarif_places_findings_at_the_descriptor() -> None:
     assert absolute["physicalLocation"]["artifactLocation"]["uri"] == "file:///etc/acme.toml"
 
 
-def test_sarif_suppresses_what_is_declared() -> None:
+def test_sarif_suppresses_declared_deviations() -> None:
     (deviation,) = (result for result in log()["results"] if result["properties"]["outcome"] == "deviation")
     assert deviation["suppressions"][0]["kind"] == "external"
 
 
-def test_sarif_keeps_our_errors_apart() -> None:
+def test_sarif_has_harness_errors_as_notifications() -> None:
     report = copy.deepcopy(REPORT)
     report["findings"][0]["outcome"] = "harness-error"
     run = sarif.log({**report, "incomplete_reason": "it was cut off", "complete": False, "stale": ["X-001"]})["runs"][0]
@@ -138,7 +138,7 @@ def test_sarif_keeps_our_errors_apart() -> None:
         ({"conclusion": "conformant", "selected": 7}, "conformant"),
     ],
 )
-def test_badge_says_what_it_came_to(changes: dict[str, Any], words: str) -> None:
+def test_badge_shows_counts_or_conclusion(changes: dict[str, Any], words: str) -> None:
     report = {**REPORT, **changes}
     assert badge.words(report).startswith(words)
     drawn = fromstring(badge.render(report))  # noqa: S314 - our own
@@ -159,13 +159,13 @@ def requirement(report: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def test_nothing_changed() -> None:
+def test_comparison_of_equal_reports() -> None:
     changes = compare.compare(REPORT, REPORT)
     assert not changes["regressed"]
     assert list(compare.lines(changes))[-1] == "nothing got worse"
 
 
-def test_repaired() -> None:
+def test_passing_requirement_is_better() -> None:
     def repair(report: dict[str, Any]) -> None:
         requirement(report, "CRED-001")["outcome"] = "pass"
         report["findings"] = [f for f in report["findings"] if f["requirement"] != "CRED-001"]
@@ -177,7 +177,7 @@ def test_repaired() -> None:
     assert list(compare.lines(changes))[-1] == "better: 1 requirement, nothing worse"
 
 
-def test_worse() -> None:
+def test_warning_requirement_is_worse() -> None:
     good = next(r["id"] for r in REPORT["requirements"] if r["outcome"] == "pass")
 
     def breaking(report: dict[str, Any]) -> None:
@@ -190,13 +190,13 @@ def test_worse() -> None:
     assert list(compare.lines(changes))[-1] == "worse: 1 requirement, 1 new finding"
 
 
-def test_a_new_cause_is_worse_though_the_requirement_was_red_before() -> None:
+def test_new_cause_of_a_failed_requirement_is_worse() -> None:
     changes = changed(lambda report: report["findings"].append({**LEAK, "cause": "another"}))
     assert changes["worse"] == []
     assert changes["regressed"]
 
 
-def test_what_is_no_longer_claimed_is_neither() -> None:
+def test_requirement_no_longer_claimed_is_neither_better_nor_worse() -> None:
     def withdraw(report: dict[str, Any]) -> None:
         good = next(r for r in report["requirements"] if r["outcome"] == "pass")
         good["outcome"] = "not-applicable"
@@ -211,7 +211,7 @@ def test_what_is_no_longer_claimed_is_neither() -> None:
 # -- reading reports back
 
 
-def test_report_of_a_folder_that_was_cut_off_is_built(tmp_path: Path) -> None:
+def test_report_of_an_interrupted_run_is_built(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(RUN, tmp_path / "run"))
     assert not (folder / "report.json").exists()
     assert model.read(folder)["target"] == REPORT["target"]
@@ -233,7 +233,7 @@ def test_report_of_a_folder_that_was_cut_off_is_built(tmp_path: Path) -> None:
         ('{"report": 2}', "is not a report of gatebench: the report violates its schema at $"),
     ],
 )
-def test_no_report(tmp_path: Path, content: str | None, sentence: str) -> None:
+def test_invalid_report_is_refused_with_a_sentence(tmp_path: Path, content: str | None, sentence: str) -> None:
     path = tmp_path / "report.json"
     if content is not None:
         path.write_text(content)
@@ -242,7 +242,7 @@ def test_no_report(tmp_path: Path, content: str | None, sentence: str) -> None:
     assert sentence in str(raised.value)
 
 
-def test_a_report_that_does_not_keep_the_schema_is_our_fault(tmp_path: Path) -> None:
+def test_report_that_violates_the_schema_is_written_and_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"violates its schema at \$.totals"):
         model.write({**REPORT, "totals": {}}, tmp_path)
     assert (tmp_path / "report.json").exists()

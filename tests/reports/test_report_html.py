@@ -18,7 +18,7 @@ REPORT = model.build(Path(__file__).parent / "data" / "run")
 LEAK = next(f for f in REPORT["findings"] if f["requirement"] == "CRED-001")
 
 
-def test_everything_is_in_one_file_that_asks_for_nothing() -> None:
+def test_page_is_one_file_without_external_resources() -> None:
     text = html.render(REPORT)
     assert "default-src 'none'" in text
     assert not re.findall(r"""(?:src|href|action)=["'](?!#|data:)[^"']*""", text)
@@ -34,7 +34,7 @@ def test_conclusion_and_claims_come_before_findings() -> None:
     assert places == sorted(places)
 
 
-def test_finding_explains_itself() -> None:
+def test_finding_card_has_source_evidence_and_values() -> None:
     text = html.render(REPORT)
     card = text[text.index(f'id="{LEAK["id"]}"') :]
     card = card[: card.index("</details>\n\n")] if "</details>\n\n" in card else card
@@ -43,7 +43,7 @@ def test_finding_explains_itself() -> None:
     assert '<b class="key">«pat:alice»</b>' in card
 
 
-def test_what_came_off_a_wire_is_only_text() -> None:
+def test_recorded_text_is_escaped() -> None:
     report = copy.deepcopy(REPORT)
     report["findings"][0]["what"] = "<script>alert(1)</script>"
     report["findings"][0]["exchange"]["messages"][0]["body"] = '"><img src=x onerror=alert(1)>'
@@ -61,18 +61,18 @@ def test_other_conclusions(conclusion: str) -> None:
     assert "the run was cut off" in text
 
 
-def test_a_report_without_anything() -> None:
+def test_empty_report() -> None:
     empty = {**REPORT, "findings": [], "judgements": [], "requirements": []}
     assert "None." in html.render(empty)
 
 
-def test_one_obstacle_of_many_requirements_is_one_card() -> None:
+def test_untestable_requirements_with_one_reason_share_a_card() -> None:
     obstacle = next(f for f in REPORT["findings"] if f["outcome"] == "untestable")
     other = {**obstacle, "id": "SES-009-abcdef", "requirement": "SES-009"}
     text = html.render({**REPORT, "findings": [*REPORT["findings"], other]})
     assert text.count('class="card finding') == len(REPORT["findings"])
     assert "This prevents the check of 2 requirements" in text
-    assert '<a id="SES-009-abcdef"></a>' in text  # what leads to it still does
+    assert '<a id="SES-009-abcdef"></a>' in text  # links to it still work
 
 
 # -- in a browser
@@ -100,7 +100,7 @@ def shown(page: Any, kind: str) -> list[str]:
     return found
 
 
-def test_opens_without_a_complaint_or_a_request(fresh: Any) -> None:
+def test_page_opens_without_console_errors_or_requests(fresh: Any) -> None:
     assert len(shown(fresh, "finding")) == len(REPORT["findings"])
     assert len(shown(fresh, "req")) == len(REPORT["requirements"])
     assert {url for url in fresh.requests if url != "about:blank"} == {fresh.address}
@@ -126,7 +126,7 @@ def test_filter_by_outcome_group_level_and_text(fresh: Any) -> None:
     assert fresh.run("location.hash") == "#?text=pat%3Aalice"
 
 
-def test_keyboard_opens_and_folds(fresh: Any) -> None:
+def test_keyboard_opens_and_closes_findings(fresh: Any) -> None:
     is_open = f"document.getElementById('{LEAK['id']}').open"
     fresh.press("j")
     fresh.press("o")
@@ -158,14 +158,14 @@ def test_print_opens_the_findings(fresh: Any) -> None:
     assert not fresh.run(f"document.getElementById('{LEAK['id']}').open")
 
 
-def test_nothing_is_wider_than_a_telephone(fresh: Any, tmp_path: Path) -> None:
+def test_page_fits_a_phone_screen(fresh: Any, tmp_path: Path) -> None:
     fresh.press("e")
     picture = fresh.look(tmp_path / "narrow.png", width=390, height=800)
     assert picture.stat().st_size > 1000
     assert fresh.run("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_load_results_join_the_page(tmp_path: Path) -> None:
+def test_load_results_are_included(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parent / "data" / "load.json", tmp_path)
     text = html.write(REPORT, tmp_path, load_html.section(tmp_path)).read_text(encoding="utf-8")
     assert 'id="load"' in text

@@ -27,7 +27,7 @@ def test_one_case_for_each_judgement(tmp_path: Path) -> None:
     assert cases[1].get("classname") == "credentials"
 
 
-def test_counts_are_those_of_the_cases(tmp_path: Path) -> None:
+def test_counts_equal_the_number_of_cases(tmp_path: Path) -> None:
     (suite,) = parsed(REPORT, tmp_path)
     kinds = Counter(child.tag for case in suite.findall("testcase") for child in case)
     assert kinds == {"failure": 6, "system-out": 1, "skipped": 2}
@@ -39,7 +39,7 @@ def test_counts_are_those_of_the_cases(tmp_path: Path) -> None:
     )
 
 
-def test_failure_explains_itself(tmp_path: Path) -> None:
+def test_failure_has_source_expectation_and_reproduction(tmp_path: Path) -> None:
     failure = parsed(REPORT, tmp_path).find(".//testcase/failure")
     assert failure is not None
     assert failure.get("type") == "fail"
@@ -53,7 +53,7 @@ def test_failure_explains_itself(tmp_path: Path) -> None:
         assert part in (failure.text or "")
 
 
-def test_what_was_never_observed_is_not_green(tmp_path: Path) -> None:
+def test_unobserved_requirement_is_not_a_pass(tmp_path: Path) -> None:
     suite = parsed(REPORT, tmp_path)[0]
     silent = suite.find("testcase[@name='ACC-001']/failure")
     seen_nothing = suite.find("testcase[@classname='consent']/failure")
@@ -72,7 +72,7 @@ def test_other_outcomes(tmp_path: Path) -> None:
     assert [cases[n][0].tag for n in range(3)] == ["error", "skipped", "skipped"]
 
 
-def test_control_characters_are_spelled_out(tmp_path: Path) -> None:
+def test_control_characters_are_escaped(tmp_path: Path) -> None:
     text = parsed(REPORT, tmp_path).findtext(".//system-out") or ""
     assert "a\\x00\\x1b[31mred" in text
 
@@ -92,7 +92,7 @@ def test_incomplete_run_is_an_error(tmp_path: Path) -> None:
     assert root.get("errors") == "1"
 
 
-def test_expectations(tmp_path: Path) -> None:
+def test_known_failure_is_skipped_and_stale_expectation_fails(tmp_path: Path) -> None:
     report = copy.deepcopy(REPORT)
     report["judgements"][0]["outcome"] = "known-failure"
     report["stale"] = ["CRED-001 in *: expected to fail"]

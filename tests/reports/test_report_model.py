@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, change: Any) -> None:
-    """Let `change` work on the parsed lines of verdicts.jsonl."""
+    """Replace the parsed lines of verdicts.jsonl with those that `change` returns."""
     path = folder / "verdicts.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     path.write_text("".join(json.dumps(line) + "\n" for line in change(lines)), encoding="utf-8")
@@ -33,7 +33,7 @@ def finding(report: model.Report, requirement: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_whole_run_fits_the_schema() -> None:
+def test_report_of_a_whole_run_is_valid() -> None:
     report = model.build(RUN)
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(report, SCHEMA)
@@ -43,7 +43,7 @@ def test_whole_run_fits_the_schema() -> None:
     assert report["timings"] == {"world": 0.5, "gateway": 0.25, "run": 1.25, "whole": 2.0}
 
 
-def test_totals_sum_to_the_registry() -> None:
+def test_totals_add_up_to_the_registry() -> None:
     report = model.build(RUN)
     assert sum(report["totals"].values()) == report["registry"]["size"] == 8
     assert report["totals"]["not-observed"] == 2
@@ -53,7 +53,7 @@ def test_totals_sum_to_the_registry() -> None:
     assert reasons["SES-009"] == "nothing in the traffic shows it"
 
 
-def test_outcomes_without_a_footer_are_those_with_one(folder: Path) -> None:
+def test_outcomes_are_the_same_without_a_footer(folder: Path) -> None:
     whole = model.build(folder)
     edit(folder, lambda lines: lines[:-1])
     cut = model.build(folder)
@@ -93,10 +93,10 @@ def test_worst_findings_come_first() -> None:
     ]
 
 
-def test_exchange_tells_both_sides_and_marks_the_guilty_message() -> None:
+def test_exchange_has_both_sides_and_marks_the_guilty_message() -> None:
     leak = finding(model.build(RUN), "CRED-001")
-    told = [(m["offset_ms"], m["from"], m["to"], m["summary"], m["guilty"]) for m in leak["exchange"]["messages"]]
-    assert told == [
+    columns = [(m["offset_ms"], m["from"], m["to"], m["summary"], m["guilty"]) for m in leak["exchange"]["messages"]]
+    assert columns == [
         (0.0, "client", "gateway", "POST tools/call whoami", False),
         (5.0, "gateway", "calculator", "POST tools/call whoami", True),
         (11.0, "calculator", "gateway", "200 result", False),
@@ -108,7 +108,7 @@ def test_exchange_tells_both_sides_and_marks_the_guilty_message() -> None:
     assert not any(m["guilty"] for m in leak["control"]["messages"])
 
 
-def test_a_request_of_a_client_is_answered_for_by_its_answer(folder: Path) -> None:
+def test_response_to_a_client_request_is_the_guilty_message(folder: Path) -> None:
     def at_the_client(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         lines[2]["violations"][0]["seq"] = 16
         return lines
@@ -118,7 +118,7 @@ def test_a_request_of_a_client_is_answered_for_by_its_answer(folder: Path) -> No
     assert [m["kind"] for m in messages if m["guilty"]] == ["answer"]
 
 
-def test_a_guilty_line_of_the_gateways_log_stands_in_the_exchange_around_it(folder: Path) -> None:
+def test_guilty_log_line_is_shown_in_its_exchange(folder: Path) -> None:
     lines = (RUN / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
     log = next(number for number, line in enumerate(lines, 1) if "31malice" in line)
 
@@ -132,7 +132,7 @@ def test_a_guilty_line_of_the_gateways_log_stands_in_the_exchange_around_it(fold
     assert messages[0]["from"] == "client"
 
 
-def test_what_could_not_be_tested_shows_where_it_got_stuck() -> None:
+def test_untestable_finding_has_the_exchange_that_failed() -> None:
     obstacle = finding(model.build(RUN), "AUTH-001")
     assert obstacle["line"] is None
     assert obstacle["exchange"]["answer"] == "no answer (ReadTimeout)"
@@ -158,10 +158,10 @@ def test_reproduction_selects_one_item(requirement: str, scenario: str, expressi
     assert commands.of(requirement, scenario) == f"gatebench run 'acme gateway.toml' -k \"{expression}\""
 
 
-# -- runs that did not end well
+# -- runs that ended early
 
 
-def test_cut_off_run(folder: Path) -> None:
+def test_interrupted_run(folder: Path) -> None:
     path = folder / "verdicts.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(lines[:2]) + lines[2][:40], encoding="utf-8")
@@ -175,7 +175,7 @@ def test_cut_off_run(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("stopped", ["the gateway exited", None])
-def test_stopped_run_says_why(folder: Path, stopped: str | None) -> None:
+def test_stopped_run_has_a_reason(folder: Path, stopped: str | None) -> None:
     edit(folder, lambda lines: [*lines[:2], {**lines[-1], "stopped": stopped}])
     assert model.build(folder)["incomplete_reason"] == (stopped or "the run stopped after 1 of 8 check results")
     assert not model.build(folder)["complete"]
@@ -189,7 +189,7 @@ def test_run_without_a_transcript(folder: Path) -> None:
 
 
 def outcomes(*words: str) -> Any:
-    """Make the judgements say just this, and the footer what follows."""
+    """Set the outcomes of the judgements, and the footer accordingly."""
 
     def change(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         header, template = lines[0], lines[1]
@@ -227,7 +227,7 @@ def test_conclusion(folder: Path, words: list[str], conclusion: str) -> None:
         ('{"kind": "header", "format": 99, "requirements": []}', "has format 99"),
     ],
 )
-def test_folder_that_holds_no_run(tmp_path: Path, content: str, sentence: str) -> None:
+def test_folder_without_run_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
     (tmp_path / "verdicts.jsonl").write_text(content)
     with pytest.raises(NoRunError, match=sentence):
         model.build(tmp_path)
@@ -238,7 +238,7 @@ def test_written_report_is_the_report(folder: Path) -> None:
     assert json.loads(model.write(report, folder).read_text(encoding="utf-8")) == report
 
 
-# -- what is known, stale or unsteady
+# -- known failures, stale expectations, unstable findings
 
 
 def test_known_failures_are_findings_that_do_not_fail_the_run(folder: Path) -> None:
@@ -258,17 +258,17 @@ def test_stale_expectation_fails_the_run(folder: Path) -> None:
     assert report["conclusion"] == "findings"
 
 
-def test_finding_says_how_steady_it_is(folder: Path) -> None:
-    def unsteady(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def test_finding_has_the_number_of_failed_runs(folder: Path) -> None:
+    def unstable(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         lines[2] |= {"failed": 1, "played": 3, "reason": f"unstable: {lines[2]['reason']}"}
         return lines
 
-    edit(folder, unsteady)
+    edit(folder, unstable)
     leak = finding(model.build(folder), "CRED-001")
     assert (leak["failed"], leak["played"], leak["reason"]) == (1, 3, "")
 
 
-def test_a_second_play_of_a_scenario_does_not_hide_the_first(folder: Path) -> None:
+def test_second_run_of_a_scenario_does_not_hide_the_first(folder: Path) -> None:
     whole = finding(model.build(folder), "CRED-001")["exchange"]
     with (folder / "transcript.jsonl").open("a", encoding="utf-8") as transcript:
         for number, phase in ((31, "begin"), (32, "end")):
@@ -277,7 +277,7 @@ def test_a_second_play_of_a_scenario_does_not_hide_the_first(folder: Path) -> No
     assert finding(model.build(folder), "CRED-001")["exchange"] == whole
 
 
-def test_client_that_goes_past_the_gateway_talks_to_the_upstream(folder: Path) -> None:
+def test_direct_client_has_the_upstream_as_its_peer(folder: Path) -> None:
     path = folder / "transcript.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace('"client": "raw"', '"client": "direct"'), encoding="utf-8")
     messages = finding(model.build(folder), "CRED-001")["exchange"]["messages"]

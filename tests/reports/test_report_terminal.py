@@ -1,4 +1,4 @@
-"""What a reader at a terminal sees."""
+"""The terminal report."""
 
 import copy
 import io
@@ -15,7 +15,7 @@ REPORT = model.build(Path(__file__).parent / "data" / "run")
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream whose `isatty` is true."""
 
     def isatty(self) -> bool:
         return True
@@ -27,7 +27,7 @@ def shown(stream: io.StringIO | None = None, *, report: model.Report = REPORT, *
     return stream.getvalue()
 
 
-def test_says_what_was_judged_and_what_it_comes_to() -> None:
+def test_summary_has_target_and_conclusion() -> None:
     text = shown(width=120)
     assert text.startswith("acme 1.2, tested with gatebench 0.1.0 (target acme gateway.toml)")
     assert (
@@ -37,7 +37,7 @@ def test_says_what_was_judged_and_what_it_comes_to() -> None:
     assert text.rstrip().endswith("not conformant: 1 fail, 1 untestable, 2 not-observed")
 
 
-def test_explains_a_finding() -> None:
+def test_finding_is_explained() -> None:
     text = shown(width=100)
     for part in (
         "── FAIL  CRED-001  in 2 scenarios ──",
@@ -61,12 +61,12 @@ def test_the_guilty_message_is_marked() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
-def test_stays_within_the_width(width: int) -> None:
+def test_output_fits_the_width(width: int) -> None:
     lines = shown(width=width).splitlines()
     assert max(len(line) for line in lines if "reproduce:" not in line) <= max(width, 66)
 
 
-def test_plain_where_nobody_looks() -> None:
+def test_output_without_terminal_has_no_colours() -> None:
     assert "\x1b" not in shown()
 
 
@@ -78,7 +78,7 @@ def test_colours_on_a_terminal_only_without_no_color(monkeypatch: pytest.MonkeyP
     assert "\x1b" not in shown(Terminal())
 
 
-def test_what_a_gateway_said_cannot_steer_the_terminal() -> None:
+def test_control_characters_of_a_gateway_are_escaped() -> None:
     report = copy.deepcopy(REPORT)
     report["findings"][0]["actual"] = "a\x1b]0;title\x07\u202eb\r\n"
     text = shown(report=report)
@@ -86,7 +86,7 @@ def test_what_a_gateway_said_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in text
 
 
-def test_explains_some_and_lists_the_rest() -> None:
+def test_some_findings_are_explained_and_the_rest_listed() -> None:
     report = copy.deepcopy(REPORT)
     first = report["findings"][0]
     report["findings"] = [{**first, "requirement": f"CRED-{n:03}", "cause": f"cause {n}"} for n in range(1, 60)]
@@ -109,7 +109,7 @@ def test_the_first_finding_of_each_requirement_is_explained_before_a_second() ->
     assert text.count("── FAIL") == 2
 
 
-def test_one_obstacle_of_many_requirements_is_told_once() -> None:
+def test_untestable_requirements_with_one_reason_are_reported_once() -> None:
     report = copy.deepcopy(REPORT)
     (obstacle,) = (f for f in report["findings"] if f["outcome"] == "untestable")
     report["findings"] = [{**obstacle, "requirement": name} for name in ("AUTH-001", "END-001", "CONS-001", "ACC-001")]
@@ -118,7 +118,7 @@ def test_one_obstacle_of_many_requirements_is_told_once() -> None:
     assert "and 1 more: ACC-001" in text
 
 
-def test_incomplete_run_is_said_to_be() -> None:
+def test_incomplete_run_is_marked() -> None:
     text = shown(
         report={**REPORT, "complete": False, "incomplete_reason": "the run was cut off", "conclusion": "incomplete"}
     )
@@ -133,7 +133,7 @@ def test_ascii_output_is_readable() -> None:
     assert b"|- POST tools/call whoami" in raw.getvalue()
 
 
-def test_drawing_leaves_out_what_is_far_from_the_guilty_message() -> None:
+def test_sequence_omits_messages_far_from_the_guilty_message() -> None:
     exchange = copy.deepcopy(REPORT["findings"][0]["exchange"])
     exchange["messages"] = [{**exchange["messages"][0], "headers": []}] * 80 + exchange["messages"]
     rows = sequence_text.draw(exchange, 100)
@@ -145,7 +145,7 @@ def test_drawing_leaves_out_what_is_far_from_the_guilty_message() -> None:
 @pytest.mark.parametrize(
     ("text", "seen"), [("plain", "plain"), ("a\tb\x00", "a\\tb\\x00"), ("é«»", "é«»"), ("\ud800", "\\u{d800}")]
 )
-def test_visible(text: str, seen: str) -> None:
+def test_visible_escapes_control_characters(text: str, seen: str) -> None:
     assert visible(text) == seen
 
 
@@ -153,7 +153,7 @@ def test_shorten() -> None:
     assert [shorten("abcdef", width) for width in (6, 5, 1, 0)] == ["abcdef", "abcd…", "…", ""]
 
 
-def test_says_what_is_stale_and_how_steady_a_failure_is() -> None:
+def test_stale_expectations_and_failed_runs_are_shown() -> None:
     report = copy.deepcopy(REPORT)
     report["stale"] = ["CRED-001 in *: expected to fail"]
     report["findings"][0] |= {"failed": 1, "played": 3, "reason": "fails without the gateway as well"}

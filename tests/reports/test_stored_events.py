@@ -26,7 +26,7 @@ def exchange(body: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_large_body_is_read_when_it_is_needed(tmp_path: Path) -> None:
+def test_large_body_is_read_on_demand(tmp_path: Path) -> None:
     events = StoredEvents(written(tmp_path, *exchange("{}")))
     assert list(events) == [1, 2, 3, 4, 5, 6]
     assert "body" not in events.briefs[3]
@@ -34,7 +34,7 @@ def test_a_large_body_is_read_when_it_is_needed(tmp_path: Path) -> None:
     assert (events[3]["body"], events[4]["body"], events[6]["text"]) == (LARGE, "small", LARGE)
 
 
-def test_an_exchange_is_whole(tmp_path: Path) -> None:
+def test_exchange_has_body_method_and_nonce(tmp_path: Path) -> None:
     message = json.dumps({"method": "ping", "params": {"_meta": {"gatebench/nonce": "n-1"}, "x": LARGE}})
     index = TranscriptIndex(written(tmp_path, *exchange(message)))
     view = index.exchanges["e1"]
@@ -42,7 +42,7 @@ def test_an_exchange_is_whole(tmp_path: Path) -> None:
     assert index.events.get(99) is None
 
 
-def test_a_file_that_has_changed_has_no_large_bodies(tmp_path: Path) -> None:
+def test_large_bodies_of_a_changed_file_are_missing(tmp_path: Path) -> None:
     path = written(tmp_path, *exchange("{}"))
     events = StoredEvents(path)
     path.write_text("", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Environments of clients that cannot be made."""
+"""Client environments that cannot be installed."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ def no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
 
 
-def test_without_an_index_there_is_one_sentence() -> None:
+def test_missing_package_index_is_reported_in_one_sentence() -> None:
     with pytest.raises(NotInstalledError) as failure:
         client_environments.python("none", "a-package-that-does-not-exist>=2,<3")
     assert str(failure.value)
     assert "\n" not in str(failure.value)
 
 
-def test_without_npm_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_npm_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotInstalledError, match=r"^npm is not on the path$"):
         client_environments.node("none", "a-package-that-does-not-exist@1")

@@ -1,7 +1,7 @@
-"""Gateways that mean no good. Part of `make trial`.
+"""Hostile gateways. Part of `make trial`.
 
-Whatever web-search of a hostile gateway does, a run comes to its end in bounded time and memory, says of web-search what is
-wrong, of calculator that all is well, and leaves a whole report.
+A run with a gateway whose web-search is hostile ends in bounded time and memory, reports the failures of web-search and none
+of calculator, and writes a complete report.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +62,7 @@ FINDINGS = dict.fromkeys(KINDS, NOT_PROPER) | {
 
 
 def assert_whole(measured: ProcessUsage) -> None:
-    """In bounds, and with a report that its readers can rely on."""
+    """Assert that the run stayed within the bounds and wrote a complete report."""
     assert measured.seconds < MAX_LENGTH
     assert measured.peak < MEMORY
     assert measured.size < EVIDENCE
@@ -80,11 +80,11 @@ SHARE = 5  # kinds for each commit; `make trial ALL=1` plays all
 
 
 @pytest.mark.parametrize("kind", rotating((kind for kind in KINDS if kind not in SLOW), SHARE))
-def test_a_run_goes_on(kind: str, tmp_path: Path) -> None:
+def test_run_with_a_hostile_gateway_completes(kind: str, tmp_path: Path) -> None:
     assert_judged(kind, run(f"hostile:{kind}", tmp_path, "-k", SELECTION, longest=MAX_LENGTH))
 
 
-def test_runs_go_on_after_a_while(tmp_path: Path) -> None:
+def test_runs_with_slow_hostile_gateways_complete(tmp_path: Path) -> None:
     def measured(kind: str) -> ProcessUsage:
         selection = SELECTION if kind == "byte-a-second" else ONE_LIFE
         return run(f"hostile:{kind}", tmp_path / kind, "-k", selection, longest=MAX_LENGTH)
@@ -95,21 +95,21 @@ def test_runs_go_on_after_a_while(tmp_path: Path) -> None:
 
 
 def assert_judged(kind: str, measured: ProcessUsage) -> None:
-    """What it does is found, at the server that does it and at no other."""
+    """Assert that the fault is found at the hostile server and at no other."""
     assert measured.status == (1 if FINDINGS[kind] else 0), measured
     assert_whole(measured)
     failed = {name for name, outcomes in measured.outcomes(WEB_SEARCH).items() if "fail" in outcomes}
     assert FINDINGS[kind] <= failed
     assert bool(failed) == bool(FINDINGS[kind])
-    if kind != "crash":  # after which there is nobody to ask
+    if kind != "crash":  # the gateway no longer runs
         assert {outcome for outcomes in measured.outcomes(CALCULATOR).values() for outcome in outcomes} == {"pass"}
     transcript = (measured.out / "transcript.jsonl").read_text(encoding="utf-8")
     assert "a visitor came" not in transcript, "a redirect was followed to another host"
 
 
 @pytest.mark.parametrize("kind", ["endless-body", "deep-json", "redirect-elsewhere"])
-def test_one_that_is_hostile_from_the_start_is_not_judged(kind: str, tmp_path: Path) -> None:
-    """Smoke says so in one sentence, and what was recorded is there."""
+def test_gateway_hostile_from_the_start_fails_the_smoke_test(kind: str, tmp_path: Path) -> None:
+    """The smoke test reports it in one sentence, and the transcript is kept."""
     target = descriptor("hostile", kind, tmp_path, "--servers", "all")
     measured = run(target, tmp_path, "-k", SELECTION, longest=MAX_LENGTH)
     assert measured.status == 2, measured
@@ -120,8 +120,8 @@ def test_one_that_is_hostile_from_the_start_is_not_judged(kind: str, tmp_path: P
     assert measured.peak < MEMORY
 
 
-def test_one_that_turns_hostile_in_the_middle(tmp_path: Path) -> None:
-    """Everywhere at once: what was judged before stands, the rest is red, and the run ends."""
+def test_gateway_that_becomes_hostile_during_the_run(tmp_path: Path) -> None:
+    """All servers become hostile: earlier judgements are kept, later ones fail, and the run ends."""
     target = descriptor("hostile", "endless-sse", tmp_path, "--servers", "all", "--after", "12")
     measured = run(target, tmp_path, "-k", SELECTION, longest=2 * MAX_LENGTH)
     assert measured.status == 1, measured
@@ -133,8 +133,8 @@ def test_one_that_turns_hostile_in_the_middle(tmp_path: Path) -> None:
     assert "harness-error" not in outcomes
 
 
-def test_readiness_that_drips(tmp_path: Path) -> None:
-    """A health page that sends a byte a second is none."""
+def test_slow_health_check_is_a_timeout(tmp_path: Path) -> None:
+    """A health check whose response sends a byte each second is not ready."""
     target = descriptor("hostile", READINESS, tmp_path, launch="ready_seconds = 3.0")
     measured = run(target, tmp_path, longest=MAX_LENGTH)
     assert measured.status == 2, measured

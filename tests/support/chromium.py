@@ -24,12 +24,12 @@ TIMEOUT = 30.0
 
 
 def found() -> str | None:
-    """The browser of this machine, if there is one."""
+    """Return the installed browser, or None."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 class Page:
-    """One page of a browser of its own, which ends with it. What the console and the network said is kept."""
+    """One page in its own browser, which closes with it. Console errors and requests are recorded."""
 
     def __init__(self) -> None:
         self.complaints: list[str] = []
@@ -100,7 +100,7 @@ class Page:
         )
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command, and its result."""
+        """Send one command and return its result."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
         while True:
@@ -111,7 +111,7 @@ class Page:
             self._noted(message)
 
     def wait_for(self, method: str) -> dict[str, Any]:
-        """The next event of a kind."""
+        """Wait for the next event of a kind."""
         while True:
             while self._events:
                 event = self._events.popleft()
@@ -132,7 +132,7 @@ class Page:
             self.complaints.append(json.dumps(params))
 
     def open(self, url: str) -> float:
-        """Go there; returns the seconds until the page was loaded, scripts run."""
+        """Open a URL; return the seconds until the page has loaded and its scripts have run."""
         self._events.clear()
         started = time.monotonic()
         self.send("Page.navigate", url=url)
@@ -146,13 +146,13 @@ class Page:
         return answer["result"].get("value")
 
     def press(self, key: str) -> None:
-        """One key, as a person would."""
+        """Press one key."""
         text = {"text": key} if len(key) == 1 else {}
         self.send("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         self.send("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def look(self, path: Path, *, width: int = 1280, height: int = 1400, dark: bool = False) -> Path:
-        """A picture of what is in view."""
+        """Return a screenshot of the visible part."""
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 700
         )

@@ -1,4 +1,4 @@
-"""What the tests of containers share: the front door as a process, and what the engine knows of it."""
+"""Shared by the tests of containers: the command as a process, and its containers and networks in the engine."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ TIMEOUT = 240.0  # a bound for a busy machine, not an expectation
 FEW = ("-k", "ACC-003 and 2026")
 
 
-class FrontDoor:
+class GatebenchProcess:
     """`gatebench ...` as a process of its own, in a folder of its own."""
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
@@ -44,12 +44,12 @@ class FrontDoor:
         return self.process.returncode, output, errors
 
     def alive(self) -> bool:
-        """True; fails with what it said where it is not."""
+        """Return True; fail with the output if it is not so."""
         assert self.process.poll() is None, self.process.communicate()
         return True
 
     def judging(self) -> bool:
-        """Has it judged something?"""
+        """Return whether it has written a judgement."""
         self.alive()
         verdicts = self.folder / "evidence" / "verdicts.jsonl"
         return verdicts.exists() and verdicts.read_bytes().count(b"\n") > 5
@@ -59,27 +59,27 @@ class FrontDoor:
 
     @property
     def run(self) -> str:
-        """The label of what it has started."""
+        """Return the label of its containers and networks."""
         return next(name for name in runs() if owner(name) == self.process.pid)
 
 
 @contextmanager
-def front_door(folder: Path, *arguments: str, **environment: str) -> Iterator[FrontDoor]:
-    """Started; killed in the end if it is still there, which no test that passes leads to."""
-    door = FrontDoor(folder, *arguments, **environment)
+def gatebench_process(folder: Path, *arguments: str, **environment: str) -> Iterator[GatebenchProcess]:
+    """Start the command; kill it at the end if it still runs."""
+    started = GatebenchProcess(folder, *arguments, **environment)
     try:
-        yield door
+        yield started
     finally:
-        if door.process.poll() is None:
-            door.process.kill()
+        if started.process.poll() is None:
+            started.process.kill()
         with contextlib.suppress(ValueError):
-            door.process.communicate()
+            started.process.communicate()
 
 
 def gatebench(folder: Path, *arguments: str, seconds: float = TIMEOUT) -> tuple[int, str, str]:
     """Run it to its end."""
-    with front_door(folder, *arguments) as door:
-        return door.finish(seconds)
+    with gatebench_process(folder, *arguments) as started:
+        return started.finish(seconds)
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def until(condition: Callable[[], object], seconds: float = TIMEOUT) -> None:
         time.sleep(0.05)
 
 
-# -- what the engine knows
+# -- containers and networks in the engine
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def client() -> Iterator[Any]:
 
 
 def left(run: str | None = None) -> list[str]:
-    """Names of containers and networks that are marked as ours (of one run, or of any process that has ended)."""
+    """Return the names of containers and networks with our label (of one run, or of any process that has ended)."""
     with client() as connected:
         marked = {"label": engine.RUN if run is None else f"{engine.RUN}={run}"}
         things = connected.containers.list(all=True, filters=marked, ignore_removed=True)
@@ -138,7 +138,7 @@ def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 
 
 def compose() -> Sequence[str] | None:
-    """The command of compose, whichever version is here."""
+    """Return the compose command of the installed version."""
     for candidate in (("docker", "compose"), ("docker-compose",)):
         with contextlib.suppress(FileNotFoundError):
             if command(*candidate, "version").returncode == 0:

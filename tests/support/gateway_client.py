@@ -1,4 +1,4 @@
-"""A raw client for the gateway: nothing between a test and the wire but httpx."""
+"""A raw client for the gateway, with httpx only."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ META = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-NO_TLS = ssl.create_default_context()  # made once: nothing here speaks TLS
+NO_TLS = ssl.create_default_context()  # created once: no client here uses TLS
 
 
 class Agent:
@@ -40,7 +40,7 @@ class Agent:
 
     @contextmanager
     def stream(self, method: str) -> Iterator[httpx.Response]:
-        """Open a stream of this session; its head has arrived."""
+        """Open a stream of this session and wait for the response headers."""
         headers = self.headers | self.session
         with (
             httpx.Client(trust_env=False, timeout=10, verify=NO_TLS) as http,
@@ -107,7 +107,7 @@ def events_of(text: str) -> Iterator[dict[str, Any]]:
 
 
 def consent_urls(message: dict[str, Any]) -> list[str]:
-    """What the guide's client finds in the error; empty when it finds nothing."""
+    """Return the authorization URLs that the guide's client finds in the error."""
     match = re.search(r"Please visit:\s*(.+)$", str(message.get("error", {}).get("data")))
     return [url.strip() for url in match[1].split(" , ")] if match else []
 

@@ -1,4 +1,4 @@
-"""Whole runs as processes of their own, and everything that they start."""
+"""Whole runs as separate processes, and the processes that they start."""
 
 import json
 import os
@@ -23,7 +23,7 @@ LONG = ("gatebench/conformance/scenarios/identity/test_gateway_token.py",)
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Look until the condition holds; fails when it does not come to pass."""
+    """Wait until the condition holds; fail after the timeout."""
     deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "it never came to pass"
@@ -42,7 +42,7 @@ class WholeRun:
         self.temporary.mkdir(parents=True)
         self._mark = f"TMPDIR={self.temporary}"  # of the few variables that a gateway gets as well
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        # Where a shell runs us in the background, Ctrl-C is ignored by whatever we start.
+        # If a shell runs us in the background, the processes that we start ignore Ctrl-C.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             [*command, "--out", str(folder / "out"), *arguments],
@@ -71,7 +71,7 @@ class WholeRun:
         self.process.communicate()
 
     def signal_all(self, number: signal.Signals) -> None:
-        """To the whole foreground process group, as a terminal does it."""
+        """Send a signal to the foreground process group, as a terminal does."""
         os.killpg(self.process.pid, number)
 
     @property
@@ -79,29 +79,29 @@ class WholeRun:
         return self.folder / "out" / "transcript.jsonl"
 
     def lines(self) -> list[dict[str, Any]]:
-        """What can be read of the transcript; only its last line may be cut."""
+        """Return the readable lines of the transcript; only its last line may be incomplete."""
         text = self.transcript.read_text(encoding="utf-8")
         whole, _, _cut = text.rpartition("\n")
         return [json.loads(line) for line in whole.split("\n")]
 
     def begun(self) -> bool:
-        """True once real scenarios are being played."""
+        """Return whether scenarios have started."""
         assert self.process.poll() is None, self.process.communicate()[0]
         return self.transcript.exists() and self.transcript.read_bytes().count(b'"kind": "scenario"') > 6
 
     def processes(self) -> list[int]:
-        """Whoever was started by it, directly or not, and is still there."""
+        """Return the running processes that the run started, directly or indirectly."""
         found = []
         for environment in Path("/proc").glob("[0-9]*/environ"):
             try:
                 if self._mark.encode() in environment.read_bytes().split(b"\0"):
                     found.append(int(environment.parent.name))
-            except OSError:  # ended meanwhile, or somebody else's
+            except OSError:  # has ended, or belongs to another user
                 continue
         return found
 
     def assert_nothing_is_left(self) -> None:
-        """No process, no temporary folder, no port. What was killed may take a moment."""
+        """Assert that no process, temporary folder or open port remains; wait for killed processes."""
         until(lambda: not self.processes())
         assert not list(self.temporary.glob("gatebench-*"))
         sheet = next((line["sheet"] for line in self.lines() if line["kind"] == "world"), None)

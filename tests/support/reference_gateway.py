@@ -1,4 +1,4 @@
-"""The gateway between real mocks, and a raw client for it: nothing between a test and the wire but httpx."""
+"""The gateway between real mocks, and a raw client for it, with httpx only."""
 
 import copy
 import itertools
@@ -32,7 +32,7 @@ UPSTREAMS = ("calculator", "web-search", "mail", "calendar", "crm", "scripted")
 
 
 class Lines:
-    """What the gateway logs."""
+    """A stream that keeps the log lines of the gateway."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -45,7 +45,7 @@ class Lines:
 
 
 class Front:
-    """An application on one address whose inside can be exchanged: every test has a new gateway, the IdP one redirect URI."""
+    """An application on one address that calls a replaceable one: each test has a new gateway, with the same redirect URI."""
 
     app: Any = None
 
@@ -55,7 +55,7 @@ class Front:
 
 
 class Bench:
-    """Mocks that live for all tests, and the gateway of one test before them."""
+    """Mocks that serve all tests, and the gateway of one test."""
 
     def __init__(self, farm: ServerThread) -> None:
         self.farm = farm
@@ -151,7 +151,7 @@ class Bench:
         return build_upstream(spec)
 
     def renew(self, change: Callable[[dict[str, Any]], None] = lambda _sheet: None) -> None:
-        """A gateway without any state, for a sheet with this change."""
+        """Start a gateway without state, with a changed sheet."""
         sheet = copy.deepcopy(self.world_json)
         change(sheet)
         self.log = Lines()
@@ -165,16 +165,16 @@ class Bench:
         self.mark()
 
     def mark(self) -> None:
-        """What happens from now on is what counts."""
+        """Make `events` and `seen_anywhere` return only later events."""
         self.marks = {name: mock.journal.head for name, mock in self.mocks.items()} | {"idp": self.idp.journal.head}
 
     def events(self, name: str, kind: str = "request") -> list[dict[str, Any]]:
-        """What a mock (or "idp") journalled since the mark."""
+        """Return the events of a mock (or "idp") since the mark."""
         journal = self.idp.journal if name == "idp" else self.mocks[name].journal
         return [event for event in journal.since(self.marks[name]) if event["kind"] == kind]
 
     def await_events(self, name: str, kind: str, ready: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-        """The events once they are as wanted; fails after two seconds."""
+        """Wait until the events are ready and return them; fail after two seconds."""
         until = time.monotonic() + 2
         while not ready(events := self.events(name, kind)):
             assert time.monotonic() < until, events
@@ -182,7 +182,7 @@ class Bench:
         return events
 
     def logged(self, lines: int) -> str:
-        """The gateway's log, once it has so many lines (a line is written after its answer)."""
+        """Wait until the gateway's log has this many lines and return it (a line is written after the response)."""
         until = time.monotonic() + 2
         while self.log.text.count("\n") < lines and time.monotonic() < until:
             time.sleep(0.01)
@@ -190,7 +190,7 @@ class Bench:
         return self.log.text
 
     def seen_anywhere(self) -> list[dict[str, Any]]:
-        """All requests that any upstream saw since the mark."""
+        """Return the requests of all upstreams since the mark."""
         return [event for name in UPSTREAMS for event in self.events(name)]
 
     def control(self, name: str, method: str, path: str, body: Any = None) -> Any:
@@ -224,14 +224,14 @@ class Bench:
 
     @contextmanager
     def browser(self, user: str) -> Iterator[httpx.Client]:
-        """A browser whose user is signed in everywhere; it follows redirects."""
+        """A browser whose user is signed in at all issuers; it follows redirects."""
         with httpx.Client(follow_redirects=True, trust_env=False, verify=NO_TLS) as browser:
             for issuer in ("vendor", "calendar-as"):
                 assert browser.get(f"{self.idp_url}/{issuer}/login", params={"user": user}).status_code == 200
             yield browser
 
     def consent(self, token: str, server: str, user: str) -> None:
-        """Follow every URL that the gateway gives."""
+        """Follow every authorization URL of the gateway."""
         with self.browser(user) as browser:
             for url in consent_urls(self.agent(token, server).modern("tools/list").json()):
                 answer = browser.get(url)

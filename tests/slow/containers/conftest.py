@@ -9,7 +9,7 @@ WANTED = os.environ.get("GATEBENCH_CONTAINERS") == "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Not run is said as such; where they are wanted, a missing engine is an error of theirs."""
+    """Skip these tests unless they are requested; then a missing engine is an error."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here) and not WANTED:

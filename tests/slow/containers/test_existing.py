@@ -1,4 +1,4 @@
-"""Worlds that somebody else runs: `gatebench world --world containers`, and compose."""
+"""Worlds that were started separately: `gatebench world --world containers`, and compose."""
 
 import json
 import os
@@ -10,11 +10,22 @@ from typing import Any
 import pytest
 
 from gatebench.fixtures.containers import images
-from tests.support.containers import FEW, ROOT, TIMEOUT, command, compose, docker, front_door, gatebench, left, until
+from tests.support.containers import (
+    FEW,
+    ROOT,
+    TIMEOUT,
+    command,
+    compose,
+    docker,
+    gatebench,
+    gatebench_process,
+    left,
+    until,
+)
 
 
-def test_a_world_that_another_process_runs(tmp_path: Path) -> None:
-    with front_door(tmp_path, "world", "--world", "containers", "--save", "world.json") as world:
+def test_world_of_another_process(tmp_path: Path) -> None:
+    with gatebench_process(tmp_path, "world", "--world", "containers", "--save", "world.json") as world:
         until(lambda: world.alive() and (tmp_path / "world.json").exists())
         run = world.run
         for attempt in ("one", "two"):
@@ -32,7 +43,7 @@ def test_a_world_that_another_process_runs(tmp_path: Path) -> None:
 
 @pytest.fixture
 def composed(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """The world of compose.yaml, up; its `world.json`."""
+    """Start the world of compose.yaml and return the path of its `world.json`."""
     found = compose()
     if found is None:
         pytest.fail("there is no compose here; on Debian: apt-get install docker-compose")

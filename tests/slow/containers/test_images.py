@@ -1,4 +1,4 @@
-"""The images: who they run as, what they lack, and that they do what their Dockerfile says."""
+"""The images: their user, their contents, and their commands."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ BOTH = pytest.mark.parametrize("image", list(images.DOCKERFILES))
 
 
 @BOTH
-def test_an_image_runs_as_nobody_and_has_a_health_check(image: str) -> None:
+def test_image_runs_as_an_unprivileged_user_and_has_a_health_check(image: str) -> None:
     with client() as connected:
         config = connected.images.get(images.tag(image)).attrs["Config"]
     assert config["User"] == "10001:10001"
@@ -20,7 +20,7 @@ def test_an_image_runs_as_nobody_and_has_a_health_check(image: str) -> None:
 
 
 @BOTH
-def test_no_build_tool_is_left(image: str) -> None:
+def test_image_has_no_build_tools(image: str) -> None:
     found = docker("run", "--rm", "--entrypoint", "python", images.tag(image), "-c", _LOOK)
     assert json.loads(found.stdout) == [], found.stderr
 
@@ -32,7 +32,7 @@ print(json.dumps([name for name in ("pip", "setuptools", "hatchling", "ruff", "m
 
 
 @pytest.mark.parametrize("personality", ["none", "static --header X-API-Key=k", "idp"])
-def test_a_mock_is_what_its_command_says(personality: str) -> None:
+def test_mock_image_serves_the_personality_of_its_command(personality: str) -> None:
     name = f"gatebench-test-{personality.split(maxsplit=1)[0]}"
     docker("rm", "-f", name)
     started = docker("run", "-d", "--name", name, images.tag(images.MOCKS), *personality.split(), "--port", "8000")
@@ -47,7 +47,7 @@ def test_a_mock_is_what_its_command_says(personality: str) -> None:
         docker("rm", "-f", name)
 
 
-def test_gatebench_judges_in_its_own_image(tmp_path: Path) -> None:
+def test_gatebench_runs_in_its_own_image(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     mounted = f"{tmp_path}:/evidence"
     done = docker(

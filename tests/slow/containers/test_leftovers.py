@@ -1,19 +1,19 @@
-"""Nothing stays behind: after a kill -9 and the next run, and whatever belongs to the living stays."""
+"""Leftovers of killed runs are removed by the next run; those of running processes are kept."""
 
 import signal
 from pathlib import Path
 
 from gatebench.fixtures.containers import engine
-from tests.support.containers import FEW, client, front_door, gatebench, left, until
+from tests.support.containers import FEW, client, gatebench, gatebench_process, left, until
 
 
-def test_a_killed_front_door_is_swept_up_after_by_the_next(tmp_path: Path) -> None:
+def test_next_run_removes_containers_of_a_killed_one(tmp_path: Path) -> None:
     arguments = ("run", "reference-container", "--out", "evidence")
-    with front_door(tmp_path, *arguments) as door:
-        until(door.judging)
-        run = door.run
-        door.process.send_signal(signal.SIGKILL)
-        door.process.wait()
+    with gatebench_process(tmp_path, *arguments) as started:
+        until(started.judging)
+        run = started.run
+        started.process.send_signal(signal.SIGKILL)
+        started.process.wait()
         assert len(left(run)) >= 8, "what it had started is there"
     (tmp_path / "next").mkdir()
     status, output, errors = gatebench(
@@ -24,7 +24,7 @@ def test_a_killed_front_door_is_swept_up_after_by_the_next(tmp_path: Path) -> No
     assert not left()
 
 
-def test_the_living_are_left_alone() -> None:
+def test_networks_of_running_processes_are_kept() -> None:
     with client() as connected:
         mine = connected.networks.create("gatebench-test-living", labels=engine.labels("gatebench-test-living"))
         foreign = {**engine.labels("gatebench-test-foreign"), engine.HOST: "another machine", engine.PID: "1"}
@@ -41,7 +41,7 @@ def test_the_living_are_left_alone() -> None:
             theirs.remove()
 
 
-def test_a_port_is_kept_for_the_engine() -> None:
+def test_held_port_can_be_published_by_the_engine() -> None:
     port, held = engine.held_port()
     with held, client() as connected:
         container = connected.containers.run(

@@ -1,4 +1,4 @@
-"""A gateway's image under load: on this machine's own network, measured like any other, and gone afterwards."""
+"""Load on the image of a gateway: on the host network, measured like any gateway, and removed afterwards."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.containers import gatebench, left
 
 
-def test_an_image_is_loaded_and_its_processes_are_measured(tmp_path: Path) -> None:
+def test_load_on_an_image_measures_its_processes(tmp_path: Path) -> None:
     arguments = ("load", "run", "reference-container", "--profile", "steady", "--seconds", "5", "--out", "out")
     status, output, errors = gatebench(tmp_path, *arguments)
     assert status in (0, 2), output + errors  # void where the machine is busy
@@ -21,7 +21,7 @@ def test_an_image_is_loaded_and_its_processes_are_measured(tmp_path: Path) -> No
     assert not left()
 
 
-def test_an_image_that_is_not_here_is_one_sentence(tmp_path: Path) -> None:
+def test_missing_image_is_reported_in_one_sentence(tmp_path: Path) -> None:
     descriptor = tmp_path / "acme.toml"
     descriptor.write_text(
         '[gateway]\nname = "acme"\n[launch]\nimage = "acme/nowhere:1"\nready = "{base_url}/healthz"\n'

@@ -1,4 +1,4 @@
-"""The lane of the guide's clients: a version that does not do as the guide says."""
+"""The check of the guide's clients: a version whose results differ from the guide."""
 
 import pytest
 
@@ -14,7 +14,7 @@ GOOD = [
 ]
 
 
-def test_what_the_guide_promises_is_no_problem() -> None:
+def test_results_of_the_guide_are_no_problem() -> None:
     assert list(run._problems("2", {"results": GOOD}, STEPS)) == []
 
 
@@ -27,9 +27,9 @@ def test_what_the_guide_promises_is_no_problem() -> None:
         ({"content": None}, "fastmcp 2, mode auto, a: the call had no content"),
     ],
 )
-def test_anything_else_is_one_sentence(change: dict[str, object], sentence: str) -> None:
+def test_other_result_is_reported_in_one_sentence(change: dict[str, object], sentence: str) -> None:
     assert list(run._problems("2", {"results": [{**GOOD[0], **change}, GOOD[1]]}, STEPS)) == [sentence]
 
 
-def test_a_client_that_fails_altogether() -> None:
+def test_failed_client_is_reported_in_one_sentence() -> None:
     assert list(run._problems("3", {"failure": "status 1: no"}, STEPS)) == ["fastmcp 3: status 1: no"]

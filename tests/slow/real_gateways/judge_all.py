@@ -20,7 +20,7 @@ FINDINGS = 1
 
 
 def judge(targets: Sequence[str], *options: str, to: Path, gatebench: Sequence[str] = GATEBENCH) -> int:
-    """Run each of them into a folder of its own; prints what came of it."""
+    """Run each target with its own folder and print its outcome."""
     lines, worst = [], 0
     for name in targets:
         print(f"\n== {name}", flush=True)
@@ -36,7 +36,7 @@ def judge(targets: Sequence[str], *options: str, to: Path, gatebench: Sequence[s
 
 
 def _status(command: Sequence[str]) -> int:
-    """Its exit status. Ctrl-C reaches it as well as us, and it ends what it has started: it is given the time for that."""
+    """Return the exit status. On Ctrl-C, wait until the process has stopped its own children."""
     with subprocess.Popen(command) as child:  # noqa: S603 - ours
         while True:
             with contextlib.suppress(KeyboardInterrupt):
@@ -51,7 +51,7 @@ def _came_of(folder: Path, status: int) -> str:
 
 
 def install(targets: Sequence[str]) -> None:
-    """What these need; where it cannot be had, or where there is no such target, its run will say so."""
+    """Install the targets; if that fails, or a target is unknown, its run reports it."""
     recipes: dict[str, None] = {}
     for name in targets:
         with contextlib.suppress(BenchError):

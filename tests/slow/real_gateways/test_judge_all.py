@@ -1,4 +1,4 @@
-"""`make real` without any gateway: what becomes of the others when one of them fails."""
+"""`make real` with fake gateways: the other runs continue when one of them fails."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ sys.exit(status)
 
 
 @pytest.mark.parametrize(
-    ("targets", "worst", "told"),
+    ("targets", "worst", "printed"),
     [
         (("fine", "faulty"), 0, 2),
         (("absent", "faulty", "fine"), 2, 3),
@@ -34,13 +34,13 @@ sys.exit(status)
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else None,
 )
-def test_a_line_for_each_and_the_worst_status(
-    targets: tuple[str, ...], worst: int, told: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_prints_a_line_for_each_target_and_returns_the_worst_status(
+    targets: tuple[str, ...], worst: int, printed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gatebench = (sys.executable, "-c", STAND_IN)
     assert judge(targets, "-n", "2", to=tmp_path, gatebench=gatebench) == worst
     lines = [line for line in capsys.readouterr().out.splitlines() if " status " in line]
-    assert [line.split()[0] for line in lines] == list(targets[:told])
+    assert [line.split()[0] for line in lines] == list(targets[:printed])
     said = {"fine": "40 pass", "faulty": "1 fail, 40 pass"}
     assert all(line.endswith(said.get(line.split()[0], "see above")) for line in lines)
 
@@ -48,7 +48,7 @@ def test_a_line_for_each_and_the_worst_status(
 ENDS_SLOWLY = """
 import pathlib, signal, sys, time
 def end(*_):
-    time.sleep(0.5)  # longer than Python waits for a child of somebody who was interrupted
+    time.sleep(0.5)  # longer than Python waits for a child after an interrupt
     pathlib.Path(sys.argv[4], "ended").touch()
     sys.exit(130)
 pathlib.Path(sys.argv[4]).mkdir(parents=True)
@@ -62,7 +62,7 @@ sys.exit(judge_all.judge(["one", "two"], to=pathlib.Path(sys.argv[1]), gatebench
 """
 
 
-def test_an_interrupted_run_ends_what_it_has_started(tmp_path: Path) -> None:
+def test_interrupt_stops_the_started_processes(tmp_path: Path) -> None:
     command = [sys.executable, "-c", JUDGES, str(tmp_path), sys.executable, "-c", ENDS_SLOWLY]
     here = Path(__file__).parent
     with subprocess.Popen(  # noqa: S603 - ours
@@ -76,8 +76,8 @@ def test_an_interrupted_run_ends_what_it_has_started(tmp_path: Path) -> None:
         while judging.stdout.readline() != "ready\n":
             assert judging.poll() is None
         os.killpg(judging.pid, signal.SIGINT)
-        told = judging.stdout.read()
+        printed = judging.stdout.read()
     assert judging.returncode == 130
     assert (tmp_path / "one" / "ended").exists()
     assert not (tmp_path / "two").exists()
-    assert "status 130" in told
+    assert "status 130" in printed

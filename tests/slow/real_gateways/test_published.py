@@ -33,7 +33,7 @@ SECONDS = 600  # a bound for a busy machine
 
 
 @pytest.mark.parametrize(("target", "scenarios"), LANES.items(), ids=list(LANES))
-def test_what_is_published_still_comes_out(target: str, scenarios: str | None, tmp_path: Path) -> None:
+def test_published_findings_are_reproduced(target: str, scenarios: str | None, tmp_path: Path) -> None:
     recipe = installer.recipe(target)
     if installer.find(recipe) is None:
         pytest.fail(f"{recipe.name} is not there; `gatebench install {recipe.name}` says what to do")

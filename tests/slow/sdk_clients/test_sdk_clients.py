@@ -1,4 +1,4 @@
-"""The lane of the SDKs' clients: what counts as a problem."""
+"""The check of the SDKs' clients: which results are problems."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def found(**changed: Any) -> list[str]:
     return list(steps.problems("x", BY_COMMAND_LINE | changed, steps.BY_COMMAND_LINE))
 
 
-def test_what_a_right_gateway_answers_is_no_problem() -> None:
+def test_results_of_a_conformant_gateway_are_no_problem() -> None:
     assert found() == []
 
 
@@ -35,11 +35,11 @@ def test_what_a_right_gateway_answers_is_no_problem() -> None:
         ({"prompts": None}, "x, prompts: unexpected result None"),
     ],
 )
-def test_anything_else_is_one_sentence(changed: dict[str, Any], sentence: str) -> None:
+def test_other_result_is_reported_in_one_sentence(changed: dict[str, Any], sentence: str) -> None:
     assert found(**changed) == [sentence]
 
 
-def test_a_client_that_cannot_connect() -> None:
+def test_client_that_cannot_connect_is_a_problem() -> None:
     results = {"connect": {"error": "TimeoutError: no"}}
     assert list(steps.problems("x", results)) == ["x: the client could not connect: TimeoutError: no"]
 

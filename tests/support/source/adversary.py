@@ -15,7 +15,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 SHORT, LONG = 1024, 8192
-FEW = (16, 20, 24)  # so that exponential time is noticed before it is spent
+FEW = (16, 20, 24)  # short texts detect exponential time early
 WARMING_UP = (*FEW, 32, 64, 128)
 LONGER = (256, SHORT, LONG)  # the same for cubic time
 # Both are multiples of what a linear pattern takes for the long text on this machine: about a millisecond.
@@ -36,7 +36,7 @@ Node = tuple[Any, Any]
 
 
 def examples(nodes: Iterable[Node]) -> str:
-    """One text that a sequence of nodes matches (as good as; look-arounds are ignored)."""
+    """Return a text that a sequence of nodes matches (look-arounds are ignored)."""
     return "".join(_example(op, value) for op, value in nodes)
 
 
@@ -64,7 +64,7 @@ REPEATS = {codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT}
 
 
 def members(charset: list[Node]) -> list[str]:
-    """Some characters of a set: of every category and range that it names; of a negated one, what it leaves."""
+    """Return characters of a set: of each category and range in it, or the others if it is negated."""
     negated = charset[0][0] is codes.NEGATE
     named: list[str] = []
     for op, value in charset:
@@ -82,7 +82,7 @@ def members(charset: list[Node]) -> list[str]:
 
 
 def parts(nodes: Iterable[Node], before: str = "") -> Iterator[tuple[str, list[Node]]]:
-    """Every run of nodes anywhere in the tree, with a text that leads up to it."""
+    """Yield every sequence of nodes in the tree, with a text that matches the nodes before it."""
     sequence = list(nodes)
     for start, (op, value) in enumerate(sequence):
         lead = before + examples(sequence[:start])
@@ -109,7 +109,7 @@ def pumps(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:
     tree = list(nodes)
     whole = examples(tree)
     for cut in range(1, len(whole) + 1):
-        yield "", whole[:cut]  # a search that begins anew
+        yield "", whole[:cut]  # a search that starts again
     characters = {one for _, run in parts(tree) for op, value in run if op is codes.IN for one in members(value)}
     for lead, run in parts(tree):
         yield lead, examples(run)
@@ -178,5 +178,5 @@ def _seconds(pattern: "re.Pattern[Any]", how: str, text: Any) -> float:
 
 @functools.cache
 def _linear() -> float:
-    """Seconds that a linear pattern takes here for the long text: the best of some."""
+    """Return the seconds of a linear pattern for the long text on this machine: the best of several tries."""
     return min(_seconds(re.compile("a"), "finditer", "a" * LONG) for _ in range(20))

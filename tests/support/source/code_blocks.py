@@ -1,4 +1,4 @@
-"""The commands of our documents, and what their marks say about running them.
+"""The commands of our documents, and their marks for running them.
 
 A block of commands has a mark on the line before its fence:
 
@@ -38,7 +38,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """`quick`, `slow`, `checkout`, `ci`, `in` or `no`; empty where nobody has said."""
+        """`quick`, `slow`, `checkout`, `ci`, `in` or `no`; empty without a mark."""
         return re.split(r"[ ,]", self.mark)[0]
 
     @property
@@ -49,19 +49,19 @@ class Block:
 
     @property
     def status(self) -> str | None:
-        """What its last command ends with; None: that is for the machine to say, for any of its commands."""
+        """The exit status of its last command; None if it depends on the machine."""
         found = re.search(r"status (\d+|any)", self.mark)
         return {"any": None}.get(found[1], found[1]) if found else "0"
 
     @property
     def commands(self) -> list[str]:
-        """Its lines without the remarks behind them."""
+        """Its lines without comments."""
         lines = (re.sub(r"\s+#.*$", "", line).strip() for line in self.text.splitlines())
         return [line for line in lines if line and not line.startswith("#")]
 
     @property
     def file(self) -> str | None:
-        """The name in its first line, where that is a remark with nothing but a file's name."""
+        """The file name in its first line, if that is a comment with a file name only."""
         found = re.match(r"# ([\w./-]+\.\w+)\n", self.text)
         return found[1] if found else None
 
@@ -76,7 +76,7 @@ def blocks(path: Path) -> Iterator[Block]:
 
 
 def headings(text: str) -> list[tuple[int, str]]:
-    """Place and words of every heading; what looks like one inside a block is none."""
+    """Return offset and text of every heading outside code blocks."""
     inside = [found.span() for found in _FENCE.finditer(text)]
     found = ((heading.start(), heading[1]) for heading in _HEADING.finditer(text))
     return [(place, name) for place, name in found if not any(begin <= place < end for begin, end in inside)]

@@ -1,4 +1,4 @@
-"""How the time of a call grows with its input, judged by a ratio: the speed of the machine cancels out."""
+"""How the time of a call grows with its input, as a ratio, which does not depend on the speed of the machine."""
 
 import gc
 import itertools
@@ -31,7 +31,7 @@ def _ratio(call: Callable[[str], object], short: str, long: str) -> float:
 
 
 def _seconds(call: Callable[[str], object], text: str, times: int) -> float:
-    """Of this thread's time. Without collections of garbage: their time depends on the objects of the whole process."""
+    """Return the CPU seconds of this thread, without garbage collection, whose time depends on the whole process."""
     gc.disable()
     try:
         started = time.thread_time_ns()

@@ -1,4 +1,4 @@
-"""Every regular expression of the code base: compiled ones in modules, and those that are written where they are used."""
+"""Every regular expression of the code base: compiled ones in modules, and literals in calls."""
 
 import ast
 import functools
@@ -18,7 +18,7 @@ DEEPEST = 6  # containers in containers of a module
 
 @dataclass(frozen=True)
 class Found:
-    """A pattern, where it stands, and the hardest way in which it is used: `finditer`, `match` or `fullmatch`."""
+    """A pattern, its location, and the slowest method that it is used with: `finditer`, `match` or `fullmatch`."""
 
     where: str
     pattern: "re.Pattern[Any]"
@@ -62,7 +62,7 @@ def _flags(call: ast.Call) -> int:
 
 
 def computed() -> list[str]:
-    """Calls whose pattern is put together when they are made: no test can see it beforehand."""
+    """Calls whose pattern is built at run time, so that no test can read it."""
     return [
         f"{path}: {ast.unparse(call.args[0])}"
         for path, tree in sources()
@@ -72,7 +72,7 @@ def computed() -> list[str]:
 
 
 def _of_a_module(call: ast.Call, tree: ast.Module) -> bool:
-    """Is it compiled once, as a global of its module? Then `compiled` finds it."""
+    """Return whether the pattern is compiled as a global of its module; then `compiled` finds it."""
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
     return any(call is node for statement in assigned for node in ast.walk(statement))
 
@@ -113,7 +113,7 @@ def _patterns(value: Any, module: str, depth: int = 0) -> Iterator["re.Pattern[A
 
 @functools.cache
 def _uses() -> dict[tuple[str, str], set[str]]:
-    """The methods by which patterns are used, by their names: private ones in each module apart."""
+    """The methods that patterns are used with, by name; private names are separate for each module."""
     found: dict[tuple[str, str], set[str]] = {}
     for path, tree in sources():
         for node in ast.walk(tree):
@@ -138,6 +138,6 @@ def _hardest(uses: set[str]) -> str:
 
 @functools.cache
 def everything() -> list[Found]:
-    """All of them, each once."""
+    """Return all patterns, each once."""
     found = {(one.pattern.pattern, one.pattern.flags, one.how): one for one in [*inline(), *compiled()]}
     return list(found.values())
