@@ -42,7 +42,7 @@ EXPECTED = """
 requirement = "CRED-003"
 scenario = "*2025-11-25*"
 outcome = "fail"
-reason = "anybody gets the key"
+reason = "every caller gets the key"
 link = "https://example.com/1"
 [[expect]]
 requirement = "CRED-004"
