@@ -1,4 +1,4 @@
-"""The exit statuses of the README, also where the streams, the disk, a process or the user's patience end."""
+"""The exit statuses of the documentation, also where the streams, the disk, a process or the user's patience end."""
 
 import contextlib
 import fcntl
