@@ -3,12 +3,10 @@
 import difflib
 from collections.abc import Iterable
 
-SIMILARITY = 0.7  # of 1: less similar names are rarely the one that was meant
-
 
 def closest(given: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most similar to the given one, or None if none is similar."""
-    return next(iter(difflib.get_close_matches(given, list(known), 1, SIMILARITY)), None)
+    return next(iter(difflib.get_close_matches(given, list(known), 1)), None)
 
 
 def hint(given: str, known: Iterable[str]) -> str:
