@@ -45,6 +45,7 @@ RELAYED = {
     "FID-002": "it hands an answer on piece by piece",
     "FID-003": "progress tokens and all",
     "FID-004": "and cancellations; where a call of it reaches no server, there is none to arrive",
+    "FID-006": "cancellations reach the server of the client's session",
     "OVR-005": "it knows no override header, and drops it",
     "SES-004": "the session ids are the upstream's, in visible ASCII",
     "TRB-011": "it sends each request once",

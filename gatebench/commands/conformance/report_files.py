@@ -10,11 +10,11 @@ from jinja2 import TemplateError
 from gatebench.fixtures.harness import gc_pauses
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import model
-from gatebench.reports.conformance.formats import badge, html, junit, markdown, sarif, terminal
+from gatebench.reports.conformance.formats import badge, har, html, junit, markdown, sarif, terminal
 from gatebench.reports.errors import NoRunError
 from gatebench.reports.load import html as load_html
 
-FORMATS = (markdown, sarif, badge, junit)
+FORMATS = (markdown, sarif, badge, junit, har)
 
 
 @gc_pauses.held_back()  # a report is many objects that live until its end: collections take a quarter of its time
