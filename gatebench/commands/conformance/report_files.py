@@ -41,8 +41,11 @@ def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
     return report
 
 
-def show(report: dict[str, Any], folder: Path, *, quiet: bool) -> None:
-    """Print a report to the terminal; `quiet`: only its conclusion."""
-    (terminal.conclude if quiet else terminal.show)(report, sys.stdout)
+def show(report: dict[str, Any], folder: Path, *, quiet: bool, verbose: bool = False) -> None:
+    """Print a report to the terminal; `quiet`: only its conclusion; `verbose`: each finding in full."""
+    if quiet:
+        terminal.conclude(report, sys.stdout)
+    else:
+        terminal.show(report, sys.stdout, in_full=len(report["findings"]) if verbose else terminal.IN_FULL)
     print(f"  evidence: {os.path.relpath(folder)}")
     print(f"  report: {os.path.relpath(folder / 'report.html')}")
