@@ -238,7 +238,8 @@ def test_every_command_has_the_same_options() -> None:
 
 
 def test_the_files_of_the_documentation_are_valid(run: Run) -> None:
-    shown = [block.text for block in blocks(ROOT / "docs/how-to/configuration.md") if block.language == "toml"]
+    page = "docs/how-to/configuration.md"
+    shown = [block.text for block in blocks(ROOT / page, page) if block.language == "toml"]
     assert shown
     for text in shown:
         write(text.replace("tool.gatebench.", ""))
