@@ -11,11 +11,12 @@ UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DOCS   := .venv-docs
 
 # A run starts many processes of Python. Where this is set, as in container images, each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run run-lean official guide-clients sdk-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock clean help
+.PHONY: run run-lean official guide-clients sdk-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock docs docs-reference lock-docs clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -116,5 +117,22 @@ lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
 	  --output-file mock_upstreams/requirements.lock
 
+docs-reference: $(READY)   ## write the pages that are generated from the code into docs/reference (not committed)
+	$(BIN)/python -m gatebench.documentation docs/reference
+
+docs: docs-reference $(DOCS)/.ready   ## build the documentation site into site/; a link that leads nowhere is an error
+	$(DOCS)/bin/mkdocs build --quiet --strict --clean
+	@echo "the site: site/index.html"
+
+# mkdocs has an environment of its own: nothing of it is needed to run or test gatebench.
+$(DOCS)/.ready: requirements-docs.lock $(READY)
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --require-hashes -r requirements-docs.lock
+	@touch $@
+
+lock-docs: $(READY)   ## resolve requirements-docs.lock again (hashes, no index addresses)
+	$(BIN)/uv pip compile requirements-docs.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements-docs.lock
+
 clean:   ## remove the environment and what runs left behind
-	rm -rf $(VENV) gatebench-out .gatebench-cache dist .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .coverage-data
+	rm -rf $(VENV) $(DOCS) site docs/reference gatebench-out .gatebench-cache dist .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .coverage-data

@@ -15,6 +15,8 @@ import click
 from click.shell_completion import shell_complete
 
 from gatebench import streams
+from gatebench.commands.command import settings, with_configuration
+from gatebench.commands.options import UnknownChoiceError
 from gatebench.commands.setup import completion
 from gatebench.exit_codes import BAD_INPUT, INTERRUPTED, OUR_FAULT, complain
 from gatebench.fixtures.errors import BenchError, HarnessError, StorageError
@@ -49,6 +51,7 @@ COMMANDS = {  # in the order of `gatebench --help`
         f"{_PACKAGE}.setup.images:build_or_list",
         "build or list the container images that --world containers needs",
     ),
+    "config": (f"{_PACKAGE}.setup.config:show", "check and show the configuration file, or list its keys"),
     "install": (f"{_PACKAGE}.setup.install:install", "install third-party gateways; without a name: list them"),
     "completion": (f"{_PACKAGE}.setup.completion:completion", "print a shell completion script"),
 }
@@ -66,6 +69,9 @@ def gatebench() -> None:
     """Conformance and load bench for MCP gateways."""
 
 
+with_configuration(gatebench)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status. Errors are one sentence on stderr, never a traceback."""
     with streams.standing() as (output, _):
@@ -79,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    context: click.Context | None = None
     try:
         if request := os.environ.get(completion.VARIABLE):
             return shell_complete(gatebench, {}, PROGRAM, completion.VARIABLE, request)
@@ -92,7 +99,11 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - last resort: report one sentence instead of a traceback
-        return complain(*_sentence(error))
+        chosen = settings(context)
+        if chosen.verbose and not isinstance(error, BenchError):
+            traceback.print_exc(file=sys.stderr)
+        sentence, status = _sentence(error)
+        return complain(sentence + chosen.source_of(sentence), status)
 
 
 def _sentence(error: Exception) -> tuple[str, int]:
@@ -114,7 +125,8 @@ def _sentence(error: Exception) -> tuple[str, int]:
 def _usage_sentence(error: click.ClickException) -> str:
     """Return one sentence for what click refuses, with its suggestion or the command whose help to read."""
     similar: list[str] = getattr(error, "possibilities", None) or []
-    text = error.message if similar else error.format_message()
+    complete = not similar or isinstance(error, UnknownChoiceError)  # click's own messages have the suggestion in them
+    text = error.format_message() if complete else error.message
     text = " ".join(text.split()).rstrip(".").replace(". Choose from:", "; choose from")
     text = f"{text[:1].lower()}{text[1:]}"
     if similar:

@@ -8,6 +8,14 @@ from collections.abc import Callable, Iterator
 from gatebench.conformance.text import visible
 
 CONFORMANT, FINDINGS, BAD_INPUT, OUR_FAULT, BUDGET_BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+MEANINGS = {
+    CONFORMANT: "conformant for what the gateway claims",
+    FINDINGS: "findings, or something worse than before (`compare`)",
+    BAD_INPUT: "bad invocation, unreachable target, or nothing judged",
+    OUR_FAULT: "an error of the bench itself, or a run that was cut off",
+    BUDGET_BROKEN: "a performance budget is broken",
+    INTERRUPTED: "interrupted; what was recorded is kept",
+}
 OF_CONCLUSION = {
     "conformant": CONFORMANT,
     "findings": FINDINGS,

@@ -29,7 +29,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name, imported now."""
         name, command, rest = super().resolve_command(context, arguments)
-        return name, command and self._load(command), rest
+        return name, command and self.load(str(command.name)), rest
 
     def invoke(self, context: click.Context) -> Any:
         """Invoke the command. A usage error knows the command, also where click's parser leaves it out."""
@@ -40,8 +40,9 @@ class LazyGroup(click.Group):
                 error.ctx = click.Context(self.commands[name], parent=context, info_name=name)
             raise
 
-    def _load(self, command: click.Command) -> click.Command:
-        module, _, attribute = self._places[str(command.name)].partition(":")
+    def load(self, name: str) -> click.Command:
+        """Return a command of the group, imported now. Raise KeyError for a name that it does not have."""
+        module, _, attribute = self._places[name].partition(":")
         loaded = getattr(importlib.import_module(module), attribute)
         assert isinstance(loaded, click.Command)  # noqa: S101 - for the type checker
         return loaded

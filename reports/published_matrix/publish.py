@@ -10,7 +10,7 @@ from gatebench.reports.conformance import upgrade
 from gatebench.reports.conformance.formats import sequence_text
 from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix.index import KINDS, NotPublishableError, Publication, Report
-from gatebench.reports.rendering.text import counted
+from gatebench.reports.rendering.text import counted, visible
 
 
 def publish(first: Path, second: Path, to: Path, provisioning: dict[str, str] | None) -> Path:
@@ -158,6 +158,8 @@ def _comment(publication: Publication, reading: published_index.Annotation) -> l
         lines += ["```text", *(row.text for row in sequence_text.draw(shown["exchange"], 110)), "```", ""]
     if shown["reproduce"]:
         lines += ["```sh", shown["reproduce"], "```", ""]
+    if shown["exchange"] and shown["exchange"].get("curl"):
+        lines += ["The client's request with curl:", "", "```sh", visible(shown["exchange"]["curl"]), "```", ""]
     return lines
 
 

@@ -68,7 +68,7 @@ def test_list_shows_every_requirement() -> None:
 
 def test_list_of_a_group() -> None:
     assert {line.split()[0][:3] for line in gatebench("list", "--group", "sessions").stdout.splitlines()} == {"SES"}
-    assert "unknown group 'nonsense'; expected one of access, " in refusal_of(gatebench("list", "--group", "nonsense"))
+    assert "unknown group 'xyz'; expected one of access, " in refusal_of(gatebench("list", "--group", "xyz"))
 
 
 def test_explain_shows_level_sources_and_check() -> None:
@@ -102,8 +102,11 @@ def test_explain_of_unknown_requirement_is_refused() -> None:
         ([], "missing command; see `gatebench --help`"),
         (["frobnicate"], "no such command 'frobnicate'"),
         (["rnu"], "no such command 'rnu'; did you mean run?"),
-        (["run", "-n", "none"], "invalid value for '-n': 'none' is not a valid integer; see `gatebench run --help`"),
-        (["run", "-n", "65"], "invalid value for '-n': 65 is not in the range 1<=x<=64"),
+        (
+            ["run", "-n", "none"],
+            "invalid value for '-n' / '--workers': 'none' is not a valid integer; see `gatebench run --help`",
+        ),
+        (["run", "-n", "65"], "invalid value for '-n' / '--workers': 65 is not in the range 1<=x<=64"),
         (["run", "-k"], "option '-k' requires an argument; see `gatebench run --help`"),
         (["run", "--jsn"], "no such option '--jsn'; did you mean --json?"),
         (["run", "one", "two"], "got unexpected extra argument (two)"),

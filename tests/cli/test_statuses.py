@@ -1,4 +1,4 @@
-"""The exit statuses of the README, also with closed streams, a full disk, killed processes and interruptions."""
+"""The exit statuses of the documentation, also with closed streams, a full disk, killed processes and interruptions."""
 
 import contextlib
 import fcntl

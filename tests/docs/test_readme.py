@@ -1,5 +1,6 @@
 """Every command of README.md and docs/ works as documented. Each section runs in a folder of its own."""
 
+import ast
 import json
 import os
 import re
@@ -15,12 +16,17 @@ import pytest
 import yaml
 
 from gatebench.conformance.requirements.features import claims_of
+from gatebench.documentation.pages import CONTENTS, pages
 from gatebench.fixtures.gateways import descriptor_loader
-from tests.support.source.code_blocks import RUNNABLE, Block, blocks, headings
+from tests.support.source.code_blocks import RUNNABLE, Block, anchors, blocks
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ALL = [block for document in DOCUMENTS for block in blocks(document)]
+REFERENCE = ROOT / "docs" / "reference"  # generated, and not committed
+WRITTEN = sorted(path for path in (ROOT / "docs").rglob("*.md") if REFERENCE not in path.parents)
+DOCUMENTS = [ROOT / "README.md", *WRITTEN]
+ALL = [block for document in DOCUMENTS for block in blocks(document, document.relative_to(ROOT).as_posix())]
+SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+HOOK = ROOT / SITE["hooks"][0]
 SLOW = os.environ.get("GATEBENCH_README") == "slow"  # the sections with slow blocks, in place of the others
 KINDS = ("quick", "checkout", "slow") if SLOW else ("quick", "checkout")
 TIMEOUT = 600.0
@@ -191,14 +197,27 @@ def test_descriptors_shown_are_valid(tmp_path: Path) -> None:
 
 
 def test_links_have_existing_targets() -> None:
-    for document in DOCUMENTS:
-        text = document.read_text(encoding="utf-8")
-        anchors = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for _, name in headings(text)}
-        for target in re.findall(r"\]\(([^)\s]+)\)", text):
-            if target.startswith("#"):
-                assert target[1:] in anchors, target
-            elif not target.startswith("http"):
-                assert (document.parent / target.partition("#")[0]).exists(), target
+    generated = {(REFERENCE / name).resolve(): text for name, text in pages().items()}
+    for document in (*DOCUMENTS, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"))):
+        for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+            if target.startswith("http"):
+                continue
+            path, _, anchor = target.partition("#")
+            page = (document.parent / path).resolve() if path else document
+            assert page in generated or page.exists(), f"{document}: {target}"
+            if anchor:
+                text = generated[page] if page in generated else page.read_text(encoding="utf-8")
+                assert anchor in anchors(text), f"{document}: {target}"
+
+
+def test_site_shows_every_page() -> None:
+    listed = set(re.findall(r"[\w/-]+\.md", json.dumps(SITE["nav"])))
+    shown = {path.relative_to(ROOT / "docs").as_posix() for path in WRITTEN} | {
+        f"reference/{name}" for name in CONTENTS
+    }
+    assert shown <= listed
+    roots = re.findall(r"^ROOTS = (\{.*?^\})", HOOK.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert listed - shown - {"reference/index.md"} == set(ast.literal_eval(roots[0]).values())
 
 
 # -- the action

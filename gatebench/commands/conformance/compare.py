@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
 from gatebench.commands.options import PATH
 from gatebench.conformance.text import json_text
 from gatebench.fixtures.errors import BenchError
@@ -21,11 +22,11 @@ examples:
   gatebench compare gatebench-out/acme-1.4 gatebench-out/acme-1.5 --json"""
 
 
-@click.command(epilog=EXAMPLES)
+@command(epilog=EXAMPLES)
 @click.argument("before", type=PATH)
 @click.argument("after", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="print the changes as JSON")
-def compare(before: Path, after: Path, *, as_json: bool) -> int:
+def compare(before: Path, after: Path, *, as_json: bool, quiet: bool) -> int:
     """Compare the reports of two runs: report.json (or official.json) or folder of the run BEFORE and of the run AFTER.
 
     Exit status 1 if something got worse.
@@ -39,7 +40,8 @@ def compare(before: Path, after: Path, *, as_json: bool) -> int:
     if as_json:
         print(json_text(changes, indent=1))
     else:
-        print("\n".join(kind.lines(changes)))
+        lines = list(kind.lines(changes))
+        print("\n".join(lines[-1:] if quiet else lines))
     return exit_codes.FINDINGS if changes["regressed"] else exit_codes.CONFORMANT
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command, settings
 from gatebench.commands.options import PATH
 from gatebench.commands.requirements.lookup import complete_requirement, requirement_named
 from gatebench.conformance.evaluation import replay
@@ -22,7 +23,7 @@ QUIET = {"pass", "not-applicable", "not-played", "skipped"}
 Told = Mapping[str, Any]
 
 
-@click.command()
+@command()
 @click.argument("path", type=PATH)
 @click.option(
     "--requirement",
@@ -33,7 +34,7 @@ Told = Mapping[str, Any]
     help="only this requirement; may be repeated",
 )
 @click.option("--json", "as_json", is_flag=True, help="print each result as a line of JSON")
-def judge(path: Path, requirements: tuple[str, ...], *, as_json: bool) -> int:
+def judge(path: Path, requirements: tuple[str, ...], *, as_json: bool, quiet: bool) -> int:
     """Evaluate recorded traffic again, without any server. PATH is a transcript, or the folder of a run."""
     registry = Registry()
     wanted = [requirement_named(registry, name).id for name in requirements]
@@ -45,7 +46,12 @@ def judge(path: Path, requirements: tuple[str, ...], *, as_json: bool) -> int:
         for told in judgements:
             print(json_text(told))
     else:
-        _show(judgements, path, registry.digest)
+        _show(
+            judgements,
+            path,
+            registry.digest,
+            shown=0 if quiet else len(judgements) if settings().verbose else EXPLAINED,
+        )
     return exit_codes.OF_CONCLUSION[_conclusion(judgements)]
 
 
@@ -80,12 +86,12 @@ def _conclusion(judgements: list[dict[str, Any]]) -> str:
 # -- output
 
 
-def _show(judgements: list[dict[str, Any]], path: Path, digest: str) -> None:
+def _show(judgements: list[dict[str, Any]], path: Path, digest: str, *, shown: int) -> None:
     loud = [told for told in judgements if told["outcome"] not in QUIET]
-    for told in loud[:EXPLAINED] if len(judgements) > 1 else judgements:
+    for told in loud[:shown] if len(judgements) > 1 or not shown else judgements:
         _explain(told)
-    if len(loud) > EXPLAINED:
-        print(f"... and {len(loud) - EXPLAINED} more that did not pass; --json shows all")
+    if 0 < shown < len(loud):
+        print(f"... and {len(loud) - shown} more that did not pass; -v shows all")
     counts = Counter(told["outcome"] for told in judgements)
     print(f"{len(judgements)} results: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     for line in _compared(judgements, path, digest):

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import lookup
@@ -18,10 +19,10 @@ from gatebench.reports.published_matrix.matrix import Untested
 PUBLISHED = Path("reports/published")
 
 
-@click.command()
+@command()
 @click.argument("folder", type=PATH, default=PUBLISHED, metavar="[DIR]")
 @click.option("--out", type=PATH, metavar="DIR", help="folder for matrix.html and matrix.md (default: the same)")
-def matrix(folder: Path, out: Path | None) -> int:
+def matrix(folder: Path, out: Path | None, *, quiet: bool) -> int:
     """Create a page and a table of all published reports in DIR (default: reports/published)."""
     try:
         found = index.everything(folder)
@@ -30,7 +31,8 @@ def matrix(folder: Path, out: Path | None) -> int:
         raise BenchError(str(error)) from error
     except OSError as error:
         raise BenchError(f"cannot write {error.filename}: {error.strerror}") from error
-    print(f"matrix: {', '.join(os.path.relpath(page) for page in written)}")
+    if not quiet:
+        print(f"matrix: {', '.join(os.path.relpath(page) for page in written)}")
     return exit_codes.CONFORMANT
 
 

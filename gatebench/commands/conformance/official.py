@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from gatebench import exit_codes, progress
-from gatebench.commands.options import PATH, complete_target
+from gatebench.commands.command import command
+from gatebench.commands.options import PATH, TARGET
 from gatebench.conformance.text import json_text
 from gatebench.fixtures.errors import BenchError, HarnessError
 
@@ -19,14 +20,13 @@ exit status: 0 no check is lost through the gateway; 1 findings; 2 bad input, un
 incomplete, or an internal error; 130 interrupted"""
 
 
-@click.command(epilog=EXAMPLES)
-@click.argument("target", default="reference", metavar="[TARGET]", shell_complete=complete_target)
+@command(epilog=EXAMPLES)
+@click.argument("target", default="reference", metavar="[TARGET]", type=TARGET)
 @click.option(
     "--expectations", type=PATH, metavar="FILE", help="known failures (requirement official/CHECK), with reasons"
 )
 @click.option("--out", type=PATH, metavar="DIR", help="folder for the evidence (default: a new one)")
 @click.option("--json", "as_json", is_flag=True, help="print the report as JSON instead of text")
-@click.option("--quiet", is_flag=True, help="no progress, and only the conclusion")
 def official(target: str, *, expectations: Path | None, out: Path | None, as_json: bool, quiet: bool) -> int:
     """Run the official MCP conformance suite against our upstream, directly and through a gateway, and compare check by check.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
 from gatebench.commands.conformance.matrix import PUBLISHED
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
@@ -17,11 +18,11 @@ from gatebench.reports.published_matrix import publish as publication
 from gatebench.reports.published_matrix.index import NotPublishableError
 
 
-@click.command()
+@command()
 @click.argument("first", type=PATH)
 @click.argument("second", type=PATH)
 @click.option("--to", type=PATH, default=PUBLISHED, metavar="DIR", help="folder of the published reports")
-def publish(first: Path, second: Path, to: Path) -> int:
+def publish(first: Path, second: Path, to: Path, *, quiet: bool) -> int:
     """Create a published report from two runs of a gateway.
 
     FIRST and SECOND are the evidence folders of the runs; both must agree.
@@ -34,5 +35,6 @@ def publish(first: Path, second: Path, to: Path) -> int:
         raise BenchError(f"{first} is not the folder of a run with a report: {error}") from error
     except (NotPublishableError, NoRunError) as error:
         raise BenchError(str(error)) from error
-    print(f"published: {os.path.relpath(folder)}; run `gatebench matrix` to update the page")
+    if not quiet:
+        print(f"published: {os.path.relpath(folder)}; run `gatebench matrix` to update the page")
     return exit_codes.CONFORMANT

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command, settings
 from gatebench.commands.conformance import report_files
 from gatebench.commands.options import PATH
 from gatebench.conformance.text import json_text
@@ -17,10 +18,10 @@ examples:
   gatebench report evidence --json | jq .totals"""
 
 
-@click.command(epilog=EXAMPLES)
+@command(epilog=EXAMPLES)
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="print report.json instead of text")
-def report(folder: Path, *, as_json: bool) -> int:
+def report(folder: Path, *, as_json: bool, quiet: bool) -> int:
     """Rebuild and show the report of a run; DIR is its evidence folder."""
     try:
         built = report_files.build(folder, foreign=True)
@@ -29,5 +30,5 @@ def report(folder: Path, *, as_json: bool) -> int:
     if as_json:
         print(json_text(built, indent=1))
     else:
-        report_files.show(built, folder, quiet=False)
+        report_files.show(built, folder, quiet=quiet, verbose=settings().verbose)
     return exit_codes.OF_CONCLUSION[built["conclusion"]]

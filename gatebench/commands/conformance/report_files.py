@@ -10,11 +10,11 @@ from jinja2 import TemplateError
 from gatebench.fixtures.harness import gc_pauses
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import model
-from gatebench.reports.conformance.formats import badge, html, junit, markdown, sarif, terminal
+from gatebench.reports.conformance.formats import badge, har, html, junit, markdown, sarif, terminal
 from gatebench.reports.errors import NoRunError
 from gatebench.reports.load import html as load_html
 
-FORMATS = (markdown, sarif, badge, junit)
+FORMATS = (markdown, sarif, badge, junit, har)
 
 
 @gc_pauses.held_back()  # a report is many objects that live until its end: collections take a quarter of its time
@@ -41,8 +41,11 @@ def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
     return report
 
 
-def show(report: dict[str, Any], folder: Path, *, quiet: bool) -> None:
-    """Print a report to the terminal; `quiet`: only its conclusion."""
-    (terminal.conclude if quiet else terminal.show)(report, sys.stdout)
+def show(report: dict[str, Any], folder: Path, *, quiet: bool, verbose: bool = False) -> None:
+    """Print a report to the terminal; `quiet`: only its conclusion; `verbose`: each finding in full."""
+    if quiet:
+        terminal.conclude(report, sys.stdout)
+    else:
+        terminal.show(report, sys.stdout, in_full=len(report["findings"]) if verbose else terminal.IN_FULL)
     print(f"  evidence: {os.path.relpath(folder)}")
     print(f"  report: {os.path.relpath(folder / 'report.html')}")

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from gatebench.commands.options import PATH, IntegerRange, NumberRange, complete_target
+from gatebench.commands.command import command
+from gatebench.commands.options import PATH, TARGET, Choice, IntegerRange, NumberRange
 
 WORLDS = ("embedded", "lean", "containers", "existing")
 EXAMPLES = """\b
@@ -17,22 +18,25 @@ examples:
                                                      from outside, with only an address and a token
   gatebench run acme.toml -m credentials -x          one group, stop at the first finding
   gatebench run acme.toml --lf                       only what failed in the last run
+  gatebench run                                      the target and the options of gatebench.toml, if that is here
 
 exit status: 0 conformant with its claims; 1 findings; 2 bad input, unreachable, or nothing checked; 3 internal error of
 gatebench; 130 interrupted"""
 
 
-@click.command(epilog=EXAMPLES)
-@click.argument("target", default="reference", metavar="[TARGET]", shell_complete=complete_target)
-@click.option("-k", "keyword", metavar="EXPR", help="only matching scenarios, e.g. CRED-001 or 'mail and not legacy'")
-@click.option("-m", "mark", metavar="MARK", help="only these groups, e.g. credentials")
-@click.option("-x", "first", is_flag=True, help="stop at the first finding")
+@command(epilog=EXAMPLES)
+@click.argument("target", default="reference", metavar="[TARGET]", type=TARGET)
+@click.option(
+    "-k", "--keyword", "keyword", metavar="EXPR", help="only matching scenarios, e.g. CRED-001 or 'mail and not legacy'"
+)
+@click.option("-m", "--mark", "mark", metavar="MARK", help="only these groups, e.g. credentials")
+@click.option("-x", "--first", "first", is_flag=True, help="stop at the first finding")
 @click.option("--lf", "again", is_flag=True, help="only what failed in the last run of this target")
-@click.option("-n", "workers", type=IntegerRange(1, 64), metavar="N", help="run in N parallel worlds")
+@click.option("-n", "--workers", "workers", type=IntegerRange(1, 64), metavar="N", help="run in N parallel worlds")
 @click.option("--sheet", type=PATH, metavar="FILE", help="use this stored world.json")
 @click.option(
     "--world",
-    type=click.Choice(WORLDS),
+    type=Choice(WORLDS),
     help="how to run the mocks: embedded, lean (the server of load tests), in containers, or existing (those of --sheet)",
 )
 @click.option("--expectations", type=PATH, metavar="FILE", help="known failures and skips, with reasons")
@@ -53,7 +57,6 @@ gatebench; 130 interrupted"""
 @click.option("--junitxml", type=PATH, metavar="FILE", help="also write the JUnit report to FILE")
 @click.option("--alluredir", "allure", type=PATH, metavar="DIR", help="write Allure results, with exchanges as steps")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON instead of text")
-@click.option("--quiet", is_flag=True, help="no progress, and only the conclusion")
 def run(**options: Any) -> int:
     """Test a gateway: run the scenarios that apply to its claims, and report which requirements it violates.
 

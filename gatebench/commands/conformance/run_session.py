@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gatebench import exit_codes, progress
-from gatebench.commands.conformance import report_files
+from gatebench.commands.command import settings
+from gatebench.commands.conformance import report_files, selection
 from gatebench.commands.setup import descriptor_file
 from gatebench.conformance.pytest_plugin import invoke
 from gatebench.conformance.text import json_text
@@ -75,6 +76,7 @@ def run(options: RunOptions) -> int:
     if options.variants:
         own.load(options.variants)
     task.arguments()
+    selection.check(options.keyword, options.mark)
     by_name(task.target)  # raises for an unknown target before anything is started
     invoke.prepare(task.folder)
     watch = invoke.SessionMonitor(progress.on(sys.stderr, quiet=options.quiet))
@@ -148,7 +150,7 @@ def _show(report: dict[str, Any], folder: Path, options: RunOptions) -> None:
         except OSError as error:
             raise BenchError(f"cannot write {options.junitxml}: {error.strerror}; use another --junitxml") from error
     if not options.as_json:
-        report_files.show(report, folder, quiet=options.quiet)
+        report_files.show(report, folder, quiet=options.quiet, verbose=settings().verbose)
         return
     keys = ("id", "requirement", "outcome", "what", "expected", "actual", "consequence_of", "reproduce")
     facts = {key: report[key] for key in ("target", "conclusion", "complete", "totals", "judged", "stale")}

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from gatebench.commands.command import command
 from gatebench.commands.load import url_options
-from gatebench.commands.options import PATH, POSITIVE, SEED, IntegerRange, NumberRange, complete_target
+from gatebench.commands.options import PATH, POSITIVE, SEED, TARGET, IntegerRange, NumberRange
 from gatebench.fixtures import extras
 
 MIN_STARTS = 2  # of a gate (gatebench.load.analysis.sequential_test, which takes long to import)
@@ -30,7 +31,6 @@ Command = Callable[..., int]
 def _common(command: Command) -> Command:
     """Add the options of both commands."""
     for option in (
-        click.option("--quiet", is_flag=True, help="no progress, and only the conclusion"),
         click.option("--out", type=PATH, metavar="DIR", help="folder for the evidence (default: a new one)"),
         click.option("--seed", type=SEED, default=1, metavar="N", help="random seed of schedule and resampling"),
         click.option("--profile", default="single-call", metavar="NAME", help="profile whose calls are sent"),
@@ -39,9 +39,9 @@ def _common(command: Command) -> Command:
     return command
 
 
-@click.command(epilog=GATE_EXAMPLES)
-@click.argument("baseline", shell_complete=complete_target)
-@click.argument("candidate", shell_complete=complete_target)
+@command(epilog=GATE_EXAMPLES)
+@click.argument("baseline", type=TARGET)
+@click.argument("candidate", type=TARGET)
 @click.option("--seconds", type=POSITIVE, default=180, metavar="S", help="time limit")
 @click.option(
     "--starts",
@@ -77,8 +77,8 @@ def gate(**options: Any) -> int:
     return regression.run(regression.RegressionOptions(**options))
 
 
-@click.command(epilog=OVERHEAD_EXAMPLES)
-@click.argument("target", default="reference", metavar="[TARGET]", shell_complete=complete_target)
+@command(epilog=OVERHEAD_EXAMPLES)
+@click.argument("target", default="reference", metavar="[TARGET]", type=TARGET)
 @click.option("--seconds", type=POSITIVE, default=60, metavar="S", help="total time")
 @click.option(
     "--starts", type=IntegerRange(1, TOGETHER), default=8, metavar="N", help="fresh starts that run at the same time"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from gatebench.commands.command import command
 from gatebench.commands.load import output
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
@@ -15,9 +16,9 @@ examples:
   gatebench load report gatebench-out/load-acme-20260728-120000-1a2b"""
 
 
-@click.command(epilog=EXAMPLES)
+@command(epilog=EXAMPLES)
 @click.argument("path", type=PATH, metavar="DIR")
-def report(path: Path) -> int:
+def report(path: Path, *, quiet: bool) -> int:
     """Rebuild and show the report of a load measurement.
 
     DIR is the evidence folder of a load command, or its load.json.
@@ -29,5 +30,5 @@ def report(path: Path) -> int:
         raise BenchError(str(error)) from error
     folder = path if path.is_dir() else path.parent
     output.project(plain, folder)
-    output.show(plain, folder, quiet=False)
+    output.show(plain, folder, quiet=quiet)
     return output.status(whole)

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
+from gatebench.commands.command import command
 from gatebench.commands.load import url_options
-from gatebench.commands.options import PATH, POSITIVE, SEED, IntegerRange, complete_target
+from gatebench.commands.options import PATH, POSITIVE, SEED, TARGET, IntegerRange
 from gatebench.fixtures import extras
 
 EXAMPLES = """\b
@@ -15,8 +16,8 @@ examples:
   gatebench load run https://gw.example.com/mcp --tokens-file tokens.txt --tool whoami --isolation /structuredContent/user"""
 
 
-@click.command(epilog=EXAMPLES)
-@click.argument("target", default="reference", metavar="[TARGET]", shell_complete=complete_target)
+@command(epilog=EXAMPLES)
+@click.argument("target", default="reference", metavar="[TARGET]", type=TARGET)
 @click.option("--profile", default="steady", metavar="NAME", help="see `gatebench load list`")
 @click.option("--profiles", type=PATH, metavar="FILE", help="custom profiles instead of the shipped ones")
 @click.option("--seconds", type=POSITIVE, metavar="S", help="duration (default: from the profile)")
@@ -26,7 +27,6 @@ examples:
 @click.option("--budgets", type=PATH, metavar="FILE", help="custom budgets instead of the shipped ones")
 @click.option("--sheet", type=PATH, metavar="FILE", help="the world.json from which a running target was configured")
 @click.option("--out", type=PATH, metavar="DIR", help="folder for the results (default: a new one)")
-@click.option("-q", "quiet", is_flag=True, help="print only the conclusion")
 @url_options.for_run
 def run(**options: Any) -> int:
     """Run a load profile against a gateway and check budgets.

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gatebench.commands.options import PATH
+from gatebench.commands.options import FILE_NAME, PATH
 from gatebench.fixtures.errors import BenchError
 
 Command = Callable[..., int]
@@ -43,9 +43,9 @@ _COMMON = (
     click.option("--expect", metavar="POINTER=VALUE", multiple=True, help="URL: a value in every result (repeatable)"),
     click.option("--expect-equal", metavar="JSON", help="URL: the answer of the tool"),
     click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="URL: a further header (repeatable)"),
-    click.option("--ca-file", metavar="FILE", help="URL: certificate authorities to trust (PEM)"),
-    click.option("--client-cert", metavar="FILE", help="URL: client certificate (PEM)"),
-    click.option("--client-key", metavar="FILE", help="URL: its key, if not in the same file"),
+    click.option("--ca-file", type=FILE_NAME, metavar="FILE", help="URL: certificate authorities to trust (PEM)"),
+    click.option("--client-cert", type=FILE_NAME, metavar="FILE", help="URL: client certificate (PEM)"),
+    click.option("--client-key", type=FILE_NAME, metavar="FILE", help="URL: its key, if not in the same file"),
     click.option("--insecure", is_flag=True, help="URL: do not verify the server's certificate"),
 )
 _SEVERAL_USERS = (

@@ -3,6 +3,7 @@
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
 from gatebench.commands.requirements.lookup import complete_requirement, requirement_named
 from gatebench.conformance.pytest_plugin.collection import scenarios_for
 from gatebench.conformance.requirements.features import FEATURES
@@ -11,15 +12,17 @@ from gatebench.conformance.requirements.registry import Registry, Requirement
 from gatebench.fixtures.reference_gateway.faults import all_faults
 
 
-@click.command()
+@command()
 @click.argument("identifier", metavar="ID", shell_complete=complete_requirement)
-def explain(identifier: str) -> int:
+def explain(identifier: str, *, quiet: bool) -> int:
     """Describe one requirement; ID is its id, such as CRED-001."""
     requirement = requirement_named(Registry(), identifier)
     feature = requirement.feature
     print(
         f"{requirement.id}  {requirement.level}  ({requirement.group}, {requirement.verdict})\n\n  {requirement.text}\n"
     )
+    if quiet:
+        return exit_codes.CONFORMANT
     print(f"sources:   {'; '.join(map(str, requirement.sources))}")
     print("guide:     " + ("\n           ".join(map(_guide_row, requirement.guide)) or "not in the guide"))
     print(f"feature:   {f'{feature} ({FEATURES[feature]})' if feature else 'none: checked on every gateway'}")

@@ -3,16 +3,18 @@
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
+from gatebench.commands.suggestions import hint
 from gatebench.conformance.text import json_text
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.reference_gateway.faults import Fault, UnknownFaultError, all_faults, by_name
 
 
-@click.command()
+@command()
 @click.argument("name", required=False)
 @click.option("--group", help="only this group")
 @click.option("--json", "as_json", is_flag=True, help="print all fields as JSON")
-def faults(name: str | None, group: str | None, *, as_json: bool) -> int:
+def faults(name: str | None, group: str | None, *, as_json: bool, quiet: bool) -> int:
     """List the faults of the reference gateway that test the bench, or describe the fault NAME.
 
     Each is a target, faulty:NAME.
@@ -23,10 +25,12 @@ def faults(name: str | None, group: str | None, *, as_json: bool) -> int:
         raise BenchError(str(error)) from None
     groups = {fault.group for fault in all_faults().values()}
     if group and group not in groups:
-        raise BenchError(f"unknown group {group!r}; expected one of {', '.join(sorted(groups))}")
+        raise BenchError(f"unknown group {group!r}; {hint(group, sorted(groups))}")
     chosen = [fault for fault in chosen if group in (None, fault.group)]
     if as_json:
         print(json_text([fault.to_json() for fault in chosen], indent=2))
+    elif quiet:
+        print("\n".join(fault.name for fault in chosen))
     elif name:
         print("\n".join(_explained(fault) for fault in chosen))
     else:

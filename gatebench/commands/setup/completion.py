@@ -4,6 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from gatebench import exit_codes
+from gatebench.commands.options import Choice
 
 VARIABLE = "_GATEBENCH_COMPLETE"
 """The environment variable in which a shell requests completion, as click names it."""
@@ -16,7 +17,7 @@ examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")), metavar="SHELL")
+@click.argument("shell", type=Choice(("bash", "zsh", "fish")), metavar="SHELL")
 @click.pass_context
 def completion(context: click.Context, shell: str) -> int:
     """Print a shell completion script; SHELL is bash, zsh or fish."""

@@ -3,6 +3,7 @@
 import json
 import shlex
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,13 @@ from urllib.parse import urlsplit
 
 import jinja2
 
-from gatebench.conformance.requirements.features import OUTSIDE, PROFILES, claims_of
+from gatebench.conformance.requirements.features import FEATURES, FOLLOWING, IMPLIED, OUTSIDE, PROFILES, claims_of
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import descriptor_loader
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
+
+CLAIMED_PROFILES = tuple(name for name in PROFILES if name != OUTSIDE)
+"""The profiles that a gateway may claim of which more is known than its address."""
 
 Kind = Literal["outside", "configured", "command", "image"]
 READY = "{base_url}/healthz"
@@ -34,13 +38,15 @@ class DescriptorFacts:
     single: str = SINGLE
     token_env: str | None = None
     profiles: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 def render(facts: DescriptorFacts, file: str) -> str:
     """Return the text of a descriptor; `file` is its file name."""
     url = (facts.url or "").rstrip("/")
     # With a token that the gateway issued, only requirements about that one caller can be checked.
-    least = facts.kind == "configured" and bool(facts.token_env) and not facts.profiles
+    least = facts.kind == "configured" and bool(facts.token_env) and not facts.profiles and not facts.features
+    profiles = [] if least else [*facts.profiles] or ["core"]
     environment = jinja2.Environment(  # noqa: S701 - TOML, not HTML
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
     )
@@ -58,11 +64,20 @@ def render(facts: DescriptorFacts, file: str) -> str:
         ready=facts.ready,
         single="{base_url}" if facts.kind == "outside" else facts.single,
         token_env=facts.token_env,
-        profiles=[] if least else [*facts.profiles] or ["core"],
-        all_profiles=[name for name in PROFILES if name != OUTSIDE],
+        profiles=profiles,
+        all_profiles=CLAIMED_PROFILES,
+        features=facts.features,
+        further=_further(profiles, facts.features),
         revisions=LEGACY_REVISIONS,
         modern=MODERN_REVISION,
     )
+
+
+def _further(profiles: Iterable[str], features: Iterable[str]) -> dict[str, str]:
+    """Return the extended features of profiles that can be claimed one by one, with their meaning, without `features`."""
+    known = [PROFILES[name].extended for name in profiles if name in PROFILES]
+    left_out = {*features, *FOLLOWING, *IMPLIED}
+    return {name: FEATURES[name] for names in known for name in names if name not in left_out}
 
 
 def address_of(url: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
 from gatebench.fixtures.gateways import descriptor_loader, installer
@@ -31,9 +32,9 @@ class Finding:
     needed: bool = False
 
 
-@click.command()
+@command()
 @click.option("--json", "as_json", is_flag=True, help="print the results as JSON")
-def doctor(*, as_json: bool) -> int:
+def doctor(*, as_json: bool, quiet: bool) -> int:
     """Check this machine: ports, Docker, browser, gateways.
 
     Exit status 2 if something is missing that every run needs.
@@ -44,6 +45,8 @@ def doctor(*, as_json: bool) -> int:
     else:
         width = max(len(finding.what) for finding in found)
         for finding in found:
+            if quiet and (finding.ready or not finding.needed):
+                continue
             word = "ready" if finding.ready else "MISSING" if finding.needed else "not found"
             print(f"{word:10}{finding.what:{width}}  {finding.said}")
     return exit_codes.BAD_INPUT if any(f.needed and not f.ready for f in found) else exit_codes.CONFORMANT

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gatebench import exit_codes
+from gatebench.commands.command import command
 from gatebench.commands.options import PATH
 from gatebench.commands.setup import descriptor_file
 from gatebench.commands.setup.descriptor_file import READY, SINGLE, DescriptorFacts, Kind
@@ -46,10 +47,12 @@ class InitOptions:
     single: str
     token_env: str | None
     profiles: tuple[str, ...]
+    features: tuple[str, ...]
+    quiet: bool
     force: bool
 
 
-@click.command(epilog=EXAMPLES)
+@command(epilog=EXAMPLES)
 @click.argument("file", type=PATH, required=False)
 @click.option("--name", help="name of the gateway")
 @click.option("--version", default="", show_default=False, help="a tag or a commit")
@@ -60,7 +63,20 @@ class InitOptions:
 @click.option("--ready", default=READY, help="URL that responds once it has started")
 @click.option("--single", default=SINGLE, help="URL of a server")
 @click.option("--token-env", metavar="NAME", help="environment variable with a token that the gateway issued")
-@click.option("--profile", "profiles", multiple=True, help="profile that it claims; may be repeated")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help=f"profile that it claims, of {', '.join(descriptor_file.CLAIMED_PROFILES)}; may be repeated",
+)
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="NAME",
+    help="extended feature that it claims, see `gatebench list --features`; may be repeated",
+)
 @click.option("--force", is_flag=True, help="overwrite FILE")
 def init(**given: Any) -> int:
     """Write the TOML descriptor of a gateway, from options or interactively on a terminal.
@@ -87,8 +103,11 @@ def init(**given: Any) -> int:
         single=options.single,
         token_env=options.token_env,
         profiles=options.profiles,
+        features=options.features,
     )
     descriptor_file.write(descriptor_file.render(facts, path.name), path)
+    if options.quiet:
+        return exit_codes.CONFORMANT
     print(f"{path} is written and valid.")
     for line in _next(kind, path, options.token_env):
         print(line)
@@ -106,8 +125,8 @@ def _kind(options: InitOptions) -> Kind:
         raise BenchError("--outside needs --url, the address of one MCP server behind the gateway")
     if options.outside and not options.token_env:
         raise BenchError("--outside needs --token-env, the name of the environment variable that holds the token")
-    if options.outside and options.profiles:
-        raise BenchError("--outside excludes --profile")
+    if options.outside and (options.profiles or options.features):
+        raise BenchError("--outside excludes --profile and --feature")
     return "outside" if options.outside else given[0]
 
 

@@ -3,15 +3,17 @@
 import click
 
 from gatebench import exit_codes, progress
+from gatebench.commands.command import command
+from gatebench.commands.suggestions import closest
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import installer
 from gatebench.fixtures.gateways.installer import Recipe
 
 
-@click.command()
+@command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="install all")
-def install(names: tuple[str, ...], *, everything: bool) -> int:
+def install(names: tuple[str, ...], *, everything: bool, quiet: bool) -> int:
     """Install third-party gateways; without a name: list them.
 
     NAME is the name of a gateway, such as contextforge.
@@ -22,25 +24,32 @@ def install(names: tuple[str, ...], *, everything: bool) -> int:
         return exit_codes.CONFORMANT
     wanted = installer.names() if everything else list(dict.fromkeys(names))
     for name in wanted:
+        if name not in installer.names() and (close := closest(name, installer.names())):
+            raise BenchError(f"unknown installation {name!r}; did you mean {close}?")
         installer.recipe(name)  # raises for an unknown name before anything is installed
-    failed = [name for name in wanted if not _one(name)]
+    failed = [name for name in wanted if not _one(name, quiet=quiet)]
     return exit_codes.BAD_INPUT if failed else exit_codes.CONFORMANT
 
 
-def _one(name: str) -> bool:
+def _one(name: str, *, quiet: bool) -> bool:
     known = installer.recipe(name)
     if installer.installed(known):
-        print(f"{name}{_version(known)} is installed: {installer.find(known)}")
+        _tell(f"{name}{_version(known)} is installed: {installer.find(known)}", quiet=quiet)
         return True
     exit_codes.end_in_order()
     try:
-        with progress.status(f"installing {name}{_version(known)}", quiet=False) as tell:
+        with progress.status(f"installing {name}{_version(known)}", quiet=quiet) as tell:
             where = installer.install(name, tell)
     except BenchError as error:
         exit_codes.complain(str(error), exit_codes.BAD_INPUT)
         return False
-    print(f"{name}{_version(known)} is installed: {where}")
+    _tell(f"{name}{_version(known)} is installed: {where}", quiet=quiet)
     return True
+
+
+def _tell(line: str, *, quiet: bool) -> None:
+    if not quiet:
+        print(line)
 
 
 def _list(known: Recipe) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from gatebench import exit_codes
-from gatebench.commands.options import PATH, IntegerRange
+from gatebench.commands.command import command
+from gatebench.commands.options import PATH, Choice, IntegerRange
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.harness import backend_choice
 from gatebench.fixtures.recording.secrets import SecretRegistry
@@ -20,13 +21,13 @@ from gatebench.fixtures.world.addresses import AddressOverrides
 from gatebench.fixtures.world.world import World
 
 
-@click.command()
+@command()
 @click.option("--save", type=PATH, metavar="FILE", help="write world.json to FILE instead of printing it")
 @click.option("--sheet", type=PATH, metavar="FILE", help="use this stored world.json instead of a new one")
 @click.option(
     "--world",
     "backend",
-    type=click.Choice(("embedded", "containers")),
+    type=Choice(("embedded", "containers")),
     default="embedded",
     help="how to run the mocks; embedded: in this process",
 )
@@ -69,6 +70,7 @@ def world(
     listen: str,
     prepare: Path | None,
     first_port: int,
+    quiet: bool,
 ) -> int:
     """Start the mocks and print their world.json; serves until Ctrl-C."""
     outside = AddressOverrides(mocks_at=mocks_at, gateway=gateway, listen=listen)
@@ -89,7 +91,8 @@ def world(
             running.leave_alone()
             _write(running.world_json, save)
             where = f"world.json: {save}" if save else "world.json is printed above"
-            print(f"gatebench: the world is running; {where}; stop it with Ctrl-C", file=sys.stderr, flush=True)
+            if not quiet:
+                print(f"gatebench: the world is running; {where}; stop it with Ctrl-C", file=sys.stderr, flush=True)
             threading.Event().wait()
     except OSError as error:
         raise BenchError(f"cannot write {error.filename or save}: {error.strerror}") from error

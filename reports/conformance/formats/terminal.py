@@ -129,8 +129,7 @@ class _ConformancePrinter:
                 left = sum(len(block.findings) for block in below[BELOW:])
                 self._print(f"... and {counted(left, 'more', 'more')} in report.json", indent=4)
             again = next((block.first["reproduce"] for block in below if block.first["reproduce"]), None)
-            if again:
-                self._raw(f"  reproduce: {again}", "cyan", crop=False)
+            self._again(again, cause["exchange"])
         rest = self._report["causes"][len(shown) :]
         if rest:
             self._console.print()
@@ -168,8 +167,7 @@ class _ConformancePrinter:
         if finding["exchange"]:
             self._draw(finding)
         self._control(finding["control"])
-        if finding["reproduce"]:
-            self._raw(f"  reproduce: {finding['reproduce']}", "cyan", crop=False)
+        self._again(finding["reproduce"], finding["exchange"])
 
     def _rule(self, block: FindingGroup) -> None:
         outcome = block.first["outcome"]
@@ -207,6 +205,13 @@ class _ConformancePrinter:
         for row in sequence_text.draw(exchange, self._width - 2):
             style = "bold red" if row.guilty else "dim" if row.faint else ""
             self._raw(f"  {row.text}", style)
+
+    def _again(self, command: str | None, exchange: Mapping[str, Any] | None) -> None:
+        """Print how to run the scenario again, and how to send the client's request alone."""
+        if command:
+            self._raw(f"  reproduce: {command}", "cyan", crop=False)
+        if exchange and exchange.get("curl"):
+            self._raw(f"  by hand:   {exchange['curl']}", "dim", crop=False)
 
     def _control(self, control: Mapping[str, Any] | None) -> None:
         if control:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gatebench.conformance.events import Event
-from gatebench.reports.conformance.traffic import messages
+from gatebench.reports.conformance.traffic import curl, messages
 from gatebench.reports.conformance.traffic.evidence import ExchangeView, ScenarioRun, TranscriptIndex
 from gatebench.reports.rendering.text import shorten
 
@@ -197,6 +197,7 @@ def _described(
         "what": messages.request_summary(exchange) if exchange else found[0]["summary"],
         "answer": messages.answer_summary(exchange) if exchange else "",
         **{key: tags.get(key) for key in ("principal", "server", "client", "revision")},
+        "curl": curl.command_of(exchange) if exchange and exchange.leg == "client" else None,
         "messages": _bounded(found),
         "omitted": max(len(found) - MAX_COUNT, 0),
     }

@@ -66,13 +66,18 @@ class Block:
         return found[1] if found else None
 
 
-def blocks(path: Path) -> Iterator[Block]:
-    """The blocks of a document, in order."""
+def blocks(path: Path, name: str) -> Iterator[Block]:
+    """The blocks of a document, in order; `name` is what the document is called."""
     text = path.read_text(encoding="utf-8")
     places = headings(text)
     for found in _FENCE.finditer(text):
         section = next((name for place, name in reversed(places) if place < found.start()), "")
-        yield Block(path.name, section, found["mark"] or "", found["language"], found["text"])
+        yield Block(name, section, found["mark"] or "", found["language"], found["text"])
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of the headings, by which links name a section."""
+    return {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for _, name in headings(text)}
 
 
 def headings(text: str) -> list[tuple[int, str]]:

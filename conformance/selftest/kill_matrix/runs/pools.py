@@ -5,7 +5,8 @@ A requirement that fails in a pool may fail because of another fault than the on
 - no two faults of a pool are meant for the same requirement;
 - a fault is in two pools, with different faults beside it, unless it has been caught alone before, by selected scenarios or by a
   whole run: then one pool shows that a whole run catches it as well;
-- a requirement that also fails in more than `NOISE` of the pools without any fault meant for it decides nothing.
+- a requirement that also fails in more than `NOISE` of the pools without any fault meant for it decides nothing; for a fault
+  that was caught alone, `NOISE_ONCE` is the limit: all that is in question is whether a whole run conceals it.
 
 Two faults may conceal each other. What pools leave open (not caught, or not decided) is run in smaller pools, and at last alone:
 a fault survives only alone.
@@ -23,7 +24,7 @@ from gatebench.fixtures.reference_gateway.faults import Fault
 
 LARGEST, SMALLEST = 28, 7  # faults in a pool of the first round, at most, and of the second
 PER_DECISION = 4  # faults of a pool that replace the same decision: each wraps the one before
-NOISE = 0.1
+NOISE, NOISE_ONCE = 0.1, 1 / 3
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,15 @@ def caught(pools: Sequence[Pool], runs: Mapping[str, WholeRun]) -> dict[str, Who
     found = {}
     for fault, its in own.items():
         complete = [run for run in its if run]
-        if len(complete) == len(its) and all(_decided(name, complete, played) for name in fault.caught_by):
+        limit = NOISE_ONCE if len(its) == 1 else NOISE
+        if len(complete) == len(its) and all(_decided(name, complete, played, limit) for name in fault.caught_by):
             where = {name: complete[0].caught[name] for name in fault.caught_by}
             found[fault.name] = WholeRun(caught=where, scenarios=complete[0].scenarios)
     return found
 
 
-def _decided(requirement: str, own: Sequence[WholeRun], played: Mapping[Pool, WholeRun]) -> bool:
-    """Return whether the requirement fails in all of these runs, and in few that have no fault meant for it."""
+def _decided(requirement: str, own: Sequence[WholeRun], played: Mapping[Pool, WholeRun], limit: float) -> bool:
+    """Return whether the requirement fails in all of these runs, and in few (`limit`) that have no fault meant for it."""
     others = [run for pool, run in played.items() if requirement not in pool.meant]
     noise = sum(run.beside.get(requirement) in matrix.KILLED for run in others)
-    return all(requirement in run.caught for run in own) and noise <= NOISE * len(others)
+    return all(requirement in run.caught for run in own) and noise <= limit * len(others)

@@ -92,11 +92,19 @@ class _Record:
 
 
 def _pooled(runs: Runs, record: _Record) -> Iterator[Results]:
-    """Run the faults in pools, in rounds of ever smaller ones, and yield those that each round has caught."""
+    """Run the faults in pools, in rounds of ever smaller ones, and yield those that each round has caught.
+
+    After an interruption, those are yielded that the finished runs of the round have caught.
+    """
     for size in pools.sizes(len(record.open())):
         left = [faults.by_name(name) for name in record.open()]
         planned = pools.planned(left, size, record.caught_before())
-        played = _results(runs, [pool.name for pool in planned])
+        played: Results = {}
+        interrupted = False
+        try:
+            _play(runs, [pool.name for pool in planned], played)
+        except KeyboardInterrupt:
+            interrupted = True
         done = {name: run for name, run in played.items() if isinstance(run, WholeRun)}
         for run in done.values():
             record.count(run)
@@ -106,6 +114,8 @@ def _pooled(runs: Runs, record: _Record) -> Iterator[Results]:
             flush=True,
         )
         yield dict(caught)
+        if interrupted:
+            raise KeyboardInterrupt
 
 
 def play_share(count: int, *, workers: int) -> int:
@@ -129,6 +139,12 @@ def play_share(count: int, *, workers: int) -> int:
 def _results(runs: Runs, names: Sequence[str]) -> Results:
     """Run them, and print each result as it comes."""
     results: Results = {}
+    _play(runs, names, results)
+    return results
+
+
+def _play(runs: Runs, names: Sequence[str], results: Results) -> None:
+    """Run them, print each result as it comes, and add it to `results`."""
     try:
         for name, result in runs.play(names):
             results[name] = result
@@ -137,7 +153,6 @@ def _results(runs: Runs, names: Sequence[str]) -> Results:
             progress.show(f"{len(results)}/{len(names)}")
     finally:
         progress.show("")
-    return results
 
 
 def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:

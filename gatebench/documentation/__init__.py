@@ -1,0 +1,1 @@
+"""The reference pages of the documentation, which are generated from the code."""
