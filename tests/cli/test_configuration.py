@@ -77,8 +77,8 @@ def refused(result: SimpleNamespace) -> str:
     return str(result.err)
 
 
-def test_a_mistake_is_one_sentence_with_file_and_key(run: Run) -> None:
-    """Whatever command is used: a key that has no effect where it should is noticed at once."""
+def test_invalid_key_or_value_is_reported_in_one_sentence_with_file_and_key(run: Run) -> None:
+    """Every command reports an invalid key, also one of another command."""
     for name, (text, sentence) in MISTAKES.items():
         write(text)
         for arguments in (["list"], ["config"]):
@@ -87,7 +87,7 @@ def test_a_mistake_is_one_sentence_with_file_and_key(run: Run) -> None:
             assert sentence in refusal, name
 
 
-def test_keys_in_pyproject_are_named_with_their_place(run: Run) -> None:
+def test_error_in_pyproject_names_the_full_key(run: Run) -> None:
     write("[tool.gatebench.run]\nworker = 2", "pyproject.toml")
     assert "pyproject.toml: tool.gatebench.run.worker is an unknown key" in refused(run("list"))
     write("tool.gatebench = 2", "pyproject.toml")
@@ -95,7 +95,7 @@ def test_keys_in_pyproject_are_named_with_their_place(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["gatebench.toml", "pyproject.toml"])
-def test_a_file_that_cannot_be_read(run: Run, name: str) -> None:
+def test_unreadable_file_is_refused(run: Run, name: str) -> None:
     write("gatebench = ", name)
     assert f"the configuration {name} is not valid TOML: " in refused(run("list"))
     assert run("list", "--no-config", "-q").status == 0
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_read(run: Run, name: str) -> None:
     assert f"cannot read {'the configuration ' if name == 'gatebench.toml' else ''}{name}: " in refused(run("list"))
 
 
-def test_a_pyproject_of_others_is_not_parsed(run: Run) -> None:
+def test_pyproject_without_gatebench_table_is_not_parsed(run: Run) -> None:
     write("[tool.black\n", "pyproject.toml")
     assert run("list", "-q").status == 0
 
@@ -120,7 +120,7 @@ def test_two_files_are_refused(run: Run) -> None:
     assert run("list", "-q").out.startswith("SES-001\n")
 
 
-def test_the_named_file(run: Run) -> None:
+def test_invalid_config_option_is_refused(run: Run) -> None:
     assert "cannot read the configuration no.toml: " in refused(run("list", "--config", "no.toml"))
     write("[tool.black]", "pyproject.toml")
     assert "pyproject.toml has no [tool.gatebench]" in refused(run("list", "--config", "pyproject.toml"))
@@ -128,19 +128,19 @@ def test_the_named_file(run: Run) -> None:
     assert "--config and --no-config exclude each other" in refused(both)
 
 
-def test_a_descriptor_of_this_name(run: Run) -> None:
+def test_descriptor_named_like_the_configuration_is_refused(run: Run) -> None:
     write('[gateway]\nname = "acme"\n[claims]\nprofiles = ["core"]')
     assert "gatebench.toml is the descriptor of a gateway" in refused(run("run"))
 
 
-def test_the_command_line_wins_over_the_file(run: Run) -> None:
+def test_command_line_takes_precedence_over_the_file(run: Run) -> None:
     write('[list]\ngroup = "sessions"\nquiet = true')
     assert run("list").out.startswith("SES-001\n")
     assert run("list", "--group", "claims").out == "CLM-001\n"
     assert run("list", "--no-config", "-q").out.startswith("ACC-001\n")
 
 
-def test_the_command_says_which_file_it_uses(run: Run) -> None:
+def test_command_prints_the_file_that_it_uses(run: Run) -> None:
     write('[list]\ngroup = "claims"')
     assert run("list").err == "gatebench: gatebench.toml sets group\n"
     assert run("list", "-v").err == 'gatebench: gatebench.toml sets group = "claims"\n'
@@ -166,7 +166,7 @@ def test_paths_are_relative_to_the_file(run: Run) -> None:
     assert sentence.endswith("(ci/gatebench.toml sets target)")
 
 
-def test_shipped_targets_and_addresses_are_no_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shipped_targets_and_urls_are_not_resolved_as_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for target in ("fastmcp", "faulty:access-not-checked", "https://gw.example.com/mcp"):
         write(f'target = "{target}"', "ci/gatebench.toml")
@@ -175,7 +175,7 @@ def test_shipped_targets_and_addresses_are_no_paths(tmp_path: Path, monkeypatch:
         assert configured.defaults(conformance_run, ("run",)) == {"target": target}
 
 
-def test_the_target_before_the_sections_holds_for_all_commands(run: Run) -> None:
+def test_top_level_target_applies_to_all_commands(run: Run) -> None:
     write('target = "no/such.toml"\n[load.run]\ntarget = "no/other.toml"')
     for command, named in (("run", "such"), ("official", "such"), ("load run", "other"), ("load overhead", "such")):
         assert f"there is no descriptor at no/{named}.toml" in run(*command.split()).err, command
@@ -183,7 +183,7 @@ def test_the_target_before_the_sections_holds_for_all_commands(run: Run) -> None
     assert run("list", "-q").err == ""
 
 
-def test_an_error_about_a_value_of_the_file_names_the_file(run: Run) -> None:
+def test_error_in_a_value_of_the_file_names_the_file(run: Run) -> None:
     write('[run]\ntoken-env = "GW"\nquiet = true')
     assert run("run", "reference").err.endswith("a descriptor has [tokens] (gatebench.toml sets token-env)\n")
 
@@ -197,17 +197,17 @@ def test_credentials_are_not_shown(run: Run) -> None:
         assert "secret" not in result.out + result.err
 
 
-def test_config_shows_what_is_set(run: Run) -> None:
+def test_config_shows_the_set_values(run: Run) -> None:
     assert run("config").out == "no configuration file\n"
     write('target = "reference"\n[load.run]\nexpect = ["/a=1"]')
     assert run("config").out == 'gatebench.toml is valid\n  target = "reference"\n  load.run.expect = ["/a=1"]\n'
-    told = json.loads(run("config", "load.run", "--json").out)
-    assert told == {"file": "gatebench.toml", "values": [{"key": "load.run.expect", "value": ["/a=1"]}]}
+    printed = json.loads(run("config", "load.run", "--json").out)
+    assert printed == {"file": "gatebench.toml", "values": [{"key": "load.run.expect", "value": ["/a=1"]}]}
     assert "unknown section 'laod.run'; did you mean load.run?" in refused(run("config", "laod.run"))
 
 
-def test_each_key_that_is_listed_can_be_set(run: Run) -> None:
-    """Of every command: a value of the type that is named is accepted, and one of another type is not."""
+def test_each_listed_key_can_be_set(run: Run) -> None:
+    """For every command, a value of the listed type is accepted, and one of another type is refused."""
     values = {"true or false": "true", "a string": '"x"', "an integer": "2", "a number": "1.5"}
     values["an array with strings"] = '["x"]'
     rows = json.loads(run("config", "--keys", "--json").out)
@@ -237,7 +237,7 @@ def test_every_command_has_the_same_options() -> None:
             assert given.count(name) == 1, (command.name, name)
 
 
-def test_the_files_of_the_documentation_are_valid(run: Run) -> None:
+def test_configuration_files_of_the_documentation_are_valid(run: Run) -> None:
     page = "docs/how-to/configuration.md"
     shown = [block.text for block in blocks(ROOT / page, page) if block.language == "toml"]
     assert shown

@@ -44,13 +44,13 @@ def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_the_similar_name_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+def test_similar_name_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, sentence in SIMILAR.items():
         assert cli.main(arguments.split()) == 2, arguments
         assert sentence in capsys.readouterr().err, arguments
 
 
-def test_a_name_like_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_name_without_similar_one_has_no_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, sentence in (
         ("run zzz", "unknown target 'zzz'; available: agentgateway, "),
         ("list --feature zzz", "unknown feature 'zzz'; expected one of caller.user, "),
@@ -59,7 +59,7 @@ def test_a_name_like_no_other(capsys: pytest.CaptureFixture[str]) -> None:
         assert sentence in capsys.readouterr().err
 
 
-def test_words_of_selections_that_are_no_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_valid_selections_have_no_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ["-m", "not (sessions or zzzzzz)"],
         ["-k", "CRED-00"],

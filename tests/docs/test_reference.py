@@ -1,4 +1,4 @@
-"""The generated reference names everything that it is about, and its links lead somewhere."""
+"""The generated reference is complete, and its links have existing targets."""
 
 import inspect
 import re
@@ -87,7 +87,7 @@ def test_requirements_are_on_the_page_of_their_group_and_in_the_index() -> None:
         assert f"Check: the shape [{requirement.check}]" in section or not requirement.cases
 
 
-def test_shapes_have_their_options() -> None:
+def test_shapes_page_has_the_options_of_each_shape() -> None:
     for name, shape in SHAPES.items():
         section = PAGES["shapes.md"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert all(f"`{option}`" in section for option in shape.required | shape.optional), name
@@ -111,7 +111,7 @@ def test_every_exit_status_has_its_meaning_in_the_reference_and_in_the_guide_to_
             assert f"| {status} | {meaning} |" in page
 
 
-def test_links_between_generated_pages_lead_somewhere() -> None:
+def test_links_between_generated_pages_have_existing_targets() -> None:
     docs = ROOT / "docs"
     written = {path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8") for path in docs.rglob("*.md")}
     everything = written | {f"reference/{name}": text for name, text in PAGES.items()}
@@ -124,7 +124,7 @@ def test_links_between_generated_pages_lead_somewhere() -> None:
             assert not anchor or anchor in anchors(everything[page]), f"{name}: {target}"
 
 
-# -- what is refused
+# -- refused input
 
 
 class Example(BaseModel):
@@ -143,7 +143,7 @@ def test_sentence_without_a_key_is_refused() -> None:
         sentences.exactly("claims", "profiles", {*PROFILES, "gone"})
 
 
-def test_sentences_are_used() -> None:
+def test_every_sentence_belongs_to_a_key() -> None:
     data = tomllib.loads(Path(sentences.__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     models = {model.__name__ for model in world.PLACES.values()}
     used = {

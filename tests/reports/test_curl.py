@@ -42,7 +42,7 @@ def words(command: str | None, folder: Path) -> list[str]:
     return done.stdout.decode().split("\0")[:-1]
 
 
-def test_the_request_with_the_credential_from_a_variable(tmp_path: Path) -> None:
+def test_credential_is_read_from_a_variable(tmp_path: Path) -> None:
     expected = ["-i", "-X", "POST", "-H", f"Authorization: Bearer {TOKEN}", "--data-binary", "{}"]
     assert words(command_of(exchange(tmp_path)), tmp_path) == [*expected, "http://127.0.0.1:8080/mcp?a=1&b=2"]
 
@@ -59,7 +59,7 @@ def test_a_long_body_is_read_from_a_file(tmp_path: Path) -> None:
     assert "--data-binary @request.json" in str(command_of(exchange(tmp_path, body="x" * 5000)))
 
 
-def test_what_curl_cannot_send(tmp_path: Path) -> None:
+def test_request_that_curl_cannot_send_has_no_command(tmp_path: Path) -> None:
     assert command_of(exchange(tmp_path, headers=[])) is None
     assert command_of(exchange(tmp_path, body=None, body_base64="AA==")) is None
 
