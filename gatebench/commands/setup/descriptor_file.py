@@ -3,10 +3,10 @@
 import json
 import shlex
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import jinja2
@@ -41,19 +41,33 @@ class DescriptorFacts:
     features: tuple[str, ...] = ()
 
 
-def render(facts: DescriptorFacts, file: str) -> str:
-    """Return the text of a descriptor; `file` is its file name."""
+def render(
+    facts: DescriptorFacts, file: str, template: str = "descriptor.toml.j2", more: Mapping[str, Any] | None = None
+) -> str:
+    """Return the text of a descriptor; `file` is its file name.
+
+    `template` is the path of a template in this folder, and `more` the variables that it has beside those of `facts`.
+    """
     url = (facts.url or "").rstrip("/")
+    # A gateway may answer the address without its last slash with a redirect.
+    outside = (
+        "{base_url}/"
+        if urlsplit(facts.url or "").path.rstrip("/") and (facts.url or "").endswith("/")
+        else "{base_url}"
+    )
     # With a token that the gateway issued, only requirements about that one caller can be checked.
     least = facts.kind == "configured" and bool(facts.token_env) and not facts.profiles and not facts.features
     profiles = [] if least else [*facts.profiles] or ["core"]
     environment = jinja2.Environment(  # noqa: S701 - TOML, not HTML
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
     )
     # A basic string of TOML is one of JSON.
     environment.filters["toml"] = lambda value: json.dumps(value, ensure_ascii=False)
-    template = environment.from_string((Path(__file__).parent / "descriptor.toml.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return environment.get_template(template).render(
         kind=facts.kind,
         file=file,
         name=facts.name or address_of(url) or Path(file).stem,
@@ -62,7 +76,7 @@ def render(facts: DescriptorFacts, file: str) -> str:
         command=shlex.split(facts.command or ""),
         image=facts.image,
         ready=facts.ready,
-        single="{base_url}" if facts.kind == "outside" else facts.single,
+        single=outside if facts.kind == "outside" else facts.single,
         token_env=facts.token_env,
         profiles=profiles,
         all_profiles=CLAIMED_PROFILES,
@@ -70,6 +84,7 @@ def render(facts: DescriptorFacts, file: str) -> str:
         further=_further(profiles, facts.features),
         revisions=LEGACY_REVISIONS,
         modern=MODERN_REVISION,
+        **(more or {}),
     )
 
 

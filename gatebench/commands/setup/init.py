@@ -18,6 +18,7 @@ from gatebench.fixtures.errors import BenchError
 EXAMPLES = """\b
 examples:
   gatebench init                                                   interactive, on a terminal
+  gatebench init --probe https://gw.example.com/mcp/docs --token-env GW_TOKEN
   gatebench init --outside --url https://gw.example.com/mcp/docs --token-env GW_TOKEN
   gatebench init --url http://127.0.0.1:4000 --single '{base_url}/mcp/{server}' --token-env GW_TOKEN
   gatebench init acme.toml --command 'acme --config {workdir}/acme.yaml --port {port}' --profile core
@@ -40,6 +41,7 @@ class InitOptions:
     name: str | None
     version: str
     url: str | None
+    probe: str | None
     outside: bool
     command: str | None
     image: str | None
@@ -57,6 +59,7 @@ class InitOptions:
 @click.option("--name", help="name of the gateway")
 @click.option("--version", default="", show_default=False, help="a tag or a commit")
 @click.option("--url", help="base URL of a running gateway; with --outside, the URL of one MCP server")
+@click.option("--probe", metavar="URL", help="try the running MCP endpoint at URL, and write what it answers")
 @click.option("--outside", is_flag=True, help="test from outside: only an address and a token are known")
 @click.option("--command", metavar="COMMAND", help="command that starts it")
 @click.option("--image", help="container image")
@@ -84,14 +87,14 @@ def init(**given: Any) -> int:
     FILE is the file to write (default: gateway.toml).
     """
     options = InitOptions(**given)
+    if options.probe:
+        return _probe(options, options.probe)
     if not (options.url or options.command or options.image):
         if not sys.stdin.isatty():
             raise BenchError("the address of the gateway is missing; use --url, --command or --image")
         _ask(options)
     kind = _kind(options)
-    path = options.file or DEFAULT_FILE
-    if path.exists() and not options.force:
-        raise BenchError(f"{path} already exists; use another file name, or overwrite it with --force")
+    path = _free_path(options)
     facts = DescriptorFacts(
         kind=kind,
         name=options.name,
@@ -111,6 +114,37 @@ def init(**given: Any) -> int:
     print(f"{path} is written and valid.")
     for line in _next(kind, path, options.token_env):
         print(line)
+    return exit_codes.CONFORMANT
+
+
+def _free_path(options: InitOptions) -> Path:
+    path = options.file or DEFAULT_FILE
+    if path.exists() and not options.force:
+        raise BenchError(f"{path} already exists; use another file name, or overwrite it with --force")
+    return path
+
+
+def _probe(options: InitOptions, url: str) -> int:
+    from gatebench.commands.setup.probe import session  # noqa: PLC0415 - clients are slow to import
+
+    others = {
+        "--url": options.url,
+        "--outside": options.outside,
+        "--command": options.command,
+        "--image": options.image,
+        "--profile": options.profiles,
+        "--feature": options.features,
+    }
+    excluded = [name for name, value in others.items() if value]
+    if excluded:
+        raise BenchError(f"--probe excludes {excluded[0]}: the probe finds out what the gateway is; remove one of them")
+    path = _free_path(options)
+    facts = DescriptorFacts(
+        kind="outside", name=options.name, version=options.version, url=url, token_env=options.token_env
+    )
+    lines = session.write(facts, path, quiet=options.quiet)
+    if not options.quiet:
+        print("\n".join(lines))
     return exit_codes.CONFORMANT
 
 
