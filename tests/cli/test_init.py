@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gatebench.commands.setup.descriptor_file import DescriptorFacts, render
 from gatebench.conformance.requirements.features import claims_of
 from gatebench.fixtures.gateways import descriptor, descriptor_loader
 
@@ -64,6 +65,12 @@ def test_descriptor_of_every_kind_is_valid(tmp_path: Path, options: list[str], e
     if "--command" in options:
         assert said["launch"]["command"] == ["acme", "--config", "{workdir}/a b.yaml", "--port", "{port}"]
     assert "gatebench run acme.toml" in result.stdout
+
+
+def test_the_last_slash_of_an_address_is_kept() -> None:
+    for url, single in (("http://a/mcp/", "{base_url}/"), ("http://a/mcp", "{base_url}"), ("http://a/", "{base_url}")):
+        facts = DescriptorFacts(kind="outside", url=url, token_env="GW")
+        assert tomllib.loads(render(facts, "a.toml"))["endpoints"]["single"] == single
 
 
 def test_name_with_special_characters_of_toml(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from gatebench.fixtures.world.definition import MODERN_REVISION
 SHOWN_TOOLS = 8
 """Names of tools in the evidence; the others are counted."""
 SHOWN_PREFIXES = 4
+MAX_CAPABILITIES = 600
+"""Characters of the announced capabilities that are shown."""
 
 
 class Evidence:
@@ -123,7 +125,10 @@ class Evidence:
         shown = ", ".join(self._says.quoted(name, 60) for name in names[:SHOWN_TOOLS])
         more = f" and {len(names) - SHOWN_TOOLS} more" if len(names) > SHOWN_TOOLS else ""
         unread = " (and further pages)" if self._seen.tools[-1].result.get("nextCursor") else ""
-        return [f"tools/list: {len(names)} tools{unread}{f': {shown}{more}' if names else ''}.", *self._prefixes(names)]
+        return [
+            f"tools/list: {_tools(len(names))}{unread}{f': {shown}{more}' if names else ''}.",
+            *self._prefixes(names),
+        ]
 
     def _prefixes(self, names: list[str]) -> Iterator[str]:
         separator, counts = tool_names.prefixes(names)
@@ -141,9 +146,15 @@ class Evidence:
     @property
     def capabilities(self) -> list[str]:
         """The announced capabilities."""
-        announced = {revision: self._says.value(facts) for revision, facts in self._seen.capabilities.items()}
+        announced = {
+            revision: self._says.value(facts, MAX_CAPABILITIES) for revision, facts in self._seen.capabilities.items()
+        }
         revisions = {facts: [one for one in announced if announced[one] == facts] for facts in announced.values()}
         return [f"Capabilities in {', '.join(same)}: {facts}." for facts, same in revisions.items()]
+
+
+def _tools(number: int) -> str:
+    return f"{number} tool{'' if number == 1 else 's'}"
 
 
 def _without_type(answer: McpResponse) -> str:
@@ -156,4 +167,4 @@ def summary(seen: Observations, says: Wording) -> str:
     sessions = "sessions" if "sessions" in seen.features else "no sessions"
     refusals = ", ".join(map(str, seen.refusals))
     security = f"{refusals} without a valid token" if refusals else "no token needed"
-    return f"seen: {name}; MCP {', '.join(seen.accepted)}; {sessions}; {len(seen.tool_names)} tools; {security}"
+    return f"seen: {name}; MCP {', '.join(seen.accepted)}; {sessions}; {_tools(len(seen.tool_names))}; {security}"

@@ -28,9 +28,9 @@ class Wording:
         """Return the same in quotes."""
         return json.dumps(self.plain(text, limit), ensure_ascii=False)
 
-    def value(self, value: object) -> str:
+    def value(self, value: object, limit: int = MAX_TEXT) -> str:
         """Return a JSON value as text."""
-        return self.plain(json.dumps(value, ensure_ascii=False))
+        return self.plain(json.dumps(value, ensure_ascii=False), limit)
 
     def address(self, url: str) -> str:
         """Return a URL without a user, a password and a query."""
