@@ -22,7 +22,6 @@ from gatebench.fixtures.world.variants import own
 from gatebench.reports.errors import NoRunError
 
 DEFAULT_TOKEN = "GATEBENCH_TOKEN"  # noqa: S105 - the name of a variable
-TARGET = "GATEBENCH_TARGET"  # the variable that a descriptor names in place of a URL with a user or a query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +104,8 @@ def _known(options: RunOptions, folder: Path) -> str:
     path = folder.with_name(f"{folder.name}.toml")
     name, url = descriptor_file.address_of(options.target), options.target
     if "@" in urlsplit(url).netloc or urlsplit(url).query:  # which may be a credential, and the descriptor is evidence
-        os.environ[TARGET] = url
-        url = f"${TARGET}"
+        os.environ[descriptor_file.ADDRESS_VARIABLE] = url
+        url = f"${descriptor_file.ADDRESS_VARIABLE}"
     facts = descriptor_file.DescriptorFacts(
         kind="outside", name=name, url=url, token_env=options.token_env or DEFAULT_TOKEN
     )

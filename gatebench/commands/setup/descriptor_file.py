@@ -20,6 +20,8 @@ CLAIMED_PROFILES = tuple(name for name in PROFILES if name != OUTSIDE)
 """The profiles that a gateway may claim of which more is known than its address."""
 
 Kind = Literal["outside", "configured", "command", "image"]
+ADDRESS_VARIABLE = "GATEBENCH_TARGET"
+"""The variable that a descriptor names in place of an address that may hold a credential."""
 READY = "{base_url}/healthz"
 SINGLE = "{base_url}/mcp/{server}"
 

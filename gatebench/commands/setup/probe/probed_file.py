@@ -4,14 +4,12 @@ import textwrap
 from datetime import UTC, datetime
 
 from gatebench.commands.setup import descriptor_file
-from gatebench.commands.setup.descriptor_file import DescriptorFacts
+from gatebench.commands.setup.descriptor_file import ADDRESS_VARIABLE, DescriptorFacts
 from gatebench.commands.setup.probe.evidence import Evidence
 from gatebench.commands.setup.probe.observations import Observations
 from gatebench.commands.setup.probe.wording import Wording
 from gatebench.fixtures.errors import BenchError
 
-ADDRESS_VARIABLE = "GATEBENCH_TARGET"
-"""The variable that holds an address with a user, a query or a credential: it is written to no file."""
 TEMPLATE = "probe/descriptor.toml.j2"
 WIDTH = 118
 MAX_NAME = 60

@@ -23,5 +23,5 @@ def write(facts: DescriptorFacts, path: Path, *, quiet: bool) -> list[str]:
     descriptor_file.write(probed_file.render(seen, facts, path.name, says), path)
     steps = [f"gatebench run {shlex.quote(str(path))}"]
     if says.names_a_secret(url):
-        steps.insert(0, f"export {probed_file.ADDRESS_VARIABLE}=...       # the address that you gave to --probe")
+        steps.insert(0, f"export {descriptor_file.ADDRESS_VARIABLE}=...       # the address that you gave to --probe")
     return [f"{path} is written and valid.", evidence.summary(seen, says), "next:", *(f"  {step}" for step in steps)]
