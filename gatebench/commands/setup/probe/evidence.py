@@ -62,7 +62,7 @@ class Evidence:
         if not statuses & set(REFUSALS):
             lines.append("No request was refused, so the default stands: the gateway needs no token at this address.")
         elif self._seen.refusals != [401]:
-            lines.append("MCP requires 401 here; without this line, other statuses are findings.")
+            lines.append("MCP requires 401 here, so other statuses are findings; with this line they are accepted.")
         return lines
 
     def _refusals(self) -> Iterator[str]:
