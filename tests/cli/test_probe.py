@@ -155,7 +155,7 @@ def test_hostile_text() -> None:
     assert "launch" not in descriptor
     assert len(descriptor["gateway"]["name"]) <= 60
     assert "unauthenticated" not in descriptor["dialect"]
-    assert "# unauthenticated = [403]" in text
+    assert "unauthenticated = [403]" in text  # a comment
     assert "MCP requires 401 here" in text
 
 
