@@ -248,8 +248,9 @@ def test_step_of_the_action_writes_outputs_and_summary(tmp_path: Path) -> None:
             GITHUB_STEP_SUMMARY=str(summary),
             GITHUB_OUTPUT=str(out),
             TARGET="reference",
-            ARGUMENTS="-m access -k ACC-003",
+            ARGUMENTS="-m access -k 'ACC-003 and 2026'",
             OUT="gatebench-report",
+            ANNOTATIONS="true",
         ),
         capture_output=True,
         encoding="utf-8",
@@ -257,5 +258,5 @@ def test_step_of_the_action_writes_outputs_and_summary(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert out.read_text() == "conclusion=conformant\n"
+    assert out.read_text() == "conclusion=conformant\nstatus=0\n"
     assert summary.read_text(encoding="utf-8").startswith("## gatebench reference gateway")
