@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from gatebench.fixtures.recording import files
+from gatebench.fixtures.recording.labels import parse_with_labels
 from gatebench.reports.conformance.traffic.evidence import ExchangeView, TranscriptIndex
 
 NAME = "report.har"
@@ -102,11 +103,14 @@ def _request(exchange: ExchangeView) -> Entry:
     }
 
 
-def _query(url: str) -> str:
-    try:
-        return urlsplit(url).query
-    except ValueError:  # a bracket that opens no address
-        return url.partition("?")[2]
+def _query(url: str) -> list[dict[str, str]]:
+    query = url.partition("?")[2].partition("#")[0]
+    pairs: list[tuple[str, str]] = parse_with_labels(query, _parameters)
+    return _pairs(pairs)
+
+
+def _parameters(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def _response(exchange: ExchangeView) -> Entry:
