@@ -104,9 +104,8 @@ def _request(exchange: ExchangeView) -> Entry:
 
 
 def _query(url: str) -> list[dict[str, str]]:
-    query = url.partition("?")[2].partition("#")[0]
-    pairs: list[tuple[str, str]] = parse_with_labels(query, _parameters)
-    return _pairs(pairs)
+    pairs = parse_with_labels(url.partition("?")[2].partition("#")[0], _parameters)
+    return [{"name": name, "value": value} for name, value in pairs]
 
 
 def _parameters(query: str) -> list[tuple[str, str]]:
