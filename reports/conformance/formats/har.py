@@ -94,9 +94,7 @@ def _request(exchange: ExchangeView) -> Entry:
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": headers,
-        "queryString": [
-            {"name": name, "value": value} for name, value in parse_qsl(_query(url), keep_blank_values=True)
-        ],
+        "queryString": _query(url),
         **body,
         "headersSize": -1,
         "bodySize": len(text.encode(errors="replace")),
