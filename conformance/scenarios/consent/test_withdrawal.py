@@ -1,6 +1,7 @@
 """A user's consent is withdrawn: what ends with it, and what stays."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -65,13 +66,23 @@ async def test_withdrawn_while_refreshing(
     rule = {"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": {"delay": REFRESHING}}
     begin = scenario.here()
     with scenario.idp_fault(rule):
+        before = scenario.bench.refreshes(issuer)
         waiting = asyncio.create_task(contact(scenario, principal, server, revision))
-        await beside.call("whoami")  # meanwhile the gateway has begun to refresh
+        await beside.call("whoami")
+        await _refresh_has_begun(scenario, issuer, before, waiting)
         await scenario.no_consent(principal, server)
         await waiting
     attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(2)]
     case = "consent-withdrawn-while-refreshing"
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
+
+
+async def _refresh_has_begun(scenario: Scenario, issuer: str, before: int, waiting: "asyncio.Task[Any]") -> None:
+    """Wait until the authorization server has got one more refresh request, or the request that needs it has ended."""
+    while not waiting.done() and scenario.bench.refreshes(issuer) == before:
+        arriving: asyncio.Future[Any] = scenario.bench.next_request(issuer)
+        if scenario.bench.refreshes(issuer) == before:
+            await asyncio.wait([arriving, waiting], return_when=asyncio.FIRST_COMPLETED)
 
 
 # Case: what the authorization server answers to the refresh that began before the new consent.
@@ -99,8 +110,10 @@ async def test_anew_while_refreshing(
     begin = scenario.here()
     with scenario.idp_settings(issuer, access_lifetime=LONG, refreshed_lifetime=LONG):
         with scenario.idp_fault(refresh | {"action": {"delay": REFRESHING, **OVERTAKEN[case]}}):
+            begun = scenario.bench.refreshes(issuer)
             waiting = asyncio.create_task(contact(scenario, principal, server, revision))
-            await beside.call("whoami")  # meanwhile the gateway has begun to refresh
+            await beside.call("whoami")
+            await _refresh_has_begun(scenario, issuer, begun, waiting)
             await consent_anew(scenario, principal, server, revision)
             valid = set(await access_token_digests(scenario, principal, server)).difference(before)
             await waiting
