@@ -47,7 +47,6 @@ RELAYED = {
     "FID-004": "and cancellations; where a call of it reaches no server, there is none to arrive",
     "FID-006": "cancellations reach the server of the client's session",
     "OVR-005": "it knows no override header, and drops it",
-    "SES-004": "the session ids are the upstream's, in visible ASCII",
     "TRB-011": "it sends each request once",
     "TRB-016": "it knows only the names of real servers",
     "REF-010": "it forwards every tool name to the server that was addressed",
@@ -82,7 +81,7 @@ RELAYED = {
     "UPS-010": "the client's Accept-Encoding is the upstream's",
     "UPS-013": "it hands on only the headers that it knows",
     "UPS-039": "what upstreams say about their origin included",
-    "UPS-018": "it follows redirects itself",
+    **dict.fromkeys(("UPS-018", "UPS-042"), "it follows redirects itself"),
     "UPS-020": "up to a limit",
     "UPS-022": "each request has a connection of its own",
     "UPS-033": "a refused notification is no matter to it",
@@ -162,11 +161,10 @@ PASSES = {
     | RELAYED
     | {
         "END-006": "each request has a connection of its own, and so does its answer",
-        "SES-002": "the session is the upstream's, which says that it has ended",
         **dict.fromkeys(
             ("SRQ-010", "SRQ-012", "SRQ-026", "SRQ-033"), "each client has a session of its own at the upstream"
         ),
-        "SES-006": "or that there never was one",
+        "SES-006": "the session is the upstream's, which says that there never was one",
         "SES-022": "and it ends it",
         "CLI-009": "what the upstream refuses, it refuses with the same status",
         "CHG-003": "session ids are the upstream's, which are unique",
