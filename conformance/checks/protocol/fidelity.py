@@ -135,7 +135,7 @@ def cancellations_name_requests(context: CheckContext, transcript: Transcript) -
             got = [x for x in transcript.upstream if x.node == one.node and x.rpc.get("method") and "id" in x.rpc]
             if not any(same(x.rpc["id"], name) for x in got):
                 context.violation(
-                    f"{one.node} was told to cancel a request that it did not get",
+                    f"{one.node} received the cancellation of a request that it did not get",
                     expected="a cancellation reaches the server that got the request, and no other",
                     actual=f"notifications/cancelled for the request {name!r}",
                     at=one,

@@ -164,9 +164,9 @@ async def test_roots_changed(
     tool = scenario.identities.tool(server, "whoami", member)
     await client.call(tool)
     since = scenario.here()
-    told = await client.notify(ROOTS_CHANGED)
+    sent = await client.notify(ROOTS_CHANGED)
     calls = [await client.call(tool) for _ in range(2)]
-    await until_seen(scenario, told.nonce, member, ROOTS_CHANGED)  # requests need not arrive in the order of the client
+    await until_seen(scenario, sent.nonce, member, ROOTS_CHANGED)  # requests need not arrive in the order of the client
     scenario.case("roots-changed", calls[-1], since=since, server=server, principal=principal)
 
 
