@@ -6,12 +6,12 @@ from gatebench.documentation import sentences
 from gatebench.documentation.markdown import code, prose, sentence, table
 from gatebench.documentation.models import HEAD, described, rows, section_of, type_of
 from gatebench.fixtures.gateways.descriptor import Descriptor
-from gatebench.fixtures.gateways.descriptor_loader import _NEEDED, _VARIABLES, LAUNCH_VARIABLES
+from gatebench.fixtures.gateways.descriptor_loader import LAUNCH_VARIABLES, REQUIRED_VARIABLES, TEMPLATE_VARIABLES
 from gatebench.fixtures.gateways.templates import FILTERS
 
 PAGE = "descriptor"
 # The loader checks no templates of `launch.render` by name: Jinja reports the unknown ones.
-TEMPLATES = {**_VARIABLES, "launch.render": LAUNCH_VARIABLES}
+TEMPLATES = {**TEMPLATE_VARIABLES, "launch.render": LAUNCH_VARIABLES}
 """Every key that holds a template, with its variables."""
 
 
@@ -64,7 +64,7 @@ def _variables() -> Iterator[str]:
 
 
 def _needed(key: str) -> str:
-    return code(f"{{{_NEEDED[key]}}}") if key in _NEEDED else ""
+    return code(f"{{{REQUIRED_VARIABLES[key]}}}") if key in REQUIRED_VARIABLES else ""
 
 
 def _filters() -> Iterator[str]:
