@@ -52,6 +52,12 @@ def tools_only(builder: TranscriptBuilder) -> None:
     )
 
 
+def lists_without_cache_scope(builder: TranscriptBuilder) -> None:
+    """Gives lists without caching hints, as a gateway may that translates from an older revision."""
+    for case in ("list-of-resources", "pages-of-resources"):
+        lists(builder, case, [entry(f"test://{name}") for name in "abc"], scope=None)
+
+
 def features_without_notifications(builder: TranscriptBuilder) -> None:
     """Serves resources and prompts, and announces neither subscriptions nor changes."""
     opened = connected(builder, {"tools": {}, "resources": {}, "prompts": {}})
@@ -185,6 +191,7 @@ def subscriptions_refused(builder: TranscriptBuilder) -> None:
 
 LIBERTIES = [
     tools_only,
+    lists_without_cache_scope,
     features_without_notifications,
     requests_of_its_own,
     server_information_of_its_own,

@@ -66,10 +66,14 @@ def entry(uri: str, **changed: Any) -> Result:
 
 
 def page(
-    builder: TranscriptBuilder, entries: list[Result], server: str = SERVER, scope: str = "private", **details: Any
+    builder: TranscriptBuilder,
+    entries: list[Result],
+    server: str = SERVER,
+    scope: str | None = "private",
+    **details: Any,
 ) -> ClientRequest:
-    """Add one page of a list."""
-    result = {"resources": entries, "cacheScope": scope}
+    """Add one page of a list; `scope`: its cache scope, if it has one."""
+    result: Result = {"resources": entries, **({"cacheScope": scope} if scope else {})}
     return answered(builder.ask("alice", server, "resources/list", **details), result)
 
 
@@ -79,7 +83,7 @@ def lists(
     *pages: list[Result],
     server: str = SERVER,
     member: str = SERVER,
-    scope: str = "private",
+    scope: str | None = "private",
 ) -> ClientRequest:
     """Add the pages that a client got, with their cache scope; the upstream itself lists three resources, as private."""
     facts = about(builder, server=server) | {"member": member, "key": "resources", "identity": "uri"}
