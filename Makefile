@@ -67,7 +67,7 @@ trial: $(READY)   ## the harness on trial: the commit's share of null and hostil
 kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 makes whole runs, which are what counts
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
 
-kill-matrix-share: $(READY)   ## whole runs for SHARE faults or more, chosen from the commit: the new and changed ones first (CI)
+kill-matrix-share: $(READY)   ## a round of whole runs for SHARE faults, chosen from the commit: the new and changed ones first (CI)
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix --share $(SHARE)
 
 bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md

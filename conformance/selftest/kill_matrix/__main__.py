@@ -1,8 +1,8 @@
 """Run every fault, and write the matrix: `python -m gatebench.conformance.selftest.kill_matrix` (make kill-matrix).
 
-By default selected scenarios run, and the rows of the matrix are written. `--full` makes whole runs, which are authoritative
-(see `runs/whole.py`), of many faults in one gateway (see `runs/pools.py`), and records them. `--share N` makes a whole run of N
-faults that the commit determines (CI), and writes nothing.
+By default selected scenarios run, and the rows of the matrix are written. `--full` makes whole runs, which are authoritative,
+and records them: with another fault in each scenario (see `runs/rotation.py`), then of each fault that this leaves open (see
+`runs/whole.py`). `--share N` tries N faults that the commit determines in one round (CI), and writes nothing.
 
 Exit status: 0 if every fault was caught by the requirements meant for it and nothing is unexplained, 1 if not (the
 matrix is written nevertheless), 2 for an unknown fault, 130 after an interruption (finished whole runs are kept, and
@@ -49,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kill-matrix", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="play these only, and keep the other rows")
-    parser.add_argument("--full", action="store_true", help="whole runs, of many faults in one gateway")
+    parser.add_argument("--full", action="store_true", help="whole runs, with another fault in each scenario")
     parser.add_argument("--to-the-end", action="store_true", help="with --full: play on when it is caught")
     parser.add_argument("--fresh", action="store_true", help="with --full: play again what an earlier call has played")
     parser.add_argument("--page", action="store_true", help="play nothing: write the page from the matrix again")
     parser.add_argument(
-        "--share", type=int, metavar="N", help="whole runs for N faults or more, chosen from the commit"
+        "--share", type=int, metavar="N", help="a round of whole runs for N faults, chosen from the commit"
     )
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="worlds side by side (default: %(default)s)"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gatebench.conformance.requirements.registry import Registry
 from gatebench.conformance.selftest.kill_matrix import selection
-from gatebench.conformance.selftest.kill_matrix.matrix import KILLED, KillMatrix, MatrixRow
+from gatebench.conformance.selftest.kill_matrix.matrix import KILLED, ROTATING, KillMatrix, MatrixRow
 from gatebench.fixtures.reference_gateway.faults import Fault, all_faults
 
 
@@ -42,12 +42,18 @@ def _whole_runs(matrix: KillMatrix) -> Iterable[str]:
     yield from ("## Whole runs", "")
     yield (
         "A fault counts as caught when each requirement meant for it fails in a whole run: every scenario in the order of "
-        "`gatebench run`, in one world. The gateway of a run has several faults at once, as `runs/pools.py` describes; what that "
-        "leaves open is run alone."
+        "`gatebench run`, in one world. Most of these runs rotate, as `runs/rotation.py` describes: the gateway has another "
+        "fault in each scenario, with a scenario without a fault between two, and a failure counts only if the requirement is clean in "
+        "the same scenario of a second run. What that leaves open is run alone, with the fault in every scenario; only there a "
+        "fault can survive."
     )
     played = sum(entry.whole is not None for entry in matrix.values())
     missed = {name: entry.missed for name, entry in matrix.items() if entry.missed}
-    yield f"{played} of {len(matrix)} faults have had one: {played - len(missed)} were caught in it, {len(missed)} survived."
+    rotating = sum(entry.whole is not None and entry.whole.get("how") == ROTATING for entry in matrix.values())
+    yield (
+        f"{played} of {len(matrix)} faults have had one: {rotating} were caught rotating, {played - rotating - len(missed)} in "
+        f"other runs, {len(missed)} survived."
+    )
     for name, requirements in missed.items():
         yield f"- `{name}` survives {', '.join(f'{one} ({outcome})' for one, outcome in requirements.items())}"
     if matrix.trial:

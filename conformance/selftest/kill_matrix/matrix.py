@@ -12,6 +12,7 @@ from gatebench.conformance.selftest.kill_matrix import files
 from gatebench.fixtures.reference_gateway.faults import Fault, all_faults
 
 FORMAT = 2
+ROTATING, ALONE = "rotating", "alone"
 KILLED = {Outcome.FAIL.value, Outcome.WARN.value}  # an untestable requirement has not caught the fault
 # Not observed is no finding here: of all scenarios that could observe it, only those for the fault run. The same holds
 # for a SHOULD whose precondition did not occur.
@@ -23,7 +24,8 @@ class MatrixRow:
     """A fault, the number of scenarios that ran against it, and each requirement that was not clean on them.
 
     `whole` is the result of its last whole run, if there was one: the digests of the fault and of the bench at that
-    time, where each requirement caught it first, which requirements missed it, and how many scenarios ran until then.
+    time, `how` it ran (ROTATING or ALONE), where each requirement caught it first, which requirements missed it, and how many
+    scenarios ran with the fault until then.
     """
 
     group: str
@@ -59,8 +61,8 @@ class MatrixRow:
 class Trial:
     """The last trial in which every fault had a whole run, and the reference too, without a finding.
 
-    `digest` is that of the tree (see `digest.py`); `runs` is how many there were, most of them with several faults at once (see
-    `runs/pools.py`), and `minutes` how long they took, with `worlds` of them at a time.
+    `digest` is that of the tree (see `digest.py`); `runs` is how many there were, rotating (see `runs/rotation.py`) and
+    alone, and `minutes` how long they took, with `worlds` of them at a time.
     """
 
     digest: str

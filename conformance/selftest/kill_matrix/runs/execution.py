@@ -17,8 +17,8 @@ from gatebench.fixtures.gateways.lookup import resolve
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.reference_gateway import faults
 
-REFERENCE_MODULE = '"gatebench.fixtures.reference_gateway"'
-TRACED_MODULE = '"gatebench.fixtures.reference_gateway.decision_trace"'
+REFERENCE_MODULE = "gatebench.fixtures.reference_gateway"
+TRACED_MODULE = f"{REFERENCE_MODULE}.decision_trace"
 
 Outcomes = dict[str, str]  # requirement id -> outcome
 
@@ -70,10 +70,15 @@ def traced(chosen: Iterable[CollectedScenario]) -> tuple[Outcomes, dict[str, lis
         reached[play.name] = answer
 
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        descriptor = Path(folder) / "traced.toml"
-        text = resolve("reference").read_text(encoding="utf-8")
-        descriptor.write_text(text.replace(REFERENCE_MODULE, TRACED_MODULE), encoding="utf-8")
-        return outcomes_of(str(descriptor), chosen, note), reached
+        return outcomes_of(reference_as(TRACED_MODULE, Path(folder)), chosen, note), reached
+
+
+def reference_as(module: str, folder: Path) -> str:
+    """Write the descriptor of the reference with another module to start, and return it as a target."""
+    descriptor = folder / "reference.toml"
+    text = resolve("reference").read_text(encoding="utf-8")
+    descriptor.write_text(text.replace(f'"{REFERENCE_MODULE}"', f'"{module}"'), encoding="utf-8")
+    return str(descriptor)
 
 
 def reach() -> dict[str, list[str]]:

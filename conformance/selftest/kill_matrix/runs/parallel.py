@@ -1,7 +1,7 @@
 """Parallel whole runs, each in its own process, with cached results.
 
-A result is stored in `.gatebench-cache/kill-matrix/` under the digest of what it depends on, as soon as it exists: an
-interrupted trial resumes. Survivors are stored as well, so that no repetition turns one green. A process that dies or
+The result of a run alone is stored in `.gatebench-cache/kill-matrix/` under the digest of what it depends on, as soon as it
+exists: an interrupted trial resumes. Survivors are stored as well, so that no repetition turns one green. A process that dies or
 hangs costs its own result only.
 """
 
@@ -9,21 +9,27 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any, TypeVar
 
 from gatebench.conformance.selftest.kill_matrix import files
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
-from gatebench.conformance.selftest.kill_matrix.runs.whole import JOINED, REFERENCE, SECONDS, WholeRun
+from gatebench.conformance.selftest.kill_matrix.runs import rotation
+from gatebench.conformance.selftest.kill_matrix.runs.rotation import RotatingRun, Task
+from gatebench.conformance.selftest.kill_matrix.runs.whole import REFERENCE, SECONDS, WholeRun
 from gatebench.fixtures.processes import child
 
-COMMAND = (sys.executable, "-m", "gatebench.conformance.selftest.kill_matrix.runs.whole")
+Key, Result = TypeVar("Key"), TypeVar("Result")
+FOLDER = "gatebench.conformance.selftest.kill_matrix.runs"
+COMMAND = (sys.executable, "-m", f"{FOLDER}.whole")
+ROTATING = (sys.executable, "-m", f"{FOLDER}.rotating_run")
 RUN_TIMEOUT = SECONDS + 120.0  # seconds; after the limit come the rest of the last scenario, the sweep, the shutdown
-STOP = 20.0  # seconds in which an interrupted process has to exit
+STOP = 120.0  # seconds in which an interrupted process has to exit; a rotating run keeps what it has found
 
 
 class DiedError(Exception):
@@ -43,12 +49,40 @@ class Runs:
     patience: float = RUN_TIMEOUT
 
     def play(self, names: Sequence[str]) -> Iterator[tuple[str, WholeRun | DiedError]]:
-        """Yield each fault (or several joined by +, or the reference) with its result, as they come."""
+        """Yield each fault (or the reference) with its result, as they come."""
         cached = {name: run for name in names if (run := self.cached_result(name))}
         yield from cached.items()
+        yield from self._side_by_side([name for name in names if name not in cached], self._play)
+
+    def rotate(self, task: Task) -> list[RotatingRun | DiedError]:
+        """Return the results of the runs of a round, in their order. After an interruption, `rotated` returns what there is."""
+
+        def run(number: int, stopping: Event) -> RotatingRun:
+            command = [*ROTATING, str(number), "--task", str(path)]
+            return RotatingRun(**self._result(command, self._rotating(number), stopping))
+
+        path = self.cache / "rotating-task.json"
+        files.write(path, json.dumps(asdict(task)))
+        results: dict[int, RotatingRun | DiedError] = dict(self._side_by_side(range(rotation.RUNS), run))
+        return [results[number] for number in range(rotation.RUNS)]
+
+    def rotated(self) -> list[RotatingRun]:
+        """Return the results of the last round; none if a run has none."""
+        paths = [self._rotating(number) for number in range(rotation.RUNS)]
+        try:
+            return [RotatingRun(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def _rotating(self, number: int) -> Path:
+        return self.cache / f"rotating-{number}.json"
+
+    def _side_by_side(
+        self, keys: Sequence[Key], run: Callable[[Key, Event], Result]
+    ) -> Iterator[tuple[Key, Result | DiedError]]:
         pool, stopping = ThreadPoolExecutor(self.workers), Event()
         try:
-            futures = {pool.submit(self._play, name, stopping): name for name in names if name not in cached}
+            futures = {pool.submit(run, key, stopping): key for key in keys}
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()
@@ -69,16 +103,18 @@ class Runs:
 
     def _path(self, name: str) -> Path:
         how = "-to-the-end" if self.to_the_end and name != REFERENCE else ""
-        faults = name.split(JOINED)
-        shown = name if len(faults) == 1 else f"pool-of-{len(faults)}"
-        return self.cache / f"{shown}{how}.{self.digests.of(*faults)}.json"
+        return self.cache / f"{name}{how}.{self.digests.of(name)}.json"
 
     def _play(self, name: str, stopping: Event) -> WholeRun:
-        path = self._path(name)
+        command = [*self.command, name, *["--to-the-end"] * self.to_the_end]
+        return WholeRun(**self._result(command, self._path(name), stopping))
+
+    def _result(self, command: Sequence[str], path: Path, stopping: Event) -> dict[str, Any]:
+        """Return what the process writes to the file of `--out`. Raises DiedError if there is nothing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         log = path.with_suffix(".log")
-        command = [*self.command, name, "--out", str(path), *["--to-the-end"] * self.to_the_end]
+        command = [*command, "--out", str(path)]
         with log.open("w", encoding="utf-8") as output:
             process = child.start(command, folder=files.ROOT, stdout=output, stderr=subprocess.STDOUT)
             try:
@@ -86,12 +122,12 @@ class Runs:
             finally:
                 child.stop(process, STOP)
         try:
-            run = WholeRun(**json.loads(path.read_text(encoding="utf-8")))
+            result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             *_, last = ["", *log.read_text(encoding="utf-8", errors="replace").splitlines()]
             raise DiedError(f"the process ended with status {process.returncode}: {last} (full log: {log})") from None
         log.unlink()
-        return run
+        return result
 
     def _wait(self, process: child.Process, stopping: Event) -> None:
         """Wait until the process ends, or its result is no longer needed. Raises DiedError if it hangs."""

@@ -1,35 +1,34 @@
 """Whole runs of every fault, or of a share of them, and their entries in the matrix."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.kill_matrix import digest, files, matrix, progress
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
-from gatebench.conformance.selftest.kill_matrix.matrix import Trial
-from gatebench.conformance.selftest.kill_matrix.runs import pools, select_runs, share
+from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix, Trial
+from gatebench.conformance.selftest.kill_matrix.runs import rotation, select_runs, share
 from gatebench.conformance.selftest.kill_matrix.runs.parallel import DiedError, Runs
-from gatebench.conformance.selftest.kill_matrix.runs.whole import JOINED, REFERENCE, WholeRun
+from gatebench.conformance.selftest.kill_matrix.runs.rotation import Found, RotatingRun, Task
+from gatebench.conformance.selftest.kill_matrix.runs.rotation_cache import RotationCache
+from gatebench.conformance.selftest.kill_matrix.runs.whole import REFERENCE, WholeRun
 from gatebench.fixtures.reference_gateway import faults
 
 Results = dict[str, WholeRun | DiedError]
+ALONE = 2  # whole runs alone for a commit, at most
 
 
 def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: bool) -> int:
-    """Run the reference and these faults (all if none is named), many of them in pools; return the exit status.
+    """Run the reference and these faults (all if none is named), rotating and then alone; return the exit status.
 
     The results are stored as they come, round by round.
     """
     digests = digest.current()
     runs = Runs(digests, workers, to_the_end=to_the_end, fresh=fresh)
     record = _Record(digests, names or list(digests.faults))
-    played = _results(runs, [REFERENCE])
+    _rotate(runs, record, RotationCache(digests, fresh=fresh))
+    played = _results(runs, [REFERENCE, *record.open()])
     record.add(played)
-    for result in _pooled(replace(runs, to_the_end=True), record):
-        record.add(result)
-        record.write()
-    record.add(_results(runs, record.open()))
     reference = played[REFERENCE]
     if isinstance(reference, WholeRun) and reference.clean and not names and record.complete():
         minutes = round(record.seconds / workers / 60, 1)
@@ -56,29 +55,21 @@ class _Record:
         self._names = names
         self._played: set[str] = set()
 
-    def add(self, results: Results) -> None:
+    def add(self, results: Results, how: str = matrix.ALONE) -> None:
         """Add the results of runs: of a fault, or of the reference."""
         self.wrong += problems(results)
         for name, result in results.items():
             if isinstance(result, WholeRun):
-                self.count(result)
+                self.runs += result.seconds > 0
+                self.seconds += result.seconds
                 if name != REFERENCE:
                     row = self.matrix.get(name) or matrix.row(faults.by_name(name), 0, {})
-                    self.matrix[name] = matrix.with_whole(row, _kept(result, self._digests, name))
+                    self.matrix[name] = matrix.with_whole(row, _kept(result, self._digests, name, how))
                     self._played.add(name)
-
-    def count(self, run: WholeRun) -> None:
-        """Count a run that took some time."""
-        self.runs += run.seconds > 0
-        self.seconds += run.seconds
 
     def open(self) -> list[str]:
         """Return the faults without a result."""
         return [name for name in self._names if name not in self._played]
-
-    def caught_before(self) -> set[str]:
-        """Return the faults that all requirements meant for them have caught without other faults, or in an earlier whole run."""
-        return {name for name, row in self.matrix.items() if set(row.meant) <= set(row.killers)}
 
     def complete(self) -> bool:
         """Return whether every fault has had a whole run in this tree."""
@@ -91,48 +82,81 @@ class _Record:
         return select_runs.write(self.matrix)
 
 
-def _pooled(runs: Runs, record: _Record) -> Iterator[Results]:
-    """Run the faults in pools, in rounds of ever smaller ones, and yield those that each round has caught.
+def _rotate(runs: Runs, record: _Record, cache: RotationCache) -> None:
+    """Try the faults in rounds of two rotating runs, and record what is caught.
 
-    After an interruption, those are yielded that the finished runs of the round have caught.
+    A round costs as much as that many faults alone: the last one is that which has caught no more.
     """
-    for size in pools.sizes(len(record.open())):
-        left = [faults.by_name(name) for name in record.open()]
-        planned = pools.planned(left, size, record.caught_before())
-        played: Results = {}
-        interrupted = False
+    _keep_caught(cache, record)
+    caught = len(record.open())
+    while min(len(record.open()), caught) > rotation.RUNS:
+        left = record.open()
+        task = Task({name: cache.found[name] for name in left}, _before(record.matrix))
         try:
-            _play(runs, [pool.name for pool in planned], played)
+            results = _round(runs, task)
         except KeyboardInterrupt:
-            interrupted = True
-        done = {name: run for name, run in played.items() if isinstance(run, WholeRun)}
-        for run in done.values():
-            record.count(run)
-        caught = pools.caught(planned, done)
-        print(
-            f"{len(left)} faults in {len(planned)} pools: {len(caught)} caught, {len(left) - len(caught)} open",
-            flush=True,
-        )
-        yield dict(caught)
-        if interrupted:
-            raise KeyboardInterrupt
+            cache.add(runs.rotated())
+            _keep_caught(cache, record)
+            raise
+        if not results:
+            break
+        cache.add(results)
+        _keep_caught(cache, record)
+        caught = len(left) - len(record.open())
+        tried = sum(len(run.tried) for run in results)
+        print(f"{len(left)} faults in {tried} scenarios: {caught} caught, {len(record.open())} open", flush=True)
+    record.runs += cache.runs
+    record.seconds += cache.seconds
+
+
+def _keep_caught(cache: RotationCache, record: _Record) -> None:
+    """Record the faults that all requirements meant for them have caught, each as a run alone would have been recorded."""
+    names = [name for name in record.open() if not cache.found[name].open(faults.by_name(name))]
+    found = {name: cache.found[name] for name in names}
+    record.add({name: WholeRun(one.caught, scenarios=len(one.tried)) for name, one in found.items()}, matrix.ROTATING)
+    record.write()
+
+
+def _before(known: KillMatrix) -> dict[str, list[str]]:
+    """Return the scenarios in which each fault was caught before."""
+    return {name: sorted(set(row.caught.values())) for name, row in known.items()}
+
+
+def _round(runs: Runs, task: Task) -> list[RotatingRun]:
+    """Return the runs of a round; none if one of them has no result, which is printed."""
+    results = runs.rotate(task)
+    for result in results:
+        if isinstance(result, DiedError):
+            print(f"a rotating run has no result: {result}", flush=True)
+    complete = [result for result in results if isinstance(result, RotatingRun)]
+    return complete if len(complete) == len(results) else []
 
 
 def play_share(count: int, *, workers: int) -> int:
-    """Run the share of this commit; return the exit status. Nothing is written.
+    """Try the share of this commit in one round; return the exit status. Nothing is written.
 
-    A fault that never had a whole run, or has changed since, may survive its first one: that is reported, and is no failure
-    of this commit. `make kill-matrix FULL=1` fails for every survivor.
+    What the round leaves open has a whole run alone, ALONE of them at most, those first that were caught before; the others are
+    undecided. A fault that never had a whole run, or has changed since, may survive its first one: that is reported, and is no
+    failure of this commit. `make kill-matrix FULL=1` fails for every survivor.
     """
     digests, before = digest.current(), matrix.load()
-    chosen = share.for_this_commit(count, digests, before)
-    results = _results(Runs(digests, workers), chosen)
     new = share.changed(digests, before)
+    found = {name: Found() for name in share.for_this_commit(count, digests, before)}
+    runs = Runs(digests, workers)
+    complete = _round(runs, Task(found, _before(before)))
+    rotation.learn(complete, found)
+    left = sorted((name for name, one in found.items() if one.open(faults.by_name(name))), key=lambda name: name in new)
+    alone, undecided = left[:ALONE], left[ALONE:]
+    results = _results(runs, alone)
     wrong = list(problems({name: result for name, result in results.items() if name not in new}))
+    wrong += [] if complete else ["the faults could not be tried"]
     first = list(problems({name: result for name, result in results.items() if name in new}))
     lines = [*wrong, *(f"in its first whole run: {problem}" for problem in first)]
-    total = f"{len(results)} of {len(digests.faults)} faults in whole runs, {len(wrong)} problems"
-    print("\n".join([*lines, f"{total}, {len(first)} in first runs"]))
+    lines += [f"undecided, and not tried alone: {', '.join(undecided)}"] if undecided else []
+    total = f"{len(found)} of {len(digests.faults)} faults: {len(found) - len(left)} caught rotating, {len(alone)} tried alone"
+    print(
+        "\n".join([*lines, f"{total}, {len(undecided)} undecided; {len(wrong)} problems, {len(first)} in first runs"])
+    )
     return 1 if wrong else 0
 
 
@@ -158,11 +182,7 @@ def _play(runs: Runs, names: Sequence[str], results: Results) -> None:
 def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:
     """Describe a result in one line."""
     if isinstance(result, DiedError):
-        return f"{_shown(name)}: {result}"
-    if JOINED in name:
-        counts = f"{len(result.caught)} requirements have caught, {len(result.missed)} have not"
-        about = f"{len(result.beside)} other findings ({result.scenarios} scenarios, {result.seconds:g} s)"
-        return f"{_shown(name)}: {counts}, {about}"
+        return f"{name}: {result}"
     parts = [f"{name} in {scenario}" for name, scenario in result.caught.items()]
     parts += [f"survives {name} ({outcome})" for name, outcome in result.missed.items()]
     found = ", ".join(f"{name} {outcome}" for name, outcome in result.beside.items())
@@ -170,11 +190,6 @@ def describe_run(result: WholeRun | DiedError, name: str = REFERENCE) -> str:
     parts += ["the smoke test ends the run of a user"] if result.smoke else []
     parts += ["the time was up"] if result.cut else []
     return f"{name}: {'; '.join(parts)} ({result.scenarios} scenarios, {result.seconds:g} s)"
-
-
-def _shown(name: str) -> str:
-    first, *others = name.split(JOINED)
-    return f"{first} and {len(others)} other faults" if others else name
 
 
 def problems(results: Mapping[str, WholeRun | DiedError]) -> Iterator[str]:
@@ -192,7 +207,7 @@ def problems(results: Mapping[str, WholeRun | DiedError]) -> Iterator[str]:
                     yield f"{name}: {requirement} comes to an error of the bench itself"
 
 
-def _kept(result: WholeRun, digests: Digests, name: str) -> dict[str, Any]:
+def _kept(result: WholeRun, digests: Digests, name: str, how: str) -> dict[str, Any]:
     """Return the entry of a whole run in the matrix."""
-    about = {"fault": digests.faults[name], "bench": digests.bench}
+    about = {"fault": digests.faults[name], "bench": digests.bench, "how": how}
     return about | {"caught": result.caught, "missed": result.missed, "scenarios": result.scenarios}

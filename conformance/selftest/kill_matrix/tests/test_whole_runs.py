@@ -85,7 +85,7 @@ def runs(tmp_path: Path) -> Runs:
     script = tmp_path / "play.py"
     script.write_text(
         "import json, sys, time\n"
-        "name, path = sys.argv[1], sys.argv[3]\n"
+        "name, path = sys.argv[1], sys.argv[-1]\n"
         "if name == 'b': sys.exit(7)\n"
         "if name != 'a': sys.stdin.read()\n"
         f"else: open(path, 'w').write(json.dumps({asdict(WholeRun(scenarios=3))!r}))\n",
