@@ -43,9 +43,9 @@ def _whole_runs(matrix: KillMatrix) -> Iterable[str]:
     yield (
         "A fault counts as caught when each requirement meant for it fails in a whole run: every scenario in the order of "
         "`gatebench run`, in one world. Most of these runs rotate, as `runs/rotation.py` describes: the gateway has another "
-        "fault in each scenario, with a scenario without a fault between two, and a failure counts only if the requirement is clean in "
-        "the same scenario of a second run. What that leaves open is run alone, with the fault in every scenario; only there a "
-        "fault can survive."
+        "fault in each scenario, with a scenario without a fault between two, and a failure counts only if the requirement is "
+        "clean in the same scenario of a second run. What that leaves open is run alone, with the fault in every scenario; only "
+        "there a fault can survive."
     )
     played = sum(entry.whole is not None for entry in matrix.values())
     missed = {name: entry.missed for name, entry in matrix.items() if entry.missed}
