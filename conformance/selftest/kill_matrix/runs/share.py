@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from gatebench.conformance.selftest.kill_matrix import files
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
-from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix
+from gatebench.conformance.selftest.kill_matrix.matrix import ALONE, KillMatrix
 
 
 def commit() -> str:
@@ -50,8 +50,10 @@ def changed(digests: Digests, matrix: KillMatrix) -> set[str]:
 
 
 def for_this_commit(count: int, digests: Digests, matrix: KillMatrix) -> list[str]:
-    """Return the share of this commit: `count` faults, new and changed ones first.
+    """Return the share of this commit: `count` faults, new and changed ones first; none that only a run alone has shown.
 
     Without git, the digest of the tree replaces the commit.
     """
-    return choose(digests.faults, count, commit() or digests.tree, changed(digests, matrix))
+    new = changed(digests, matrix)
+    names = [name for name in digests.faults if name in new or (matrix[name].whole or {}).get("how") != ALONE]
+    return choose(names, count, commit() or digests.tree, new)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from gatebench.conformance.selftest.kill_matrix import matrix
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
 from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix
 from gatebench.conformance.selftest.kill_matrix.runs import share
@@ -27,6 +28,13 @@ def test_share_is_bounded_and_begins_with_new_and_changed_faults() -> None:
     del known["5"]
     assert share.changed(digests, known) == {"3", "4", "5"} <= set(share.for_this_commit(8, digests, known))
     assert len(share.for_this_commit(8, digests, KillMatrix())) == 8
+
+
+def test_share_leaves_out_what_only_a_run_alone_has_shown() -> None:
+    known = KillMatrix({name: row(fault=own, how=matrix.ALONE) for name, own in DIGESTS.faults.items()})
+    assert share.for_this_commit(8, DIGESTS, known) == []
+    known["b"] = row(fault="before", how=matrix.ALONE)
+    assert share.for_this_commit(8, DIGESTS, known) == ["b"]
 
 
 def test_share_without_git_uses_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
