@@ -24,7 +24,8 @@ from gatebench.conformance.selftest.kill_matrix.runs.rotation import RotatingRun
 from gatebench.conformance.selftest.kill_matrix.runs.whole import REFERENCE, SECONDS, WholeRun
 from gatebench.fixtures.processes import child
 
-Key, Result = TypeVar("Key"), TypeVar("Result")
+Key = TypeVar("Key")
+Result = TypeVar("Result")
 FOLDER = "gatebench.conformance.selftest.kill_matrix.runs"
 COMMAND = (sys.executable, "-m", f"{FOLDER}.whole")
 ROTATING = (sys.executable, "-m", f"{FOLDER}.rotating_run")

@@ -55,5 +55,6 @@ def for_this_commit(count: int, digests: Digests, matrix: KillMatrix) -> list[st
     Without git, the digest of the tree replaces the commit.
     """
     new = changed(digests, matrix)
-    names = [name for name in digests.faults if name in new or (matrix[name].whole or {}).get("how") != ALONE]
+    alone = {name for name, row in matrix.items() if row.whole and row.whole.get("how") == ALONE}
+    names = [name for name in digests.faults if name in new or name not in alone]
     return choose(names, count, commit() or digests.tree, new)

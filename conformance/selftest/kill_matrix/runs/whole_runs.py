@@ -26,7 +26,8 @@ def play_all(names: Sequence[str], *, workers: int, to_the_end: bool, fresh: boo
     digests = digest.current()
     runs = Runs(digests, workers, to_the_end=to_the_end, fresh=fresh)
     record = _Record(digests, names or list(digests.faults))
-    _rotate(runs, record, RotationCache(digests, fresh=fresh))
+    if not _rotate(runs, record, RotationCache(digests, fresh=fresh)):
+        return 1
     played = _results(runs, [REFERENCE, *record.open()])
     record.add(played)
     reference = played[REFERENCE]
@@ -82,8 +83,8 @@ class _Record:
         return select_runs.write(self.matrix)
 
 
-def _rotate(runs: Runs, record: _Record, cache: RotationCache) -> None:
-    """Try the faults in rounds of two rotating runs, and record what is caught.
+def _rotate(runs: Runs, record: _Record, cache: RotationCache) -> bool:
+    """Try the faults in rounds of two rotating runs, and record what is caught. Return whether every run had a result.
 
     A round costs as much as that many faults alone: the last one is that which has caught no more.
     """
@@ -99,7 +100,7 @@ def _rotate(runs: Runs, record: _Record, cache: RotationCache) -> None:
             _keep_caught(cache, record)
             raise
         if not results:
-            break
+            return False
         cache.add(results)
         _keep_caught(cache, record)
         caught = len(left) - len(record.open())
@@ -107,6 +108,7 @@ def _rotate(runs: Runs, record: _Record, cache: RotationCache) -> None:
         print(f"{len(left)} faults in {tried} scenarios: {caught} caught, {len(record.open())} open", flush=True)
     record.runs += cache.runs
     record.seconds += cache.seconds
+    return True
 
 
 def _keep_caught(cache: RotationCache, record: _Record) -> None:

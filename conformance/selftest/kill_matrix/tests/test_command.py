@@ -130,10 +130,11 @@ def test_share_tries_few_faults_alone_and_names_the_others(
 
 
 @pytest.mark.usefixtures("written")
-def test_share_fails_without_a_rotating_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotating_run_without_a_result_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     results(monkeypatch)
     monkeypatch.setattr(Runs, "rotate", lambda *_: [RotatingRun(), DiedError("it died")])
     assert main(["--share", "8"]) == 1
+    assert main(["--full"]) == 1
 
 
 @pytest.mark.usefixtures("written")
