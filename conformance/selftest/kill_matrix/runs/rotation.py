@@ -11,7 +11,7 @@ next fault. Therefore
 - there is a *control* between two faults, a scenario without one; after a control that is not clean follows another one, with
   a new gateway, until one is clean;
 - two runs make a round, and a scenario that has a fault in one has none in the other: a kill counts only if the requirement was
-  clean there.
+  clean there, after the fault of the scenario before, and with a gateway that has just begun as well.
 
 Only kills count. A fault that no scenario of any round has shown is open, and has a whole run alone.
 """

@@ -11,8 +11,9 @@ import pytest
 
 from gatebench.conformance.selftest.kill_matrix import digest, files
 from gatebench.conformance.selftest.kill_matrix.digest import Digests
-from gatebench.conformance.selftest.kill_matrix.runs import parallel, whole_runs
+from gatebench.conformance.selftest.kill_matrix.runs import parallel, rotation, whole_runs
 from gatebench.conformance.selftest.kill_matrix.runs.parallel import DiedError, Runs
+from gatebench.conformance.selftest.kill_matrix.runs.rotation import Found, RotatingRun, Task
 from gatebench.conformance.selftest.kill_matrix.runs.whole import Watcher, WholeRun
 from gatebench.conformance.selftest.kill_matrix.tests.examples import DIGESTS
 
@@ -146,3 +147,15 @@ def test_whole_run_of_a_real_fault(tmp_path: Path) -> None:
     assert result.caught.keys() == {"ACC-001", "ACC-002"}
     assert not result.missed
     assert result.scenarios < 10
+
+
+def test_round_of_real_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k no_access")
+    found = {"access-not-checked": Found(), "grants-frozen": Found()}
+    results = Runs(digest.current(cache=tmp_path), 2, cache=tmp_path).rotate(Task(found))
+    runs = [run for run in results if isinstance(run, RotatingRun)]
+    assert len(runs) == len(results) == 2, results
+    rotation.learn(runs, found)
+    assert found["access-not-checked"].caught.keys() == {"ACC-001", "ACC-002"}
+    assert not found["grants-frozen"].caught, "its scenarios are others"
+    assert all(set(run.judged) > set(run.tried) for run in runs)
