@@ -64,6 +64,8 @@ class Runs:
 
         path = self.cache / "rotating-task.json"
         files.write(path, json.dumps(asdict(task)))
+        for number in range(rotation.RUNS):
+            self._rotating(number).unlink(missing_ok=True)
         results: dict[int, RotatingRun | DiedError] = dict(self._side_by_side(range(rotation.RUNS), run))
         return [results[number] for number in range(rotation.RUNS)]
 
