@@ -57,7 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--plays-of-failures", type=int, default=3, help="how often a failing scenario is run in all, to classify it"
     )
     group.addoption(
-        "--no-smoke", action="store_true", help="judge even what fails smoke: only to put the bench on trial"
+        "--no-smoke",
+        action="store_true",
+        help="judge even a gateway that fails the smoke test: only for tests of the bench itself",
     )
     group.addoption(
         "--budget",
@@ -66,7 +68,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="seconds for the whole run once the gateway is ready; what has not run by then is untestable (0: no limit)",
     )
-    group.addoption("--direct", action="store_true", help="ask the upstream alone first, where a requirement allows it")
+    group.addoption(
+        "--direct",
+        action="store_true",
+        help="play each scenario against the upstream itself first, where a requirement allows it",
+    )
     group.addoption(
         "--out", type=Path, default=None, help="folder for the transcript and the verdicts (default: a new one)"
     )
