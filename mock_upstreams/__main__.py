@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=_port, default=0, help="0: a free one")
-    parser.add_argument("--name", help="name to record under (default: the personality)")
+    parser.add_argument("--name", help="name of the mock in its records (default: the personality)")
     parser.add_argument("--application", choices=APPLICATIONS, default="tools")
     parser.add_argument(
         "--revisions", type=_revisions, default=ALL_REVISIONS, help=f"some of {','.join(ALL_REVISIONS)}"

@@ -31,6 +31,12 @@ class ScenarioItem:
     @classmethod
     def of(cls, item: pytest.Item) -> "ScenarioItem | None":
         """Return the scenario of an item, or None for an ordinary test."""
+        if _SCENARIO not in item.stash:
+            item.stash[_SCENARIO] = cls._from_item(item)
+        return item.stash[_SCENARIO]
+
+    @classmethod
+    def _from_item(cls, item: pytest.Item) -> "ScenarioItem | None":
         mark = item.get_closest_marker("judged_by")
         if mark is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
             return None
@@ -44,6 +50,9 @@ class ScenarioItem:
     def wanted(self) -> bool:
         """Return whether this requirement is checked with these parameters."""
         return bool(self._wanted[self.requirement](self.params))
+
+
+_SCENARIO = pytest.StashKey[ScenarioItem | None]()
 
 
 def explanation(judgement: CheckResult) -> str:

@@ -6,6 +6,7 @@ revisions all of its sets run (`gatebench.conformance.collected_scenario.Thoroug
 requirement only if no other scenario does at a server of that kind (of one upstream, or virtual).
 """
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from gatebench.conformance.requirements.features import OUTSIDE, Claims, feature
 from gatebench.fixtures.world.definition import REVISIONS
 
 VIRTUAL = "virtual-servers"
+
+Goal = tuple[str, str, bool]  # requirement, revision, whether at a virtual server
 
 
 class SampledScenario(Protocol):
@@ -50,21 +53,35 @@ def omitted_scenarios(plays: Iterable[SampledScenario], claims: Claims) -> set[s
         (optional if revision in claimed and revision not in play.thorough(claimed) else kept).append(play)
     elsewhere = [play for play in kept if not play.name.startswith(f"{OUTSIDE}/")]  # black-box tests
     covered = {goal for play in elsewhere if _possible(play, claims) for goal in _goals(play)}
-    candidates = [(play.name, _goals(play)) for play in optional if _possible(play, claims)]
-    open_ = {goal for _, goals in candidates for goal in goals} - covered
-    sample = set()
+    candidates = {play.name: _goals(play) - covered for play in optional if _possible(play, claims)}
+    return {play.name for play in optional} - _sample(candidates)
+
+
+def _sample(candidates: Mapping[str, set[Goal]]) -> set[str]:
+    """Return few candidates that cover all goals: greedily the one with most open goals, of several the first.
+
+    A candidate is counted anew only when it comes first: its number of open goals never grows.
+    """
+    open_ = set[Goal]().union(*candidates.values())
+    queue = [(-len(goals), order, name) for order, (name, goals) in enumerate(candidates.items())]
+    heapq.heapify(queue)
+    chosen = set()
     while open_:
-        name, goals = max(candidates, key=lambda candidate: len(candidate[1] & open_))
-        sample.add(name)
-        open_ -= goals
-    return {play.name for play in optional} - sample
+        counted, order, name = queue[0]
+        count = -len(candidates[name] & open_)
+        if count == counted:
+            chosen.add(heapq.heappop(queue)[2])
+            open_ -= candidates[name]
+        else:
+            heapq.heapreplace(queue, (count, order, name))
+    return chosen
 
 
 def _possible(play: SampledScenario, claims: Claims) -> bool:
     return claims.reach(play.name) and not claims.missing(features_of(play.params) | set(play.needs))
 
 
-def _goals(play: SampledScenario) -> set[tuple[str, str, bool]]:
+def _goals(play: SampledScenario) -> set[Goal]:
     """Return what the scenario covers: each requirement, in its revision, at a server of one upstream or a virtual one."""
     revision, virtual = play.params.get("revision", ""), VIRTUAL in features_of(play.params)
     return {(requirement, revision, virtual) for requirement in play.judges}

@@ -165,5 +165,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spec", type=Path, required=True, metavar="FILE", help="what the mock is")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
-    parser.add_argument("--control-port", type=int, default=0, help="the control API's own; 0: a free one")
+    parser.add_argument("--control-port", type=int, default=0, help="port of the control API; 0: a free one")
     return parser

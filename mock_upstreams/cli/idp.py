@@ -98,5 +98,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ISSUER:ID:SECRET:REDIRECT_URI",
         help="repeatable; empty secret: public",
     )
-    parser.add_argument("--control-token", help="opens /_bench/ (default: a random one, printed)")
+    parser.add_argument("--control-token", help="token of the control API at /_bench/ (default: a random one, printed)")
     return parser

@@ -90,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m gatebench.mock_upstreams.cli.netem", description="A bad network link, by netem."
     )
     parser.add_argument("--address", default="127.0.0.1", help="IPv4 address of the interface")
-    parser.add_argument("--delay-ms", type=float, default=0, help="delay of what leaves")
-    parser.add_argument("--loss", type=float, default=0, help="share of packets that get lost, 0 to 1")
-    parser.add_argument("--undo", action="store_true", help="take it back")
+    parser.add_argument("--delay-ms", type=float, default=0, help="delay of outgoing packets")
+    parser.add_argument("--loss", type=float, default=0, help="share of packets that are lost, 0 to 1")
+    parser.add_argument("--undo", action="store_true", help="remove delay and loss")
     return parser
 
 

@@ -18,7 +18,9 @@ examples:
 
 @command(epilog=EXAMPLES)
 @click.argument("target", default="reference", metavar="[TARGET]", type=TARGET)
-@click.option("--profile", default="steady", metavar="NAME", help="see `gatebench load list`")
+@click.option(
+    "--profile", default="steady", metavar="NAME", help="name of a profile; `gatebench load list` prints them"
+)
 @click.option("--profiles", type=PATH, metavar="FILE", help="custom profiles instead of the shipped ones")
 @click.option("--seconds", type=POSITIVE, metavar="S", help="duration (default: from the profile)")
 @click.option("--rate", type=POSITIVE, metavar="R", help="requests per second (default: from the profile)")

@@ -45,12 +45,17 @@ _COMMON = (
     click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="URL: a further header (repeatable)"),
     click.option("--ca-file", type=FILE_NAME, metavar="FILE", help="URL: certificate authorities to trust (PEM)"),
     click.option("--client-cert", type=FILE_NAME, metavar="FILE", help="URL: client certificate (PEM)"),
-    click.option("--client-key", type=FILE_NAME, metavar="FILE", help="URL: its key, if not in the same file"),
+    click.option(
+        "--client-key",
+        type=FILE_NAME,
+        metavar="FILE",
+        help="URL: key of the client certificate, if it is in another file",
+    ),
     click.option("--insecure", is_flag=True, help="URL: do not verify the server's certificate"),
 )
 _SEVERAL_USERS = (
     click.option("--tokens-file", type=PATH, metavar="FILE", help="URL: several tokens, one a line, a user each"),
-    click.option("--isolation", metavar="POINTER", help="URL: a value in the result that each token has its own of"),
+    click.option("--isolation", metavar="POINTER", help="URL: a value in the result that differs from token to token"),
 )
 _DIRECT = (
     click.option("--direct-url", metavar="URL", help="URL: the upstream itself, for comparison"),

@@ -61,7 +61,7 @@ class InitOptions:
 @click.option("--url", help="base URL of a running gateway; with --outside, the URL of one MCP server")
 @click.option("--probe", metavar="URL", help="try the running MCP endpoint at URL, and write what it answers")
 @click.option("--outside", is_flag=True, help="test from outside: only an address and a token are known")
-@click.option("--command", metavar="COMMAND", help="command that starts it")
+@click.option("--command", metavar="COMMAND", help="command that starts the gateway")
 @click.option("--image", help="container image")
 @click.option("--ready", default=READY, help="URL that responds once it has started")
 @click.option("--single", default=SINGLE, help="URL of a server")
@@ -71,14 +71,14 @@ class InitOptions:
     "profiles",
     multiple=True,
     metavar="NAME",
-    help=f"profile that it claims, of {', '.join(descriptor_file.CLAIMED_PROFILES)}; may be repeated",
+    help=f"profile that the gateway claims, of {', '.join(descriptor_file.CLAIMED_PROFILES)}; may be repeated",
 )
 @click.option(
     "--feature",
     "features",
     multiple=True,
     metavar="NAME",
-    help="extended feature that it claims, see `gatebench list --features`; may be repeated",
+    help="extended feature that the gateway claims, see `gatebench list --features`; may be repeated",
 )
 @click.option("--force", is_flag=True, help="overwrite FILE")
 def init(**given: Any) -> int:
