@@ -56,6 +56,8 @@ class Interaction:
             await self._modern.answer(scope, receive, send)
         elif modern and method == "prompts/get" and tool == rounds.PROMPT and self._offered:
             await self._modern.prompt(scope, send)
+        elif modern and self._modern.needs_input(scope):
+            await self._modern.prompt_or_resource(scope, send)
         elif calls and peer is not None and tool in RUN:
             await self._call(peer, scope, receive, send)
         elif peer is not None and method is None and peer.answered(posted):

@@ -71,6 +71,20 @@ class ModernCalls:
         body = json.dumps(_response(scope, result), ensure_ascii=False).encode()
         await respond(send, 200, [("content-type", "application/json")], body)
 
+    def needs_input(self, scope: Scope) -> bool:
+        """Return whether this is a request for the prompt or the resource that needs input in rounds."""
+        method, given = message(scope).get("method"), parameters(scope)
+        if method == "prompts/get":
+            return given.get("name") == rounds.ADDED_PROMPT
+        return method == "resources/read" and str(given.get("uri")).endswith(f"/{rounds.ADDED_RESOURCE}")
+
+    async def prompt_or_resource(self, scope: Scope, send: Send) -> None:
+        """Respond to a request for one of them."""
+        given = parameters(scope)
+        status, response = self._in_rounds(scope, str(given.get("name") or given.get("uri")), rounds.prompt_or_resource)
+        body = json.dumps(response, ensure_ascii=False).encode()
+        await respond(send, status, [("content-type", "application/json")], body)
+
     async def _streamed(self, scope: Scope, tool: str, content: dict[str, Any], stream: StoredStream) -> None:
         meta = _meta(scope)
         named = "test_log_messages" if tool in LOGGING else tool
@@ -91,27 +105,34 @@ class ModernCalls:
             stream.finish()
 
     async def _whole(self, scope: Scope, tool: str, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        given = parameters(scope)
         if tool in PLAIN:
             text, more = await RUN[tool](self._call(scope, StoredStream("", identified=False)))
             return 200, _response(scope, _complete(text, content | more))
+        status, response = self._in_rounds(scope, tool, rounds.RUN[tool])
+        result = response.get("result", {})
+        if "structuredContent" in result:
+            result["structuredContent"] = content | result["structuredContent"]
+        return status, response
+
+    def _in_rounds(
+        self, scope: Scope, name: str, run: Callable[[rounds.Round], dict[str, Any]]
+    ) -> tuple[int, dict[str, Any]]:
+        """Return the status and the response to one request for what may need input."""
+        given = parameters(scope)
         answers, state = given.get("inputResponses"), given.get("requestState")
         one = rounds.Round(
-            tool,
+            name,
             self._ledger.node,
             called_with(scope),
-            _meta(scope)[CAPABILITIES],
+            _meta(scope).get(CAPABILITIES) or {},
             answers if isinstance(answers, dict) else {},
             state if isinstance(state, str) else None,
         )
         try:
-            result = rounds.RUN[tool](one)
+            return 200, _response(scope, run(one))
         except rounds.RoundError as error:
             failure = {"code": error.code, "message": str(error)} | ({} if error.data is None else {"data": error.data})
             return error.status, {"jsonrpc": "2.0", "id": message(scope).get("id"), "error": failure}
-        if "structuredContent" in result:
-            result = result | {"structuredContent": content | result["structuredContent"]}
-        return 200, _response(scope, result)
 
     def _call(self, scope: Scope, stream: StoredStream) -> Call:
         peer = Peer(_meta(scope)[CAPABILITIES], "2026-07-28")

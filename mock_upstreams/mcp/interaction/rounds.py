@@ -14,6 +14,8 @@ from .handshake_tools import ASKING
 
 Content = dict[str, Any]
 PROMPT = "test_input_required_result_prompt"
+ADDED_PROMPT, ADDED_RESOURCE = "added-needs-input", "added/needs-input"
+"""A prompt and (the end of its URI) a resource that need input in two rounds, once a control has added them."""
 INVALID_PARAMS, MISSING_CAPABILITY = -32602, -32021
 _KEY = secrets.token_bytes(32)
 
@@ -141,6 +143,23 @@ def prompt(answers: Mapping[str, Any]) -> Content:
         return _asks({"user_context": asked})
     text = f"The context is {json.dumps(dict(answers), ensure_ascii=False)}."
     return {"resultType": "complete", "messages": [{"role": "user", "content": {"type": "text", "text": text}}]}
+
+
+def prompt_or_resource(one: Round) -> Content:
+    """Return the result of a prompt (by its name) or resource (by its URI) that needs input, and its own state back."""
+    if one.state is None:
+        asked = {"method": "elicitation/create", "params": forms.name_form(one.mark("Which context?"), "context")}
+        return _asks({"user_context": asked}, one.mint())
+    one.opened()
+    text = f"The context is {json.dumps(dict(one.answers), ensure_ascii=False)}."
+    if one.tool == ADDED_PROMPT:
+        return {"resultType": "complete", "messages": [{"role": "user", "content": {"type": "text", "text": text}}]}
+    return {
+        "resultType": "complete",
+        "contents": [{"uri": one.tool, "mimeType": "text/plain", "text": text}],
+        "ttlMs": 0,
+        "cacheScope": "private",
+    }
 
 
 RUN: dict[str, Callable[[Round], Content]] = {

@@ -1,12 +1,16 @@
 """Calls that need input: `input_required` results, and the requests that bring the input (MCP 2026-07-28)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from gatebench.conformance.scenarios.dialogue_steps import SERVERS, connected, offered, replying
+from gatebench.conformance.scenarios.feature_client import SERVERS as FEATURE_SERVERS
+from gatebench.conformance.scenarios.feature_client import base_of, feature_client
 from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
-from gatebench.fixtures.clients.conversation import call_message, rounds
+from gatebench.fixtures.clients.conversation import CAPABILITIES, call_message, request_rounds, rounds
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import MODERN_REVISION
 
@@ -44,6 +48,45 @@ async def test_rounds(
         for caller, own, foreign in ((principal, both[0], both[1]), (other, both[1], both[0])):
             others = [response.exchange for response in foreign]
             scenario.case(TOGETHER, *own, server=server, principal=caller, others=others)
+
+
+BESIDE_TOOLS = {"rounds-prompt": "prompts", "rounds-resource": "resources"}
+ADDED = {"prompts": "added-needs-input", "resources": "needs-input"}
+
+
+@contextmanager
+def _added(scenario: Scenario, member: str) -> Iterator[None]:
+    """Make a member list the prompt and the resource that need input within this block."""
+    for kind, name in ADDED.items():
+        scenario.bench.world.control(member, "PUT", kind, {"add": [name]})
+    try:
+        yield
+    finally:
+        for kind, name in ADDED.items():
+            scenario.bench.world.control(member, "PUT", kind, {"remove": [name]})
+
+
+@judged_by_cases(BESIDE_TOOLS, thorough=in_each_revision)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server", "member"), FEATURE_SERVERS)
+async def test_rounds_beside_tools(
+    scenario: Scenario, *, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A client gives what a prompt and what a resource needs, in two rounds."""
+    with _added(scenario, member):
+        here = await feature_client(scenario, principal, server, member, revision)
+        here.client.capabilities = dict(CAPABILITIES)
+        shown = {
+            "prompts": await here.prompt(ADDED["prompts"]),
+            "resources": await here.uri(f"added/{ADDED['resources']}"),
+        }
+        asked = {
+            "prompts": ("prompts/get", {"name": shown["prompts"] or ADDED["prompts"]}),
+            "resources": ("resources/read", {"uri": shown["resources"] or f"{base_of(member)}added/needs-input"}),
+        }
+        for case, kind in BESIDE_TOOLS.items():
+            done = await request_rounds(here.client, *asked[kind], replying(case))
+            here.case(case, *done, capability=kind, shown=shown[kind])
 
 
 CHANGED = ("state-changed", "state-cut", "state-of-another-tool")

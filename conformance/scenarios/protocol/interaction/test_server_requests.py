@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
+from gatebench.conformance.scenarios.common import after_a_loss
 from gatebench.conformance.scenarios.dialogue_steps import (
     SERVERS,
     answer,
@@ -196,3 +198,21 @@ async def test_capabilities(
                 for tool in tools
             ]
             _record(scenario, case, *calls, client=client, announced=client.capabilities)
+
+
+@judged_by_cases(["capabilities-after-a-loss"])
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_capabilities_after_a_loss(
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """The upstream loses its sessions: in the new one it sees what the client announced when it connected."""
+    del claim
+    client = await connected(scenario, principal, server, revision)
+    ask = partial(client.call, scenario.identities.tool(server, "whoami", member))
+    await ask()
+    scenario.forget_sessions(member)
+    regained = await after_a_loss(client, await ask(), ask)
+    case = "capabilities-after-a-loss"
+    scenario.case(case, regained, server=server, principal=principal, announced=client.capabilities)
