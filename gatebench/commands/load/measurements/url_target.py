@@ -114,8 +114,7 @@ def _measured(
     stand, left_out = pair.stand(profile, direct, found)
     subject.notes.extend(left_out)
     course = MeasurementCourse(pairing.results, quiet=quiet)
-    registries = [one.endpoint.registry() for one in (direct, found)]
-    course.redact = lambda text: registries[1].redact(registries[0].redact(text))
+    course.redact = lambda text: found.endpoint.redact_report(direct.endpoint.redact_report(text))
     progress = output.LoadProgress(quiet=quiet)
     try:
         with course.keep_results():
