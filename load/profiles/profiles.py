@@ -10,9 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.world import definition
+from gatebench.load.plan.plan import Kind
 
 SHIPPED = Path(__file__).parent / "profiles.toml"
 COMPARED = ", "  # separates operation and phase in names of operations that are compared between phases
+
+
+CROWDS = ("crowd", "crowd-external", "strangers")  # callers in addition to the standard world
 
 
 class _ProfileModel(BaseModel):
@@ -51,7 +55,10 @@ class CallSpec(_ProfileModel):
     tool: str = "whoami"
     arguments: dict[str, Any] = {}
     pad: int = Field(default=0, ge=0, le=64 << 20)
-    kind: Literal["request", "session", "stream"] = "request"
+    kind: Kind = "request"
+    hold: float = Field(default=1.0, gt=0, le=60)
+    nonce: bool = True
+    personal: bool = False
     era: Literal["modern", "legacy", "any"] = "any"
     callers: list[str] = Field(default=["alice"], min_length=1)
     weight: float = Field(default=1.0, gt=0)
@@ -79,6 +86,7 @@ class CallerCounts(_ProfileModel):
 
     users: int = Field(default=0, ge=0, le=20_000)
     externals: int = Field(default=0, ge=0, le=20_000)
+    strangers: int = Field(default=0, ge=0, le=20_000)
 
 
 class LoadProfile(_ProfileModel):
@@ -113,7 +121,7 @@ class LoadProfile(_ProfileModel):
             if call.server not in definition.UPSTREAMS and call.method == "tools/call" and call.member not in members:
                 raise ValueError(f"call {call.operation!r}: `member` must be one of {', '.join(members)}")
             for caller in call.callers:
-                if caller not in (*definition.PRINCIPALS, "crowd", "crowd-external"):
+                if caller not in (*definition.PRINCIPALS, *CROWDS):
                     raise ValueError(f"call {call.operation!r}: unknown caller {caller!r}")
         if any(share <= 0 or low < 0 or high < 0 for share, low, high in self.shape):
             raise ValueError("shape: shares must be positive, and multiples of the rate must not be negative")
@@ -150,6 +158,8 @@ class LoadProfile(_ProfileModel):
             needed.add(f"server.{call.server}")
         for caller in call.callers:
             needed |= needs_of_caller(caller)
+        if call.kind == "listen" and call.era == "modern":
+            needed.add("mcp.subscriptions")
         return needed
 
     def with_callers(self, call: CallSpec, able: frozenset[str]) -> CallSpec:
@@ -160,6 +170,8 @@ class LoadProfile(_ProfileModel):
 
 def needs_of_caller(caller: str) -> set[str]:
     """Return the claims that a caller of a profile needs."""
+    if caller == "strangers":
+        return set()
     kind = {"crowd": "user", "crowd-external": "external"}.get(caller)
     return {f"caller.{kind}"} if kind else {f"caller.{definition.PRINCIPALS[caller].kind}", f"principal.{caller}"}
 
