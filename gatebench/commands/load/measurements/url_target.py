@@ -36,13 +36,13 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
     terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
     exit_codes.end_in_order()
     found = _discover(target, call, folder / RECORD)
-    progress = output.LoadProgress(quiet=options.quiet)
+    progress = output.LoadProgress(quiet=options.quiet, folder=folder, target=target.shown, profile=profile.name)
     try:
         measured = url_run.measure(
             found,
             profile,
             terms,
-            lambda what, facts: progress(progress_text(what, facts)),
+            lambda what, facts: progress.report(progress_text(what, facts), facts),
             fit_rate=options.rate is None,
         )
     finally:
