@@ -19,6 +19,9 @@ COMPARED = ", "  # separates operation and phase in names of operations that are
 CROWDS = ("crowd", "crowd-external", "strangers")  # callers in addition to the standard world
 
 
+MANY = "many-members"  # a virtual server with as many members as `crowd` says
+
+
 class _ProfileModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -87,6 +90,12 @@ class CallerCounts(_ProfileModel):
     users: int = Field(default=0, ge=0, le=20_000)
     externals: int = Field(default=0, ge=0, le=20_000)
     strangers: int = Field(default=0, ge=0, le=20_000)
+    members: int = Field(default=0, ge=0, le=200)
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The upstreams behind the virtual server `MANY`: copies of `calculator`."""
+        return tuple(f"member-{number:03d}" for number in range(self.members))
 
 
 class LoadProfile(_ProfileModel):
@@ -111,7 +120,7 @@ class LoadProfile(_ProfileModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "LoadProfile":
-        servers = (*definition.EVERYTHING, *self.virtual)
+        servers = (*definition.EVERYTHING, *self.virtual, *((MANY,) if self.crowd.members else ()))
         for call in self.call:
             if call.server not in servers:
                 raise ValueError(
@@ -147,11 +156,14 @@ class LoadProfile(_ProfileModel):
 
     def members(self, server: str) -> tuple[str, ...]:
         """Return the upstreams behind a server."""
+        if server == MANY:
+            return self.crowd.member_names
         return tuple(self.virtual.get(server, definition.VIRTUAL_SERVERS.get(server, (server,))))
 
     def needs(self, call: CallSpec) -> set[str]:
         """Return the claims that this call needs, without revisions."""
-        needed = {f"upstream.{definition.UPSTREAMS[member].model}" for member in self.members(call.server)}
+        members = ("calculator",) if call.server == MANY else self.members(call.server)
+        needed = {f"upstream.{definition.UPSTREAMS[member].model}" for member in members}
         if call.server not in definition.UPSTREAMS:
             needed.add("virtual-servers")
         else:

@@ -23,7 +23,6 @@ NAME = "growth"
 SHORT_POINTS, SHORT_SECONDS = 2, 3.0
 LONG_SECONDS = 20.0
 RATE = 40.0  # calls per second
-MEMBERS = ("calculator", "web-search", "everything")  # upstreams of the world that need no consent
 USERS = 64  # of the generator alone
 
 Toml = str
@@ -72,8 +71,7 @@ def _tools(count: int) -> Toml:
 
 
 def _members(count: int) -> Toml:
-    members = json.dumps(list(MEMBERS[:count]))
-    return _profile(_call(server="fan", method="tools/list"), virtual=f"{{ fan = {members} }}")
+    return _profile(_call(server="many-members", method="tools/list"), crowd=f"{{ members = {count} }}")
 
 
 AXES = {
@@ -84,7 +82,12 @@ AXES = {
         least=lambda count: 2 * count,
     ),
     "tools": Axis("tools in the list that is called", (8, 50, 500, 5_000), _tools, rate=lambda n: RATE / (1 + n / 500)),
-    "members": Axis("members of a virtual server, of which the list is called", (1, 2, 3), _members),
+    "members": Axis(
+        "members of a virtual server, of which the list is called",
+        (1, 5, 20, 50),
+        _members,
+        rate=lambda n: RATE / n**0.5,
+    ),
     "payload": Axis(
         "bytes of a response",
         (1 << 10, 1 << 14, 1 << 17, 1 << 20, 8 << 20),

@@ -220,3 +220,13 @@ def test_direct_calls_use_the_url_of_the_upstream() -> None:
 def test_arguments_can_be_padded() -> None:
     (arm,) = made(minimal().model_copy(update={"call": [CallSpec(operation="up", tool="echo", pad=1000)]})).arms()
     assert len(arm.calls[0].arguments["value"]) == 1000
+
+
+def test_many_members_are_upstreams_of_one_virtual_server() -> None:
+    call = CallSpec(operation="list", server=profiles.MANY, method="tools/list")
+    fields = {"name": "p", "purpose": "x", "finds": "y", "rate": 1, "seconds": 1, "call": [call]}
+    profile = LoadProfile.model_validate(fields | {"crowd": {"members": 3}})
+    assert profile.members(profiles.MANY) == ("member-000", "member-001", "member-002")
+    assert profile.needs(call) >= {"virtual-servers", "upstream.none"}
+    with pytest.raises(ValueError, match="unknown server 'many-members'"):
+        LoadProfile.model_validate(fields)
