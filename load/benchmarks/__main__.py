@@ -1,6 +1,7 @@
 """`python -m gatebench.load.benchmarks [PART...]`: run benchmarks, compare them with their goals, and write load/BENCHMARKS.md.
 
-A long part has subparts: `profiles:payload` is one row of `profiles`.
+A long part has subparts: `profiles:payload` is one row of `profiles`, `growth:tools` one curve; `growth:short` shows that the
+curves can be measured.
 
 Exit status: 0 all goals met; 2 unknown part; 4 a goal was missed.
 """
@@ -12,6 +13,7 @@ from gatebench.load.benchmarks.markdown import Part, write
 from gatebench.load.benchmarks.parts import (
     client_cost,
     gate_error_rates,
+    growth,
     mock_cost,
     overhead_accuracy,
     profile_detection,
@@ -25,8 +27,9 @@ PARTS: dict[str, Part] = {
     "overhead": reference_precision.measure,
     "gate": gate_error_rates.measure,
     "profiles": profile_detection.measure,
+    "growth": growth.measure,
 }
-ALONE: dict[str, Part] = profile_detection.parts()
+ALONE: dict[str, Part] = profile_detection.parts() | growth.parts()
 MISSED = 4
 
 

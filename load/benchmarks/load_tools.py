@@ -24,7 +24,7 @@ _ANY_CALLER = PlannedCaller(name="any")
 Competitor = Callable[[PlannedCall, float], Turn]  # what to call, for how many seconds
 
 
-def ours(call: PlannedCall, seconds: float, users: int = USERS) -> Turn:
+def ours(call: PlannedCall, seconds: float, users: int = USERS, workers: int = 1) -> Turn:
     """Run the users of gatebench, which check every response and record three latencies."""
     stage = Stage(seconds=seconds, rate_from=users, rate_to=users)
     plan = Plan(
@@ -34,6 +34,7 @@ def ours(call: PlannedCall, seconds: float, users: int = USERS) -> Turn:
         arrivals="closed",
         warmup=WARMUP,
         timeout=5.0,
+        workers=workers,
     )
     result, _ = run_generator(plan)
     if wrong := [cell for cell in result.cells if cell.outcome != "ok"]:

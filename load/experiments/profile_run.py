@@ -49,7 +49,7 @@ def _lost(measured: ProfileData, error: Exception) -> None:
 
 def _measure(measured: ProfileData, on_progress: ProgressCallback) -> None:
     task, profile = measured.task, measured.task.profile
-    crowd = CallerPool(profile.crowd.users, profile.crowd.externals)
+    crowd = CallerPool(profile.crowd.users, profile.crowd.externals, profile.crowd.strangers)
     with benches.running_load_bench(profile, stored=task.stored) as bench, ExitStack() as conditions:
         measured.redact = bench.secrets.redact
         for condition in profile.prepare:
@@ -171,8 +171,9 @@ class ProfileRun(PhaseRun):
         measured = self._measured
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C skips the rest
             tree = self._gateway.tree
+            peak = max((result.machine.in_flight_peak for result in measured.everything), default=0)
             if tree is not None and measured.before is not None:
-                measured.after, measured.settled = settle(tree, measured.before)
+                measured.after, measured.settled = settle(tree, measured.before, pooled=peak)
             measured.counted = self._bench.counted().since(before)
             measured.left_open = self._open_after(before)
 

@@ -124,6 +124,9 @@ class Workload:
             tool=tool if spec.method == "tools/call" else "",
             arguments=arguments if spec.method == "tools/call" else {},
             events=spec.events,
+            nonce=spec.nonce,
+            refused="strangers" in spec.callers,
+            hold=spec.hold,
             callers=self._who(spec),
             weight=spec.weight,
         )
@@ -133,12 +136,13 @@ class Workload:
         members = self._profile.members(spec.server) if spec.member is None else (spec.member,)
         shown = members if spec.method == "tools/call" else ()  # a tool list does not name its caller
         names = [name for who in spec.callers for name in self._crowd.named(who)]
-        key = (spec.arm, spec.server, *shown, *names)
+        key = (spec.arm, spec.server, str(spec.personal), *shown, *names)
         if key not in self._callers:
             if spec.arm == "direct":
-                self._callers[key] = [callers.directly(bench, name, spec.server) for name in names]
+                found = [callers.directly(bench, name, spec.server) for name in names]
             else:
-                self._callers[key] = [callers.through_the_gateway(bench, name, shown) for name in names]
+                found = [callers.through_the_gateway(bench, name, shown) for name in names]
+            self._callers[key] = [callers.with_own_tool(one) for one in found] if spec.personal else found
         return self._callers[key]
 
     # -- plans

@@ -19,7 +19,7 @@ from gatebench.load.plan.tls import TlsSettings
 
 MAX_WAIT = 120.0  # seconds; the range of histograms
 
-Kind = Literal["request", "session", "stream"]
+Kind = Literal["request", "session", "stream", "shared", "listen"]
 Arrivals = Literal["poisson", "constant", "closed"]
 
 
@@ -61,6 +61,11 @@ class PlannedCall(_PlanModel):
     - `request`: one JSON-RPC request; in a legacy revision in a session, which is opened if none is free, and reused.
     - `session`: handshake, one request, DELETE, as one unit (in the stateless era: `server/discover` and the request).
     - `stream`: a request with a progress token, whose events are timed individually.
+    - `shared`: a request in a session that all `shared` calls of its caller to this URL use at the same time (stateless era: as
+      `request`).
+    - `listen`: an event stream of notifications, left by its client after `hold` seconds: GET within a session,
+      `subscriptions/listen` in the stateless era. Its duration ends with the head of the response. 405 for GET is correct
+      (MCP 2025-11-25, transports).
     """
 
     operation: str  # the name in results: call, list, session, stream ...
@@ -78,13 +83,15 @@ class PlannedCall(_PlanModel):
     # mock tools return it. False for other servers: a request holds only what the protocol requires, and the given arguments.
     nonce: bool = True
     events: int = Field(default=0, ge=0)  # minimum number of progress events before the response of a stream
+    refused: bool = False  # the callers must be refused: a status from 400 to 499, or a JSON-RPC error
+    hold: float = Field(default=1.0, gt=0, le=MAX_WAIT)  # seconds that a client listens (`listen`)
     callers: list[PlannedCaller] = Field(default=[PlannedCaller(name="anonymous")], min_length=1)
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @property
     def returns_nonce(self) -> bool:
         """True if the response must contain the nonce of the request."""
-        return self.nonce and self.method == "tools/call"
+        return self.nonce and self.method == "tools/call" and not self.refused
 
     @property
     def legacy(self) -> bool:

@@ -10,9 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.world import definition
+from gatebench.load.plan.plan import Kind
 
 SHIPPED = Path(__file__).parent / "profiles.toml"
 COMPARED = ", "  # separates operation and phase in names of operations that are compared between phases
+
+
+CROWDS = ("crowd", "crowd-external", "strangers")  # callers in addition to the standard world
+
+
+MANY = "many-members"  # a virtual server with as many members as `crowd` says
 
 
 class _ProfileModel(BaseModel):
@@ -51,7 +58,10 @@ class CallSpec(_ProfileModel):
     tool: str = "whoami"
     arguments: dict[str, Any] = {}
     pad: int = Field(default=0, ge=0, le=64 << 20)
-    kind: Literal["request", "session", "stream"] = "request"
+    kind: Kind = "request"
+    hold: float = Field(default=1.0, gt=0, le=60)
+    nonce: bool = True
+    personal: bool = False
     era: Literal["modern", "legacy", "any"] = "any"
     callers: list[str] = Field(default=["alice"], min_length=1)
     weight: float = Field(default=1.0, gt=0)
@@ -79,6 +89,13 @@ class CallerCounts(_ProfileModel):
 
     users: int = Field(default=0, ge=0, le=20_000)
     externals: int = Field(default=0, ge=0, le=20_000)
+    strangers: int = Field(default=0, ge=0, le=20_000)
+    members: int = Field(default=0, ge=0, le=200)
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The upstreams behind the virtual server `MANY`: copies of `calculator`."""
+        return tuple(f"member-{number:03d}" for number in range(self.members))
 
 
 class LoadProfile(_ProfileModel):
@@ -103,7 +120,7 @@ class LoadProfile(_ProfileModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "LoadProfile":
-        servers = (*definition.EVERYTHING, *self.virtual)
+        servers = (*definition.EVERYTHING, *self.virtual, *((MANY,) if self.crowd.members else ()))
         for call in self.call:
             if call.server not in servers:
                 raise ValueError(
@@ -113,7 +130,7 @@ class LoadProfile(_ProfileModel):
             if call.server not in definition.UPSTREAMS and call.method == "tools/call" and call.member not in members:
                 raise ValueError(f"call {call.operation!r}: `member` must be one of {', '.join(members)}")
             for caller in call.callers:
-                if caller not in (*definition.PRINCIPALS, "crowd", "crowd-external"):
+                if caller not in (*definition.PRINCIPALS, *CROWDS):
                     raise ValueError(f"call {call.operation!r}: unknown caller {caller!r}")
         if any(share <= 0 or low < 0 or high < 0 for share, low, high in self.shape):
             raise ValueError("shape: shares must be positive, and multiples of the rate must not be negative")
@@ -139,17 +156,22 @@ class LoadProfile(_ProfileModel):
 
     def members(self, server: str) -> tuple[str, ...]:
         """Return the upstreams behind a server."""
+        if server == MANY:
+            return self.crowd.member_names
         return tuple(self.virtual.get(server, definition.VIRTUAL_SERVERS.get(server, (server,))))
 
     def needs(self, call: CallSpec) -> set[str]:
         """Return the claims that this call needs, without revisions."""
-        needed = {f"upstream.{definition.UPSTREAMS[member].model}" for member in self.members(call.server)}
+        members = ("calculator",) if call.server == MANY else self.members(call.server)
+        needed = {f"upstream.{definition.UPSTREAMS[member].model}" for member in members}
         if call.server not in definition.UPSTREAMS:
             needed.add("virtual-servers")
         else:
             needed.add(f"server.{call.server}")
         for caller in call.callers:
             needed |= needs_of_caller(caller)
+        if call.kind == "listen" and call.era == "modern":
+            needed.add("mcp.subscriptions")
         return needed
 
     def with_callers(self, call: CallSpec, able: frozenset[str]) -> CallSpec:
@@ -160,6 +182,8 @@ class LoadProfile(_ProfileModel):
 
 def needs_of_caller(caller: str) -> set[str]:
     """Return the claims that a caller of a profile needs."""
+    if caller == "strangers":
+        return set()
     kind = {"crowd": "user", "crowd-external": "external"}.get(caller)
     return {f"caller.{kind}"} if kind else {f"caller.{definition.PRINCIPALS[caller].kind}", f"principal.{caller}"}
 

@@ -25,7 +25,7 @@ from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.backends.lean import LeanBackend
 from gatebench.fixtures.world.config import WorldJson, without_tls
 from gatebench.fixtures.world.world import World
-from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.profiles.profiles import MANY, LoadProfile
 from gatebench.load.testbed.callers import CallerPool
 from gatebench.load.testbed.container import GatewayContainer
 from gatebench.load.testbed.cpu_affinity import CpuLayout
@@ -185,16 +185,20 @@ def running_load_bench(
 
 def _widen(world_json: WorldJson, profile: LoadProfile) -> None:
     """Add the callers and virtual servers of the profile to a new world config."""
-    world_json["virtual_servers"] |= profile.virtual
+    virtual = profile.virtual | ({MANY: list(names)} if (names := profile.crowd.member_names) else {})
+    world_json["virtual_servers"] |= virtual
+    for name in names:
+        world_json["upstreams"][name] = deepcopy(world_json["upstreams"]["calculator"])
     for name, who in definition.PRINCIPALS.items():
         if who.access == definition.EVERYTHING:
-            world_json["access"][name] += profile.virtual
+            world_json["access"][name] += [*virtual, *names]
     CallerPool(profile.crowd.users, profile.crowd.externals).join(world_json)
 
 
 def _refuse_what_is_missing(profile: LoadProfile, stored: WorldConfig) -> None:
     """Raise BenchError if the stored world config lacks callers or virtual servers of the profile."""
-    missing = [f"the virtual server {name}" for name in profile.virtual if name not in stored.virtual_servers]
+    wanted = [*profile.virtual, *([MANY] if profile.crowd.members else [])]
+    missing = [f"the virtual server {name}" for name in wanted if name not in stored.virtual_servers]
     if profile.crowd.users or profile.crowd.externals:
         missing.insert(0, f"{profile.crowd.users + profile.crowd.externals} callers of its own")
     if missing:

@@ -10,16 +10,20 @@ from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.config import WorldJson
 from gatebench.load.plan.plan import PlannedCaller
 
+STRANGER = "stranger-"
+
 
 @dataclass(frozen=True)
 class CallerPool:
-    """Callers beyond those of the standard world: `users` with gateway tokens, `externals` with JWTs of an identity provider.
+    """Callers beyond those of the standard world: `users` with gateway tokens, `externals` with JWTs of an identity provider,
+    `strangers` with tokens that the gateway does not know.
 
     Their names have the same length, so that no name contains another.
     """
 
     users: int = 0
     externals: int = 0
+    strangers: int = 0
 
     def join(self, world_json: WorldJson) -> None:
         """Add them to a world config, with access to everything."""
@@ -40,14 +44,25 @@ class CallerPool:
         """`load-jwt-00000` and so on."""
         return [f"load-jwt-{number:05d}" for number in range(self.externals)]
 
+    @property
+    def stranger_names(self) -> list[str]:
+        """`stranger-00000` and so on."""
+        return [f"{STRANGER}{number:05d}" for number in range(self.strangers)]
+
     def named(self, who: str) -> list[str]:
-        """Return the principals of a caller entry in a profile: `crowd`, `crowd-external`, or a name of the standard world."""
-        groups: Mapping[str, list[str]] = {"crowd": self.user_names, "crowd-external": self.external_names}
+        """Return the principals of a caller entry in a profile: `crowd`, `crowd-external`, `strangers`, or a name."""
+        groups: Mapping[str, list[str]] = {
+            "crowd": self.user_names,
+            "crowd-external": self.external_names,
+            "strangers": self.stranger_names,
+        }
         return groups.get(who, [who])
 
 
 def through_the_gateway(bench: Bench, name: str, members: tuple[str, ...]) -> PlannedCaller:
     """Return a caller of the gateway; responses must show that it used the right credentials for these upstreams."""
+    if name.startswith(STRANGER):
+        return PlannedCaller(name=name, headers=bench.identities.credential(random_token("pat")))
     token = bench.identities.token(name)
     return PlannedCaller(
         name=name, headers=bench.identities.credential(token), expect=expected(bench, name, members, token)
@@ -60,6 +75,11 @@ def directly(bench: Bench, name: str, server: str) -> PlannedCaller:
     return PlannedCaller(
         name=name, headers=headers, expect=expected(bench, name, (server,), bench.identities.token(name))
     )
+
+
+def with_own_tool(caller: PlannedCaller) -> PlannedCaller:
+    """Return a caller whose tool list must hold its own tool (`gatebench.mock_upstreams.control.personal_list`)."""
+    return caller.model_copy(update={"expect": [f"of-{caller.name}"]})
 
 
 def expected(bench: Bench, name: str, members: tuple[str, ...], token: str) -> list[str]:

@@ -127,21 +127,24 @@ class ResourceSampler:
 
 
 def settle(
-    tree: ProcessTree, before: ResourceSample, patience: float = SETTLE_TIMEOUT
+    tree: ProcessTree, before: ResourceSample, patience: float = SETTLE_TIMEOUT, *, pooled: int = 0
 ) -> tuple[ResourceSample, list[str]]:
-    """Wait at most `patience` seconds for the release of resources; return the last sample and a sentence for each left."""
+    """Wait at most `patience` seconds for the release of resources; return the last sample and a sentence for each left.
+
+    `pooled`: connections to upstreams that a pool may keep, at most one for each call that was in flight at the same time.
+    """
     ends = time.monotonic() + patience
     last = tree.sample()
     while True:
         time.sleep(min(PERIOD, patience / 4))  # the interval over which idle CPU is measured
         now = tree.sample()
-        left = not_back(before, last, now)
+        left = not_back(before, last, now, pooled)
         if not left or time.monotonic() >= ends:
             return now, left
         last = now
 
 
-def not_back(before: ResourceSample, last: ResourceSample, now: ResourceSample) -> list[str]:
+def not_back(before: ResourceSample, last: ResourceSample, now: ResourceSample, pooled: int = 0) -> list[str]:
     """Return one sentence for each resource that is not released; CPU is measured between the last two samples."""
     if not now.processes:
         return ["the gateway has ended"]
@@ -150,7 +153,7 @@ def not_back(before: ResourceSample, last: ResourceSample, now: ResourceSample) 
         left.append(f"memory is {now.rss_mib:.0f} MiB after the load, {before.rss_mib:.0f} MiB before it")
     if (
         None not in (now.descriptors, before.descriptors)
-        and (now.descriptors or 0) > (before.descriptors or 0) + DESCRIPTORS_PLUS
+        and (now.descriptors or 0) > (before.descriptors or 0) + DESCRIPTORS_PLUS + pooled
     ):
         left.append(f"{now.descriptors} descriptors are open after the load, {before.descriptors} before it")
     if now.threads > before.threads + THREADS_PLUS:

@@ -45,14 +45,16 @@ def over_time(report: Report) -> str:
 
 
 def answers(report: Report) -> str:
-    """Draw successful and failed responses per second; failures are red bars."""
+    """Draw successful and failed responses per second; failures are red bars. A second is drawn at its middle."""
     series = []
     for number, arm in enumerate(_arms(report)):
         own = [moment for moment in report["moments"] if moment["arm"] == arm]
-        succeeded = [(moment["second"], moment["done"] - moment["failed"]) for moment in own]
+        succeeded = [(moment["second"] + 0.5, moment["done"] - moment["failed"]) for moment in own]
         series.append(Series(f"{arm}: succeeded", succeeded, number))
         if any(moment["failed"] for moment in own):
-            series.append(Series(f"{arm}: failed", [(moment["second"], moment["failed"]) for moment in own], 5, "bars"))
+            series.append(
+                Series(f"{arm}: failed", [(moment["second"] + 0.5, moment["failed"]) for moment in own], 5, "bars")
+            )
     return lines("Responses over time", _TIME, Axis("per second", text=digits, low=0.0), series)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gatebench.fixtures.recording import files
 from gatebench.reports.errors import NoRunError
+from gatebench.reports.rendering.numbers import digits, duration
 
 LOAD_FORMAT = 1
 
@@ -42,6 +43,25 @@ def latencies(report: Report) -> Iterable[tuple[str, Report]]:
         for operation in arm["operations"]:
             if operation["outcome"] == "ok":
                 yield f"{arm['name']} {operation['operation']}", operation["response"]
+
+
+def headline(report: Report) -> str:
+    """Return a run in one line: p50 and p99 of its most frequent call, calls per second, failures. Empty for others."""
+    if report["kind"] != "run":
+        return ""
+    parts = []
+    for arm in report["arms"]:
+        ok = [one for one in arm["operations"] if one["outcome"] == "ok"]
+        most = max(ok, key=lambda one: one["count"], default=None)
+        if most is not None:
+            ends = [(name, at(most["response"], point)) for name, point in (("p50", 50.0), ("p99", 99.0))]
+            times = ", ".join(f"{name} {duration(value)}" for name, value in ends if value is not None)
+            parts.append(
+                f"{arm['name']} {most['operation']}: {times}; {digits(arm['rate'])} successful responses per second"
+            )
+        failed = f"{arm['failed']} of {arm['done']} failed" if arm["failed"] else "none failed"
+        parts.append(failed if most is not None else f"{arm['name']}: {failed}")
+    return ", ".join(parts)
 
 
 def troubles(report: Report) -> list[tuple[str, str, str, int]]:

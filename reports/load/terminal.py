@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gatebench.reports.load.model import Report, at, latencies, troubles
+from gatebench.reports.load.model import Report, at, headline, latencies, troubles
 from gatebench.reports.rendering.numbers import change, digits, duration, interval, percentile, share
 from gatebench.reports.rendering.text import counted, to_ascii, visible
 
@@ -69,6 +69,8 @@ class _LoadPrinter:
         report = self._report
         style = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}[tone(report)]
         self._console.print()
+        if line := headline(report):
+            self._print(line, "bold")
         text = report["said"] if report["conclusion"] == "ok" else f"{report['conclusion'].upper()}: {report['said']}"
         self._print(text, style)
 

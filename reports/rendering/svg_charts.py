@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 42
+WIDTH, HEIGHT = 560, 270
+LEFT, RIGHT, TOP, BOTTOM = 84, 16, 14, 42
 
 Text = Callable[[float], str]
 
@@ -118,7 +119,7 @@ def _axes(frame: _Frame) -> list[str]:
         f'<text class="label" x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(frame.x.label)}</text>'
     )
     middle = (TOP + bottom) / 2
-    turned = f'x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})"'
+    turned = f'x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})"'
     parts.append(f'<text class="label" {turned}>{escape(frame.y.label)}</text>')
     return parts
 
@@ -137,14 +138,7 @@ def _drawn(frame: _Frame, series: Series) -> list[str]:
     style = f"s{series.number % 6}"
     parts = []
     if series.kind == "bars":
-        wide = max((WIDTH - LEFT - RIGHT) / max(len(placed), 1) - 1, 1)
-        floor = HEIGHT - BOTTOM
-        return [
-            f'<rect class="column {style}" x="{px - wide / 2:.1f}" y="{py:.1f}" width="{wide:.1f}" height="{floor - py:.1f}">'
-            f"{_tooltip(frame, series, x, y)}</rect>"
-            for px, py, x, y in placed
-            if y
-        ]
+        return _bars(frame, series, placed, style)
     if series.kind == "line":
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py, _, _ in placed)
         parts.append(f'<polyline class="line {style}{" dashed" if series.dashed else ""}" points="{path}"/>')
@@ -154,6 +148,21 @@ def _drawn(frame: _Frame, series: Series) -> list[str]:
         f'<circle class="dot {style}{solid}" cx="{px:.1f}" cy="{py:.1f}" r="{radius}">{_tooltip(frame, series, x, y)}</circle>'
         for px, py, x, y in placed
     ]
+    return parts
+
+
+def _bars(frame: _Frame, series: Series, placed: Sequence[tuple[float, float, float, float]], style: str) -> list[str]:
+    """Draw columns as wide as the smallest distance between two, within the axes."""
+    gaps = [after[0] - before[0] for before, after in pairwise(placed) if after[0] > before[0]]
+    wide = max(min([*gaps, (WIDTH - LEFT - RIGHT) / 12]) - 1, 1)
+    floor = HEIGHT - BOTTOM
+    parts = []
+    for px, py, x, y in placed:
+        if y:
+            left, right = max(px - wide / 2, LEFT), min(px + wide / 2, WIDTH - RIGHT)
+            size = f'width="{max(right - left, 1):.1f}" height="{floor - py:.1f}"'
+            tooltip = _tooltip(frame, series, x, y)
+            parts.append(f'<rect class="column {style}" x="{left:.1f}" y="{py:.1f}" {size}>{tooltip}</rect>')
     return parts
 
 
@@ -182,7 +191,7 @@ def whiskers(
     """Return a chart of estimates on one axis; `zone` is shaded (changes within the margin)."""
     if not rows:
         return ""
-    left, row = 200, 44
+    left, row = 150, 44
     height = TOP + 20 + row * len(rows) + BOTTOM
     ends = (
         [end for one in rows for end in (one.low, one.high, one.value)] + [mark.x for mark in marks] + list(zone or ())

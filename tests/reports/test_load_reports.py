@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ def test_terminal_report_fits_the_width() -> None:
 def test_terminal_report_of_the_conclusion_only() -> None:
     stream = io.StringIO()
     load_terminal.conclude(REPORT, stream)
-    assert stream.getvalue().strip() == "BUDGET-BROKEN: 1 of 3 budgets are broken: errors"
+    first, *_, last = stream.getvalue().strip().splitlines()
+    assert first.startswith("gateway call: p50 4.2 ms")
+    assert last.strip() == "BUDGET-BROKEN: 1 of 3 budgets are broken: errors"
 
 
 def test_junit_has_a_case_for_every_budget_rule_and_wrong_answer() -> None:
@@ -206,3 +209,31 @@ def test_invalid_load_report_is_reported_in_one_sentence(content: str | None, sa
 
 def test_report_is_read_from_a_folder_or_file() -> None:
     assert load_model.read(PATH) == load_model.read(PATH.parent) == REPORT
+
+
+def test_headline_has_the_figures_of_a_run() -> None:
+    line = load_model.headline(REPORT)
+    assert line.startswith(
+        "gateway call: p50 4.2 ms, p99 12 ms; 100 successful responses per second, 10 of 6010 failed"
+    )
+    assert load_model.headline({**REPORT, "kind": "gate"}) == ""
+    nothing = {"name": "gateway", "done": 38, "failed": 38, "rate": 0.0, "operations": []}
+    assert load_model.headline({**REPORT, "arms": [nothing]}) == "gateway: 38 of 38 failed"
+
+
+def test_columns_stay_between_the_axes_and_apart() -> None:
+    svg = load_charts.answers(
+        {
+            **REPORT,
+            "moments": [
+                {"second": float(second), "arm": "gateway", "done": 5, "failed": 5, "p50_us": None, "p99_us": None}
+                for second in (0, 1, 2, 4, 5)
+            ],
+        }
+    )
+    columns = [
+        (float(x), float(x) + float(w)) for x, w in re.findall(r'column s5" x="([0-9.]+)".*?width="([0-9.]+)"', svg)
+    ]
+    assert len(columns) == 5
+    assert all(84 <= left < right <= 544 for left, right in columns)
+    assert all(before[1] <= after[0] for before, after in pairwise(columns))

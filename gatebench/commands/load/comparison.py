@@ -73,7 +73,7 @@ def gate(**options: Any) -> int:
     url = url_options.take(options)
     if url_options.is_url(options["baseline"]) or url_options.is_url(options["candidate"]):
         return url_target.gate(regression.RegressionOptions(**options), url)
-    url_options.refuse(url)
+    url_options.refuse(url, options["candidate"])
     return regression.run(regression.RegressionOptions(**options))
 
 
@@ -109,5 +109,5 @@ def overhead(**options: Any) -> int:
     url = url_options.take(options)
     if url_options.is_url(options["target"]):
         return url_target.overhead(measurement.OverheadCommandOptions(**options), url)
-    url_options.refuse(url)
+    url_options.refuse(url, options["target"])
     return measurement.run(measurement.OverheadCommandOptions(**options))

@@ -1,5 +1,6 @@
 """The report of a load measurement: reading, writing, showing, and its exit status."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -18,6 +19,7 @@ from gatebench.load.results import report_model
 from gatebench.load.results.report_model import LoadReport
 from gatebench.reports.load import html as load_html
 from gatebench.reports.load import junit as load_junit
+from gatebench.reports.load import openmetrics, table
 from gatebench.reports.load import terminal as load_terminal
 from gatebench.reports.rendering.text import shorten
 
@@ -62,7 +64,7 @@ def status(report: LoadReport) -> int:
 
 
 def finish(report: LoadReport, folder: Path, *, quiet: bool) -> int:
-    """Write load.json, load.html and load-junit.xml, print the report, and return the exit status."""
+    """Write load.json and everything that is made from it, print the report, and return the exit status."""
     try:
         report_model.write(report, folder)
     except OSError as error:
@@ -77,10 +79,12 @@ def finish(report: LoadReport, folder: Path, *, quiet: bool) -> int:
 
 
 def project(report: dict[str, Any], folder: Path) -> None:
-    """Write load.html and load-junit.xml."""
+    """Write load.html, load-junit.xml, load.prom, load.csv and load-seconds.csv."""
     try:
         load_html.write(report, folder)
         load_junit.write(report, folder)
+        openmetrics.write(report, folder)
+        table.write(report, folder)
     except OSError as error:
         raise files.write_error(error, folder) from error
 
@@ -107,10 +111,18 @@ def new_folder(out: Path | None, *names: str) -> Path:
 
 
 class LoadProgress:
-    """A status line on a terminal; nothing elsewhere."""
+    """A status line on a terminal, nothing elsewhere; with `folder`, load.prom for `target` and `profile` while the load runs."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, folder: Path | None = None, target: str = "", profile: str = "") -> None:
         self._on = not quiet and sys.stderr.isatty()
+        self._folder, self._target, self._profile = folder, target, profile
+
+    def report(self, text: str, facts: dict[str, Any]) -> None:
+        """Show a text, and write the facts of the generator for readers of metrics."""
+        self(text)
+        if self._folder is not None:
+            with contextlib.suppress(OSError):  # a full disk ends the report, not the load
+                openmetrics.write_running(facts, self._target, self._profile, self._folder)
 
     def __call__(self, text: str) -> None:
         """Show a text."""

@@ -42,5 +42,5 @@ def run(**options: Any) -> int:
     url = url_options.take(options)
     if url_options.is_url(options["target"]):
         return url_target.run(profile.ProfileOptions(**options), url)
-    url_options.refuse(url)
+    url_options.refuse(url, options["target"])
     return profile.run(profile.ProfileOptions(**options))

@@ -92,14 +92,15 @@ def is_url(target: str) -> bool:
     return target.startswith(("http://", "https://"))
 
 
-def refuse(given: UrlOptions) -> None:
+def refuse(given: UrlOptions, target: str) -> None:
     """Raise BenchError if an option is given that needs a URL as target."""
     for one in fields(UrlOptions):
         value = getattr(given, one.name)
         if value not in (None, False, (), "{}"):
             option = f"--{one.name.replace('_', '-')}"
             raise BenchError(
-                f"{option} requires a URL as target, such as https://gw.example.com/mcp; a descriptor has its own settings"
+                f"{option} requires a URL as target, such as https://gw.example.com/mcp, and {target} is none; "
+                "a descriptor has its own settings"
             )
 
 

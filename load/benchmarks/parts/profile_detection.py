@@ -15,7 +15,14 @@ from gatebench.load.benchmarks import markdown
 from gatebench.load.benchmarks.markdown import Part, Section, conditions
 from gatebench.load.profiles import profiles
 
-LONGER = {"catalogue": 24.0, "payload": 30.0, "slow-upstream": 16.0, "fan-out": 16.0, "saturation": 40.0}
+LONGER = {
+    "catalogue": 24.0,
+    "payload": 30.0,
+    "slow-upstream": 16.0,
+    "fan-out": 16.0,
+    "saturation": 40.0,
+    "slow-members": 18.0,
+}
 """Seconds for profiles with many phases, rare calls or a search."""
 SECONDS = 10.0
 ROW = re.compile(r"^\| `(?P<profile>[^`]+)` \| .*$", re.MULTILINE)

@@ -135,6 +135,11 @@ def notes(found: Discovered) -> list[str]:
     sent = (
         [f"headers sent with every request, values redacted: {', '.join(endpoint.headers)}"] if endpoint.headers else []
     )
+    short = (
+        ["a credential has fewer than 8 characters: it is redacted where it is a whole word, but not in encodings"]
+        if endpoint.short_values
+        else []
+    )
     insecure = ["--insecure: the certificate of the server is not verified"] if endpoint.tls.insecure else []
     proxy = [note] if (note := endpoint.proxy_note()) else []
     return [
@@ -143,6 +148,7 @@ def notes(found: Discovered) -> list[str]:
         f"not verified, because the upstream is not gatebench's: {'; '.join(unchecked)}",
         *found.notes,
         *sent,
+        *short,
         *insecure,
         *proxy,
     ]

@@ -22,6 +22,7 @@ from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
 from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.experiments.url_target.refusals import why_not
+from gatebench.load.experiments.url_target.short_values import ShortValues
 from gatebench.load.plan.expected_value import MISSING, ExpectedValue, shown, value_at
 from gatebench.load.plan.plan import PlannedCaller
 
@@ -58,23 +59,25 @@ async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discover
     secrets = endpoint.registry()
     with _Record(record, secrets, run="discovery") as writer:
         writer.masked = {name.lower() for name in endpoint.headers}
+        writer.short = endpoint.short_values
         try:
             return await _Discovery(endpoint, call, writer).everything()
         except BenchError as error:
-            raise BenchError(secrets.redact(str(error))) from None
+            raise BenchError(writer.short.redact(secrets.redact(str(error)))) from None
 
 
 class _Record(TranscriptWriter):
-    """A transcript without the values of given headers: they may be too short to be redacted by value."""
+    """A transcript without the values of given headers and without short tokens, which a registry does not find by value."""
 
     masked: AbstractSet[str] = frozenset()  # names of headers, lower case
+    short = ShortValues({})
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event."""
         if self.masked and "headers" in event:
             headers = [[name, MASKED if name.lower() in self.masked else value] for name, value in event["headers"]]
             event = {**event, "headers": headers}
-        super().write(event)
+        super().write(self.short.redact_event(event))
 
 
 class _Discovery:

@@ -1,6 +1,7 @@
 """What the answers must hold: `--args`, `--expect`, `--expect-equal` and `--isolation` as data."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from pydantic import ValidationError
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.plan.expected_value import ExpectedValue
+
+_SEGMENT = re.compile(r"""\.([A-Za-z_\x80-\U0010ffff][\w-]*)|\[(\d+)\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
 
 
 def arguments_of(text: str) -> dict[str, Any]:
@@ -31,18 +34,27 @@ def expected(equal: str | None, values: Sequence[str]) -> list[ExpectedValue]:
 
 def pointer_of(path: str) -> str:
     """Return the pointer of `--isolation`. Raises BenchError with one sentence."""
-    _at(path, [None], f"--isolation {path!r}")
-    return path
+    return str(_at(path, [None], f"--isolation {path!r}").pointer)
 
 
 def _at(path: str, values: list[Any], option: str) -> ExpectedValue:
     try:
-        return ExpectedValue(pointer=path, any_of=values)
+        return ExpectedValue(pointer=_as_pointer(path), any_of=values)
     except ValidationError as error:
         raise BenchError(
             f"{option}: {path!r} is not a JSON Pointer into the result; write for example /structuredContent/user "
-            "or /content/0/text (RFC 6901)"
+            "or /content/0/text (RFC 6901), or $.structuredContent.user (a JSONPath that names one value)"
         ) from error
+
+
+def _as_pointer(path: str) -> str:
+    """Return the pointer for a JSONPath of names and indexes (RFC 9535, section 2.3.5.1: singular query); others unchanged."""
+    if not path.startswith("$"):
+        return path
+    words = [next(filter(None, found.groups())) for found in _SEGMENT.finditer(path)]
+    if "".join(found[0] for found in _SEGMENT.finditer(path)) != path[1:]:
+        return path
+    return "".join("/" + word.replace("~", "~0").replace("/", "~1") for word in words)
 
 
 def _either(value: str) -> list[Any]:

@@ -1,10 +1,15 @@
 """Sentences about first responses that no load can follow."""
 
+import html
+import re
+
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.plan.plan import PlannedCaller
 
 _EXCERPT = 200  # characters
+_HEAD = 10_000  # characters of a page that are searched for its title
+_TITLE = re.compile(r"<title>([^<]*)</title>", re.IGNORECASE)
 _TLS = ("CERTIFICATE", "certificate", "SSL", "TLS")
 
 
@@ -28,6 +33,8 @@ def why_not(endpoint: Endpoint, caller: PlannedCaller, response: McpResponse, wh
 def _unreachable(endpoint: Endpoint, response: McpResponse) -> str:
     reason = response.error_text or "no response"
     proxy = f"; {note}" if (note := endpoint.proxy_note()) else ""
+    if "WRONG_VERSION_NUMBER" in reason:
+        return f"{endpoint.shown} does not speak TLS: is its address http://... instead of https://...?{proxy}"
     if any(word in reason for word in _TLS):
         return (
             f"TLS with {endpoint.shown} failed: {reason}; name the certificate authority with --ca-file, a client certificate "
@@ -60,5 +67,12 @@ def explained(response: McpResponse) -> str:
         )
         return f"a result with isError: {' '.join(' '.join(texts).split())[:_EXCERPT]}"
     kind = response.header("Content-Type") or "no content type"
-    excerpt = "" if "html" in kind else " ".join(response.body.split())[:_EXCERPT]
+    text = _title(response.body) if "html" in kind else response.body
+    excerpt = " ".join(text.split())[:_EXCERPT]
     return f"status {response.status}, {kind}" + (f": {excerpt}" if excerpt else "")
+
+
+def _title(page: str) -> str:
+    """Return the title of a web page, which often says what is wrong (a missing client certificate); empty without one."""
+    found = _TITLE.search(page[:_HEAD])
+    return html.unescape(found[1]) if found else ""

@@ -31,7 +31,7 @@ def measure(
         terms, lowered = _fitting(plans, terms, on_progress)
         left_out += lowered
     measured = ProfileData(LoadRunRequest(found.endpoint.shown, profile, terms, frozenset()))
-    measured.redact = found.endpoint.registry().redact
+    measured.redact = found.endpoint.redact_report
     measured.gateway, measured.called = found.server, called
     measured.notes += [*notes(found), *left_out]
     load = PhaseRun(plans, measured, on_progress)

@@ -32,7 +32,8 @@ class HttpConnection:
 
     __slots__ = (
         "_buffer", "_missing", "_on_close", "_parsed", "_parser", "_recv", "_resume", "_send", "_sleep", "_sock", "_timed",
-        "_unsent", "_watcher", "_writer", "arrivals", "body", "detail", "done", "head", "sent", "trouble",
+        "_unsent", "_watcher", "_writer", "arrivals", "body", "detail", "done", "head", "opened", "sent",
+        "trouble",
     )  # fmt: skip
 
     def __init__(self, sock: Any, on_close: Callable[["HttpConnection"], object]) -> None:
@@ -53,7 +54,7 @@ class HttpConnection:
         self.arrivals: list[tuple[int, bytes]] = []
         self.trouble: Outcome | None = None
         self.detail = ""
-        self.sent = self.done = 0
+        self.sent = self.done = self.opened = 0  # `opened`: when the head came, if `timed`
         if sock is not None:
             self._watcher = get_hub().loop.io(sock.fileno(), _READ)
             self._watcher.start(self._readable)
@@ -75,7 +76,7 @@ class HttpConnection:
         """Send a request and sleep until its response is complete or has failed."""
         if self._sock is None:
             return  # failed, or closed by the peer
-        self._timed = timed
+        self._timed, self.head = timed, None
         self.sent = now()
         try:
             count = self._send(data)
@@ -155,6 +156,8 @@ class HttpConnection:
             self._over("malformed", f"not an HTTP response: {data[:40]!r}")
             return
         body = data[end + 4 :]
+        if self._timed:
+            self.opened = now()
         if head.status >= 200:
             if head.length == len(body) and not self._timed:
                 self._whole(body)
@@ -234,6 +237,14 @@ class HttpConnection:
         if self.waiting and self.sent == sent:
             late = trouble == "timeout" and self._unsent is not None
             self._over(trouble, "the request was not accepted" if late else detail)
+
+    def leave(self, sent: int) -> None:
+        """End the exchange that started at this time as a client that leaves. Call in the hub, because it wakes the user."""
+        if not self.waiting or self.sent != sent:
+            return
+        self.done, self.body = now(), b""
+        self.close()
+        self._wake()
 
     def _over(self, trouble: Outcome, detail: str) -> None:
         self.trouble, self.detail, self.done = trouble, detail, now()

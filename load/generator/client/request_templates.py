@@ -87,6 +87,14 @@ def delete(call: PlannedCall, caller: PlannedCaller, session: str) -> bytes:
     return _head("DELETE", call, caller, headers, None).encode()
 
 
+def listen(call: PlannedCall, caller: PlannedCaller, session: str | None) -> bytes:
+    """Return the GET that opens the notification stream of a session."""
+    headers = {"Accept": "text/event-stream", "MCP-Protocol-Version": call.revision}
+    if session:
+        headers["Mcp-Session-Id"] = session
+    return _head("GET", call, caller, headers, None).encode()
+
+
 def _protocol(call: PlannedCall, message: Mapping[str, Any], session: str | None) -> dict[str, str]:
     headers = {"Accept": messages.ACCEPT, "Content-Type": messages.JSON_TYPE}
     method = str(message["method"])

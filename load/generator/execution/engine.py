@@ -13,7 +13,8 @@ from gevent.event import Event
 
 from gatebench.load.generator.client.connection import now
 from gatebench.load.generator.execution.dispatcher import Dispatcher
-from gatebench.load.generator.execution.operations import CallOperation, operation_for
+from gatebench.load.generator.execution.operations import CallOperation
+from gatebench.load.generator.execution.routes import operation_for
 from gatebench.load.generator.execution.state import GeneratorState
 from gatebench.load.generator.recording.health import Health
 from gatebench.load.generator.recording.recorder import Batch

@@ -165,7 +165,7 @@ class SessionOperation(CallOperation):
         digits = b"%d" % (FIRST_NUMBER + arrival[0])
         connection = self._exchange(digits.join(session.pieces))
         self._judge_and_record(arrival, connection, digits, sent or connection.sent)
-        if _session_gone(connection):
+        if session_gone(connection):
             # MCP 2025-11-25, session management: the session has ended, and the client must start a new one.
             self._state.note("session lost", self.arm_name, "404 within a session")
         else:
@@ -251,7 +251,7 @@ class SessionChurn(SessionOperation):
             self._record(arrival, connection, verdict, sent)
             return
         self._record(arrival, connection, verdict, sent)
-        if connection.trouble is None and not _session_gone(connection):
+        if connection.trouble is None and not session_gone(connection):
             self._delete(caller, session)  # a client also ends its session after an error
 
 
@@ -279,7 +279,8 @@ class DiscoverChurn(CallOperation):
         self._judge_and_record(arrival, connection, digits, sent)
 
 
-def _session_gone(connection: HttpConnection) -> bool:
+def session_gone(connection: HttpConnection) -> bool:
+    """Return True for a response that says that the session has ended."""
     return connection.trouble is None and connection.head is not None and connection.head.status == 404
 
 
@@ -289,10 +290,3 @@ def _accepted(connection: HttpConnection) -> Verdict:
         return connection.trouble or "malformed", connection.detail
     status = connection.head.status
     return OK if 200 <= status < 300 or status == 405 else (of_status(status), f"status {status}")
-
-
-def operation_for(state: GeneratorState, arm: int, call: PlannedCall) -> CallOperation:
-    """Return the route of a call."""
-    if call.kind == "session":
-        return (SessionChurn if call.legacy else DiscoverChurn)(state, arm, call)
-    return (SessionOperation if call.legacy else CallOperation)(state, arm, call)

@@ -24,10 +24,11 @@ _OF_STATUS: dict[int, Outcome] = {401: "unauthorized", 403: "unauthorized", 429:
 class ResponseChecker:
     """The expected response of one call to one caller."""
 
-    __slots__ = ("_call", "_caller", "_needed", "_nonce", "_owners", "_tag", "_texts", "_values")
+    __slots__ = ("_call", "_caller", "_needed", "_nonce", "_owners", "_refused", "_tag", "_texts", "_values")
 
     def __init__(self, call: PlannedCall, caller: PlannedCaller, tag: str, owners: Mapping[str, str]) -> None:
         self._call, self._caller, self._tag, self._owners = call, caller, tag, owners
+        self._refused = call.refused
         self._texts = (*call.expect, *caller.expect)
         self._needed = tuple(text.encode() for text in self._texts)
         self._nonce = tag.encode() if call.returns_nonce else None
@@ -35,6 +36,8 @@ class ResponseChecker:
 
     def right(self, status: int, body: bytes, number: bytes) -> bool:
         """Return True for a response that is certainly correct; otherwise call `read`."""
+        if self._refused:
+            return 400 <= status < 500
         if status != 200 or (b'"id":' + number not in body and b'"id": ' + number not in body):
             return False
         if self._nonce is None and (self._values or b'"error"' in body):  # values need the parsed response
@@ -52,6 +55,9 @@ class ResponseChecker:
         if not 200 <= status < 300:
             return of_status(status), f"status {status}{_excerpt(content_type, body)}"
         messages = protocol_messages.rpc_messages(content_type, body.decode(errors="replace"))
+        if self._refused:
+            refused = any("error" in one for one in messages)
+            return ("ok", "") if refused else ("unexpected", f"status {status}, expected a refusal")
         answers = [one for one in messages if protocol_messages.is_answer(one)]
         mine = next((one for one in answers if one.get("id") == int(number)), None)
         if mine is None:

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from gevent.lock import Semaphore
+
 from gatebench.load.generator.client import request_templates
 from gatebench.load.generator.client.connection import now
 from gatebench.load.generator.client.pool import ConnectionPool
@@ -94,6 +96,8 @@ class GeneratorState:
         self.events = LoadEventLog()
         self.endpoints: dict[Any, ConnectionPool] = {}
         self.sessions = 0
+        self.shared_sessions: dict[tuple[int, str, str], Any] = {}  # by arm, URL and caller
+        self.opening = Semaphore()  # held while a shared session is opened
         self._part = request_templates.LAST_NUMBER
 
     def endpoint(self, url: str) -> ConnectionPool:

@@ -97,6 +97,28 @@ def test_mixed_up_callers_fail_the_run(load: LoadCommand, tokens: str) -> None:
     assert "zqx" not in load.written, "too short to be redacted by value"
 
 
+def test_short_tokens_are_accepted_and_redacted_as_words(
+    load: LoadCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GW", "sk-1234")
+    assert load("run", "http://127.0.0.1:9/mcp", *TOOL, "--token-env", "GW") == 2
+    tokens = tmp_path / "short.txt"
+    tokens.write_text(f"sk-1234\n{BOB}\n")
+    isolation = ["--tokens-file", str(tokens), "--isolation", "/content/0/text/user", "--profile", "single-call"]
+    with ForeignMcp(Behaviour({"sk-1234": "alice", BOB: "bob"}, mixed_up_every=17)) as far:
+        assert load("run", far.url, *TOOL, *SHORT, *isolation) == 1, load.out
+    assert "sk-1234" not in load.written
+    assert BOB not in load.written
+    assert any("Bearer «token 1»" in one.request for one in load.report.wrong_answers)
+    assert any("fewer than 8 characters" in note for note in load.report.notes)
+
+
+def test_value_is_named_by_jsonpath(load: LoadCommand) -> None:
+    with ForeignMcp() as far:
+        assert load("run", far.url, *TOOL, "--expect", "$.content[0]['text'].city=Rome") == 2
+    assert '/content/0/text/city is "Oslo", expected "Rome"' in load.err
+
+
 def test_isolated_callers_pass(load: LoadCommand, tokens: str) -> None:
     isolation = ["--tokens-file", tokens, "--isolation", "/content/0/text/user"]
     with ForeignMcp(Behaviour(USERS)) as far:
@@ -169,7 +191,7 @@ BAD: dict[str, tuple[Behaviour, list[str], str]] = {
     "not MCP": (
         Behaviour(page=True),
         TOOL,
-        "is not an MCP endpoint: it answered initialize with status 404, text/html",
+        "is not an MCP endpoint: it answered initialize with status 404, text/html: Not here",
     ),
     "old": (Behaviour(revisions=()), TOOL, "failed at initialize as anonymous: JSON-RPC error -32601"),
     "value": (
@@ -178,6 +200,7 @@ BAD: dict[str, tuple[Behaviour, list[str], str]] = {
         '/content/0/text/city is "Oslo", expected "Rome"',
     ),
     "pointer": (Behaviour(), [*TOOL, "--expect", "city=Rome"], "'city' is not a JSON Pointer"),
+    "JSONPath": (Behaviour(), [*TOOL, "--expect", "$..city=Rome"], "'$..city' is not a JSON Pointer"),
     "one user": (Behaviour(), [*TOOL, "--isolation", "/content/0/text/user"], "--isolation needs at least two tokens"),
     "profile": (
         Behaviour(),
@@ -210,6 +233,7 @@ def test_bad_input_is_refused_before_any_load(load: LoadCommand, name: str) -> N
     ("arguments", "sentence"),
     [
         (["run", "reference", "--tool", "x"], "--tool requires a URL as target"),
+        (["run", "127.0.0.1:9/mcp", "--tool", "x"], "and 127.0.0.1:9/mcp is none"),
         (["run", "http://127.0.0.1:9/mcp", *TOOL], "cannot reach http://127.0.0.1:9/mcp"),
         (["run", "http://me:pw@127.0.0.1/mcp", *TOOL], "a URL with a user and password is not supported"),
         (["overhead", "http://127.0.0.1:9/mcp", *TOOL], "name the upstream's address with --direct-url"),
@@ -254,6 +278,12 @@ def test_unknown_certificate_authority_is_refused(load: LoadCommand, tmp_path: P
         load("run", far.url, *TOOL, *SHORT, "--profile", "single-call", "--insecure")
     assert load.report.arms[0].failed == 0
     assert any("--insecure: the certificate of the server is not verified" in note for note in load.report.notes)
+
+
+def test_server_without_tls_is_named(load: LoadCommand) -> None:
+    with ForeignMcp() as far:
+        assert load("run", far.url.replace("http:", "https:"), *TOOL) == 2
+    assert "does not speak TLS: is its address http://" in load.err
 
 
 def test_client_certificate_is_presented(load: LoadCommand, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gatebench.load.testbed.callers import CallerPool
 REQUIRED_PROFILES = {
     "baseline", "steady", "saturation", "spike", "ramp", "soak", "session-churn", "token-diversity", "mixed-auth",
     "consent-refresh", "fan-out", "streaming", "payload", "catalogue", "slow-upstream",
+    "slow-members", "shared-session", "listening", "strangers", "identical-calls", "personal-lists",
 }  # fmt: skip
 ALL = profiles.load()
 EVERYTHING = frozenset(
@@ -99,7 +100,16 @@ def test_unknown_profile_is_refused() -> None:
         profiles.by_name("stedy")
 
 
-@pytest.mark.parametrize("name", sorted(REQUIRED_PROFILES - {"baseline", "token-diversity"}))
+CROWDED = {
+    "baseline",
+    "token-diversity",
+    "identical-calls",
+    "personal-lists",
+    "strangers",
+}  # with others than alice and bob
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED_PROFILES - CROWDED))
 def test_profile_with_one_caller(name: str) -> None:
     able = EVERYTHING - {f"principal.{other}" for other in definition.PRINCIPALS if other != "alice"}
     chosen, left_out = choose_operations(ALL[name], able, list(definition.REVISIONS))
@@ -172,7 +182,9 @@ def made(profile: LoadProfile, **crowd: int) -> Workload:
 
 @pytest.mark.parametrize("profile", [one for one in ALL.values() if not one.search], ids=lambda one: one.name)
 def test_plans_of_a_profile_have_its_duration(profile: LoadProfile) -> None:
-    load = made(profile, users=profile.crowd.users, externals=profile.crowd.externals)
+    load = made(
+        profile, users=profile.crowd.users, externals=profile.crowd.externals, strangers=profile.crowd.strangers
+    )
     terms = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
     plans = [make() for _, make in workload.phases(profile, terms, load)]
     assert len(plans) == len(profile.phase) * profile.repeat
@@ -208,3 +220,13 @@ def test_direct_calls_use_the_url_of_the_upstream() -> None:
 def test_arguments_can_be_padded() -> None:
     (arm,) = made(minimal().model_copy(update={"call": [CallSpec(operation="up", tool="echo", pad=1000)]})).arms()
     assert len(arm.calls[0].arguments["value"]) == 1000
+
+
+def test_many_members_are_upstreams_of_one_virtual_server() -> None:
+    call = CallSpec(operation="list", server=profiles.MANY, method="tools/list")
+    fields = {"name": "p", "purpose": "x", "finds": "y", "rate": 1, "seconds": 1, "call": [call]}
+    profile = LoadProfile.model_validate(fields | {"crowd": {"members": 3}})
+    assert profile.members(profiles.MANY) == ("member-000", "member-001", "member-002")
+    assert profile.needs(call) >= {"virtual-servers", "upstream.none"}
+    with pytest.raises(ValueError, match="unknown server 'many-members'"):
+        LoadProfile.model_validate(fields)

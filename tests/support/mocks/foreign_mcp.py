@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         behaviour, token = self.far.behaviour, self.headers.get("Authorization", "").removeprefix("Bearer ")
         if behaviour.page:
-            self._send(404, "text/html", b"<html>not here</html>")
+            self._send(404, "text/html", b"<html><title>Not here</title></html>")
         elif behaviour.users and token not in behaviour.users:
             self._send(401, "application/json", b'{"error": "invalid_token"}')
         elif "id" not in message:

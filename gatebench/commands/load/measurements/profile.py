@@ -43,9 +43,9 @@ def run(options: ProfileOptions) -> int:
     terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
     task = LoadRunRequest(options.target, profile, terms, claims.features | claims.world, stored)
     exit_codes.end_in_order()
-    progress = output.LoadProgress(quiet=options.quiet)
+    progress = output.LoadProgress(quiet=options.quiet, folder=folder, target=options.target, profile=profile.name)
     try:
-        measured = profile_run.measure(task, lambda what, facts: progress(progress_text(what, facts)))
+        measured = profile_run.measure(task, lambda what, facts: progress.report(progress_text(what, facts), facts))
     finally:
         progress.end()
     report = profile_report.report(measured, limits)

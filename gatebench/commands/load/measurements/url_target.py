@@ -36,13 +36,13 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
     terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
     exit_codes.end_in_order()
     found = _discover(target, call, folder / RECORD)
-    progress = output.LoadProgress(quiet=options.quiet)
+    progress = output.LoadProgress(quiet=options.quiet, folder=folder, target=target.shown, profile=profile.name)
     try:
         measured = url_run.measure(
             found,
             profile,
             terms,
-            lambda what, facts: progress(progress_text(what, facts)),
+            lambda what, facts: progress.report(progress_text(what, facts), facts),
             fit_rate=options.rate is None,
         )
     finally:
@@ -114,8 +114,7 @@ def _measured(
     stand, left_out = pair.stand(profile, direct, found)
     subject.notes.extend(left_out)
     course = MeasurementCourse(pairing.results, quiet=quiet)
-    registries = [one.endpoint.registry() for one in (direct, found)]
-    course.redact = lambda text: registries[1].redact(registries[0].redact(text))
+    course.redact = lambda text: found.endpoint.redact_report(direct.endpoint.redact_report(text))
     progress = output.LoadProgress(quiet=quiet)
     try:
         with course.keep_results():
