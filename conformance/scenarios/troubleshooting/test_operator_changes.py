@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, at_second_try, connected, patience, together
+from gatebench.conformance.scenarios.common import (
+    AWKWARD_VALUES,
+    at_second_try,
+    connected,
+    page_with,
+    patience,
+    together,
+    tool_pages,
+)
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient
@@ -90,15 +98,16 @@ async def test_removed(scenario: Scenario, case: str, principal: str, servers: t
 async def _member_gone(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     tool, other = echo_of(scenario, server), scenario.identities.tool(server, "echo", "web-search")
     client, _ = await connected(scenario, principal, server, revision)
-    listed, called = await both(client, tool)
+    listed, called = page_with(await tool_pages(client), tool), await client.call(tool, AWKWARD_VALUES)
     control = await client.call(other, AWKWARD_VALUES)
     with switched_off(scenario, case, SERVER):
         further, _ = await connected(scenario, principal, server, revision)
-        pairs = [await both(one, tool) for one in (client, further)]
+        lists = [page for one in (client, further) for page in await tool_pages(one)]
+        calls = [await one.call(tool, AWKWARD_VALUES) for one in (client, further)]
         others = [await one.call(other, AWKWARD_VALUES) for one in (client, further)]
     facts: dict[str, Any] = {"server": server, "principal": principal, "member": SERVER}
-    scenario.case(f"{case}-listed", *(one for one, _ in pairs), control=listed, **facts)
-    scenario.case(f"{case}-member", *(one for _, one in pairs), control=called, **facts)
+    scenario.case(f"{case}-listed", *lists, control=listed, **facts)
+    scenario.case(f"{case}-member", *calls, control=called, **facts)
     scenario.case(f"{case}-other-members", *others, control=control, **facts)
 
 

@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import patience, refresh
+from gatebench.conformance.scenarios.common import patience, refresh, tool_pages
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
-from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.scripted_calls import ScriptedCall
 from gatebench.fixtures.world.corpus import catalog, tool_lists
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 
-MAX_PAGES = 1_100  # a gateway may divide a list in another way than the upstream
 FRAMINGS = [
     framing
     for group in ("line-ends", "event-fields", "other-events")
@@ -25,17 +23,6 @@ FRAMINGS = [
     if "{progress}" not in framing.body  # nothing asked for progress
 ]
 RESULTS = catalog.results()["checked-results"]
-
-
-async def all_pages(client: McpClient) -> list[McpResponse]:
-    """Fetch the pages of a tool list, until one has no cursor or one that was used before."""
-    pages, used = [await client.list_tools()], set[str]()
-    while isinstance(cursor := pages[-1].result.get("nextCursor"), str) and len(pages) < MAX_PAGES:
-        if cursor in used:
-            break
-        used.add(cursor)
-        pages.append(await client.request("tools/list", {"cursor": cursor}))
-    return pages
 
 
 @judged_by_cases(tool_lists.LISTS, "END-002")
@@ -79,7 +66,7 @@ async def test_odd_tools_called(scenario: Scenario, case: str, principal: str, s
     with scripted_calls.tool_list(scenario, MEMBER, rules):
         refreshed(scenario, client)
         await client.connect()
-        await all_pages(client)
+        await tool_pages(client)
         attempts = [await client.call(names[tool]) for tool in tools]
     refreshed(scenario, client)
     scenario.case(case, *attempts, server=server, principal=principal, tools=tools)
@@ -170,8 +157,8 @@ async def play(scenario: Scenario, case: str, client: McpClient, rules: list[dic
     with scripted_calls.tool_list(scenario, MEMBER, rules):
         refreshed(scenario, client)
         await client.connect()
-        listed = await all_pages(client)
-        original = await all_pages(await scenario.client_of_upstream(principal, MEMBER, client.revision))
+        listed = await tool_pages(client)
+        original = await tool_pages(await scenario.client_of_upstream(principal, MEMBER, client.revision))
     refreshed(scenario, client)
     exchanges = [page.exchange for page in original]
     scenario.case(case, *listed, server=server, principal=principal, member=MEMBER, original=exchanges)
