@@ -7,6 +7,7 @@ import pytest
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -43,7 +44,7 @@ async def test_step_up(scenario: Scenario, case: str, principal: str, server: st
     granted = steps.settings_of(scenario, server)["scope"]
     control = await steps.consent_and_call(scenario, principal, server, revision)
     common: dict[str, Any] = {"control": control, "server": server, "principal": principal}
-    scopes = [granted]
+    scopes, urls = [granted], list[str]()
     for further in FURTHER:
         since = scenario.here()
         scopes.append(further)
@@ -58,13 +59,12 @@ async def test_step_up(scenario: Scenario, case: str, principal: str, server: st
             answer = await steps.call(scenario, principal, server, revision)
             for name in ("scope-granted", case):
                 scenario.case(name, answer, since=since, scopes=scopes, **common)
-    else:
-        since = scenario.here()
-        with oauth_conditions.required_scopes(scenario.bench, server, granted, LAST):
-            if urls := scenario.urls(await steps.call(scenario, principal, server, revision)):
-                await steps.follow_expired(scenario, principal, server, urls)
-                attempt = await steps.call(scenario, principal, server, revision)
-                scenario.case("scope-after-refresh", attempt, since=since, **common)
+    since, refreshed = scenario.here(), list[McpResponse]()
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, LAST):
+        if urls and (urls := scenario.urls(await steps.call(scenario, principal, server, revision))):
+            await steps.follow_expired(scenario, principal, server, urls)
+            refreshed.append(await steps.call(scenario, principal, server, revision))
+    scenario.case("scope-after-refresh", *refreshed, since=since, **common)
     since = scenario.here()
     attempt = await steps.call(scenario, principal, server, revision)
     scenario.case(case, attempt, since=since, **common)
