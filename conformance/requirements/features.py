@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways.descriptor import PRIVATE_CA, Descriptor, Dialect
+from gatebench.fixtures.gateways.descriptor import CLIENT_REGISTRATION, PRIVATE_CA, Descriptor, Dialect
 from gatebench.fixtures.gateways.descriptor import ClaimsSection as Section
 from gatebench.fixtures.gateways.dialects import ON_CALLS_ONLY
 from gatebench.fixtures.world import definition
@@ -57,6 +57,7 @@ FEATURES = {
     "server-renaming": "a server can be renamed while the gateway runs",
     "address-changes": "a server's address can be changed while the gateway runs",
     "credential-changes": "a server's configured header can be changed while the gateway runs",
+    CLIENT_REGISTRATION: "it registers itself at an authorization server for which it is configured with no client (RFC 7591)",
     PRIVATE_CA: "it trusts a certificate authority in a file, for servers and authorization servers with https addresses",
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
@@ -156,7 +157,8 @@ PROFILES = {
     "outside": FeatureProfile((OUTSIDE,), (), ("authentication", "discovery", "endpoint")),
     "shared-credentials": FeatureProfile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": FeatureProfile(
-        ("upstream.oauth",), ("consent-withdrawal", "stored-consents", "consent.guide-error", "consent.on-connecting")
+        ("upstream.oauth",),
+        ("consent-withdrawal", "stored-consents", "consent.guide-error", "consent.on-connecting", CLIENT_REGISTRATION),
     ),
     "external-identity": FeatureProfile(("caller.external",)),
     "passthrough": FeatureProfile(("upstream.passthrough",)),

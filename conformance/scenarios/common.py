@@ -1,7 +1,8 @@
 """Common parts of several suites: the requirements that any traffic is checked by, and a complete client session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from gatebench.conformance.requirements.features import features_of, world_of
@@ -37,6 +38,18 @@ def refresh(scenario: Scenario, server: str) -> None:
         scenario.verbs.refresh_tools(server)
     except UnsupportedVerbError:
         return  # the gateway has to detect the change itself
+
+
+@contextmanager
+def granted(scenario: Scenario, principal: str, *servers: str) -> Iterator[None]:
+    """Let a caller use these servers within this block."""
+    for server in servers:
+        scenario.verbs.grant(principal, server)
+    try:
+        yield
+    finally:
+        for server in servers:
+            scenario.verbs.withdraw(principal, server)
 
 
 WITHOUT_A_PROMISE = 5.0  # seconds: long enough for a gateway with any timeout, and no verdict depends on it

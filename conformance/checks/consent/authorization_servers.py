@@ -158,7 +158,7 @@ def client_credentials_stay_with_their_issuer(context: CheckContext, transcript:
         for name, auth in issuers.items():
             if exchange.node == auth["issuer"]:
                 continue
-            if f"client-secret:{name}" in labels or fields.get("client_id") == auth["client_id"]:
+            if f"client-secret:{name}" in labels or fields.get("client_id") == auth.get("client_id", "none"):
                 context.examined()
                 context.violation(
                     f"the gateway used its client credentials of {auth['issuer']} at {exchange.node}",

@@ -102,7 +102,7 @@ def authorization_requests_are_sound(context: CheckContext, transcript: Transcri
 
 def _meant(auths: list[dict[str, Any]], fields: dict[str, str]) -> dict[str, Any]:
     """Return the settings of the upstream, of several with one issuer, that a request is for: by its client, or resource."""
-    named = (one for key in ("client_id", "resource") for one in auths if fields.get(key) == one[key])
+    named = (one for key in ("client_id", "resource") for one in auths if key in one and fields.get(key) == one[key])
     return next(named, auths[0])
 
 

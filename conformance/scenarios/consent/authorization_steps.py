@@ -2,6 +2,7 @@
 
 from gatebench.fixtures.clients.browser import Visit
 from gatebench.fixtures.clients.mcp_response import McpResponse
+from gatebench.fixtures.harness.grants import REFRESHED_SECONDS
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS
 
@@ -30,6 +31,12 @@ async def follow(scenario: Scenario, principal: str, urls: list[str], *, stop: s
     return [await browser.visit(url, stop=stop) for url in urls]
 
 
+async def follow_expired(scenario: Scenario, principal: str, server: str, urls: list[str]) -> None:
+    """Visit these URLs while the issuer gives tokens that are expired on arrival; those from a refresh live on."""
+    with scenario.idp_settings(issuer_of(server), access_lifetime=0, refreshed_lifetime=REFRESHED_SECONDS):
+        await follow(scenario, principal, urls)
+
+
 async def call(scenario: Scenario, principal: str, server: str, revision: str) -> McpResponse:
     """Connect and call; return the response of the call, or of the handshake if that asks for consent."""
     client = await scenario.client(principal, server, revision)
@@ -41,7 +48,7 @@ async def consent_and_call(
     scenario: Scenario, principal: str, server: str, revision: str, *, refreshed: bool = False
 ) -> McpResponse:
     """Give consent from the beginning, and call; `refreshed`: with a token that expires at once, so that it is refreshed."""
-    changes = {"access_lifetime": 0, "refreshed_lifetime": 300} if refreshed else {}
+    changes = {"access_lifetime": 0, "refreshed_lifetime": REFRESHED_SECONDS} if refreshed else {}
     with scenario.idp_settings(issuer_of(server), **changes):
         _, urls = await begin(scenario, principal, server, revision)
         await follow(scenario, principal, urls)

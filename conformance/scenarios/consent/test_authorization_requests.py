@@ -7,14 +7,16 @@ import pytest
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 FURTHER = ("calendar.write", "calendar.share")
+LAST = "calendar.invite"
 
 
-@judged_by_cases(["resource-required"], "ASM-022", "CONS-004", *LEAKS, needs=("consent-withdrawal",))
+@judged_by_cases(["resource-required"], "ASM-022", "ASM-033", "CONS-004", *LEAKS, needs=("consent-withdrawal",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("resource-required", "alice", "calendar")])
 async def test_every_request(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
@@ -28,27 +30,27 @@ async def test_every_request(scenario: Scenario, case: str, principal: str, serv
         attempt = await steps.consent_and_call(scenario, principal, server, revision, refreshed=True)
     scenario.case(case, attempt, expected=configured["resource"], **common)
     scenario.case("scope-of-each-request", attempt, expected=configured["scope"], **common)
+    scenario.case("client-configured", attempt, control=attempt, **common)
 
 
-@judged_by_cases(["scope-demanded-later"], "ASM-026", "ASM-027", *LEAKS, needs=("consent-withdrawal",))
+@judged_by_cases(["scope-demanded-later"], "ASM-026", "ASM-027", "ASM-032", *LEAKS, needs=("consent-withdrawal",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("scope-demanded-later", "alice", "calendar")])
 async def test_step_up(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """The upstream demands a further scope (403), which the user may grant, then another one in its place, then none."""
+    """The upstream demands a further scope (403), which the user may grant, then others in its place, then none.
+
+    The token with the last one is expired on arrival, so that it has to be refreshed.
+    """
     granted = steps.settings_of(scenario, server)["scope"]
     control = await steps.consent_and_call(scenario, principal, server, revision)
     common: dict[str, Any] = {"control": control, "server": server, "principal": principal}
-    scopes = [granted]
+    scopes, urls = [granted], list[str]()
     for further in FURTHER:
         since = scenario.here()
         scopes.append(further)
         with oauth_conditions.required_scopes(scenario.bench, server, granted, further):
-            client = await scenario.client(principal, server, revision)
-            answer = await client.connect()
+            answer = await steps.call(scenario, principal, server, revision)
             urls = scenario.urls(answer)
-            if not urls:
-                answer = await client.call("whoami")
-                urls = scenario.urls(answer)
             scenario.case("scope-demanded", answer, since=since, scopes=scopes, **common)
             if not urls:
                 break
@@ -57,6 +59,12 @@ async def test_step_up(scenario: Scenario, case: str, principal: str, server: st
             answer = await steps.call(scenario, principal, server, revision)
             for name in ("scope-granted", case):
                 scenario.case(name, answer, since=since, scopes=scopes, **common)
+    since, refreshed = scenario.here(), list[McpResponse]()
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, LAST):
+        if urls and (urls := scenario.urls(await steps.call(scenario, principal, server, revision))):
+            await steps.follow_expired(scenario, principal, server, urls)
+            refreshed.append(await steps.call(scenario, principal, server, revision))
+    scenario.case("scope-after-refresh", *refreshed, since=since, **common)
     since = scenario.here()
     attempt = await steps.call(scenario, principal, server, revision)
     scenario.case(case, attempt, since=since, **common)

@@ -13,6 +13,8 @@ from gatebench.fixtures.harness.grants import (
     contact,
     exchanges,
     expired_consent,
+    personal_members,
+    personal_tool,
     rejected_tokens,
 )
 from gatebench.fixtures.harness.scenario import Scenario
@@ -23,28 +25,30 @@ LONG = 3600  # seconds: longer than a run
 REFRESHING = 1.0  # seconds that the answer to a refresh takes: less than a gateway waits for it
 
 
-@judged_by_cases(["consent-withdrawn"], *LEAKS, needs=(*NEEDS, "server.mail"))
+@judged_by_cases(["consent-withdrawn"], *LEAKS, needs=(*NEEDS, "server.mail", "server.calendar"))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "other", "server", "elsewhere"),
-    [("alice", "bob", "calendar", "mail")],
-    ids=["alice-bob-calendar-mail"],
+    [("alice", "bob", "calendar", "mail"), ("alice", "bob", "workbench", "calendar")],
+    ids=["alice-bob-calendar-mail", "alice-bob-workbench-calendar"],
 )
 async def test_withdrawn(
     scenario: Scenario, *, principal: str, other: str, server: str, elsewhere: str, revision: str
 ) -> None:
     """One of a user's two consents is withdrawn; the user and another one call, in open sessions and in new ones."""
-    with scenario.idp_settings(str(UPSTREAMS[server].issuer), access_lifetime=LONG):
+    tool, others = personal_tool(scenario, server), ((principal, elsewhere), (other, server))
+    issuer = str(UPSTREAMS[personal_members(scenario, server)[-1]].issuer)
+    with scenario.idp_settings(issuer, access_lifetime=LONG):
         control = await consent_anew(scenario, principal, server, revision)
         await consent_anew(scenario, other, server, revision)
-    open_ones = [await scenario.consented(*whose, revision) for whose in ((principal, elsewhere), (other, server))]
+    open_ones = [await scenario.consented(*whose, revision) for whose in others]
     client = await scenario.consented(principal, server, revision)
-    await client.call("whoami")
+    await client.call(tool)
     begin = scenario.here()
     await scenario.no_consent(principal, server)
-    attempts = [await client.call("whoami"), (await contact(scenario, principal, server, revision))[1]]
-    kept = [await one.call("whoami") for one in open_ones]
-    kept += [(await contact(scenario, *whose, revision))[1] for whose in ((principal, elsewhere), (other, server))]
+    attempts = [await client.call(tool), (await contact(scenario, principal, server, revision))[1]]
+    kept = [await one.call(personal_tool(scenario, where)) for one, (_, where) in zip(open_ones, others, strict=True)]
+    kept += [(await contact(scenario, *whose, revision))[1] for whose in others]
     facts = {"kept": exchanges(kept)}
     scenario.case(
         "consent-withdrawn", *attempts, control=control, since=begin, server=server, principal=principal, **facts

@@ -13,6 +13,7 @@ from gatebench.conformance.scenarios.common import (
 )
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
+from gatebench.fixtures.harness.grants import personal_members, personal_tool
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
@@ -40,16 +41,19 @@ async def test_at_the_same_time(scenario: Scenario, principals: tuple[str, ...],
 
 @judged_by("CONS-006", "CRED-005", "CRED-006", needs=("consent-withdrawal",))
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail"), ("carol", "alice", "calendar")])
+@pytest.mark.parametrize(
+    ("principal", "other", "server"),
+    [("alice", "bob", "mail"), ("carol", "alice", "calendar"), ("alice", "bob", "workbench")],
+)
 async def test_consent_is_personal(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
     """One user has consented, the other has not."""
     await scenario.no_consent(other, server)
-    first = await scenario.consented(principal, server, revision)
-    control = await first.call("whoami")
+    first, tool = await scenario.consented(principal, server, revision), personal_tool(scenario, server)
+    control = await first.call(tool)
     second = await scenario.client(other, server, revision)
-    for attempt in (await second.connect(), await second.call("whoami")):
+    for attempt in (await second.connect(), await second.call(tool)):
         scenario.probe("still asked", attempt, control, attribute="no consent", server=server, principal=other)
-    await scenario.fence(first)
+    await scenario.fence(first, tool)
 
 
 @judged_by("CONS-008", "CRED-006", "CRED-001")
@@ -121,10 +125,10 @@ async def test_refresh(scenario: Scenario, principal: str, server: str, revision
 
 @judged_by("CONS-010", needs=("consent-withdrawal",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("alice", "workbench")])
 async def test_refused_refresh(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """The token is expired, and the authorization server refuses the refresh."""
-    issuer = UPSTREAMS[server].issuer
+    issuer = UPSTREAMS[personal_members(scenario, server)[-1]].issuer
     await scenario.no_consent(principal, server)
     with scenario.idp_settings(issuer, access_lifetime=0):
         client = await scenario.client(principal, server, revision)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gatebench.conformance.scenarios.common import granted
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -37,11 +38,12 @@ async def test_no_access(scenario: Scenario, principal: str, server: str, contro
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server", "control"),
-    [("dave", "everything", "alice"), ("intern-bot", "web-search", "support-bot")],
+    [("dave", "everything", "alice"), ("intern-bot", "web-search", "support-bot"), ("dave", "desk", "alice")],
 )
 async def test_grant_and_withdraw(scenario: Scenario, principal: str, server: str, control: str, revision: str) -> None:
-    """No access, then access, then none again, without a restart."""
+    """No access, then access, then none again, without a restart; to the members of a virtual server there is access before."""
     tool = scenario.identities.tool(server, "whoami")
+    members = [one for one in scenario.identities.members(server) if one != server]
     control_client = await scenario.client(control, server, revision)
     await control_client.connect()
     accepted = await control_client.call(tool)
@@ -52,11 +54,9 @@ async def test_grant_and_withdraw(scenario: Scenario, principal: str, server: st
         answer = await client.call(tool)
         scenario.probe(expect, answer, accepted, attribute=attribute, server=server, principal=principal)
 
-    await attempt("denied", "access not granted yet")
-    scenario.verbs.grant(principal, server)
-    try:
-        await attempt("granted", "access granted now")
-    finally:
-        scenario.verbs.withdraw(principal, server)
-    await attempt("denied", "access withdrawn")
+    with granted(scenario, principal, *members):
+        await attempt("denied", "access not granted yet")
+        with granted(scenario, principal, server):
+            await attempt("granted", "access granted now")
+        await attempt("denied", "access withdrawn")
     await scenario.fence(control_client, tool)

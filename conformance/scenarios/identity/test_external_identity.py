@@ -51,19 +51,22 @@ async def test_subject(
 
 @judged_by_groups(suffixed("denied"), *LEAKS, needs=("access-rules",))
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize("server", ["everything"])
-@pytest.mark.parametrize(("case", "principal", "other"), PAIRS)
+@pytest.mark.parametrize(
+    ("case", "principal", "other", "server"),
+    [*((*pair, "everything") for pair in PAIRS), *((*pair, "desk") for pair in WITH_OWN_CONSENT)],
+)
 async def test_access_of_another(
     scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
 ) -> None:
     """The same, on a server that only the other one may use."""
+    tool = scenario.identities.tool(server, "whoami")
     allowed, client = [await scenario.client(one, server, revision) for one in (other, principal)]
     await allowed.connect()
-    control = await allowed.call("whoami")
+    control = await allowed.call(tool)
     since = scenario.here()
-    attempts = [await client.connect(), await client.call("whoami")]
+    attempts = [await client.connect(), await client.call(tool)]
     scenario.case(f"{case}-denied", *attempts, control=control, since=since, server=server, principal=principal)
-    await scenario.fence(allowed)
+    await scenario.fence(allowed, tool)
 
 
 @judged_by_groups(suffixed("without-consent"), *LEAKS, "CRED-006")

@@ -119,19 +119,19 @@ async def test_two_sessions(
 
 @judged_by_cases(["another-token-was-revoked"], needs=("token-revocation",))
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "desk")])
 async def test_one_token_revoked(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """One of a user's two gateway tokens is revoked; the other one, and its open session, go on."""
-    token = scenario.new_gateway_token(principal)
+    token, tool = scenario.new_gateway_token(principal), scenario.identities.tool(server, "whoami")
     first = await scenario.client(principal, server, revision)
     second = await scenario.client(principal, server, revision, token=token)
     await first.connect()
     await second.connect()
-    control = await first.call("whoami")
-    await second.call("whoami")
+    control = await first.call(tool)
+    await second.call(tool)
     scenario.verbs.revoke_token(token)
     later = await scenario.client(principal, server, revision)
-    attempts = [await first.call("whoami"), await later.connect(), await later.call("whoami")]
+    attempts = [await first.call(tool), await later.connect(), await later.call(tool)]
     case = "another-token-was-revoked"
     scenario.case(case, *attempts, control=control, server=server, principal=principal)
 

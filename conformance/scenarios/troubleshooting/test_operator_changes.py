@@ -20,12 +20,13 @@ from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, 
 from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
+from gatebench.fixtures.harness.grants import personal_tool
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 SERVER, OTHER, VIRTUAL = "calculator", "everything", "desk"
 PARTS = ("new", "open", "others", "back", "under-way")
-IN_VIRTUAL = ("listed", "member", "other-members")
+IN_VIRTUAL = ("listed", "member", "other-members", "back", "under-way")
 SWITCHED = {"disabled-server": "server-switching", "removed-server": "server-removal"}
 GROUPS = {case: [f"{case}-{part}" for part in PARTS] for case in SWITCHED}
 VIRTUAL_GROUPS = {case: [f"{case}-{part}" for part in IN_VIRTUAL] for case in SWITCHED}
@@ -100,12 +101,22 @@ async def _member_gone(scenario: Scenario, case: str, principal: str, server: st
     client, _ = await connected(scenario, principal, server, revision)
     listed, called = page_with(await tool_pages(client), tool), await client.call(tool, AWKWARD_VALUES)
     control = await client.call(other, AWKWARD_VALUES)
-    with switched_off(scenario, case, SERVER):
-        further, _ = await connected(scenario, principal, server, revision)
-        lists = [page for one in (client, further) for page in await tool_pages(one)]
-        calls = [await one.call(tool, AWKWARD_VALUES) for one in (client, further)]
-        others = [await one.call(other, AWKWARD_VALUES) for one in (client, further)]
+    lists, calls, others = list[McpResponse](), list[McpResponse](), list[McpResponse]()
+
+    async def change() -> None:
+        with switched_off(scenario, case, SERVER):
+            further, _ = await connected(scenario, principal, server, revision)
+            for one in (client, further):
+                lists.extend(await tool_pages(one))
+                calls.append(await one.call(tool, AWKWARD_VALUES))
+                others.append(await one.call(other, AWKWARD_VALUES))
+
+    under_way = await held_call(scenario, client, tool, change)
+    again, _ = await connected(scenario, principal, server, revision)
+    back = await again.call(tool, AWKWARD_VALUES)
     facts: dict[str, Any] = {"server": server, "principal": principal, "member": SERVER}
+    scenario.case(f"{case}-under-way", under_way, control=called, **facts)
+    scenario.case(f"{case}-back", back, control=called, **facts)
     scenario.case(f"{case}-listed", *lists, control=listed, **facts)
     scenario.case(f"{case}-member", *calls, control=called, **facts)
     scenario.case(f"{case}-other-members", *others, control=control, **facts)
@@ -117,7 +128,7 @@ async def _member_gone(scenario: Scenario, case: str, principal: str, server: st
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("disabled-server", "alice", VIRTUAL)])
 async def test_member_disabled(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """A member of a virtual server is disabled while a session is open."""
+    """A member of a virtual server is disabled while a session is open and a call runs."""
     await _member_gone(scenario, case, principal, server, revision)
 
 
@@ -125,7 +136,7 @@ async def test_member_disabled(scenario: Scenario, case: str, principal: str, se
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("removed-server", "alice", VIRTUAL)])
 async def test_member_removed(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """A member of a virtual server is removed while a session is open."""
+    """A member of a virtual server is removed while a session is open and a call runs."""
     await _member_gone(scenario, case, principal, server, revision)
 
 
@@ -217,16 +228,16 @@ def at_address_of(scenario: Scenario, server: str, other: str) -> Iterator[None]
 
 @judged_by_cases(["user-token-at-another-address"], needs=("address-changes",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "mail")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "mail"), ("alice", "workbench")])
 async def test_moved_with_consent(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A server with per-user tokens gets an address of another origin: the stored token is for the old one."""
-    client = await scenario.consented(principal, server, revision)
-    control = await client.call("whoami")
+    """A server with per-user tokens, or a member, gets an address of another origin: the stored token is for the old one."""
+    client, tool = await scenario.consented(principal, server, revision), personal_tool(scenario, server)
+    control = await client.call(tool)
     begin = scenario.here()
-    with at_address_of(scenario, server, OTHER):
-        attempts = [await client.call("whoami")]
+    with at_address_of(scenario, "mail", OTHER):
+        attempts = [await client.call(tool)]
         further, answer = await connected(scenario, principal, server, revision)
-        attempts += [answer, await further.call("whoami")]
+        attempts += [answer, await further.call(tool)]
     scenario.case(
         "user-token-at-another-address",
         *attempts,

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, together, within_claims
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, granted, together, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import contact, expired_consent
+from gatebench.fixtures.harness.grants import contact, expired_consent, personal_tool
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, UPSTREAMS
 
@@ -70,11 +70,11 @@ async def test_sessions(scenario: Scenario, principal: str, other: str, server: 
 
 @judged_by_cases(["consent-after-restart"], needs=("restart", "stored-consents"), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail")])
+@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", "mail"), ("alice", "bob", "inbox")])
 async def test_stored_consents(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
     """Two users have consented; the other one is the first to call after a restart."""
     client = await scenario.consented(principal, server, revision)
-    control = await client.call("whoami")
+    control = await client.call(personal_tool(scenario, server))
     await scenario.consented(other, server, revision)
     await scenario.restart()
     start, attempts = scenario.here(), []
@@ -132,20 +132,21 @@ async def test_consent_under_way(scenario: Scenario, principal: str, other: str,
     thorough=in_each_era,
 )
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "desk")])
 async def test_tokens(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """One token is issued and revoked before a restart, another one is only issued."""
+    tool = echo_of(scenario, server)
     revoked, issued = (scenario.new_gateway_token(principal) for _ in range(2))
     clients = [await scenario.client(principal, server, revision, token=one) for one in (revoked, issued)]
     for client in clients:
         await client.connect()
-    control = await clients[0].call("whoami")
+    control = await clients[0].call(tool)
     scenario.verbs.revoke_token(revoked)
     await scenario.restart()
     facts: dict[str, Any] = {"server": server, "principal": principal}
     for case, token in (("revoked-before-restart", revoked), ("issued-before-restart", issued)):
         client = await scenario.client(principal, server, revision, token=token)
-        attempts = [await client.connect(), await client.call("whoami")]
+        attempts = [await client.connect(), await client.call(tool)]
         scenario.case(case, *attempts, control=control, **facts)
     scenario.verbs.revoke_token(issued)
 
@@ -192,31 +193,29 @@ async def test_configured(scenario: Scenario, revoked: str, withdrawn: str, serv
     thorough=in_each_era,
 )
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "servers"), [("dave", ("calculator", "everything"))], ids=together)
+@pytest.mark.parametrize(
+    ("principal", "servers"), [("dave", ("calculator", "everything")), ("dave", ("desk", "library"))], ids=together
+)
 async def test_access(scenario: Scenario, principal: str, servers: tuple[str, str], revision: str) -> None:
     """Access to one server is granted and withdrawn before a restart, access to another one is only granted."""
-    server, granted = servers
-    for one in (server, granted):
-        scenario.verbs.grant(principal, one)
-    try:
+    members = {one for server in servers for one in scenario.identities.members(server)}
+    with granted(scenario, principal, *servers, *sorted(members.difference(servers))):
+        server = servers[0]
         client, _ = await connected(scenario, principal, server, revision)
-        control = await client.call("whoami")
+        control = await client.call(scenario.identities.tool(server, "whoami"))
         scenario.verbs.withdraw(principal, server)
         await scenario.restart()
-        for case, one in (("withdrawn-before-restart", server), ("granted-before-restart", granted)):
+        for case, one in zip(("withdrawn-before-restart", "granted-before-restart"), servers, strict=True):
             client, answer = await connected(scenario, principal, one, revision)
-            attempts = [answer, await client.call("whoami")]
+            attempts = [answer, await client.call(scenario.identities.tool(one, "whoami"))]
             scenario.case(case, *attempts, control=control, server=one, principal=principal)
-    finally:
-        for one in (server, granted):
-            scenario.verbs.withdraw(principal, one)
 
 
 @judged_by_cases(
     ["call-under-way-at-restart", "call-after-the-one-under-way"], needs=("restart",), thorough=in_each_era
 )
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "desk")])
 async def test_call_under_way(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """The gateway restarts while an upstream holds a call; it is released, and a new call follows."""
     tool = echo_of(scenario, server)

@@ -1,6 +1,7 @@
 """Values that gateways lose, in arguments and in results, and what surrounds them: request ids and metadata."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from gatebench.conformance.scenarios.marks import (
     judged_by_cases,
     judged_by_groups,
 )
-from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
@@ -129,16 +130,25 @@ async def test_ids_at_once(scenario: Scenario, case: str, principal: str, server
     scenario.case(case, *attempts, control=control, server=server, principal=principal)
 
 
-@judged_by_cases(["request-meta"], "END-002")
+OWN_MEMBERS = {
+    "request-meta": ScriptedCall(meta={"note": NOTE}),
+    "request-unknown-params": ScriptedCall(others={"x-vendor": NOTE}),
+}
+
+
+@judged_by_groups({"own-members": list(OWN_MEMBERS)}, "END-002")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
-@pytest.mark.parametrize("case", ["request-meta"])
+@pytest.mark.parametrize("case", ["own-members"])
 async def test_request_meta(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """A call with a member of its own in `_meta`, which holds values of every type."""
+    """Calls with a member of their own, in `_meta` and beside the arguments, which holds values of every type."""
+    del case
     client = await scenario.client(principal, server, revision)
     await client.connect()
-    control, attempt = await call_all(scenario, client, MEMBER, ScriptedCall(), ScriptedCall(meta={"note": NOTE}))
-    scenario.case(case, attempt, control=control, server=server, principal=principal)
+    (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
+    for name, call in OWN_MEMBERS.items():
+        (attempt,) = await call_all(scenario, client, MEMBER, replace(call, nonce=new_nonce()))
+        scenario.case(name, attempt, control=control, server=server, principal=principal)
 
 
 @judged_by("FID-003", "END-002", thorough=in_one_with_sessions)

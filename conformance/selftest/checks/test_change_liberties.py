@@ -92,6 +92,16 @@ def consent_asked_at_the_new_address(builder: TranscriptBuilder) -> None:
     builder.case("user-token-at-another-address", asked, bare, refused, control=control, elsewhere="everything")
 
 
+def nothing_sent_under_a_taken_name(builder: TranscriptBuilder) -> None:
+    """Asks for consent, calls without a token, refuses, or does not know the server, whose name another one had before."""
+    control = builder.call("alice", "mail")
+    asked = builder.ask("alice", "mail").asked_to_consent("http://127.0.0.1:5000/oauth/connect/1")
+    bare = builder.ask("alice", "mail").arrives("calendar", auth=[], status=401).answered(502)
+    others = [builder.ask("alice", "mail").answered(status) for status in (403, 404, 502)]
+    made = (asked, bare, *others, builder.call("alice", "mail"))
+    builder.case("user-token-under-a-taken-name", *made, control=control, elsewhere="calendar")
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_go_on_or_end,
     calls_break_at_a_restart,
@@ -101,6 +111,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_end_with_the_address,
     sessions_of_a_moved_member,
     consent_asked_at_the_new_address,
+    nothing_sent_under_a_taken_name,
 ]
 
 

@@ -53,15 +53,9 @@ RELAYED = {
     **dict.fromkeys(
         ("REF-016", "REF-017", "REF-018", "REF-019"), "what it refuses, as unknown methods, it refuses without details"
     ),
-    **dict.fromkeys(("CHG-010", "CHG-012"), "it has no state, and admits every caller after a restart too"),
-    **dict.fromkeys(
-        ("CHG-013", "CHG-014", "CHG-021", "CHG-022", "CHG-028", "CHG-029"),
-        "a restart or a change has no effect on it, and so none on a call",
-    ),
     "TRB-019": "it relays the upstream's streams of notifications",
     "BRW-002": "its responses name no address, its own neither",
     "BRW-003": "whatever the Host",
-    "TWO-008": "it revokes no token",
     "GPA-004": "it drops an override, whatever is in it",
     "GPA-006": "so no request gets that of another",
     "ASM-027": "it asks no authorization server for anything, and tries nothing again",
@@ -98,6 +92,7 @@ RELAYED = {
         (
             *("VAL-013", "VAL-014", "VAL-015", "VAL-016", "VAL-017", "VAL-018", "VAL-020", "VAL-025", "VAL-026"),
             *("VAL-027", "VAL-029", "VAL-040", "VAL-043", "VAL-044", "VAL-045", "VAL-047", "VAL-049", "VAL-051"),
+            "VAL-056",
         ),
         "bodies pass byte for byte",
     ),

@@ -17,14 +17,14 @@ def document(issuer: Issuer) -> dict[str, Any]:
 
     Placeholders in the texts of the settings: `{issuer}` (its identifier), `{origin}` (of the identifier), `{base}` and
     `{back}` (base URLs of its endpoints for browsers and clients), `{elsewhere}` and `{elsewhere_back}` (the same below
-    another path).
+    another path; for browsers also with another name of this machine).
     """
     places = {
         "issuer": issuer.url,
         "origin": issuer.base.removesuffix(f"/{issuer.name}"),
         "base": issuer.base,
         "back": issuer.back_channel,
-        "elsewhere": elsewhere(issuer.base, issuer.name),
+        "elsewhere": elsewhere(issuer.base, issuer.name).replace("//127.0.0.1:", "//localhost:"),
         "elsewhere_back": elsewhere(issuer.back_channel, issuer.name),
     }
     changed = _complete(issuer) | {name: _filled(value, places) for name, value in issuer.settings.metadata.items()}

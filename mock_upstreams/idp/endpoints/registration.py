@@ -37,13 +37,17 @@ class _ClientMetadata:
 
 
 async def register(issuer: Issuer, request: Request) -> Response:
-    """Register a client; returns 201 with its identifier and, unless it is public, its secret."""
+    """Register a client; returns 201 with its identifier and, unless it is public, its secret.
+
+    What the client asked for is replaced by the issuer's setting `registration`.
+    """
     try:
         given = json.loads(await request.body())
     except ValueError:
         raise _invalid("the body is not JSON") from None
     if not isinstance(given, dict):
         raise _invalid("the body is not a JSON object")
+    given |= issuer.settings.registration
     wish = _wish(given)
     _check(wish)
     secret = None if wish.method == "none" else secrets.token_urlsafe(32)

@@ -55,6 +55,8 @@ class Settings:
     """Members of the metadata to replace; null removes one. Texts may contain the placeholders of `metadata.document`."""
     documents: tuple[str, ...] = DOCUMENTS
     """The well-known addresses that serve the metadata."""
+    registration: dict[str, Any] = field(default_factory=dict)
+    """Members of a client's metadata that registration replaces (RFC 7591 section 3.2.1)."""
     callback: dict[str, Any] = field(default_factory=dict)
     """Parameters of authorization responses to replace or add; null removes one."""
     require_resource: bool = False

@@ -245,3 +245,18 @@ async def test_pages(scenario: Scenario, principal: str, server: str, revision: 
             await browser.visit(callback)
     await browser.visit(link.url)
     scenario.case("pages-of-consent", control=link.given_in, since=since, server=server, principal=principal)
+
+
+ANOTHER_SITE = "browser-from-another-site"
+
+
+@judged_by_cases([ANOTHER_SITE], *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [(ANOTHER_SITE, "alice", "mail")])
+async def test_another_site(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Gateway and authorization server are different sites for the browser, as they are outside of a bench."""
+    since = scenario.here()
+    link = await ask_anew(scenario, principal, server, revision)
+    await (await scenario.browser(principal, apart=True)).visit(link.url)
+    attempt = await use(scenario, principal, server, revision)
+    scenario.case(case, attempt, control=link.given_in, since=since, server=server, principal=principal)

@@ -70,15 +70,19 @@ USER_NAMES = (
 )
 FORGED["forged-user"] = dict.fromkeys(USER_NAMES.split(), "alice")
 CHALLENGES = {f"challenge-with-{case}": case for case in FORGED}
+AT_VIRTUAL = ("challenge-with-forged-host", "challenge-with-forged-x-forwarded-host")
 _METADATA = re.compile(r'resource_metadata="([^"]+)"')
 
 
 @judged_by_cases(CHALLENGES, then="-and-no-token")
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
-@pytest.mark.parametrize("case", list(CHALLENGES))
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(
+    ("case", "server"), [*((one, "calculator") for one in CHALLENGES), *((one, "desk") for one in AT_VIRTUAL)]
+)
 async def test_forged_challenge(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """A request without a token, and the metadata to which its challenge leads, with forged headers and without."""
+    tool = scenario.identities.tool(server, "whoami")
     good = await scenario.client(principal, server, revision)
     control = await good.connect()
     headers, markers = forged(scenario, CHALLENGES[case], server)
@@ -96,9 +100,9 @@ async def test_forged_challenge(scenario: Scenario, case: str, principal: str, s
     scenario.case(case, *attempts, control=control, since=since, **facts)
     client = await scenario.client(None, server, revision)
     client.changes, client.session = headers, good.session
-    tries = [refused, await client.list_tools(), await client.call("whoami")]
+    tries = [refused, await client.list_tools(), await client.call(tool)]
     scenario.case(f"{case}-and-no-token", *tries, control=control, server=server, principal=principal)
-    await scenario.fence(good)
+    await scenario.fence(good, tool)
 
 
 ORIGINS = (f"https://{EVIL}", "null")

@@ -14,6 +14,8 @@ from gatebench.fixtures.harness.grants import (
     contact,
     exchanges,
     expired_consent,
+    personal_members,
+    personal_tool,
     rejected_tokens,
 )
 from gatebench.fixtures.harness.scenario import Scenario
@@ -135,8 +137,10 @@ async def test_old_token_dead(scenario: Scenario, case: str, principal: str, ser
 
 @judged_by_cases(REFUSED, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calendar")])
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize(("principal", "other"), [("bob", "alice")])
+@pytest.mark.parametrize(
+    ("case", "server"), [*((one, "calendar") for one in REFUSED), ("refused-invalid-grant", "workbench")]
+)
 async def test_refused(
     scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
 ) -> None:
@@ -144,7 +148,7 @@ async def test_refused(
 
     Another user, whose token has not expired, calls the same server in between.
     """
-    issuer = str(UPSTREAMS[server].issuer)
+    issuer = str(UPSTREAMS[personal_members(scenario, server)[-1]].issuer)
     with scenario.idp_settings(issuer, access_lifetime=LONG):
         await consent_anew(scenario, other, server, revision)
     healthy = await scenario.consented(other, server, revision)
@@ -157,7 +161,7 @@ async def test_refused(
         scenario.bench.world.control("idp", "POST", "revoke", {"issuer": issuer, "subject": principal})
     with scenario.idp_fault(*rules):
         attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(4)]
-    others = [await healthy.call("whoami")]
+    others = [await healthy.call(personal_tool(scenario, server))]
     urls = scenario.urls(attempts[-1])
     if urls:
         with scenario.idp_settings(issuer, access_lifetime=0, refreshed_lifetime=REFRESHED_SECONDS):

@@ -57,7 +57,7 @@ async def test_turns(scenario: Scenario, principal: str, other: str, server: str
 @judged_by_cases(["personal-turns-on-one-connection"], *LEAKS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
-@pytest.mark.parametrize("server", ["mail"])
+@pytest.mark.parametrize("server", ["mail", "workbench"])
 async def test_personal_turns(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
     """The same at a server to which each of them gave consent."""
     await _turns(scenario, "personal-turns-on-one-connection", (principal, other), server, revision)
@@ -67,7 +67,7 @@ async def _turns(scenario: Scenario, case: str, people: tuple[str, ...], server:
     callers = []
     for one in people:
         client = await scenario.consented(one, server, revision)
-        tool = scenario.identities.tool(server, "echo", server if server in ("mail", SERVER) else MEMBER)
+        tool = scenario.identities.tool(server, "echo", "mail" if server == "workbench" else MEMBER)
         callers.append(RawCaller(scenario, client, tool, AWKWARD_VALUES))
     control = await callers[0].client.call(callers[0].tool, AWKWARD_VALUES)
     answers: list[McpResponse] = []

@@ -19,7 +19,7 @@ STATUSES = {**AWAY, **AWAY_BY_NAME, **OWN, **LOOPS}
 PLAYED = {
     "all": list(STATUSES),
     "some": ["redirect-307-elsewhere", "redirect-302-elsewhere", *AWAY_BY_NAME],
-    "few": ["redirect-308-elsewhere", "redirect-303-elsewhere", "redirect-308-within"],
+    "few": ["redirect-308-elsewhere", "redirect-303-elsewhere", "redirect-308-within", "redirect-307-to-itself"],
 }
 WHO = [("all", "alice", "web-search"), ("some", "alice", "mail"), ("some", "carol", "crm"), ("few", "alice", "desk")]
 

@@ -43,6 +43,17 @@ def test_unregistered_authentication_method_is_refused(bench: Bench) -> None:
     assert bench.http.post(f"{bench.url}/corp/token", data=posted).status_code == 200
 
 
+def test_issuer_can_register_another_method_than_was_asked_for(bench: Bench) -> None:
+    bench.settings(registration={"token_endpoint_auth_method": "client_secret_post"})
+    made = register(bench, token_endpoint_auth_method="client_secret_basic").json()
+    assert made["token_endpoint_auth_method"] == "client_secret_post"
+    assert refused(
+        bench.redeem(bench.code(client_id=made["client_id"]), (made["client_id"], made["client_secret"])),
+        "invalid_client",
+        401,
+    )
+
+
 def test_a_public_client_gets_no_secret(bench: Bench) -> None:
     made = register(bench, token_endpoint_auth_method="none").json()
     assert "client_secret" not in made
