@@ -12,7 +12,7 @@ import pytest
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.execution.results_log import ResultsLog
 from gatebench.conformance.outcomes import FAILURES, UNJUDGED, CheckResult
-from gatebench.conformance.pytest_plugin.arguments import SCENARIOS_FOLDER, given_paths, path_of
+from gatebench.conformance.pytest_plugin.arguments import given_paths, holds_scenarios, path_of, scenario_folders
 from gatebench.conformance.pytest_plugin.collection import collect_scenarios
 from gatebench.conformance.pytest_plugin.items import REQUIREMENT_ID, ScenarioItem, explanation
 from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
@@ -153,7 +153,7 @@ class ConformancePlugin:
         """Return whether an item's file is one of the scenarios. (Ids are relative to pytest's root or to an argument.)"""
         folders = [self.config.rootpath, *given_paths(self.config)]
         paths = [(folder / file).resolve() for folder in folders]
-        return any(path.is_relative_to(SCENARIOS_FOLDER) and path.exists() for path in paths)
+        return any(holds_scenarios(path) and path.exists() for path in paths)
 
     # -- execution
 
@@ -275,7 +275,8 @@ class ConformancePlugin:
         given = [f"{name} {text!r}" for name, text in (("-k", option.keyword), ("-m", option.markexpr)) if text]
         given += ["--lf"] if getattr(option, "lf", False) else []
         given += [f"--deselect {name}" for name in option.deselect or []]
-        given += [path for path in self.config.args if path_of(path, modules=option.pyargs) != SCENARIOS_FOLDER]
+        whole = scenario_folders()
+        given += [path for path in self.config.args if path_of(path, modules=option.pyargs) not in whole]
         return " ".join(given) or None
 
     @pytest.hookimpl(optionalhook=True)

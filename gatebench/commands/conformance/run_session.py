@@ -13,7 +13,7 @@ from gatebench import exit_codes, progress
 from gatebench.commands.command import settings
 from gatebench.commands.conformance import report_files, selection
 from gatebench.commands.setup import descriptor_file
-from gatebench.conformance.pytest_plugin import invoke
+from gatebench.conformance.pytest_plugin import invoke, validation
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
 from gatebench.fixtures.errors import BenchError
@@ -72,8 +72,10 @@ def run(options: RunOptions) -> int:
         _require_folder(options.allure)
     if options.junitxml:
         _require_writable(options.junitxml)
+    validation.check()
     if options.variants:
         own.load(options.variants)
+    own.variants()  # of extensions
     task.arguments()
     selection.check(options.keyword, options.mark)
     by_name(task.target)  # raises for an unknown target before anything is started

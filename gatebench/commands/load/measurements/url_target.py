@@ -29,8 +29,8 @@ RECORD = "discovery.jsonl"  # the exchanges before the load, redacted
 def run(options: ProfileOptions, url: UrlOptions) -> int:
     """Run a profile against a URL, write and show the report, and return the exit status."""
     require_alone(sheet=options.sheet)
-    profile = profiles.by_name(options.profile, options.profiles or profiles.SHIPPED)
-    limits = budgets.load(options.budgets or budgets.SHIPPED)
+    profile = profiles.by_name(options.profile, options.profiles)
+    limits = budgets.load(options.budgets)
     target, call = _endpoint(options.target, url), _call(url)
     folder = output.new_folder(options.out, "url", profile.name)
     terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
