@@ -9,6 +9,7 @@ from gatebench.fixtures.extensions import catalog
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
+
 def scenario_folders() -> list[Path]:
     """Return the folders of the scenarios of all extensions; in a checkout, ours is behind a symbolic link."""
     return [extension.scenarios.resolve() for extension in catalog.extensions() if extension.scenarios]

@@ -20,7 +20,7 @@ from gatebench.conformance.pytest_plugin.items import PARAMETER, REQUIREMENT_ID
 from gatebench.conformance.pytest_plugin.session_plugin import ConformancePlugin
 from gatebench.conformance.text import visible
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.extensions import catalog, folders
 from gatebench.fixtures.protocol.limits import BUDGET
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
@@ -55,7 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
     group.addoption("--variants", type=Path, default=None, help="file of your own variants of tokens and issuers")
     group.addoption(
-        "--extension", type=Path, action="append", default=[], metavar="DIR", help="folder of an extension; may be repeated"
+        "--extension",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of an extension; may be repeated",
     )
     group.addoption(
         "--plays-of-failures", type=int, default=3, help="how often a failing scenario is run in all, to classify it"
@@ -89,7 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _use_extensions(config: pytest.Config) -> None:
     """Make the folders of `--extension` known to this session and its workers. Raises UsageError if one is not valid."""
     try:
-        config.add_cleanup(catalog.use(config.getoption("--extension")))
+        config.add_cleanup(folders.use(config.getoption("--extension")))
         for requirement in validation.check().all():
             if requirement.extension != catalog.OWN:
                 text = f"{requirement.group}: requirements of the extension {requirement.extension}"

@@ -18,9 +18,9 @@ def check() -> Registry:
         for requirement in registry.all():
             if requirement.extension != catalog.OWN and not requirement.exclusion:
                 requirement.load_check()
-        for name, (extension, module) in sorted(modules().items()):
+        for extension, module in modules().values():
             if extension.name != catalog.OWN:
-                _check_scenarios(extension, name, module, registry)
+                _check_scenarios(extension, module, registry)
         for name, (extension, place) in formats().items():
             if extension.name != catalog.OWN:
                 extension.load(f"formats.{name}", place)
@@ -32,7 +32,7 @@ def formats() -> dict[str, tuple[Extension, str]]:
     return catalog.merged("report format", lambda one: {name: (one, place) for name, place in one.formats.items()})
 
 
-def _check_scenarios(extension: Extension, name: str, module: str, registry: Registry) -> None:
+def _check_scenarios(extension: Extension, module: str, registry: Registry) -> None:
     loaded = extension.load_module("scenarios", module)
     for function_name, function in vars(loaded).items():
         for mark in getattr(function, "pytestmark", []):

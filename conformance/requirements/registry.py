@@ -1,7 +1,6 @@
 """The registry: every requirement as data, in TOML, each with exactly one of `check` and `exclusion`."""
 
 import hashlib
-import importlib
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,7 +167,9 @@ class Requirement(BaseModel):
         loaded = extension.load_module("checks", module)
         check: Check | None = getattr(loaded, self.check or "", None)
         if check is None:
-            raise BenchError(f"{where} names the check {self.check}, which is not in {loaded.__file__}; add it, or name another")
+            raise BenchError(
+                f"{where} names the check {self.check}, which is not in {loaded.__file__}; add it, or name another"
+            )
         return check
 
 
@@ -204,7 +205,9 @@ class Registry:
                 f"{path}: another extension has requirements of the group {path.stem} ({self._paths[path.stem]}); rename the file"
             )
         if extension is not None and not path.stem.isidentifier():
-            raise BenchError(f"{path}: its name is no name of a group; write lower-case letters, digits and underscores")
+            raise BenchError(
+                f"{path}: its name is no name of a group; write lower-case letters, digits and underscores"
+            )
         self._paths[path.stem] = path
 
     def __getitem__(self, identifier: str) -> Requirement:

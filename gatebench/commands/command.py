@@ -15,7 +15,7 @@ from gatebench.commands.configuration import Configuration
 from gatebench.commands.options import PATH
 from gatebench.conformance.text import json_text, visible
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.extensions import folders
 
 _SETTINGS = "gatebench.settings"
 _NAMED = "gatebench.configuration"  # the values of --config and --no-config that stand before the command
@@ -102,7 +102,7 @@ class BenchCommand(click.Command):
             given, _, _ = self.make_parser(context).parse_args(list(args))
             asked = self.get_help_option(context)
             if not (asked and given.get(str(asked.name))):
-                self._use_extensions(context, given.get("extension") or [])
+                self._use_extensions(given.get("extension") or [])
                 chosen.configuration = self._configure(context, given)
         rest = super().parse_args(context, args)
         chosen.used = {
@@ -122,9 +122,9 @@ class BenchCommand(click.Command):
             _announce(settings(ctx))
         return super().invoke(ctx)
 
-    def _use_extensions(self, context: click.Context, folders: Iterable[str]) -> None:
-        """Add the folders of extensions until the command ends: the names of targets and of requirements depend on them."""
-        context.call_on_close(catalog.use(Path(folder) for folder in folders))
+    def _use_extensions(self, named: Iterable[str]) -> None:
+        """Add the folders of extensions until the program ends: the names of targets and of requirements depend on them."""
+        folders.use(Path(folder) for folder in named)
 
     def _configure(self, context: click.Context, given: Mapping[str, Any]) -> Configuration | None:
         """Read the configuration and let it give the defaults of this command."""
@@ -137,7 +137,7 @@ class BenchCommand(click.Command):
         if found:
             root = context.find_root()
             if not given.get("extension"):
-                self._use_extensions(context, found.extensions())
+                self._use_extensions(found.extensions())
             if isinstance(root.command, click.Group):
                 configuration.check(found, root.command)
             context.default_map = found.defaults(self, section_of(context))

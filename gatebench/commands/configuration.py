@@ -68,7 +68,9 @@ class Configuration:
         """Return the folders of extensions, which are relative to the folder of the file. Raise BenchError for another value."""
         named = self.table.get(EXTENSIONS, [])
         if not isinstance(named, list) or not all(isinstance(one, str) and "\0" not in one for one in named):
-            raise self.error((EXTENSIONS,), f"is {kind_of(named)}; write an array with strings, the folders of extensions")
+            raise self.error(
+                (EXTENSIONS,), f"is {kind_of(named)}; write an array with strings, the folders of extensions"
+            )
         return [self.resolved(name) for name in named]
 
     def defaults(self, command: click.Command, keys: tuple[str, ...]) -> dict[str, Any]:

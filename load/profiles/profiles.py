@@ -168,7 +168,7 @@ def needs_of_caller(caller: str) -> set[str]:
 
 
 def load(path: Path | None = None) -> dict[str, LoadProfile]:
-    """Return the profiles of a file, or of all extensions, by name. Raises BenchError with one sentence that names file and key."""
+    """Return the profiles of a file, or of all extensions, by name. Raises BenchError that names file and key."""
     if path is None:
         return catalog.merged("load profile", _of_extension)
     try:
