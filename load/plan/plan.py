@@ -12,10 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.fixtures.recording.secrets import MIN_LENGTH
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 from gatebench.load.plan.expected_value import ExpectedValue
-from gatebench.load.plan.tls import TlsSettings
 
 DEFAULT_USER = "mcp"
 MAX_WAIT = 120.0  # seconds; the range of histograms

@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.recording.secrets import MIN_LENGTH, SecretRegistry
 from gatebench.load.plan.plan import PlannedCaller, address
-from gatebench.load.plan.tls import TlsSettings
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _VALUE = re.compile(r"[\x20-\x7e\x80-\xff]*")  # RFC 9110, section 5.5, without tabs

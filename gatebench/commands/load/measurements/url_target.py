@@ -12,6 +12,7 @@ from gatebench.commands.load.measurements.profile import ProfileOptions, progres
 from gatebench.commands.load.measurements.regression import RegressionOptions
 from gatebench.commands.load.url_options import UrlOptions, is_url, require_alone
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.load.experiments import comparison_reports, profile_report
 from gatebench.load.experiments.overhead_run import OverheadOptions, OverheadRun
 from gatebench.load.experiments.url_target import calls, endpoint, expectations, pair
@@ -19,7 +20,6 @@ from gatebench.load.experiments.url_target import run as url_run
 from gatebench.load.experiments.url_target.discovery import Discovered, ToolCall, discover
 from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.experiments.workload import ProfileRunOptions
-from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.profiles import budgets, profiles
 from gatebench.load.profiles.profiles import LoadProfile
 
