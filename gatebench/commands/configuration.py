@@ -226,7 +226,7 @@ def _needed(parameter: click.Parameter) -> tuple[str, Callable[[object], bool]]:
 
 def _is_path(target: str) -> bool:
     """Return whether a target is the path of a descriptor, and neither a shipped name nor a URL."""
-    return "://" not in target and ("/" in target or target.endswith(".toml"))
+    return "://" not in target and ("/" in target or target.endswith(".toml") or ".toml:" in target)
 
 
 def _exists(path: Path) -> bool:

@@ -41,9 +41,9 @@ def extension(name: str, *, out: Path | None, quiet: bool) -> int:
     facts = {"name": name, "group": group, "package": f"gatebench_{group}", "project": f"gatebench-{name}"}
     facts["prefix"] = _prefix(name)
     package = Path("src", facts["package"])
-    places = {
-        "pyproject.toml": "pyproject.toml",
-        "README.md": "README.md",
+    places: dict[str, Path] = {
+        "pyproject.toml": Path("pyproject.toml"),
+        "README.md": Path("README.md"),
         "package.py": package / "__init__.py",
         "extension.toml": package / "extension.toml",
         "requirements.toml": package / "requirements" / f"{group}.toml",

@@ -73,7 +73,8 @@ def log(report: Report) -> dict[str, Any]:
 
 def _descriptor(report: Report) -> str:
     """Return the URI of the descriptor, relative if the path in the target is."""
-    named = report["target"] if report["target"].endswith(".toml") else report["descriptor"] or "descriptor.toml"
+    target, ending, _ = report["target"].partition(".toml")  # a variant may follow
+    named = f"{target}{ending}" if ending else report["descriptor"] or "descriptor.toml"
     path = PurePath(named)
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
