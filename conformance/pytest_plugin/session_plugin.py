@@ -254,7 +254,12 @@ class ConformancePlugin:
         for judgement in swept:
             self._results.add(self._to_json(judgement))
         stopped = self.config.stash.get(STOPPED, None) or self.config.stash.get(FAILED, None)
-        self._results.finish(stopped=stopped, timing=timing, narrowed=self._selection() is not None)
+        cache = getattr(self.config, "cache", None)  # None without pytest's cacheprovider
+        counts = cache.get(FLAKY, {}) if cache else {}
+        narrowed = self._selection() is not None
+        counts = self._results.finish(stopped=stopped, timing=timing, narrowed=narrowed, counts=_mapping(counts))
+        if cache and counts:
+            cache.set(FLAKY, counts)
         allure_folder = self.config.getoption("allure_report_dir", None)
         if allure_folder:
             from gatebench.conformance.pytest_plugin.allure import write_environment  # noqa: PLC0415 - optional dependency
@@ -308,6 +313,11 @@ class ConformancePlugin:
 JUDGEMENT = pytest.StashKey[CheckResult]()
 STOPPED = pytest.StashKey[str]()
 FAILED = pytest.StashKey[str]()  # an error of the bench
+FLAKY = "gatebench/flaky"  # in pytest's cache: how often the flaky entries of expectations were played, and failed
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _write_safely(config: pytest.Config) -> None:
