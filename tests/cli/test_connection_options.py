@@ -30,7 +30,7 @@ def gatebench(folder: Path, *arguments: str) -> tuple[int, str]:
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,
-        timeout=180,
+        timeout=600,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -58,7 +58,7 @@ def serving(stack: ExitStack, folder: Path, *arguments: str) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
     )
     stack.callback(process.wait, 30)
     stack.callback(process.terminate)

@@ -40,7 +40,7 @@ def gatebench(folder: Path, *arguments: str, **variables: str) -> tuple[int, str
         cwd=folder,
         env=environment | {"PYTHONPATH": str(ROOT)} | variables,
         check=False,
-        timeout=180,
+        timeout=600,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -56,6 +56,9 @@ gatebench; 130 interrupted"""
     help="time limit of the run once the gateway is ready (default: 480; 0: no limit)",
 )
 @click.option("--direct", is_flag=True, help="first run each scenario without the gateway, where possible")
+@click.option(
+    "--watch", is_flag=True, help="a running gateway: judge failures again whenever it was restarted, until Ctrl-C"
+)
 @click.option("--out", type=PATH, metavar="DIR", help="folder for the evidence (default: a new one)")
 @click.option("--junitxml", type=PATH, metavar="FILE", help="also write the JUnit report to FILE")
 @click.option("--alluredir", "allure", type=PATH, metavar="DIR", help="write Allure results, with exchanges as steps")

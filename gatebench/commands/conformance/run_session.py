@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from gatebench import exit_codes, progress
 from gatebench.commands.command import settings
-from gatebench.commands.conformance import connection_options, report_files, selection
+from gatebench.commands.conformance import connection_options, report_files, selection, watching
 from gatebench.commands.conformance.connection_options import ConnectionOptions
 from gatebench.commands.setup import descriptor_file
 from gatebench.conformance.pytest_plugin import invoke, validation
@@ -45,6 +45,7 @@ class RunOptions:
     token_file: Path | None
     budget: float | None
     direct: bool
+    watch: bool
     out: Path | None
     junitxml: Path | None
     allure: Path | None
@@ -83,11 +84,16 @@ def run(options: RunOptions, connection: ConnectionOptions) -> int:
     task.arguments()
     selection.check(options.keyword, options.mark)
     target = by_name(task.target)  # raises for an unknown target before anything is started
+    if options.watch:
+        watching.require_running(target, options.target)
     with connection_options.in_use(connection, target.descriptor, options.target):
-        return _judge(options, task)
+        if options.watch:
+            return watching.follow(task, target, lambda request: _judge(options, request))
+        return _judge(options, task)[0]
 
 
-def _judge(options: RunOptions, task: invoke.RunRequest) -> int:
+def _judge(options: RunOptions, task: invoke.RunRequest) -> tuple[int, dict[str, Any] | None]:
+    """Make a run and show its report; return the exit status and the report, None if the run ended before any result."""
     invoke.prepare(task.folder)
     watch = invoke.SessionMonitor(progress.on(sys.stderr, quiet=options.quiet))
     exit_codes.end_in_order()
@@ -102,8 +108,8 @@ def _judge(options: RunOptions, task: invoke.RunRequest) -> int:
     if report:
         _show(report, task.folder, options)
     if watch.interrupted or report is None:
-        return exit_codes.complain("interrupted; evidence so far is kept", exit_codes.INTERRUPTED)
-    return exit_codes.OF_CONCLUSION[report["conclusion"]]
+        return exit_codes.complain("interrupted; evidence so far is kept", exit_codes.INTERRUPTED), report
+    return exit_codes.OF_CONCLUSION[report["conclusion"]], report
 
 
 def _known(options: RunOptions, folder: Path) -> str:
