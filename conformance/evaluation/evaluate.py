@@ -112,6 +112,17 @@ class Evaluator:
         unless its reruns contradict the rate. If the requirement holds for any MCP
         server, the upstream alone is tested as well, and a failure there is not attributed to the gateway.
         """
+        seconds: dict[tuple[int, bool], float] = {}
+
+        def timed(number: int, direct: bool) -> RecordedRun:
+            played = play(number, direct)
+            seconds[number, direct] = played.seconds
+            return played
+
+        result = self._judge(scenario, params, requirement, timed)
+        return replace(result, seconds=round(sum(seconds.values()), 3))
+
+    def _judge(self, scenario: str, params: Mapping[str, Any], requirement: Requirement, play: Play) -> CheckResult:
         expectations = self.terms.expectations
         skip = expectations.skip(requirement.id, scenario)
         if skip:

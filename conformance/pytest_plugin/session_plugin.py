@@ -181,7 +181,8 @@ class ConformancePlugin:
         if self._allure is None:
             from gatebench.conformance.pytest_plugin.allure import AllureReporter  # noqa: PLC0415 - optional dependency
 
-            self._allure = AllureReporter(self.run)
+            listener: Any = self.config.pluginmanager.get_plugin("allure_listener")
+            self._allure = AllureReporter(self.run, listener.allure_logger)
         self._allure.add(judgement)
 
     def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> CheckResult:

@@ -69,7 +69,19 @@ def test_other_outcomes(tmp_path: Path) -> None:
     ):
         judgement["outcome"] = outcome
     cases = parsed(report, tmp_path)[0].findall("testcase")
-    assert [cases[n][0].tag for n in range(3)] == ["error", "skipped", "skipped"]
+    names = [f"{one['requirement']} {one['scenario']}" for one in REPORT["judgements"]]
+    assert (cases[0][0].tag, cases[0].get("name")) == ("error", names[0])
+    assert not {case.get("name") for case in cases} & {*names[1:3]}  # they say nothing about the gateway
+
+
+def test_time_of_a_scenario_is_in_its_first_case(tmp_path: Path) -> None:
+    report = copy.deepcopy(REPORT)
+    for judgement in report["judgements"]:
+        judgement |= {"seconds": 1.25, "scenario": "one" if judgement is report["judgements"][0] else "other"}
+    (suite,) = parsed(report, tmp_path)
+    times = [case.get("time") for case in suite.findall("testcase") if " " in case.get("name", "")]
+    assert times[:3] == ["1.250", "1.250", "0.000"]
+    assert sum(float(time or 0) for time in times) == 2.5
 
 
 def test_control_characters_are_escaped(tmp_path: Path) -> None:
