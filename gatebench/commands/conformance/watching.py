@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gatebench import exit_codes
@@ -33,35 +33,50 @@ def follow(first: RunRequest, target: Target, judge: Judge) -> int:
     status, report = judge(first)
     if report is None or status == exit_codes.INTERRUPTED:
         return status
-    watch, number = RestartWatch(target.address()), 1
-    failing = _failing(report)
+    state = _State(first, status, _failing(report))
+    try:
+        _judge_after_restarts(state, RestartWatch(target.address()), target.name, judge)
+    except KeyboardInterrupt:
+        _tell("ended; every report is kept")
+    return state.status
+
+
+@dataclass
+class _State:
+    """The last run: its request, its status, and the requirements that failed; `number` counts the runs."""
+
+    request: RunRequest
+    status: int
+    failing: set[str]
+    number: int = 1
+
+
+def _judge_after_restarts(state: _State, watch: RestartWatch, name: str, judge: Judge) -> None:
+    """Judge again after each restart, until a run is interrupted."""
+    folder = state.request.folder
     while True:
-        _tell(f"waiting for a restart of {target.name}; Ctrl-C ends")
-        try:
-            asyncio.run(watch.restarted())
-        except KeyboardInterrupt:
-            _tell("ended; every report is kept")
-            return status
-        number += 1
-        what = "the failures are" if failing else "everything is"
+        _tell(f"waiting for a restart of {name}; Ctrl-C ends")
+        asyncio.run(watch.restarted())
+        state.number += 1
+        what = "the failures are" if state.failing else "everything is"
         _tell(f"the gateway was restarted: {what} judged again")
-        again = replace(first, again=bool(failing), folder=first.folder.with_name(f"{first.folder.name}-{number}"))
+        again = bool(state.failing) or state.request.again
+        request = replace(state.request, again=again, folder=folder.with_name(f"{folder.name}-{state.number}"))
         try:
-            ended, report = judge(again)
+            status, report = judge(request)
         except BenchError as error:  # such as a gateway that is away again
             _tell(str(error))
             continue
-        if report is None or ended == exit_codes.INTERRUPTED:
-            return status
-        now = _failing(report)
-        for names, words in (
-            (failing - now, "no longer failing"),
-            (now & failing, "still failing"),
-            (now - failing, "new"),
-        ):
-            if names:
-                _tell(f"{words}: {', '.join(sorted(names))}")
-        status, failing = ended, now
+        if report is None or status == exit_codes.INTERRUPTED:
+            return
+        _compare(state.failing, _failing(report))
+        state.status, state.failing = status, _failing(report)
+
+
+def _compare(before: set[str], now: set[str]) -> None:
+    for names, words in ((before - now, "no longer failing"), (now & before, "still failing"), (now - before, "new")):
+        if names:
+            _tell(f"{words}: {', '.join(sorted(names))}")
 
 
 def _failing(report: Report) -> set[str]:

@@ -21,7 +21,7 @@ FINGERPRINT = "gatebenchFinding/v1"
 LINE = "primaryLocationLineHash"
 """The fingerprint that GitHub's code scanning reads. Without it, all findings of a rule at the same line would be one alert."""
 _VARYING = re.compile(
-    r"^unstable: |\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\blocalhost:\d+\b|\d+\.\d+|\d+(?= (?:s|ms|bytes|seconds)\b)"
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\blocalhost:\d+\b|\d+\.\d+|\d+(?= (?:s|ms|bytes|seconds)\b)"
 )
 
 _LEVELS = {"fail": "error", "untestable": "error", "not-observed": "error", "known-failure": "error"}
@@ -138,7 +138,7 @@ def stable_hash(finding: Report) -> str:
     They depend on the requirement and its cause, without the numbers that differ between runs: durations, sizes, addresses; and
     neither on the outcome, which a file of expectations may change, nor on the other findings.
     """
-    cause = _VARYING.sub("#", finding["cause"])
+    cause = _VARYING.sub("#", finding["cause"].removeprefix("unstable: "))
     return hashlib.sha256(f"{finding['requirement']} {cause}".encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
