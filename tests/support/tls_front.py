@@ -89,6 +89,10 @@ def _serving(front: Front, serve: Callable[..., Awaitable[None]], context: ssl.S
         ready.set()
         await over.wait()
         server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()))
@@ -99,7 +103,4 @@ def _serving(front: Front, serve: Callable[..., Awaitable[None]], context: ssl.S
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join(10)
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
         loop.close()
