@@ -38,6 +38,7 @@ class Exchange:
     detail: str | None = None
     answered: int | None = None  # line of the response's head
     ended: int | None = None  # line of the response's end
+    last_t: float = 0.0  # seconds of the monotonic clock at its last event
     _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
     _encoded: bytes = field(default=b"", repr=False, compare=False)
     _cut: bytes = field(default=b"", repr=False, compare=False)  # the beginning of a character at the end of a chunk
@@ -225,6 +226,7 @@ def add_event(exchanges: dict[str, Exchange], event: Event) -> None:
 
 def continue_exchange(exchange: Exchange, event: Event) -> None:
     """Add a later event of the exchange: the head of the response, a chunk, or the end."""
+    exchange.last_t = event.get("t", exchange.last_t)
     if event["kind"] == "response":
         exchange.status = event["status"]
         exchange.answered = event["seq"]

@@ -137,6 +137,7 @@ class CheckResult:
     remarks: tuple[str, ...] = ()
     failed: int = 0  # of that many runs of the scenario ...
     played: int = 1  # ... with this requirement checked on each; 0: it did not run
+    seconds: float = 0.0  # that these runs took; other results on the scenario are from the same runs
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", encodable_text(self.reason, MAX_LENGTH))

@@ -20,6 +20,7 @@ from gatebench.commands.options import UnknownChoiceError
 from gatebench.commands.setup import completion
 from gatebench.exit_codes import BAD_INPUT, INTERRUPTED, OUR_FAULT, complain
 from gatebench.fixtures.errors import BenchError, HarnessError, StorageError
+from gatebench.fixtures.extensions import folders
 from gatebench.fixtures.recording import files
 from gatebench.lazy_group import LazyGroup
 
@@ -28,6 +29,7 @@ _PACKAGE = "gatebench.commands"
 COMMANDS = {  # in the order of `gatebench --help`
     "run": (f"{_PACKAGE}.conformance.run:run", "test a gateway"),
     "init": (f"{_PACKAGE}.setup.init:init", "write a descriptor for your own gateway"),
+    "new": (f"{_PACKAGE}.setup.new:new", "write the package of an extension"),
     "doctor": (f"{_PACKAGE}.setup.doctor:doctor", "check this machine: ports, Docker, browser, gateways"),
     "list": (f"{_PACKAGE}.requirements.listing:list_requirements", "list the requirements"),
     "explain": (f"{_PACKAGE}.requirements.explain:explain", "describe one requirement"),
@@ -75,9 +77,11 @@ with_configuration(gatebench)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status. Errors are one sentence on stderr, never a traceback."""
     with streams.standing() as (output, _):
+        forget = folders.use([])  # the extensions that the command names hold for it alone
         try:
             status = _run(sys.argv[1:] if arguments is None else list(arguments))
         finally:
+            forget()
             output.flush()
         if output.failed:
             return complain(f"cannot write to standard output: {output.failed.strerror}", OUR_FAULT)

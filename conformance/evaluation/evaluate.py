@@ -4,11 +4,12 @@ A run evaluates each requirement while it makes the traffic, `gatebench judge` w
 module with the same policy, so they reach the same verdicts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import count, islice
 from typing import Any
 
-from gatebench.conformance.evaluation import judging
+from gatebench.conformance.evaluation import flaky, judging
 from gatebench.conformance.evaluation.applicability import why_not
 from gatebench.conformance.evaluation.swept_transcript import SweptTranscript
 from gatebench.conformance.events import Event
@@ -107,9 +108,21 @@ class Evaluator:
     def judge(self, scenario: str, params: Mapping[str, Any], requirement: Requirement, play: Play) -> CheckResult:
         """Evaluate one requirement on a scenario.
 
-        A failure is rerun, to measure how stable it is and never to turn it green. If the requirement holds for any MCP
+        A failure is rerun, to measure how stable it is and never to turn it green: a failure that is listed as flaky is known,
+        unless its reruns contradict the rate. If the requirement holds for any MCP
         server, the upstream alone is tested as well, and a failure there is not attributed to the gateway.
         """
+        seconds: dict[tuple[int, bool], float] = {}
+
+        def timed(number: int, direct: bool) -> RecordedRun:
+            played = play(number, direct)
+            seconds[number, direct] = played.seconds
+            return played
+
+        result = self._judge(scenario, params, requirement, timed)
+        return replace(result, seconds=round(sum(seconds.values()), 3))
+
+    def _judge(self, scenario: str, params: Mapping[str, Any], requirement: Requirement, play: Play) -> CheckResult:
         expectations = self.terms.expectations
         skip = expectations.skip(requirement.id, scenario)
         if skip:
@@ -123,15 +136,24 @@ class Evaluator:
             if alone.outcome is Outcome.FAIL:
                 reason = f"fails without the gateway as well, so the gateway is not the cause: {alone.reason}"
                 return replace(alone, outcome=Outcome.HARNESS_ERROR, reason=reason)
-        if judgement.outcome in FAILURES and first.seconds <= SLOW_SECONDS and not (first.cut or first.fatal):
-            again = []  # a scenario that hangs, or ends the gateway, is not rerun
-            for number in range(1, self.terms.plays_of_failures):
-                further = play(number, False)
-                if further.cut:
-                    break
-                again.append(self._judged(scenario, further, requirement))
-            judgement = _classified(judgement, again)
+        if judgement.outcome not in FAILURES:
+            return judgement
+        may_repeat = first.seconds <= SLOW_SECONDS and not (first.cut or first.fatal)
+        further = self._further(scenario, requirement, play) if may_repeat else iter(())
+        flaky_entry = expectations.flaky(requirement.id, scenario)
+        if flaky_entry is not None and expectations.failure(requirement.id, scenario) is None:
+            return flaky.decided(judgement, _until_one_passes(further, flaky.further_plays(flaky_entry)), flaky_entry)
+        if may_repeat:
+            judgement = _classified(judgement, list(islice(further, self.terms.plays_of_failures - 1)))
         return self._expected(judgement)
+
+    def _further(self, scenario: str, requirement: Requirement, play: Play) -> Iterator[CheckResult]:
+        """Yield the results of further plays of a scenario, until a limit of the run is reached."""
+        for number in count(1):
+            further = play(number, False)
+            if further.cut:
+                return
+            yield self._judged(scenario, further, requirement)
 
     def _expected(self, judgement: CheckResult) -> CheckResult:
         """Change a failure that the expectations file lists to a known failure."""
@@ -139,7 +161,8 @@ class Evaluator:
             return judgement
         known = self.terms.expectations.failure(judgement.requirement, judgement.scenario)
         if known is None:
-            return judgement
+            flaky_entry = self.terms.expectations.flaky(judgement.requirement, judgement.scenario)
+            return flaky.decided(judgement, [], flaky_entry) if flaky_entry else judgement
         reason = f"{judgement.reason}; expected: {known.reason} ({known.link})"
         return replace(judgement, outcome=Outcome.KNOWN_FAILURE, reason=reason)
 
@@ -188,6 +211,16 @@ class Evaluator:
             elif judgement.outcome is Outcome.HARNESS_ERROR:
                 found.append(judgement)
         return found
+
+
+def _until_one_passes(further: Iterator[CheckResult], most: int) -> list[CheckResult]:
+    """Return at most so many further results, the last of which is the first that did not fail."""
+    results: list[CheckResult] = []
+    for result in islice(further, most):
+        results.append(result)
+        if result.outcome not in FAILURES:
+            break
+    return results
 
 
 def _classified(first: CheckResult, again: list[CheckResult]) -> CheckResult:

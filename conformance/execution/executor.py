@@ -308,6 +308,6 @@ def describe(run: Executor) -> dict[str, Any]:
         "deviations": sorted(run.claims.deviations),
         "registry": run.registry.digest,
         "started_in_seconds": timing,
-        "expectations": [entry.model_dump() for entry in run.expectations.entries],
+        "expectations": [entry.model_dump(exclude_none=True) for entry in run.expectations.entries],
         "machine": host_facts.facts(),
     }

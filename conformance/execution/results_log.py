@@ -6,12 +6,13 @@ A file without a footer belongs to a run that was cut off; its results still cou
 import contextlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from gatebench.conformance.collected_scenario import CollectedScenario
+from gatebench.conformance.evaluation import flaky
 from gatebench.conformance.evaluation.applicability import (
     Unplayed,
     deselected_requirements,
@@ -85,11 +86,23 @@ class ResultsLog:
         self._judged.setdefault(judgement["requirement"], []).append(judgement)
         self._write("judgement", **judgement)
 
-    def finish(self, *, stopped: str | None, timing: list[dict[str, Any]], narrowed: bool = False) -> None:
-        """Write the footer: the outcome of every requirement of the registry, and stale expectations."""
-        judged = (judgement for judgements in self._judged.values() for judgement in judgements)
+    def finish(
+        self,
+        *,
+        stopped: str | None,
+        timing: list[dict[str, Any]],
+        narrowed: bool = False,
+        counts: Mapping[str, Any] | None = None,
+    ) -> flaky.Counts:
+        """Write the footer: the outcome of every requirement of the registry, and stale expectations.
+
+        `counts` are the plays of flaky entries in earlier runs; return those that include this one.
+        """
+        judged = [judgement for judgements in self._judged.values() for judgement in judgements]
+        known = self._run.expectations
+        tally = flaky.tally(known.entries, judged, counts or {})
         if not stopped:
-            self.stale = [str(entry) for entry in self._run.expectations.stale(judged, narrowed=narrowed)]
+            self.stale = [*(str(entry) for entry in known.stale(judged, narrowed=narrowed)), *tally.stale]
         self._write(
             "footer",
             outcomes={identifier: outcome.value for identifier, outcome in self.outcomes().items()},
@@ -105,6 +118,7 @@ class ResultsLog:
         )
         with contextlib.suppress(OSError):  # reported already
             self._file.close()
+        return tally.counts
 
     @property
     def cut(self) -> str | None:

@@ -4,11 +4,14 @@ All data comes from the transcript, in which labels replace secrets. Allure's ma
 their values in clear text (`mode="masked"` only hides them in the view).
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import allure
+from allure_commons.model2 import Status, TestStepResult
 
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.execution.executor import Executor
@@ -27,8 +30,10 @@ _OF_LEVEL = {"SHOULD": allure.severity_level.NORMAL, "SHOULD NOT": allure.severi
 class AllureReporter:
     """Reports the results of one run to Allure."""
 
-    def __init__(self, run: Executor) -> None:
+    def __init__(self, run: Executor, logger: Any) -> None:
+        """Report on a run; `logger` is that of allure-pytest's listener."""
         self._run = run
+        self._logger = logger
 
     def add(self, judgement: CheckResult) -> None:
         """Report a result; call it while the test that produced it is still running."""
@@ -40,7 +45,7 @@ class AllureReporter:
             text = f"{violation.what}\n\nexpected: {violation.expected}\nactual:   {violation.actual}\n"
             allure.attach(text, violation.what[:120], allure.attachment_type.TEXT)
         for exchange in self._exchanges(judgement.scenario)[:MAX_COUNT]:
-            _step(exchange, shown=exchange.seq in guilty)
+            _step(self._logger, exchange, shown=exchange.seq in guilty)
 
     def _exchanges(self, scenario: str) -> list[Exchange]:
         """Return the exchanges of the first run of the scenario; the executor holds the events of the current one."""
@@ -78,14 +83,25 @@ def _place(requirement: Requirement, judgement: CheckResult) -> None:
     _dynamic.description(f"{requirement.text}\n\nSource: {sources}\n\n{judgement.outcome.value}: {judgement.reason}")
 
 
-def _step(exchange: Exchange, *, shown: bool) -> None:
+def _step(logger: Any, exchange: Exchange, *, shown: bool) -> None:
+    """Write an exchange as a step with its own times: the steps are written after the scenario, from its transcript."""
     who = {"client": "client → gateway", "upstream": f"gateway → {exchange.node}"}.get(
         exchange.leg, f"→ {exchange.node}"
     )
     answer = str(exchange.status) if exchange.status is not None else f"no answer ({exchange.detail or exchange.how})"
-    with allure.step(f"{who}: {exchange.describe()} → {answer}"):
-        if shown:
-            allure.attach("\n".join(_written(exchange)), f"transcript line {exchange.seq}", allure.attachment_type.TEXT)
+    offset = time.time() - time.monotonic()  # the transcript has seconds of the monotonic clock
+    begin, end = exchange.t, max(exchange.t, exchange.last_t)
+    outcome = Status.FAILED if shown else Status.PASSED if exchange.status is not None else Status.BROKEN
+    uuid = uuid4()
+    name = f"{who}: {exchange.describe()} → {answer}"
+    logger.start_step(None, uuid, TestStepResult(name=name, start=_milliseconds(begin + offset)))
+    if shown:
+        allure.attach("\n".join(_written(exchange)), f"transcript line {exchange.seq}", allure.attachment_type.TEXT)
+    logger.stop_step(uuid, stop=_milliseconds(end + offset), status=outcome)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _written(exchange: Exchange) -> Iterator[str]:

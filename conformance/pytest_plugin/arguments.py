@@ -1,12 +1,23 @@
-"""The files and folders that are given to pytest, and the folder of the scenarios."""
+"""The files and folders that are given to pytest, and the folders of the scenarios."""
 
 import importlib.util
 from pathlib import Path
 
 import pytest
 
+from gatebench.fixtures.extensions import catalog
+
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-SCENARIOS_FOLDER = SCENARIOS.resolve()  # in a checkout, the package is a symbolic link
+
+
+def scenario_folders() -> list[Path]:
+    """Return the folders of the scenarios of all extensions; in a checkout, ours is behind a symbolic link."""
+    return [extension.scenarios.resolve() for extension in catalog.extensions() if extension.scenarios]
+
+
+def holds_scenarios(path: Path) -> bool:
+    """Return whether a file or folder is a folder of scenarios, or in one."""
+    return any(path.is_relative_to(folder) for folder in scenario_folders())
 
 
 def given_paths(config: pytest.Config) -> set[Path]:

@@ -1,14 +1,13 @@
 """Collection without running anything: every scenario with each of its sets of parameters."""
 
-import importlib
 import itertools
-import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
-from gatebench.conformance import scenarios
 from gatebench.conformance.collected_scenario import CollectedScenario
 from gatebench.conformance.scenarios.marks import MARK
+from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.extensions.manifest import Extension
 
 
 def collect_scenarios() -> Iterator[CollectedScenario]:
@@ -34,13 +33,17 @@ def scenarios_for(requirement: str) -> list[tuple[str, str]]:
 
 def _functions() -> Iterator[tuple[str, Any]]:
     """Yield every scenario with its name, in the order of the names of the modules, whatever folders they are in."""
-    found = pkgutil.walk_packages(scenarios.__path__, f"{scenarios.__name__}.")
-    for module, path in sorted((module.name.rpartition(".")[2], module.name) for module in found):
-        if not module.startswith("test_"):
-            continue
-        for name, function in vars(importlib.import_module(path)).items():
+    for name, (extension, module) in sorted(modules().items()):
+        for function_name, function in vars(extension.load_module("scenarios", module)).items():
             if any(mark.name == MARK for mark in getattr(function, "pytestmark", [])):
-                yield f"{module.removeprefix('test_')}/{name.removeprefix('test_')}", function
+                yield f"{name}/{function_name.removeprefix('test_')}", function
+
+
+def modules() -> dict[str, tuple[Extension, str]]:
+    """Return the modules of scenarios by name. Raise BenchError for a name that two extensions use: it begins scenario ids."""
+    return catalog.merged(
+        "module of scenarios", lambda one: {name: (one, module) for name, module in one.scenario_modules.items()}
+    )
 
 
 def _parameters(function: Any) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from gatebench.conformance.pytest_plugin.session_plugin import FAILED, STOPPED
 from gatebench.conformance.requirements.registry import shipped
 from gatebench.conformance.text import SafeStream
 from gatebench.fixtures.errors import BenchError, HarnessError, StorageError
+from gatebench.fixtures.extensions import catalog
 from gatebench.fixtures.recording import files
 
 LOG = "pytest.log"
@@ -209,6 +210,8 @@ def run_pytest(task: RunRequest, watch: SessionMonitor) -> None:
     scenarios, log_path = str(Path(__file__).parents[1] / "scenarios"), task.folder / LOG
     arguments = [
         scenarios,
+        *(str(one.scenarios.absolute()) for one in catalog.foreign() if one.scenarios),
+        "--noconftest",  # conftest.py of a folder above an extension is not ours to run
         *plugins("allure_pytest.plugin" if task.allure else None, "xdist.plugin" if task.workers else None),
         "--rootdir",
         scenarios,

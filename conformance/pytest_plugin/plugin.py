@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.pytest_plugin.arguments import SCENARIOS_FOLDER, given_paths
+from gatebench.conformance.pytest_plugin import validation
+from gatebench.conformance.pytest_plugin.arguments import given_paths, holds_scenarios, scenario_folders
 from gatebench.conformance.pytest_plugin.items import PARAMETER, REQUIREMENT_ID
 from gatebench.conformance.pytest_plugin.session_plugin import ConformancePlugin
 from gatebench.conformance.text import visible
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.extensions import catalog, folders
 from gatebench.fixtures.harness import gc_pauses
 from gatebench.fixtures.protocol.limits import BUDGET
 from gatebench.fixtures.world import definition
@@ -54,6 +56,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
     group.addoption("--variants", type=Path, default=None, help="file of your own variants of tokens and issuers")
     group.addoption(
+        "--extension",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of an extension; may be repeated",
+    )
+    group.addoption(
         "--plays-of-failures", type=int, default=3, help="how often a failing scenario is run in all, to classify it"
     )
     group.addoption(
@@ -83,10 +93,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "judged_by(wanted, needs): the requirements that a scenario's traffic is judged by"
     )
-    for path in sorted((Path(__file__).parents[1] / "requirements").glob("*.toml")):
-        config.addinivalue_line("markers", f"{path.stem}: requirements of the group {path.stem}")
+    _use_extensions(config)
     _use_variants(config)
     config.pluginmanager.register(ConformancePlugin(config), "gatebench-conformance")
+
+
+def _use_extensions(config: pytest.Config) -> None:
+    """Make the folders of `--extension` known to this session and its workers. Raises UsageError if one is not valid."""
+    try:
+        config.add_cleanup(folders.use(config.getoption("--extension")))
+        for requirement in validation.check().all():
+            if requirement.extension != catalog.OWN:
+                text = f"{requirement.group}: requirements of the extension {requirement.extension}"
+                config.addinivalue_line("markers", text)
+    except BenchError as error:
+        raise pytest.UsageError(visible(str(error))) from error
+    for path in catalog.named(catalog.OWN).requirements:
+        config.addinivalue_line("markers", f"{path.stem}: requirements of the group {path.stem}")
 
 
 def _use_variants(config: pytest.Config) -> None:
@@ -122,7 +145,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     (Not with xdist's own groups: xdist 3.8 writes them into an attribute that pytest 9.2 no longer reads.)
     """
-    if not any(path.is_relative_to(SCENARIOS_FOLDER) for path in given_paths(config)):
+    if not any(map(holds_scenarios, given_paths(config))):
         return None
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # noqa: PLC0415
 
@@ -170,6 +193,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collect_directory(path: Path) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
     """Remove the names of the folders of scenarios, which are no keywords: `-k consent` selects no whole folder."""
     collector = yield
-    if collector is not None and SCENARIOS_FOLDER in path.resolve().parents:
+    if collector is not None and any(folder in path.resolve().parents for folder in scenario_folders()):
         collector.name = ""
     return collector
+
+
+@pytest.fixture
+def scenario() -> None:
+    """Placeholder: the plugin passes the real object when a scenario runs."""

@@ -12,7 +12,7 @@ import pytest
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.execution.results_log import ResultsLog
 from gatebench.conformance.outcomes import FAILURES, UNJUDGED, CheckResult
-from gatebench.conformance.pytest_plugin.arguments import SCENARIOS_FOLDER, given_paths, path_of
+from gatebench.conformance.pytest_plugin.arguments import given_paths, holds_scenarios, path_of, scenario_folders
 from gatebench.conformance.pytest_plugin.collection import collect_scenarios
 from gatebench.conformance.pytest_plugin.items import REQUIREMENT_ID, ScenarioItem, explanation
 from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
@@ -153,7 +153,7 @@ class ConformancePlugin:
         """Return whether an item's file is one of the scenarios. (Ids are relative to pytest's root or to an argument.)"""
         folders = [self.config.rootpath, *given_paths(self.config)]
         paths = [(folder / file).resolve() for folder in folders]
-        return any(path.is_relative_to(SCENARIOS_FOLDER) and path.exists() for path in paths)
+        return any(holds_scenarios(path) and path.exists() for path in paths)
 
     # -- execution
 
@@ -181,7 +181,8 @@ class ConformancePlugin:
         if self._allure is None:
             from gatebench.conformance.pytest_plugin.allure import AllureReporter  # noqa: PLC0415 - optional dependency
 
-            self._allure = AllureReporter(self.run)
+            listener: Any = self.config.pluginmanager.get_plugin("allure_listener")
+            self._allure = AllureReporter(self.run, listener.allure_logger)
         self._allure.add(judgement)
 
     def _judge(self, scenario: ScenarioItem, item: pytest.Function) -> CheckResult:
@@ -254,7 +255,12 @@ class ConformancePlugin:
         for judgement in swept:
             self._results.add(self._to_json(judgement))
         stopped = self.config.stash.get(STOPPED, None) or self.config.stash.get(FAILED, None)
-        self._results.finish(stopped=stopped, timing=timing, narrowed=self._selection() is not None)
+        cache = getattr(self.config, "cache", None)  # None without pytest's cacheprovider
+        counts = cache.get(FLAKY, {}) if cache else {}
+        narrowed = self._selection() is not None
+        counts = self._results.finish(stopped=stopped, timing=timing, narrowed=narrowed, counts=_mapping(counts))
+        if cache and counts:
+            cache.set(FLAKY, counts)
         allure_folder = self.config.getoption("allure_report_dir", None)
         if allure_folder:
             from gatebench.conformance.pytest_plugin.allure import write_environment  # noqa: PLC0415 - optional dependency
@@ -275,7 +281,8 @@ class ConformancePlugin:
         given = [f"{name} {text!r}" for name, text in (("-k", option.keyword), ("-m", option.markexpr)) if text]
         given += ["--lf"] if getattr(option, "lf", False) else []
         given += [f"--deselect {name}" for name in option.deselect or []]
-        given += [path for path in self.config.args if path_of(path, modules=option.pyargs) != SCENARIOS_FOLDER]
+        whole = scenario_folders()
+        given += [path for path in self.config.args if path_of(path, modules=option.pyargs) not in whole]
         return " ".join(given) or None
 
     @pytest.hookimpl(optionalhook=True)
@@ -307,6 +314,11 @@ class ConformancePlugin:
 JUDGEMENT = pytest.StashKey[CheckResult]()
 STOPPED = pytest.StashKey[str]()
 FAILED = pytest.StashKey[str]()  # an error of the bench
+FLAKY = "gatebench/flaky"  # in pytest's cache: how often the flaky entries of expectations were played, and failed
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _write_safely(config: pytest.Config) -> None:

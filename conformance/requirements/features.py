@@ -41,6 +41,7 @@ FEATURES = {
     own.REFUSED: "a file of the user's own variants (--variants FILE) has a token that is to be refused",
     own.ACCEPTED: "a file of the user's own variants (--variants FILE) has a token that is to be accepted",
     own.SERVED: "a file of the user's own variants (--variants FILE) has an answer or an issuer",
+    own.READ: "a file of the user's own variants (--variants FILE) has an upstream",
     "world.bad-links": "the kernel can delay and lose packets on these links (netem)",
     ADMINISTRATION: "the descriptor names requests that only an operator may make (endpoints.administration)",
     "named-addresses": "each server has an address that its name is a part of",
@@ -72,6 +73,7 @@ OF_THE_WORLD = (
     own.REFUSED,
     own.ACCEPTED,
     own.SERVED,
+    own.READ,
 )  # follow from --world, [launch] and --variants: capabilities of scenarios, not claims
 OUTSIDE = "outside"
 NAMED_ADDRESSES, SEVERAL_SERVERS = "named-addresses", "several-servers"  # follow from [endpoints] and claims.servers

@@ -1,8 +1,6 @@
 """The registry: every requirement as data, in TOML, each with exactly one of `check` and `exclusion`."""
 
 import hashlib
-import importlib
-import pkgutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +16,12 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.requirements.features import FEATURES
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.extensions.manifest import Extension
 from gatebench.fixtures.protocol.validation import explain
 from gatebench.fixtures.world import definition
 
 HERE = Path(__file__).parent
-CHECKS = "gatebench.conformance.checks"
 
 Level = Literal["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"]
 VerdictClass = Literal["hard", "spec", "declared", "report"]
@@ -107,6 +106,7 @@ class Requirement(BaseModel):
     revisions: OnlyRevisions | None = None
     prerequisites: Prerequisites | None = None
     group: str = ""
+    extension: str = catalog.OWN
     check: str | None = None
     cases: list[str] = Field(
         default_factory=list, description="makes it a row of the shape that `check` names: its traffic"
@@ -150,27 +150,27 @@ class Requirement(BaseModel):
         """The module of its shape, or of its group, in whichever folder of the checks that is."""
         if self.cases:
             return SHAPES[self.check or ""].check.__module__
-        return _check_modules().get(self.group, f"{CHECKS}.{self.group}")
+        modules = catalog.named(self.extension).check_modules
+        return modules.get(self.group, f"{self.extension}/checks/{self.group}")
 
     def load_check(self) -> Check:
         """Return the check function: of its shape, or in the module of its group. Raises BenchError if there is none."""
         if self.cases:
             return RowCheck(SHAPES[self.check or ""].check, ShapeRow(self.id, tuple(self.cases), self.options))
-        try:
-            check: Check = getattr(importlib.import_module(self.check_module), self.check or "")
-        except (ImportError, AttributeError) as error:
+        extension, where = catalog.named(self.extension), f"requirements/{self.group}.toml: {self.id}"
+        module = extension.check_modules.get(self.group)
+        if module is None:
             raise BenchError(
-                f"requirements/{self.group}.toml: {self.id} names the check {self.check}, "
-                f"which is not in checks/{self.group}.py ({error})"
-            ) from error
+                f"{where} names the check {self.check}, and there is no module {self.group}.py in the folder `checks` of the "
+                f"extension {self.extension} ({extension.path}); add it"
+            )
+        loaded = extension.load_module("checks", module)
+        check: Check | None = getattr(loaded, self.check or "", None)
+        if check is None:
+            raise BenchError(
+                f"{where} names the check {self.check}, which is not in {loaded.__file__}; add it, or name another"
+            )
         return check
-
-
-@cache
-def _check_modules() -> dict[str, str]:
-    """Return the modules of checks by group, which is the last part of their names."""
-    found = pkgutil.walk_packages(importlib.import_module(CHECKS).__path__, f"{CHECKS}.")
-    return {module.name.rpartition(".")[2]: module.name for module in found if not module.ispkg}
 
 
 class _RegistryFile(BaseModel):
@@ -182,19 +182,33 @@ class _RegistryFile(BaseModel):
 class Registry:
     """All requirements by id, in the order of their files."""
 
-    def __init__(self, folder: Path = HERE) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """Read the requirements of all extensions, or those in a folder. Raises BenchError if they are not valid."""
         self.by_id: dict[str, Requirement] = {}
+        self._paths: dict[str, Path] = {}  # of ids, and of groups
         digest = hashlib.sha256()
-        files = sorted(folder.glob("*.toml"))
-        if not files:
-            raise BenchError(f"there are no requirements in {folder}; it should hold *.toml files")
-        for path in files:
+        for extension, path in _files(folder):
             digest.update(path.read_bytes())
-            for requirement in _load(path):
+            self._take_group(path, extension)
+            for requirement in _load(path, extension.name if extension else catalog.OWN):
                 if requirement.id in self.by_id:
-                    raise BenchError(f"{path}: {requirement.id} is in the registry twice; ids must be unique")
-                self.by_id[requirement.id] = requirement
+                    raise BenchError(
+                        f"{path}: the id {requirement.id} is in the registry twice; it is in {self._paths[requirement.id]} "
+                        "too; choose another"
+                    )
+                self.by_id[requirement.id], self._paths[requirement.id] = requirement, path
         self.digest = digest.hexdigest()
+
+    def _take_group(self, path: Path, extension: Extension | None) -> None:
+        if path.stem in self._paths:
+            raise BenchError(
+                f"{path}: another extension has requirements of the group {path.stem} ({self._paths[path.stem]}); rename the file"
+            )
+        if extension is not None and not path.stem.isidentifier():
+            raise BenchError(
+                f"{path}: its name is no name of a group; write lower-case letters, digits and underscores"
+            )
+        self._paths[path.stem] = path
 
     def __getitem__(self, identifier: str) -> Requirement:
         return self.by_id[identifier]
@@ -210,7 +224,16 @@ class Registry:
         return list(self.by_id.values())
 
 
-def _load(path: Path) -> list[Requirement]:
+def _files(folder: Path | None) -> list[tuple[Extension | None, Path]]:
+    if folder is None:
+        return [(extension, path) for extension in catalog.extensions() for path in extension.requirements]
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise BenchError(f"there are no requirements in {folder}; it should hold *.toml files")
+    return [(None, path) for path in files]
+
+
+def _load(path: Path, extension: str) -> list[Requirement]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         loaded = _RegistryFile.model_validate(data)
@@ -220,10 +243,15 @@ def _load(path: Path) -> list[Requirement]:
         raise BenchError(f"the requirements file {path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise BenchError(f"the requirements file {path}: {explain(error, _RegistryFile)}") from error
-    return [requirement.model_copy(update={"group": path.stem}) for requirement in loaded.requirement]
+    origin = {"group": path.stem, "extension": extension}
+    return [requirement.model_copy(update=origin) for requirement in loaded.requirement]
+
+
+def loaded() -> Registry:
+    """Return the registry of all extensions, read once for each set of them."""
+    return _of(catalog.extensions())
 
 
 @cache
-def shipped() -> Registry:
-    """Return the registry of this package, read once."""
+def _of(_extensions: tuple[Extension, ...]) -> Registry:
     return Registry()

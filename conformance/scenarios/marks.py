@@ -77,7 +77,7 @@ def judged_by_cases(
     """
     suffixes = {"", then}
     played = {case + suffix for case in cases for suffix in suffixes}
-    rows = [one for one in registry.shipped().all() if played.intersection(one.cases)]
+    rows = [one for one in registry.loaded().all() if played.intersection(one.cases)]
     wanted = {one.id: _in_case(one, suffixes) for one in rows}
     return judged_by(*requirements, wanted, needs=needs, thorough=thorough)
 
@@ -99,7 +99,7 @@ def judged_by_groups(
     """Mark a scenario that records several cases for each value of its parameter `case`: they share one connection."""
     played = {value: frozenset(names) for value, names in groups.items()}
     every = frozenset[str]().union(*played.values())
-    rows = [one for one in registry.shipped().all() if every.intersection(one.cases)]
+    rows = [one for one in registry.loaded().all() if every.intersection(one.cases)]
     return judged_by(*requirements, {one.id: _in_group(played, one) for one in rows}, needs=needs, thorough=thorough)
 
 

@@ -1,7 +1,7 @@
 """The commands of gatebench: click's, with the configuration file, and with -q and -v in all of them."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from gatebench.commands.configuration import Configuration
 from gatebench.commands.options import PATH
 from gatebench.conformance.text import json_text, visible
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.extensions import folders
 
 _SETTINGS = "gatebench.settings"
 _NAMED = "gatebench.configuration"  # the values of --config and --no-config that stand before the command
@@ -56,6 +57,14 @@ def _options() -> list[click.Parameter]:
             callback=_note_verbosity,
             help="all details, the configuration that is used, and the traceback of an internal error",
         ),
+        click.Option(
+            ["--extension"],
+            type=PATH,
+            multiple=True,
+            metavar="DIR",
+            expose_value=False,
+            help="folder of an extension; may be repeated",
+        ),
         *_of_configuration(),
     ]
 
@@ -93,6 +102,7 @@ class BenchCommand(click.Command):
             given, _, _ = self.make_parser(context).parse_args(list(args))
             asked = self.get_help_option(context)
             if not (asked and given.get(str(asked.name))):
+                self._use_extensions(given.get("extension") or [])
                 chosen.configuration = self._configure(context, given)
         rest = super().parse_args(context, args)
         chosen.used = {
@@ -112,6 +122,10 @@ class BenchCommand(click.Command):
             _announce(settings(ctx))
         return super().invoke(ctx)
 
+    def _use_extensions(self, named: Iterable[str]) -> None:
+        """Add the folders of extensions until the program ends: the names of targets and of requirements depend on them."""
+        folders.use(Path(folder) for folder in named)
+
     def _configure(self, context: click.Context, given: Mapping[str, Any]) -> Configuration | None:
         """Read the configuration and let it give the defaults of this command."""
         before = context.meta.get(_NAMED, {})
@@ -122,6 +136,8 @@ class BenchCommand(click.Command):
         found = None if ignored else configuration.find(Path(named) if named else None)
         if found:
             root = context.find_root()
+            if not given.get("extension"):
+                self._use_extensions(found.extensions())
             if isinstance(root.command, click.Group):
                 configuration.check(found, root.command)
             context.default_map = found.defaults(self, section_of(context))

@@ -22,7 +22,8 @@ from gatebench.lazy_group import LazyGroup
 
 OWN, SHARED = CONFIGURATION_FILES
 SECTION = "tool.gatebench"
-EVERYWHERE = "target"  # the one key that stands before the sections, and holds for each command with this argument
+EVERYWHERE = "target"  # a key that stands before the sections, and holds for each command with this argument
+EXTENSIONS = "extension"  # the other one, which holds for all commands
 LEAVE_OUT = "--no-config ignores the file"
 _USER, _QUERY = re.compile(r"://[^/@\s]*@"), re.compile(r"(?<=\w)\?\S+")
 _OF_DESCRIPTORS = {"launch", "endpoints", "claims", "dialect"}
@@ -62,6 +63,15 @@ class Configuration:
     def resolved(self, name: str) -> str:
         """Return a path of the file, which is relative to its folder, as a path that is relative to the current one."""
         return str(self.path.parent / name)
+
+    def extensions(self) -> list[str]:
+        """Return the folders of extensions, which are relative to the folder of the file. Raise BenchError for another value."""
+        named = self.table.get(EXTENSIONS, [])
+        if not isinstance(named, list) or not all(isinstance(one, str) and "\0" not in one for one in named):
+            raise self.error(
+                (EXTENSIONS,), f"is {kind_of(named)}; write an array with strings, the folders of extensions"
+            )
+        return [self.resolved(name) for name in named]
 
     def defaults(self, command: click.Command, keys: tuple[str, ...]) -> dict[str, Any]:
         """Return what the file says about a command: parameter names with values. Raise BenchError for a wrong key or value.
@@ -147,13 +157,13 @@ def check(configuration: Configuration, group: click.Group, keys: tuple[str, ...
     """
     for key, value in configuration.section(keys).items():
         here = (*keys, key)
-        if here == (EVERYWHERE,):
+        if here in ((EVERYWHERE,), (EXTENSIONS,)):
             continue
         if key not in group.commands:
             if keys or isinstance(value, dict):
                 what = "section" if isinstance(value, dict) else "key"
                 raise configuration.error(here, f"is an unknown {what}; {hint(key, group.commands)}")
-            suggestion = hint(key, [EVERYWHERE])
+            suggestion = hint(key, [EVERYWHERE, EXTENSIONS])
             raise configuration.error(here, f"is an unknown key; {suggestion}; options stand in sections such as [run]")
         command = group.load(key) if isinstance(group, LazyGroup) else group.commands[key]
         if isinstance(command, click.Group):
@@ -216,7 +226,7 @@ def _needed(parameter: click.Parameter) -> tuple[str, Callable[[object], bool]]:
 
 def _is_path(target: str) -> bool:
     """Return whether a target is the path of a descriptor, and neither a shipped name nor a URL."""
-    return "://" not in target and ("/" in target or target.endswith(".toml"))
+    return "://" not in target and ("/" in target or target.endswith(".toml") or ".toml:" in target)
 
 
 def _exists(path: Path) -> bool:

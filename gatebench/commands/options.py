@@ -76,6 +76,9 @@ class TargetName(click.ParamType[str]):
         if "://" in target or os.path.exists(target) or base in _shipped():  # noqa: PTH110 - Path raises for some names
             return target
         folder = os.path.dirname(target)  # noqa: PTH120 - the same
+        described, ending, _ = target.partition(".toml:")
+        if ending and os.path.isfile(f"{described}.toml"):  # noqa: PTH113 - the same
+            return target
         close = closest(target, [os.path.join(folder, name) for name in _descriptors(folder or ".")])  # noqa: PTH118
         if not close and not folder:
             close = closest(base, _shipped())

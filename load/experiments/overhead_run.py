@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gatebench.fixtures.errors import BenchError, HarnessError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.load.analysis import overhead, summary
 from gatebench.load.analysis.bootstrap import Floats, Ints, spread_of_rounds
 from gatebench.load.analysis.overhead import LOOK, OK, SLOT, Samples, TooFewError
@@ -20,7 +21,6 @@ from gatebench.load.analysis.rounds import CpuLog, UsesCpu
 from gatebench.load.experiments.regression_run import ProgressCallback, RunningGateway
 from gatebench.load.generator.process import GeneratorProcess, run_generator
 from gatebench.load.plan.plan import Plan, PlannedArm, Stage
-from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.results.generator_result import Cell, Result
 from gatebench.load.results.report_model import Estimate, Overhead, Resources, ResourceSample
 from gatebench.load.testbed.cpu_affinity import CpuLayout

@@ -181,6 +181,7 @@ class Workload:
             warmup=warmup,
             max_in_flight=MAX_IN_FLIGHT,
             timeout=self._profile.timeout,
+            user=self._profile.user,
             workers=terms.workers,
             secrets={secret.label: secret.value for secret in self._gateway.bench.secrets},
         )

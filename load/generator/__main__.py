@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("out", nargs="?", type=Path, help="folder for the results")
     parser.add_argument("--progress", action="store_true", help="print progress once a second, as JSON lines")
     parser.add_argument("--worker", metavar="HOST:PORT", help=argparse.SUPPRESS)  # starts workers on this machine
+    parser.add_argument("--user", metavar="NAME", default="mcp", help=argparse.SUPPRESS)  # the plan's, for workers
     options = parser.parse_args()
     if options.worker is None and (options.plan is None or options.out is None):
         parser.error("PLAN and OUT are required")
@@ -27,7 +28,7 @@ def main() -> int:
     from gatebench.load.generator import main as generator_main  # noqa: PLC0415
 
     if options.worker is not None:
-        return generator_main.work(options.worker)
+        return generator_main.work(options.worker, options.user)
     return generator_main.run_plan(options.plan, options.out, progress=options.progress)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 from gevent import get_hub
+from locust import User
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner
 from locust.stats import stats_history
@@ -23,9 +24,9 @@ from gatebench.load.generator.recording import output
 from gatebench.load.generator.recording.checkpoint import Checkpoint
 from gatebench.load.generator.runners import Controller, LocalController, MasterController, WorkerController
 from gatebench.load.generator.shape import PlanShape
-from gatebench.load.generator.users import McpUser
 from gatebench.load.plan import plan as plans
 from gatebench.load.plan.plan import Plan
+from gatebench.load.profiles.profiles import places_of_users
 from gatebench.load.results.generator_result import GeneratorEvent, Result
 
 OK, ALL_FAILED, BAD_PLAN, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -40,7 +41,7 @@ def run_plan(path: Path, out: Path, *, progress: bool = False) -> int:
     try:
         plan = plans.read(path)
         shape: Any = PlanShape
-        environment = Environment(user_classes=[McpUser], shape_class=shape())
+        environment = Environment(user_classes=[user_class(plan.user)], shape_class=shape())
         controller = _controller(environment, plan)
     except BenchError as error:
         print(f"gatebench load generator: {error}", file=sys.stderr)
@@ -166,11 +167,23 @@ def _summary(result: Result) -> str:
     return "\n".join(lines)
 
 
-def work(master: str) -> int:
-    """Run as a worker of a master on this machine until the master ends."""
+def user_class(name: str) -> type[User]:
+    """Return the locust user of an extension. Raises BenchError if there is none, or if it cannot be imported."""
+    users = places_of_users()
+    if name not in users:
+        raise BenchError(f"the user {name!r} is in no extension; available: {', '.join(users)}")
+    extension, place = users[name]
+    loaded = extension.load(f"users.{name}", place)
+    if not (isinstance(loaded, type) and issubclass(loaded, User)):
+        raise extension.error(f"users.{name}", f"names {place!r}, which is no locust user")
+    return loaded
+
+
+def work(master: str, user: str) -> int:
+    """Run as a worker of a master on this machine until the master ends; `user` is the name of the plan's user."""
     set_up()
     host, _, port = master.rpartition(":")
-    environment = Environment(user_classes=[McpUser])
+    environment = Environment(user_classes=[user_class(user)])
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, lambda: None)  # the master controls the end
     orphaned = get_hub().loop.io(sys.stdin.fileno(), _READ)

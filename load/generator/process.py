@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from gatebench.fixtures.errors import HarnessError
+from gatebench.fixtures.errors import BenchError, HarnessError
 from gatebench.fixtures.processes import child, leftovers, supervisor
 from gatebench.load.generator.recording import checkpoint
 from gatebench.load.plan import plan as plans
@@ -22,6 +22,9 @@ from gatebench.load.results.generator_result import Result
 
 STOP_TIMEOUT = 30.0  # seconds in addition to the plan, for start-up, late responses and writing results
 SECONDS_PER_SECOND = 200  # seconds of load whose results a stopped generator writes per second, on a busy machine
+
+BAD_PLAN = 2  # exit status of a generator that refuses its plan, after a sentence that begins so
+COMPLAINT = "gatebench load generator: "
 
 ProgressCallback = Callable[[dict[str, Any]], None]
 
@@ -89,6 +92,9 @@ class GeneratorProcess:
         if not (self.folder / results.RESULT).exists() and checkpoint.recover(self._plan, self.folder) is None:
             self._log.seek(0)
             printed = " / ".join(self._log.read().strip().splitlines()[-3:]) or "no output"
+            complaint = printed.rpartition(COMPLAINT)[2]
+            if COMPLAINT in printed and self._process.poll() == BAD_PLAN:
+                raise BenchError(complaint)
             raise HarnessError(
                 f"the load generator ended with status {self._process.poll()} and wrote no result: {printed}"
             )

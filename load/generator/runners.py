@@ -207,6 +207,7 @@ class MasterController:
     def start_workers(self, count: int, port: int) -> None:
         """Start workers on this machine; they end with this process, when their standard input closes."""
         command = [sys.executable, "-m", "gatebench.load.generator", "--worker", f"127.0.0.1:{port}"]
+        command += ["--user", self.plan.user]
         for _ in range(count):
             self.processes.append(child.start(command, stdout=None))
 

@@ -12,11 +12,12 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.fixtures.recording.secrets import MIN_LENGTH
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 from gatebench.load.plan.expected_value import ExpectedValue
-from gatebench.load.plan.tls import TlsSettings
 
+DEFAULT_USER = "mcp"
 MAX_WAIT = 120.0  # seconds; the range of histograms
 
 Kind = Literal["request", "session", "stream", "shared", "listen"]
@@ -147,6 +148,7 @@ class Plan(_PlanModel):
     timeout: float = Field(default=30.0, gt=0, le=MAX_WAIT)  # seconds for one response
     workers: int = Field(default=1, ge=1, le=64)  # processes on this machine
     samples: int = Field(default=2_000_000, ge=0, le=20_000_000)  # maximum number of single requests to store
+    user: str = DEFAULT_USER  # the name of a locust user of an extension, which sends the requests
     own_arm: bool = (
         False  # closed loop: each user has one arm, assigned in turn, so that a slow arm does not delay others
     )

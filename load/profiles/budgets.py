@@ -12,10 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.extensions import catalog
 from gatebench.fixtures.recording import files
 from gatebench.load.results.report_model import Arm, BudgetResult, LoadReport, Operation
 
-SHIPPED = Path(__file__).parent / "budgets.toml"
 DIRECT = ("direct", "baseline", "hung")  # arms that do not measure the gateway, if there is another arm
 
 
@@ -52,8 +52,10 @@ class _BudgetsFile(BaseModel):
     budget: list[Budget] = []
 
 
-def load(path: Path = SHIPPED) -> list[Budget]:
-    """Return the budgets of a file. Raises BenchError with one sentence that names file and key."""
+def load(path: Path | None = None) -> list[Budget]:
+    """Return the budgets of a file, or of all extensions. Raises BenchError with one sentence that names file and key."""
+    if path is None:
+        return [budget for one in catalog.extensions() for file in one.files("budgets") for budget in load(file)]
     try:
         return _BudgetsFile.model_validate(tomllib.loads(files.read_text(path))).budget
     except OSError as error:

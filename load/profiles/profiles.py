@@ -8,11 +8,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.extensions.manifest import Extension
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.world import definition
-from gatebench.load.plan.plan import Kind
+from gatebench.load.plan.plan import DEFAULT_USER, Kind
 
-SHIPPED = Path(__file__).parent / "profiles.toml"
 COMPARED = ", "  # separates operation and phase in names of operations that are compared between phases
 
 
@@ -116,6 +117,7 @@ class LoadProfile(_ProfileModel):
     virtual: dict[str, list[str]] = {}
     growth: tuple[str, str, float] | None = None
     timeout: float = Field(default=10.0, gt=0, le=120)
+    user: str = DEFAULT_USER
     prepare: list[Condition] = []
 
     @model_validator(mode="after")
@@ -188,8 +190,10 @@ def needs_of_caller(caller: str) -> set[str]:
     return {f"caller.{kind}"} if kind else {f"caller.{definition.PRINCIPALS[caller].kind}", f"principal.{caller}"}
 
 
-def load(path: Path = SHIPPED) -> dict[str, LoadProfile]:
-    """Return the profiles of a file by name. Raises BenchError with one sentence that names file and key."""
+def load(path: Path | None = None) -> dict[str, LoadProfile]:
+    """Return the profiles of a file, or of all extensions, by name. Raises BenchError that names file and key."""
+    if path is None:
+        return catalog.merged("load profile", _of_extension)
     try:
         given = tomllib.loads(files.read_text(path))
     except OSError as error:
@@ -207,6 +211,16 @@ def load(path: Path = SHIPPED) -> dict[str, LoadProfile]:
     return found
 
 
+def _of_extension(extension: Extension) -> dict[str, LoadProfile]:
+    found: dict[str, LoadProfile] = {}
+    for path in extension.files("profiles"):
+        for name, profile in load(path).items():
+            if name in found:
+                raise BenchError(f"{path}: another file of the extension has the profile {name}; choose another name")
+            found[name] = profile
+    return found
+
+
 def _message(error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
         return str(error)
@@ -216,11 +230,21 @@ def _message(error: ValidationError | TypeError) -> str:
     return f"{key}: {text}" if key else text
 
 
-def by_name(name: str, path: Path = SHIPPED) -> LoadProfile:
-    """Return a profile. Raises BenchError that names the others."""
+def by_name(name: str, path: Path | None = None) -> LoadProfile:
+    """Return a profile of a file, or of an extension. Raises BenchError that names the others."""
     profiles = load(path)
     if name not in profiles:
         close = difflib.get_close_matches(name, profiles, 1)
         hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(profiles)}"
-        raise BenchError(f"unknown profile {name!r} in {path.name}; {hint}")
+        raise BenchError(f"unknown profile {name!r}{f' in {path.name}' if path else ''}; {hint}")
+    users = places_of_users()
+    if profiles[name].user not in users:
+        raise BenchError(
+            f"profile {name}: user {profiles[name].user!r} is in no extension; available: {', '.join(users)}"
+        )
     return profiles[name]
+
+
+def places_of_users() -> dict[str, tuple[Extension, str]]:
+    """Return the extension and the place of each locust user, by name. Raises BenchError for a name in two extensions."""
+    return catalog.merged("load user", lambda one: {name: (one, place) for name, place in one.users.items()})

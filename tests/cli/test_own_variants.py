@@ -32,6 +32,10 @@ omit = ["expires_in"]
 [[issuer]]
 name = "no-rotation"
 settings = { refresh_rotation = false }
+
+[[upstream]]
+name = "body-until-the-end"
+habits = { framing = "close" }
 """
 PYTEST = ("-m", "pytest", "-q", "-p", "gatebench.conformance.pytest_plugin.plugin")
 SCENARIOS = ("--pyargs", "gatebench.conformance.scenarios", "-m", "variants")
@@ -65,9 +69,10 @@ def folder(tmp_path: Path) -> Path:
 def test_reference_passes_the_variants_of_the_file(folder: Path) -> None:
     run = ("-m", "gatebench", "run", "-m", "variants", "--variants", "own.toml", "-n", "2", "--out", "evidence")
     status, output = play(folder, *run)
-    assert (status, outcomes(folder / "evidence")) == (0, dict.fromkeys(("VAR-001", "VAR-002", "VAR-003"), "pass")), (
-        output
-    )
+    assert (status, outcomes(folder / "evidence")) == (
+        0,
+        dict.fromkeys(("VAR-001", "VAR-002", "VAR-003", "VAR-004"), "pass"),
+    ), output
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,7 @@ def test_reference_passes_the_variants_of_the_file(folder: Path) -> None:
         ("audience-compared-by-prefix", "VAR-001", "own variant refused audience-of-staging at calculator"),
         ("only-the-first-audience-counts", "VAR-002", "own variant accepted audience-last at calculator"),
         ("lifetime-demanded", "VAR-003", "own variant served no-lifetime"),
+        ("bodies-without-length-refused", "VAR-004", "own variant upstream body-until-the-end"),
     ],
 )
 def test_a_finding_names_the_variant(fault: str, requirement: str, sentence: str, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Failures are repeated to find unstable ones, and compared with the upstream alone before they count against the gateway."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from gatebench.conformance.evaluation.evaluate import SLOW_SECONDS, EvaluationPolicy, Evaluator, RecordedRun
@@ -38,7 +40,7 @@ class ScriptedEvaluator(Evaluator):
         )
 
 
-def scripted_evaluator(*expectations: dict[str, str]) -> ScriptedEvaluator:
+def scripted_evaluator(*expectations: Mapping[str, object]) -> ScriptedEvaluator:
     entries = [Expectation.model_validate(expectation) for expectation in expectations]
     claims = Claims(frozenset(), ("2025-11-25",), frozenset(), frozenset())
     return ScriptedEvaluator(Registry(), EvaluationPolicy(claims, Expectations(entries)))

@@ -2,10 +2,11 @@
 
 import pytest
 
-from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patience
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by
 from gatebench.fixtures.harness.grants import connect_and_call, consent_anew, contact, expired_consent
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 from gatebench.fixtures.world.variants import own
 
@@ -65,3 +66,22 @@ async def test_authorization_servers(scenario: Scenario, principal: str, server:
                 attempts += await connect_and_call(scenario, principal, server, revision)
         who = {"server": server, "principal": principal}
         scenario.case("own-variant-served", *attempts, control=control, since=begin, **who, variant=name)
+
+
+@judged_by("VAR-004", *LEAKS, needs=("upstream.none", own.READ), thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+async def test_upstreams(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A handshake and a call at an upstream under each variant of it; before them, a call to the usual one."""
+    witness = await scenario.client(principal, server, revision)
+    await witness.connect()
+    control = await witness.call("echo", AWKWARD_VALUES)
+    for variant in own.variants().upstream:
+        client = await scenario.client(principal, server, revision)
+        client.patience = patience(scenario)
+        begin = scenario.here()
+        with upstream_habits(scenario, server, **variant.habits):
+            await client.connect()
+            attempts = [await client.call("echo", AWKWARD_VALUES)]
+        who = {"server": server, "principal": principal}
+        scenario.case("own-variant-upstream", *attempts, control=control, since=begin, **who, variant=variant.name)

@@ -7,28 +7,30 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from gatebench.conformance.pytest_plugin import validation
+from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.extensions.manifest import Extension
 from gatebench.fixtures.harness import gc_pauses
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import model
-from gatebench.reports.conformance.formats import badge, har, html, junit, markdown, sarif, terminal
+from gatebench.reports.conformance.formats import html, terminal
 from gatebench.reports.errors import NoRunError
 from gatebench.reports.load import html as load_html
-
-FORMATS = (markdown, sarif, badge, junit, har)
 
 
 @gc_pauses.held_back()  # a report is many objects that live until its end: collections take a quarter of its time
 def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
-    """Build the report of a run in all formats and return it; `foreign`: the evidence may be damaged.
+    """Build the report of a run in the formats of all extensions and return it; `foreign`: the evidence may be damaged.
 
-    Raises NoRunError if the folder contains no run, BenchError or StorageError if it is not writable.
+    Raises NoRunError if the folder contains no run, BenchError or StorageError if it is not writable, BenchError if a format of
+    another extension fails, after the others are written.
     """
     report = model.rebuild(folder) if foreign else model.build(folder)
+    formats = validation.formats()
     try:
-        html.write(report, folder, load_html.section(folder))
-        for one in FORMATS:
-            one.write(report, folder)
-        model.write(report, folder)
+        for name, (extension, place) in formats.items():
+            if extension.name == catalog.OWN:
+                extension.load(f"formats.{name}", place)(report, folder)
     except (*model.DAMAGED, TemplateError) as error:
         if not foreign:
             raise
@@ -38,7 +40,24 @@ def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise files.write_error(error, folder) from error
+    for name, (extension, place) in formats.items():
+        if extension.name != catalog.OWN:
+            _write_foreign(report, folder, name, extension, place)
     return report
+
+
+def write_page(report: dict[str, Any], folder: Path) -> Path:
+    """Write report.html, with the load measurement of the folder if it holds one, and return its path."""
+    return html.write(report, folder, load_html.section(folder))
+
+
+def _write_foreign(report: dict[str, Any], folder: Path, name: str, extension: Extension, place: str) -> None:
+    write = extension.load(f"formats.{name}", place)
+    try:
+        write(report, folder)
+    except (Exception, SystemExit) as error:  # third-party code may raise anything
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise extension.error(f"formats.{name}", f"failed ({what}); the other formats are in {folder}") from error
 
 
 def show(report: dict[str, Any], folder: Path, *, quiet: bool, verbose: bool = False) -> None:

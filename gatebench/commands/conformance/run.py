@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from gatebench.commands.command import command
+from gatebench.commands.conformance import connection_options
 from gatebench.commands.options import PATH, TARGET, Choice, IntegerRange, NumberRange
 
 WORLDS = ("embedded", "lean", "containers", "existing")
@@ -46,6 +47,8 @@ gatebench; 130 interrupted"""
     metavar="NAME",
     help="for a URL: environment variable that holds the token (default: GATEBENCH_TOKEN)",
 )
+@click.option("--token-file", type=PATH, metavar="FILE", help="for a URL: file that holds the token and nothing else")
+@connection_options.of_gateway
 @click.option(
     "--budget",
     type=NumberRange(0, 86_400),
@@ -53,6 +56,9 @@ gatebench; 130 interrupted"""
     help="time limit of the run once the gateway is ready (default: 480; 0: no limit)",
 )
 @click.option("--direct", is_flag=True, help="first run each scenario without the gateway, where possible")
+@click.option(
+    "--watch", is_flag=True, help="a running gateway: judge failures again whenever it was restarted, until Ctrl-C"
+)
 @click.option("--out", type=PATH, metavar="DIR", help="folder for the evidence (default: a new one)")
 @click.option("--junitxml", type=PATH, metavar="FILE", help="also write the JUnit report to FILE")
 @click.option("--alluredir", "allure", type=PATH, metavar="DIR", help="write Allure results, with exchanges as steps")
@@ -64,4 +70,5 @@ def run(**options: Any) -> int:
     """
     from gatebench.commands.conformance import run_session  # noqa: PLC0415 - pytest and the bench are slow to import
 
-    return run_session.run(run_session.RunOptions(**options))
+    connection = connection_options.take(options)
+    return run_session.run(run_session.RunOptions(**options), connection)

@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 
 from gatebench import exit_codes, progress
 from gatebench.commands.command import settings
-from gatebench.commands.conformance import report_files, selection
+from gatebench.commands.conformance import connection_options, report_files, selection, watching
+from gatebench.commands.conformance.connection_options import ConnectionOptions
 from gatebench.commands.setup import descriptor_file
-from gatebench.conformance.pytest_plugin import invoke
+from gatebench.conformance.pytest_plugin import invoke, validation
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.lookup import by_name
+from gatebench.fixtures.gateways.target import TOKEN_FILE
+from gatebench.fixtures.recording import given_credentials
 from gatebench.fixtures.world.variants import own
 from gatebench.reports.errors import NoRunError
 
@@ -39,8 +42,10 @@ class RunOptions:
     expectations: Path | None
     variants: Path | None
     token_env: str | None
+    token_file: Path | None
     budget: float | None
     direct: bool
+    watch: bool
     out: Path | None
     junitxml: Path | None
     allure: Path | None
@@ -48,8 +53,8 @@ class RunOptions:
     quiet: bool
 
 
-def run(options: RunOptions) -> int:
-    """Test a gateway, show the report, and return the exit status."""
+def run(options: RunOptions, connection: ConnectionOptions) -> int:
+    """Test a gateway, show the report, and return the exit status; `connection`: how a running one is reached."""
     folder = options.out or invoke.new_folder(options.target)
     task = invoke.RunRequest(
         target=_known(options, folder),
@@ -72,11 +77,23 @@ def run(options: RunOptions) -> int:
         _require_folder(options.allure)
     if options.junitxml:
         _require_writable(options.junitxml)
+    validation.check()
     if options.variants:
         own.load(options.variants)
+    own.variants()  # of extensions
     task.arguments()
     selection.check(options.keyword, options.mark)
-    by_name(task.target)  # raises for an unknown target before anything is started
+    target = by_name(task.target)  # raises for an unknown target before anything is started
+    if options.watch:
+        watching.require_running(target, options.target)
+    with connection_options.in_use(connection, target.descriptor, options.target):
+        if options.watch:
+            return watching.follow(task, target, lambda request: _judge(options, request))
+        return _judge(options, task)[0]
+
+
+def _judge(options: RunOptions, task: invoke.RunRequest) -> tuple[int, dict[str, Any] | None]:
+    """Make a run and show its report; return the exit status and the report, None if the run ended before any result."""
     invoke.prepare(task.folder)
     watch = invoke.SessionMonitor(progress.on(sys.stderr, quiet=options.quiet))
     exit_codes.end_in_order()
@@ -91,24 +108,29 @@ def run(options: RunOptions) -> int:
     if report:
         _show(report, task.folder, options)
     if watch.interrupted or report is None:
-        return exit_codes.complain("interrupted; evidence so far is kept", exit_codes.INTERRUPTED)
-    return exit_codes.OF_CONCLUSION[report["conclusion"]]
+        return exit_codes.complain("interrupted; evidence so far is kept", exit_codes.INTERRUPTED), report
+    return exit_codes.OF_CONCLUSION[report["conclusion"]], report
 
 
 def _known(options: RunOptions, folder: Path) -> str:
     """Return the target; for a URL, write a descriptor beside the evidence folder."""
     if not options.target.startswith(("http://", "https://")):
-        if options.token_env:
-            raise BenchError("--token-env requires a URL as target; a descriptor has [tokens]")
+        for name, value in (("--token-env", options.token_env), ("--token-file", options.token_file)):
+            if value:
+                raise BenchError(f"{name} requires a URL as target; a descriptor has [tokens]")
         return options.target
+    if options.token_env and options.token_file:
+        raise BenchError("--token-env and --token-file are both given: use one of them")
+    token = options.token_env or DEFAULT_TOKEN
+    if options.token_file:
+        given_credentials.token_in(options.token_file)  # raises for a file that holds none
+        token = f"{TOKEN_FILE}{options.token_file.absolute()}"
     path = folder.with_name(f"{folder.name}.toml")
     name, url = descriptor_file.address_of(options.target), options.target
     if "@" in urlsplit(url).netloc or urlsplit(url).query:  # which may be a credential, and the descriptor is evidence
         os.environ[descriptor_file.ADDRESS_VARIABLE] = url
         url = f"${descriptor_file.ADDRESS_VARIABLE}"
-    facts = descriptor_file.DescriptorFacts(
-        kind="outside", name=name, url=url, token_env=options.token_env or DEFAULT_TOKEN
-    )
+    facts = descriptor_file.DescriptorFacts(kind="outside", name=name, url=url, token_env=token)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

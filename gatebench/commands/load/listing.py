@@ -14,7 +14,7 @@ from gatebench.load.profiles import profiles
 @click.option("--profiles", "path", type=PATH, metavar="FILE", help="custom profiles instead of the shipped ones")
 def list_profiles(path: Path | None, *, quiet: bool) -> int:
     """List the profiles (named workloads)."""
-    for profile in profiles.load(path or profiles.SHIPPED).values():
+    for profile in profiles.load(path).values():
         if quiet:
             print(profile.name)
             continue

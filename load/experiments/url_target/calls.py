@@ -106,6 +106,7 @@ class UrlPlans:
             warmup=warmup,
             max_in_flight=MAX_IN_FLIGHT,
             timeout=self._profile.timeout,
+            user=self._profile.user,
             workers=terms.workers,
             tls=self._found.endpoint.tls,
             secrets=self._found.endpoint.secrets(),

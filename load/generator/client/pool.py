@@ -11,9 +11,9 @@ from gevent.socket import timeout as gevent_timeout
 from gevent.socket import wait_read, wait_write
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.load.generator.client.connection import HttpConnection, now, text_of
 from gatebench.load.plan.plan import address
-from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.results.generator_result import Outcome
 
 _Socket: Any = monkey.get_original("socket", "socket")  # non-blocking; the hub signals when to read

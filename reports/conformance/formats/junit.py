@@ -1,4 +1,4 @@
-"""junit.xml: one test case for each check result.
+"""junit.xml: one test case for each check result that says something about the gateway, and a summary of the others.
 
 Shape: the common subset of the JUnit format that Jenkins, GitLab and the GitHub actions read (`testsuites`, `testsuite`,
 `properties`, `testcase` with `failure`, `error`, `skipped`, `system-out`). XML 1.0, section 2.2, defines the valid
@@ -14,10 +14,10 @@ from gatebench.fixtures.recording import files
 from gatebench.reports.conformance.analysis import causes
 from gatebench.reports.conformance.analysis.reproduce import Commands
 from gatebench.reports.conformance.outcomes import UNJUDGED
-from gatebench.reports.rendering.text import visible
+from gatebench.reports.rendering.text import counted, visible
 
 _FAILURES = {"fail", "untestable"}
-_SKIPPED = {"known-failure", *UNJUDGED}
+_SKIPPED = {"known-failure", "skipped"}
 
 Report = Mapping[str, Any]
 
@@ -38,13 +38,18 @@ def tree(report: Report) -> Element:
     suite = Element("testsuite", name=visible(f"gatebench {report['target']}"), timestamp=report["time"].rstrip("Z"))
     _properties(report, suite)
     headlines = _headlines(report)
+    timed: set[str] = set()  # scenarios whose time is in a case: results on one scenario share its traffic
     for judgement in report["judgements"]:
+        if not _is_case(judgement, requirements.get(judgement["requirement"], {})):
+            continue
         requirement = requirements.get(judgement["requirement"], {})
         command = commands.of(judgement["requirement"], judgement["scenario"])
         because = headlines.get((judgement["requirement"], judgement["outcome"], judgement["scenario"]), [])
-        _case(suite, judgement, requirement, [*because, f"reproduce: {command}"])
-    _unjudged(suite, report)
+        seconds = 0.0 if judgement["scenario"] in timed else judgement.get("seconds", 0.0)
+        timed.add(judgement["scenario"])
+        _case(suite, judgement, requirement, [*because, f"reproduce: {command}"], seconds)
     _whole(suite, report)
+    _unjudged(suite, report)
     counts = {
         "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("testcase/failure")),
@@ -89,21 +94,27 @@ def _properties(report: Report, suite: Element) -> None:
         SubElement(properties, "property", name=name, value=visible(value))
 
 
-def _case(suite: Element, judgement: Report, requirement: Report, further: list[str]) -> None:
+def _is_case(judgement: Report, requirement: Report) -> bool:
+    """Return whether a result is a case: it is about the gateway, or red, or the user has skipped it."""
+    red = requirement.get("selected") and requirement.get("outcome") == "not-observed"
+    said = judgement["outcome"]
+    return said not in UNJUDGED or said == "skipped" or (said == "not-observed" and bool(red))
+
+
+def _case(suite: Element, judgement: Report, requirement: Report, further: list[str], seconds: float) -> None:
     outcome, reason = judgement["outcome"], visible(judgement["reason"])
     case = SubElement(
         suite,
         "testcase",
         classname=visible(requirement.get("group") or "gatebench"),
         name=visible(f"{judgement['requirement']} {judgement['scenario']}"),
-        time="0",
+        time=f"{seconds:.3f}",
     )
     if outcome in _FAILURES:
         _explained(SubElement(case, "failure", type=outcome, message=reason), judgement, requirement, further)
     elif outcome == "harness-error":
         _explained(SubElement(case, "error", type=outcome, message=reason), judgement, requirement, further)
-    elif outcome == "not-observed" and requirement.get("selected") and requirement.get("outcome") == "not-observed":
-        # Not observed in the whole run: never a pass.
+    elif outcome == "not-observed":  # in the whole run: never a pass
         _explained(SubElement(case, "failure", type=outcome, message=reason), judgement, requirement, further)
     elif outcome in _SKIPPED:
         SubElement(case, "skipped", message=f"{outcome}: {reason}")
@@ -112,14 +123,14 @@ def _case(suite: Element, judgement: Report, requirement: Report, further: list[
 
 
 def _unjudged(suite: Element, report: Report) -> None:
-    """Add a skipped case, with the reason, for each requirement without results, so that every requirement has a case."""
-    silent = {finding["requirement"] for finding in report["findings"] if not finding["scenarios"]}
-    judged = {judgement["requirement"] for judgement in report["judgements"]}
+    """Add one text with the requirements that have no case, by outcome and reason: a case for each would be thousands."""
+    groups: dict[str, list[str]] = {}
     for requirement in report["requirements"]:
-        if requirement["id"] not in judged | silent:
-            group, name = visible(requirement["group"] or "gatebench"), requirement["id"]
-            case = SubElement(suite, "testcase", classname=group, name=name, time="0")
-            SubElement(case, "skipped", message=visible(f"{requirement['outcome']}: {requirement['reason']}"))
+        if requirement["outcome"] in UNJUDGED - {"not-observed", "skipped"}:
+            groups.setdefault(f"{requirement['outcome']}: {requirement['reason']}", []).append(requirement["id"])
+    if groups:
+        lines = [f"{reason} ({counted(len(ids), 'requirement')}: {', '.join(ids)})" for reason, ids in groups.items()]
+        SubElement(suite, "system-out").text = "\n".join(map(visible, ["without a case:", *lines]))
 
 
 def _explained(element: Element, judgement: Report, requirement: Report, further: list[str]) -> None:

@@ -4,7 +4,9 @@ The location of a finding is the descriptor of the gateway, the file that a repo
 are suppressed (section 3.35 of the standard); errors of gatebench are tool notifications (3.58), not results.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -16,6 +18,11 @@ from gatebench.reports.rendering.text import counted, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "gatebenchFinding/v1"
+LINE = "primaryLocationLineHash"
+"""The fingerprint that GitHub's code scanning reads. Without it, all findings of a rule at the same line would be one alert."""
+_VARYING = re.compile(
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\blocalhost:\d+\b|\d+\.\d+|\d+(?= (?:s|ms|bytes|seconds)\b)"
+)
 
 _LEVELS = {"fail": "error", "untestable": "error", "not-observed": "error", "known-failure": "error"}
 _SUPPRESSED = {"deviation": "declared in the descriptor", "known-failure": "in the expectations file"}
@@ -47,6 +54,10 @@ def log(report: Report) -> dict[str, Any]:
                         "rules": [_rule(requirement) for requirement in report["requirements"]],
                     }
                 },
+                # Results of another gateway, or of a part of a run, are another category: they do not close these alerts.
+                "automationDetails": {
+                    "id": f"gatebench/{quote(visible(str(report['gateway'].get('name') or report['target'])))}/"
+                },
                 "invocations": [
                     {
                         "executionSuccessful": report["complete"] and report["conclusion"] != "harness-error",
@@ -73,7 +84,8 @@ def log(report: Report) -> dict[str, Any]:
 
 def _descriptor(report: Report) -> str:
     """Return the URI of the descriptor, relative if the path in the target is."""
-    named = report["target"] if report["target"].endswith(".toml") else report["descriptor"] or "descriptor.toml"
+    target, ending, _ = report["target"].partition(".toml")  # a variant may follow
+    named = f"{target}{ending}" if ending else report["descriptor"] or "descriptor.toml"
     path = PurePath(named)
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
@@ -109,7 +121,7 @@ def _result(finding: Report, places: Mapping[str, int], where: str, headlines: M
                 ],
             }
         ],
-        "partialFingerprints": {FINGERPRINT: finding["id"]},
+        "partialFingerprints": {FINGERPRINT: finding["id"], LINE: f"{stable_hash(finding)}:1"},
         "properties": {"outcome": finding["outcome"], "occurrences": finding["occurrences"]},
     }
     if finding["requirement"] in places:
@@ -118,6 +130,16 @@ def _result(finding: Report, places: Mapping[str, int], where: str, headlines: M
         why = finding["reason"] or _SUPPRESSED[finding["outcome"]]
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": visible(why)}]
     return result
+
+
+def stable_hash(finding: Report) -> str:
+    """Return 16 hexadecimal digits that are the same in every run with this finding.
+
+    They depend on the requirement and its cause, without the numbers that differ between runs: durations, sizes, addresses; and
+    neither on the outcome, which a file of expectations may change, nor on the other findings.
+    """
+    cause = _VARYING.sub("#", finding["cause"].removeprefix("unstable: "))
+    return hashlib.sha256(f"{finding['requirement']} {cause}".encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _notifications(report: Report) -> list[dict[str, Any]]:

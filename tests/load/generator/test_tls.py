@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 from gatebench.load.plan.plan import PlannedArm
-from gatebench.load.plan.tls import TlsSettings
 from tests.support.load.generator_runs import play
 from tests.support.load.http_server import TinyServer
 from tests.support.load.load_plans import a_call, a_plan

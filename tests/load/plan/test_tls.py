@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gatebench.fixtures.errors import BenchError
-from gatebench.load.plan.tls import TlsSettings
+from gatebench.fixtures.protocol.client_tls import TlsSettings
 
 
 def a_key(path: Path, password: bytes | None = None) -> str:

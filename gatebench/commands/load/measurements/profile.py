@@ -34,8 +34,8 @@ class ProfileOptions:
 
 def run(options: ProfileOptions) -> int:
     """Measure, write and show the report, and return the exit status."""
-    profile = profiles.by_name(options.profile, options.profiles or profiles.SHIPPED)
-    limits = budgets.load(options.budgets or budgets.SHIPPED)
+    profile = profiles.by_name(options.profile, options.profiles)
+    limits = budgets.load(options.budgets)
     stored = world_config.load(options.sheet) if options.sheet else None
     target = by_name(options.target)
     claims = claims_of(target.descriptor, target.path)

@@ -12,14 +12,15 @@ from gatebench.commands.load.measurements.profile import ProfileOptions, progres
 from gatebench.commands.load.measurements.regression import RegressionOptions
 from gatebench.commands.load.url_options import UrlOptions, is_url, require_alone
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.protocol.client_tls import TlsSettings
+from gatebench.fixtures.recording import given_credentials
 from gatebench.load.experiments import comparison_reports, profile_report
 from gatebench.load.experiments.overhead_run import OverheadOptions, OverheadRun
-from gatebench.load.experiments.url_target import calls, endpoint, expectations, pair
+from gatebench.load.experiments.url_target import calls, expectations, pair
 from gatebench.load.experiments.url_target import run as url_run
 from gatebench.load.experiments.url_target.discovery import Discovered, ToolCall, discover
 from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.experiments.workload import ProfileRunOptions
-from gatebench.load.plan.tls import TlsSettings
 from gatebench.load.profiles import budgets, profiles
 from gatebench.load.profiles.profiles import LoadProfile
 
@@ -29,8 +30,8 @@ RECORD = "discovery.jsonl"  # the exchanges before the load, redacted
 def run(options: ProfileOptions, url: UrlOptions) -> int:
     """Run a profile against a URL, write and show the report, and return the exit status."""
     require_alone(sheet=options.sheet)
-    profile = profiles.by_name(options.profile, options.profiles or profiles.SHIPPED)
-    limits = budgets.load(options.budgets or budgets.SHIPPED)
+    profile = profiles.by_name(options.profile, options.profiles)
+    limits = budgets.load(options.budgets)
     target, call = _endpoint(options.target, url), _call(url)
     folder = output.new_folder(options.out, "url", profile.name)
     terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
@@ -60,8 +61,14 @@ def overhead(options: OverheadCommandOptions, url: UrlOptions) -> int:
     profile = profiles.by_name(options.profile)
     limits = budgets.load(options.budgets) if options.budgets else []
     target, call = _endpoint(options.target, url), _call(url)
-    tokens = [endpoint.token_of(url.direct_token_env, "--direct-token-env")] if url.direct_token_env else []
-    upstream = Endpoint(url.direct_url, tokens, endpoint.headers_of(url.direct_header, "--direct-header"), target.tls)
+    tokens = (
+        [given_credentials.token_of(url.direct_token_env, "--direct-token-env", shortest=1)]
+        if url.direct_token_env
+        else []
+    )
+    upstream = Endpoint(
+        url.direct_url, tokens, given_credentials.headers_of(url.direct_header, "--direct-header"), target.tls
+    )
     folder = output.new_folder(options.out, "overhead", "url")
     found = _discover(target, call, folder / RECORD)
     direct_call = replace(call, tool=url.direct_tool or call.tool, isolation=None)
@@ -83,7 +90,7 @@ def gate(options: RegressionOptions, url: UrlOptions) -> int:
     profile = profiles.by_name(options.profile)
     first, call = _endpoint(options.baseline, url), _call(url)
     own = (
-        [endpoint.token_of(url.candidate_token_env, "--candidate-token-env")]
+        [given_credentials.token_of(url.candidate_token_env, "--candidate-token-env", shortest=1)]
         if url.candidate_token_env
         else first.tokens
     )
@@ -134,13 +141,13 @@ def _endpoint(url: str, given: UrlOptions) -> Endpoint:
         raise BenchError("--token-env and --tokens-file are both given: use one of them")
     if given.client_key and not given.client_cert:
         raise BenchError("--client-key needs --client-cert, the certificate of this key")
-    tokens = [endpoint.token_of(given.token_env)] if given.token_env else []
+    tokens = [given_credentials.token_of(given.token_env, shortest=1)] if given.token_env else []
     if given.tokens_file:
-        tokens = endpoint.tokens_in(given.tokens_file)
+        tokens = given_credentials.tokens_in(given.tokens_file)
     tls = TlsSettings(
         ca_file=given.ca_file, client_cert=given.client_cert, client_key=given.client_key, insecure=given.insecure
     )
-    return Endpoint(url, tokens, endpoint.headers_of(given.header), tls)
+    return Endpoint(url, tokens, given_credentials.headers_of(given.header), tls)
 
 
 def _call(given: UrlOptions) -> ToolCall:
