@@ -2,6 +2,7 @@
 
 from gatebench.fixtures.clients.browser import Visit
 from gatebench.fixtures.clients.mcp_response import McpResponse
+from gatebench.fixtures.harness.grants import REFRESHED_SECONDS
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS
 
@@ -41,7 +42,7 @@ async def consent_and_call(
     scenario: Scenario, principal: str, server: str, revision: str, *, refreshed: bool = False
 ) -> McpResponse:
     """Give consent from the beginning, and call; `refreshed`: with a token that expires at once, so that it is refreshed."""
-    changes = {"access_lifetime": 0, "refreshed_lifetime": 300} if refreshed else {}
+    changes = {"access_lifetime": 0, "refreshed_lifetime": REFRESHED_SECONDS} if refreshed else {}
     with scenario.idp_settings(issuer_of(server), **changes):
         _, urls = await begin(scenario, principal, server, revision)
         await follow(scenario, principal, urls)
