@@ -167,6 +167,15 @@ def test_lists_may_be_empty_where_access_is_denied_in_messages(denied: list[int 
     assert builder.judged_by("REF-006").outcome in {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_OBSERVED}
 
 
+@pytest.mark.parametrize("denied", [["jsonrpc-error"], ["tool-error"]], ids=str)
+def test_handshake_may_be_served_where_access_is_denied_in_messages(denied: list[int | str]) -> None:
+    builder = TranscriptBuilder(denied=denied)
+    result = {"jsonrpc": "2.0", "id": 1, "result": {"capabilities": {}}}
+    made = builder.ask("dave", "calculator", "initialize").answered(200, result)
+    builder.case("named-by-headers-beside-a-token", made, control=builder.call("alice", "calculator"))
+    assert builder.judged_by("TOK-036").outcome in {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_OBSERVED}
+
+
 def test_list_with_items_is_no_denial() -> None:
     builder = TranscriptBuilder(denied=["jsonrpc-error"])
     result = {"jsonrpc": "2.0", "id": 1, "result": {"resources": [{"uri": "test://calculator/1", "name": "one"}]}}

@@ -33,8 +33,8 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
         if not _knows_the_keys(context, transcript, row, case):
             continue
         for attempt in case.attempts:
-            if set(forms) == {TOOL_ERROR} and attempt.rpc_method != "tools/call":
-                context.inapplicable("the gateway denies access in tool errors, which only calls can have")
+            if _is_served_before(forms, attempt):
+                context.inapplicable("the gateway denies access in messages, and not before a list or a call")
                 continue
             context.examined()
             if not (_in_form(transcript, forms, attempt, case.control) or _is_empty_list(forms, attempt)):
@@ -52,6 +52,12 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
 DENIED = "denied"
 TOOL_ERROR = "tool-error"
 _LISTED = ("tools", "resources", "resourceTemplates", "prompts")
+
+
+def _is_served_before(forms: list[int | str], attempt: Exchange) -> bool:
+    """Return whether a gateway that denies access in messages may serve this request: a handshake, or with tool errors a list."""
+    methods = ("initialize", "server/discover") if forms and set(forms) <= set(DENIALS) else ()
+    return attempt.rpc_method in methods or (set(forms) == {TOOL_ERROR} and attempt.rpc_method != "tools/call")
 
 
 def _is_empty_list(forms: list[int | str], attempt: Exchange) -> bool:
