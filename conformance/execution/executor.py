@@ -40,7 +40,6 @@ from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world import config as world_config
 from gatebench.fixtures.world.variants import own
 
-MAX_RESTARTS = 5  # of a gateway that ends or hangs, in one run (of one worker)
 Traffic = Callable[[Scenario], Awaitable[None]]
 
 
@@ -231,18 +230,20 @@ class Executor:
         return run_from_events(self.events[begin:], self.facts)
 
     def _revive(self, bench: Bench, scenario: str, *, silent: bool) -> bool:
-        """Start a gateway again that has ended or hangs after a scenario, at most MAX_RESTARTS times; record that.
+        """Start a gateway again that has ended or hangs after a scenario, at most `launch.restarts` times; record that.
 
         Return whether it had to be started again.
         """
-        if self._restarts >= MAX_RESTARTS or not (why := bench.target.trouble(silent=silent)):
+        launch = bench.target.descriptor.launch
+        most = launch.restarts if launch else 0
+        if self._restarts >= most or not (why := bench.target.trouble(silent=silent)):
             return False
         self._restarts += 1
         failure = ""
         try:
             bench.target.restart()
         except BenchError as error:
-            self._restarts, failure = MAX_RESTARTS, str(error)
+            self._restarts, failure = most, str(error)
         bench.patience = TimeoutPolicy()  # what it no longer answered does not count against the new process
         bench.recorder.note("restart", why=why, scenario=scenario, number=self._restarts, failure=failure)
         return True

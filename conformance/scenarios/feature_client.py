@@ -99,7 +99,7 @@ class FeatureClient:
         return await self._shown("prompts/list", "prompts", "name", name, named)
 
     async def _shown(self, method: str, key: str, identity: str, own: str, *preferred: str) -> str | None:
-        if self.alone:
+        if self.alone and set(preferred) <= {own}:
             return own
         members = (self.member, *self.scenario.identities.members(self.server))
         return shown_as(own, await self._identities(method, key, identity), members, *preferred)

@@ -28,7 +28,7 @@ class IssuerSpec:
 
     name: str
     algorithms: tuple[str, ...] = ("ES256",)
-    access_lifetime: int = 300
+    access_lifetime: int = 3600
     refresh_rotation: bool = True
     clients: tuple[ClientSpec, ...] = ()
     exchange_from: tuple[str, ...] | None = None

@@ -1,7 +1,7 @@
 """Published reports of real gateways: a folder for each gateway and version.
 
 <gateway>-<version>/
-  report.json.gz      the report of the first run, unchanged
+  report.json.gz      the report of the first run, unchanged but for withheld findings
   evidence.jsonl.gz   the transcript lines that findings refer to, with the world and the target
   publication.json    both runs: command, time, counts; how the gateway is provisioned
   readings.toml       a comment on every finding, from manual review
@@ -35,6 +35,7 @@ KINDS = {
     "consequence": "follows from another finding",
     "advice": "a SHOULD that is not met, or declared behaviour",
     "unobserved": "not a fault: the traffic of the requirement did not occur",
+    "withheld": "counted, and not shown: it lets a caller act as another one, or take what belongs to another one",
 }
 
 Report = dict[str, Any]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import upgrade
 from gatebench.reports.conformance.formats import sequence_text
 from gatebench.reports.published_matrix import index as published_index
+from gatebench.reports.published_matrix import withholding
 from gatebench.reports.published_matrix.index import KINDS, NotPublishableError, Publication, Report
 from gatebench.reports.rendering.text import counted, visible
 
 
-def publish(first: Path, second: Path, to: Path, provisioning: dict[str, str] | None) -> Path:
+def publish(
+    first: Path, second: Path, to: Path, provisioning: dict[str, str] | None, withhold: Collection[str] = ()
+) -> Path:
     """Write the folder `<target>-<version>` under `to` and return it.
+
+    Findings of the requirements `withhold`, and of those whose comment has the kind `withheld`, are counted and not written.
 
     Raises NotPublishableError with one sentence if the two runs disagree, or if a finding has no comment. In the second case,
     the folder is written, and the message names the missing comments.
@@ -30,7 +36,14 @@ def publish(first: Path, second: Path, to: Path, provisioning: dict[str, str] | 
     slug = f"{report['target'].replace(':', '-')}-{report['gateway'].get('version') or 'unversioned'}"
     folder = to / slug
     folder.mkdir(parents=True, exist_ok=True)
-    _pack(folder / published_index.REPORT, (first / "report.json").read_bytes())
+    withheld = withholding.requirements_of(
+        published_index.readings(folder / published_index.READINGS), withhold, report
+    )
+    report = withholding.without(report, withheld)
+    kept = (
+        json.dumps(report, indent=1, ensure_ascii=False).encode() if withheld else (first / "report.json").read_bytes()
+    )
+    _pack(folder / published_index.REPORT, kept)
     _pack(
         folder / published_index.EVIDENCE,
         "".join(f"{line}\n" for line in published_index.evidence(report, first)).encode(),
@@ -40,7 +53,8 @@ def publish(first: Path, second: Path, to: Path, provisioning: dict[str, str] | 
         "command": f"gatebench run {report['target']}",
         "runs": [{key: one[key] for key in ("time", "gatebench", "registry", "totals")} for one in reports],
         "provisioning": provisioning,
-        "seen_once": once,
+        "seen_once": [entry for entry in once if entry.partition(":")[0] not in withheld],
+        "withheld": withheld,
     }
     (folder / published_index.ABOUT).write_text(
         json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -85,13 +99,16 @@ def _seen_once(one: Report, other: Report) -> list[str]:
 
 def _all_read(publication: Publication, folder: Path) -> None:
     missing = [f for f in publication.report["findings"] if publication.reading(f) is None]
+    withheld = {reading.requirement for reading in publication.readings if reading.kind == withholding.WITHHELD}
+    missing += [{"requirement": name} for name in publication.about["withheld"] if name not in withheld]
     if missing:
         raise NotPublishableError(
             f"{counted(len(missing), 'finding')} of {publication.who} without a comment; add comments for "
             f"{', '.join(sorted({f['requirement'] for f in missing}))} to {folder / published_index.READINGS}"
         )
     findings = publication.report["findings"]
-    idle = [reading for reading in publication.readings if not any(reading.covers(f) for f in findings)]
+    shown = [one for one in publication.readings if one.requirement not in publication.about["withheld"]]
+    idle = [reading for reading in shown if not any(reading.covers(f) for f in findings)]
     if idle:
         raise NotPublishableError(
             f"{folder / published_index.READINGS} has a comment on {idle[0].requirement} ({idle[0].what}), "
@@ -106,6 +123,7 @@ def _pack(path: Path, data: bytes) -> None:
 def write_readme(publication: Publication) -> str:
     """Return the README of the folder."""
     report, about = publication.report, publication.about
+    report_is = "report without withheld findings" if about.get("withheld") else "unchanged report"
     counts = ", ".join(f"{number} {outcome}" for outcome, number in report["totals"].items() if number)
     lines = [
         f"# {publication.who}",
@@ -119,19 +137,29 @@ def write_readme(publication: Publication) -> str:
         about["command"],
         "```",
         "",
-        f"`{published_index.REPORT}` is the unchanged report, `{published_index.EVIDENCE}` the transcript lines of findings.",
+        f"`{published_index.REPORT}` is the {report_is}, `{published_index.EVIDENCE}` the transcript lines of findings.",
         "Credentials are replaced by labels; gatebench mints every secret of a run.",
         "",
     ]
     if about["provisioning"]:
         lines += ["| operator action | how |", "| --- | --- |"]
         lines += [f"| {verb.replace('_', ' ')} | {how} |" for verb, how in about["provisioning"].items()] + [""]
-    lines += ["## Findings", ""] + (["None.", ""] if not report["findings"] else [])
+    withheld = about.get("withheld", {})
+    lines += ["## Findings", ""] + (["None.", ""] if not (report["findings"] or withheld) else [])
     for reading in publication.readings:
         lines += _comment(publication, reading)
+    if withheld:
+        lines += ["## Withheld", "", *(_withheld(publication, name, count) for name, count in withheld.items()), ""]
     if about["seen_once"]:
         lines += ["## Observed in only one of the two runs", "", *(f"- {entry}" for entry in about["seen_once"]), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _withheld(publication: Publication, name: str, count: int) -> str:
+    requirement = next(one for one in publication.report["requirements"] if one["id"] == name)
+    reason = next(one.text for one in publication.readings if one.requirement == name)
+    found = f"- {name} {requirement['level']}: {requirement['outcome']}, {counted(count, 'finding')} not shown."
+    return f"{found} {requirement['text']} {' '.join(reason.split())}"
 
 
 def _comment(publication: Publication, reading: published_index.Annotation) -> list[str]:

@@ -85,6 +85,54 @@ def test_published_folder_has_report_evidence_and_readme(runs: tuple[Path, Path]
     assert "gatebench run" in write_readme
 
 
+def commented(folder: Path, kinds: dict[str, str]) -> None:
+    """Write a comment of this kind for each requirement."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = "".join(
+        f'[[reading]]\nrequirement = "{name}"\nkind = "{kind}"\ntext = "a reason"\n' for name, kind in kinds.items()
+    )
+    (folder / published_index.READINGS).write_text(entries, encoding="utf-8")
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["option", "comment"])
+def test_withheld_findings_are_counted_and_not_shown(runs: tuple[Path, Path], tmp_path: Path, *, named: bool) -> None:
+    found = findings(runs[0])
+    name = found[0]["requirement"]
+    folder = publish_with_comments(runs, tmp_path / "published")
+    commented(folder, {one["requirement"]: "withheld" if one["requirement"] == name else "defect" for one in found})
+    publish(*runs, tmp_path / "published", None, [name] if named else [])
+    publication = published_index.read(folder)
+    number = sum(one["requirement"] == name for one in found)
+    assert publication.about["withheld"] == {name: number}
+    assert not [one for one in publication.report["findings"] if one["requirement"] == name]
+    outcome = next(one["outcome"] for one in publication.report["requirements"] if one["id"] == name)
+    assert outcome == found[0]["outcome"]
+    assert publication.report["totals"] == json.loads((runs[0] / "report.json").read_text())["totals"]
+    lines = {
+        json.loads(line)["seq"]
+        for line in gzip.decompress((folder / published_index.EVIDENCE).read_bytes()).splitlines()
+    }
+    kept = {
+        part["line"]
+        for one in found[1:]
+        if one["requirement"] != name
+        for part in (one["exchange"] or {}).get("messages", [])
+    }
+    assert found[0]["line"] in kept or found[0]["line"] not in lines
+    text = (folder / published_index.README).read_text(encoding="utf-8")
+    assert "## Withheld" in text
+    assert "a reason" in text
+    assert found[0]["what"] not in text + json.dumps(publication.report, ensure_ascii=False)
+
+
+def test_withheld_finding_needs_a_reason_and_a_finding(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    name = findings(runs[0])[0]["requirement"]
+    with pytest.raises(NotPublishableError, match=f"add comments for .*{name}"):
+        publish(*runs, tmp_path / "published", None, [name])
+    with pytest.raises(NotPublishableError, match="--withhold AUTH-999: the run has no finding of it"):
+        publish(*runs, tmp_path / "published", None, ["AUTH-999"])
+
+
 def test_publishing_is_deterministic(runs: tuple[Path, Path], tmp_path: Path) -> None:
     one, other = publish_with_comments(runs, tmp_path / "a"), publish_with_comments(runs, tmp_path / "b")
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}

@@ -60,7 +60,9 @@ def upstream(model: str, *kinds: str) -> Example:
 
     async def example(scenario: Scenario) -> dict[str, Any]:
         principal = _principal(scenario, *kinds)
-        server = next(name for name, one in UPSTREAMS.items() if one.model == model)
+        named = scenario.bench.target.descriptor.claims.servers or UPSTREAMS
+        of_model = [name for name, one in UPSTREAMS.items() if one.model == model]
+        server = next((name for name in of_model if name in named), of_model[0])
         answer = await _call(scenario, principal, server)
         return {"by": "call", "exchange": answer.exchange, "example": f"{principal} calls a tool of {server}"}
 

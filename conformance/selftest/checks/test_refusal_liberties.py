@@ -156,3 +156,29 @@ def test_operator_response_with_other_values_is_a_violation(builder: TranscriptB
     made = builder.ask("alice", "calculator", "GET").answered(200, body='{"users": [], "servers": []}')
     builder.case("administration-with-users-token", made, control=control, since=since)
     assert builder.judged_by("ADM-001").outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("denied", [["jsonrpc-error"], ["tool-error"], [403, "jsonrpc-error"]], ids=str)
+def test_lists_may_be_empty_where_access_is_denied_in_messages(denied: list[int | str]) -> None:
+    builder = TranscriptBuilder(denied=denied)
+    result = {"jsonrpc": "2.0", "id": 1, "result": {"resources": []}}
+    made = builder.ask("dave", "desk", "resources/list").answered(200, result)
+    builder.case("denied-lists", made, control=builder.call("alice", "desk"))
+    assert builder.judged_by("REF-006").outcome in {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_OBSERVED}
+
+
+@pytest.mark.parametrize("denied", [["jsonrpc-error"], ["tool-error"]], ids=str)
+def test_handshake_may_be_served_where_access_is_denied_in_messages(denied: list[int | str]) -> None:
+    builder = TranscriptBuilder(denied=denied)
+    result = {"jsonrpc": "2.0", "id": 1, "result": {"capabilities": {}}}
+    made = builder.ask("dave", "calculator", "initialize").answered(200, result)
+    builder.case("named-by-headers-beside-a-token", made, control=builder.call("alice", "calculator"))
+    assert builder.judged_by("TOK-036").outcome in {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_OBSERVED}
+
+
+def test_list_with_items_is_no_denial() -> None:
+    builder = TranscriptBuilder(denied=["jsonrpc-error"])
+    result = {"jsonrpc": "2.0", "id": 1, "result": {"resources": [{"uri": "test://calculator/1", "name": "one"}]}}
+    made = builder.ask("dave", "desk", "resources/list").answered(200, result)
+    builder.case("denied-lists", made, control=builder.call("alice", "desk"))
+    assert builder.judged_by("REF-006").outcome is Outcome.WARN

@@ -22,7 +22,13 @@ from gatebench.reports.published_matrix.index import NotPublishableError
 @click.argument("first", type=PATH)
 @click.argument("second", type=PATH)
 @click.option("--to", type=PATH, default=PUBLISHED, metavar="DIR", help="folder of the published reports")
-def publish(first: Path, second: Path, to: Path, *, quiet: bool) -> int:
+@click.option(
+    "--withhold",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help="count the findings of this requirement, but write no evidence; can be repeated",
+)
+def publish(first: Path, second: Path, to: Path, withhold: tuple[str, ...], *, quiet: bool) -> int:
     """Create a published report from two runs of a gateway.
 
     FIRST and SECOND are the evidence folders of the runs; both must agree.
@@ -30,7 +36,7 @@ def publish(first: Path, second: Path, to: Path, *, quiet: bool) -> int:
     try:
         name = model.read(first)["target"]
         described = Target(lookup.resolve(name.partition(":")[0])).descriptor.provisioning
-        folder = publication.publish(first, second, to, described.model_dump() if described else None)
+        folder = publication.publish(first, second, to, described.model_dump() if described else None, withhold)
     except (OSError, ValueError, KeyError) as error:
         raise BenchError(f"{first} is not the folder of a run with a report: {error}") from error
     except (NotPublishableError, NoRunError) as error:

@@ -23,7 +23,7 @@ class SettingError(Exception):
 class Settings:
     """Settings of one issuer. Lifetimes are in seconds; a token with a negative one is expired when it is issued."""
 
-    access_lifetime: int = 300
+    access_lifetime: int = 3600
     refreshed_lifetime: int = 0
     """Of access tokens from a refresh; 0: `access_lifetime`."""
     refresh_lifetime: int = 86_400

@@ -8,6 +8,7 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways import dialects
+from gatebench.fixtures.gateways.descriptor import DENIALS
 from gatebench.fixtures.protocol.messages import media_type
 from gatebench.fixtures.recording.labels import labels_in
 from gatebench.fixtures.world.definition import HARNESS_AGENT
@@ -23,7 +24,7 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
     `forms`: statuses, words of the dialect, or "4xx" for any client error (also as JSON-RPC error in a success response);
     "not-accepted" for whatever is not accepted, also a redirect, a server error, or no response; "not-as-control" also for a
     page of success that is not what the control got, as one to sign in; "denied" stands for the forms in which the gateway
-    denies access. By default, the form in which it refuses an
+    denies access; where these are messages, an empty list is one as well. By default, the form in which it refuses an
     unauthenticated caller. With `key_set`, the name of an issuer, only cases count in which the gateway fetched the key set
     of that issuer before the attempts.
     """
@@ -32,8 +33,11 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
         if not _knows_the_keys(context, transcript, row, case):
             continue
         for attempt in case.attempts:
+            if _is_served_before(forms, attempt):
+                context.inapplicable("the gateway denies access in messages, and not before a list or a call")
+                continue
             context.examined()
-            if not _in_form(transcript, forms, attempt, case.control):
+            if not (_in_form(transcript, forms, attempt, case.control) or _is_empty_list(forms, attempt)):
                 context.violation(
                     f"{attempt.describe()} with {case.where} was not refused as required",
                     expected=" or ".join(f"status {form}" if isinstance(form, int) else str(form) for form in forms),
@@ -46,6 +50,19 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
 
 
 DENIED = "denied"
+TOOL_ERROR = "tool-error"
+_LISTED = ("tools", "resources", "resourceTemplates", "prompts")
+
+
+def _is_served_before(forms: list[int | str], attempt: Exchange) -> bool:
+    """Return whether a gateway that denies access in messages may serve this request: a handshake, or with tool errors a list."""
+    methods = ("initialize", "server/discover") if forms and set(forms) <= set(DENIALS) else ()
+    return attempt.rpc_method in methods or (set(forms) == {TOOL_ERROR} and attempt.rpc_method != "tools/call")
+
+
+def _is_empty_list(forms: list[int | str], attempt: Exchange) -> bool:
+    """Return whether a list is empty, at a gateway that denies access to calls in messages."""
+    return bool(set(forms) & set(DENIALS)) and any(attempt.result.get(name) == [] for name in _LISTED)
 
 
 def _forms(transcript: Transcript, row: ShapeRow) -> list[int | str]:

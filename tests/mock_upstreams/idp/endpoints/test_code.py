@@ -26,11 +26,11 @@ def test_code_is_exchanged_for_an_access_token_of_the_resource(bench: Bench) -> 
     assert response.headers["cache-control"] == "no-store"
     answer = response.json()
     assert answer.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
-    assert (answer["token_type"], answer["expires_in"], answer["scope"]) == ("Bearer", 300, "mail calendar")
+    assert (answer["token_type"], answer["expires_in"], answer["scope"]) == ("Bearer", 3600, "mail calendar")
     header = jwt.get_unverified_header(answer["access_token"])
     assert (header["typ"], header["alg"]) == ("at+jwt", "ES256")
     said = claims(answer["access_token"])
-    assert said["exp"] - said["iat"] == 300
+    assert said["exp"] - said["iat"] == 3600
     assert abs(said["iat"] - time.time()) < 5
     assert len(said.pop("jti")) > 10
     del said["exp"], said["iat"]
@@ -152,7 +152,7 @@ def test_response_members_can_be_replaced_added_and_removed(bench: Bench) -> Non
     answer = bench.tokens()
     assert (answer["token_type"], answer["expires_in"], answer["x"]) == ("bearer", 10**12, {"a": [1]})
     assert "scope" not in answer
-    assert claims(answer["access_token"])["exp"] - claims(answer["access_token"])["iat"] == 300
+    assert claims(answer["access_token"])["exp"] - claims(answer["access_token"])["iat"] == 3600
 
 
 def test_response_is_a_form_unless_json_is_requested(bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_response_is_a_form_unless_json_is_requested(bench: Bench) -> None:
 def test_lifetime_is_as_configured_when_the_second_changes(bench: Bench) -> None:
     clock = itertools.count(int(time.time()))
     bench.idp.issuers["corp"].clock = lambda: float(next(clock))
-    assert bench.tokens()["expires_in"] == 300
+    assert bench.tokens()["expires_in"] == 3600
 
 
 def test_token_can_be_issued_expired(bench: Bench) -> None:
