@@ -15,7 +15,7 @@ import pytest
 from gatebench.conformance.execution.results_log import ResultsLog
 from gatebench.conformance.outcomes import FAILURES, Outcome
 from gatebench.conformance.pytest_plugin.session_plugin import FAILED, STOPPED
-from gatebench.conformance.requirements.registry import shipped
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.text import SafeStream
 from gatebench.fixtures.errors import BenchError, HarnessError, StorageError
 from gatebench.fixtures.extensions import catalog
@@ -260,7 +260,7 @@ def run_pytest(task: RunRequest, watch: SessionMonitor) -> None:
 
 def _announce(task: RunRequest) -> None:
     try:
-        ResultsLog.announce(task.folder / STARTED, task.target, shipped())
+        ResultsLog.announce(task.folder / STARTED, task.target, loaded())
     except OSError as error:
         raise files.write_error(error, task.folder) from error
 

@@ -18,7 +18,7 @@ from gatebench.conformance.pytest_plugin.items import REQUIREMENT_ID, ScenarioIt
 from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import features_of
-from gatebench.conformance.requirements.registry import shipped
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.text import SafeStream, visible, visible_lines
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.errors import BenchError, HarnessError
@@ -59,7 +59,7 @@ class ConformancePlugin:
         if self._run is None:
             name = f"transcript-{self.worker}.jsonl" if self.worker else "transcript.jsonl"
             try:
-                registry = shipped()
+                registry = loaded()
                 expected: Path | None = self.config.getoption("--expectations")
                 self._run = Executor(
                     self.config.getoption("--target"),

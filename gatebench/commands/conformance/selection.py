@@ -3,7 +3,7 @@
 import re
 
 from gatebench.commands.suggestions import closest
-from gatebench.conformance.requirements.registry import shipped
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.fixtures.errors import BenchError
 
 _WORD = re.compile(r"[^\s()]+")
@@ -18,7 +18,7 @@ def check(keyword: str | None, mark: str | None) -> None:
     """
     if keyword is None and mark is None:
         return
-    registry = shipped()
+    registry = loaded()
     groups = {requirement.group for requirement in registry.all()}
     for word in _WORD.findall(mark or ""):
         if word not in groups | _OPERATORS and (close := closest(word, sorted(groups))):
