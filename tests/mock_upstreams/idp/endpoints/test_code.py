@@ -3,8 +3,8 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-import jwt
 import httpx
+import jwt
 import pytest
 
 from tests.support.mocks.idp import (
