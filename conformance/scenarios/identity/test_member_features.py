@@ -208,9 +208,9 @@ async def test_updates(
         tried = [answer for one in (side, further) for answer in await subscribed(one, [hidden or ""])]
         await subscribed(further, both[1:])
         awaited: dict[FeatureClient, tuple[str, dict[str, Any]]] = {side: (UPDATED, {"resourceSubscriptions": both})}
-        awaited[permitted] = (UPDATED, {"resourceSubscriptions": [hidden]})
+        awaited[permitted] = (_until(permitted, hidden), {"resourceSubscriptions": [hidden]})
         if own is not None:
-            awaited[further] = (UPDATED, {"resourceSubscriptions": [own]})
+            awaited[further] = (_until(further, own), {"resourceSubscriptions": [own]})
 
         def make() -> None:
             for name in (member, *([other] if own else [])):
@@ -231,6 +231,11 @@ async def test_updates(
     expected = [of_hidden, *([of_other[:1]] if own else [])]
     with_access = [one for one in (permitted, further) if one in streamed]
     side.case(UPDATES[2], *(streamed[one] for one in with_access), expected=expected, **facts)
+
+
+def _until(side: FeatureClient, uri: str | None) -> str:
+    """Return what ends the wait for an update; an acknowledgement names the URI too (2026-07-28)."""
+    return UPDATED if side.client.modern or uri is None else uri
 
 
 async def subscribed(side: FeatureClient, uris: list[str]) -> list[McpResponse]:
