@@ -9,8 +9,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.feature_client import FeatureClient, base_of, feature_client
+from gatebench.conformance.scenarios.feature_streams import UPDATED, WATCHED, streams
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
-from gatebench.conformance.scenarios.protocol.features.test_feature_notifications import UPDATED, WATCHED, streams
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS, VIRTUAL_SERVERS
