@@ -8,7 +8,15 @@ from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import access_token_digests, consent_anew, expired_consent, rejected_tokens
+from gatebench.fixtures.harness.grants import (
+    access_token_digests,
+    consent_anew,
+    exchanges,
+    expired_consent,
+    personal_members,
+    personal_tool,
+    rejected_tokens,
+)
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
@@ -93,3 +101,22 @@ async def test_member(scenario: Scenario, principal: str, server: str, revision:
     begin = scenario.here()
     attempt = await _rejected(scenario, client, MEMBER, "tools/call", tool)
     scenario.case("rejected-at-a-member", attempt, control=call, since=begin, **facts)
+
+
+@judged_by_cases(["rejected-for-one-user"], "CRED-006", *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "other", "server"), [("bob", "alice", "calendar"), ("bob", "alice", "workbench")]
+)
+async def test_one_user(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """The upstream rejects the token of one user, and its successor; then another user calls."""
+    member, tool = personal_members(scenario, server)[-1], personal_tool(scenario, server)
+    for one in (principal, other):
+        await consent_anew(scenario, one, member, revision)
+    client, beside = [await scenario.consented(one, server, revision) for one in (principal, other)]
+    control, begin = await beside.call(tool), scenario.here()
+    unauthorized = {"status": 401, "headers": {"WWW-Authenticate": 'Bearer error="invalid_token"'}}
+    with scenario.upstream_fault(member, {"method": "tools/call", "action": unauthorized}):
+        attempt = await client.call(tool)
+    facts = {"server": server, "principal": principal, "others": exchanges([await beside.call(tool) for _ in range(2)])}
+    scenario.case("rejected-for-one-user", attempt, control=control, since=begin, **facts)
