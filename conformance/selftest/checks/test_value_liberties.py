@@ -129,7 +129,19 @@ def requests_written_anew(builder: TranscriptBuilder) -> None:
         builder.case(case, made)
 
 
+def tools_listed_before_each_call(builder: TranscriptBuilder) -> None:
+    """Lists a member's tools before each call, with the `_meta` of the call."""
+    for case in ("odd-tools-called", "request-with-names-in-other-cases"):
+        made = builder.ask("alice", "desk", tool="a")
+        made.method = "tools/list"
+        made.arrives("calculator")
+        made.method = "tools/call"
+        made.arrives("calculator", changed={"name": "a"}).answered()
+        builder.case(case, made, tools=["a"])
+
+
 LIBERTIES: list[Liberty] = [
+    tools_listed_before_each_call,
     metadata_of_its_own_on_tools,
     unusual_json_refused,
     requests_written_anew,

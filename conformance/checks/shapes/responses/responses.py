@@ -74,7 +74,9 @@ def called(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
     for case in with_control(context, transcript, row):
         for attempt, tool in zip(case.attempts, case.facts["tools"], strict=True):
             context.examined()
-            named = [member(arrival.request_body, "params.name") for arrival in transcript.landed(attempt.nonce)]
+            # A gateway may list the tools with the same `_meta` before it calls.
+            calls = [arrival for arrival in transcript.landed(attempt.nonce) if arrival.rpc_method == "tools/call"]
+            named = [member(arrival.request_body, "params.name") for arrival in calls]
             if not named and row.options.get("or_refused") and is_client_error(attempt):
                 continue
             if not named or any(name != tool for name in named):
