@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 SESSION_HEADER = b"mcp-session-id"
 VERSION_HEADER = b"mcp-protocol-version"
@@ -13,6 +13,9 @@ LEGACY_REVISIONS = ("2025-06-18", "2025-11-25")
 MODERN_REVISIONS = ("2026-07-28",)
 """Revisions in which every request is independent."""
 ALL_REVISIONS = LEGACY_REVISIONS + MODERN_REVISIONS
+
+LIST_FIELDS = frozenset({b"accept", b"accept-encoding"})
+"""The list-valued header fields that mocks read, other than Cookie, of which HTTP/1.1 permits one line."""
 
 MAX_BODY = 4 * 2**20  # bytes of a request
 _CREDENTIAL_NAMES = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
@@ -37,6 +40,32 @@ def wire(scope: Scope) -> dict[str, Any]:
 def header(scope: Scope, name: bytes) -> str | None:
     """Return the first value of a header by its lower-case name, or None if it did not arrive."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+
+
+class ListFields:
+    """ASGI middleware: the lines of a list-valued field are one (RFC 9110 section 5.3). What was recorded keeps the lines."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application, with one line of each list-valued field."""
+        if scope["type"] == "http":
+            wire(scope)
+            names = [name for name, _ in scope["headers"] if name in LIST_FIELDS]
+            if len(set(names)) < len(names):
+                scope = {**scope, "headers": combined(scope["headers"])}
+        await self._app(scope, receive, send)
+
+
+def combined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers (names in lower case) with one line of each list-valued field, after all others."""
+    lists: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if name in LIST_FIELDS:
+            lists.setdefault(name, []).append(value)
+    others = [pair for pair in headers if pair[0] not in LIST_FIELDS]
+    return [*others, *((name, b", ".join(values)) for name, values in lists.items())]
 
 
 def message(scope: Scope) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from .control.event_feed import EventFeed
 from .control.faults import Faults
 from .control.habits import Habits
 from .control.rebinding import RebindingGuard
-from .http import ALL_REVISIONS
+from .http import ALL_REVISIONS, ListFields
 from .mcp.executions import ExecutionLog
 from .mcp.protocol_versions import ProtocolVersions
 from .mcp.sessions import UpstreamSessions
@@ -105,7 +105,7 @@ def build_upstream(spec: UpstreamSpec) -> MockUpstream:
     delivery = EventFeed(journal)
     rebinding = RebindingGuard(habits, names=(spec.name, urlsplit(spec.audience or "").hostname or "", *spec.hosts))
     recorder = RecordingMiddleware(
-        rebinding, journal=journal, leg="upstream", node=spec.name, delivered=delivery.delivered
+        ListFields(rebinding), journal=journal, leg="upstream", node=spec.name, delivered=delivery.delivered
     )
     control = ControlApi(recorder, journal=journal, token=spec.control_token, delivered=delivery.delivered)
     delivery.install(control)

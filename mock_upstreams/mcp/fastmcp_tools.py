@@ -7,6 +7,9 @@ import time
 from collections import Counter
 from typing import Annotated, Any
 
+# FastMCP itself imports these with the first list or call, which would take half a second of processor time more.
+import key_value.aio.adapters.pydantic
+import key_value.aio.stores.memory  # noqa: F401
 import mcp_types
 from fastmcp import FastMCP
 from fastmcp.exceptions import NotFoundError

@@ -151,6 +151,7 @@ SHAPES: Mapping[str, Shape] = {
     "error-formed": _shape(client_requests.error_formed),
     "nothing-arrives": _shape(denials.nothing_arrives),
     "not-listed": _shape(denials.not_listed),
+    "withheld": _shape(denials.withheld, "part"),
     "no-internals": _shape(denials.no_internals, "what"),
     "no-session": _shape(denials.no_session),
     "same-refusal": _shape(denials.same_refusal),

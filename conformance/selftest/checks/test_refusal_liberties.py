@@ -1,10 +1,12 @@
 """What right gateways may do when they refuse callers, at MCP endpoints and at administration."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
@@ -123,6 +125,83 @@ def operators_requests_that_ask_others(builder: TranscriptBuilder) -> None:
         builder.case("administration-with-accounts-token", refused, control=control, since=since)
 
 
+ALL: dict[str, Any] = {"resources": {"subscribe": True}, "prompts": {}, "completions": {}, "logging": {}}
+WATCHED, OTHERS = "test://watched-resource", "test://web-search/watched-resource"
+
+
+def about_a_member(builder: TranscriptBuilder, capability: str) -> dict[str, Any]:
+    """Return the facts of a case about the member `everything`, to which dave's access has been withdrawn."""
+    opened = answered(builder.ask("dave", "library", "initialize"), {"capabilities": ALL})
+    return {"capability": capability, "connected": opened.exchange, "member": "everything", "allowed": ["web-search"]}
+
+
+def answered(made: ClientRequest, result: dict[str, Any]) -> ClientRequest:
+    """Add a response with this result."""
+    return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": result})
+
+
+def error(made: ClientRequest, code: int, status: int = 200) -> ClientRequest:
+    """Add a JSON-RPC error."""
+    body = {"jsonrpc": "2.0", "id": made.rpc_id, "error": {"code": code, "message": "no"}}
+    return made.answered(status, body)
+
+
+def hidden_members_are_unknown(builder: TranscriptBuilder) -> None:
+    """Answers requests about a member without access with any error or status, with nothing, or closes the connection."""
+    for case, method, part, capability in (
+        ("member-resource-read", "resources/read", {"contents": [{"text": "a"}]}, "resources"),
+        ("member-prompt", "prompts/get", {"messages": [{"text": "a"}]}, "prompts"),
+        ("member-completion-of-prompt", "completion/complete", {"completion": {"values": ["a"]}}, "completions"),
+    ):
+        facts = about_a_member(builder, capability)
+        control = answered(builder.ask("dave", "library", method).arrives("everything"), part)
+        asked = [error(builder.ask("dave", "library", method), code) for code in (-32002, -32602, -32601, -32603)]
+        asked += [error(builder.ask("dave", "library", method), -32602, status) for status in (400, 403, 404)]
+        asked += [builder.ask("dave", "library", method).answered(status) for status in (401, 403, 404, 502)]
+        empty: dict[str, Any] = {name: {"values": []} if name == "completion" else [] for name in part}
+        asked += [
+            answered(builder.ask("dave", "library", method), empty),
+            builder.ask("dave", "library", method).failed(),
+        ]
+        builder.case(case, *asked, control=control, **facts)
+
+
+def hidden_members_are_looked_for_at_others(builder: TranscriptBuilder) -> None:
+    """Forwards what it does not know to the member that the caller may use, or lists it there; its response goes back."""
+    facts = about_a_member(builder, "resources")
+    control = answered(builder.ask("dave", "library", "resources/read").arrives("everything"), {"contents": [1]})
+    made = error(builder.ask("dave", "library", "resources/read").arrives("web-search"), -32002)
+    builder.case("member-resource-read", made, control=control, **facts)
+    subscribed = answered(builder.ask("dave", "library", "resources/subscribe").arrives("web-search"), {})
+    builder.case("member-subscribed", subscribed, control=control, **facts | {"capability": "resources.subscribe"})
+
+
+def lists_refused_for_want_of_the_feature(builder: TranscriptBuilder) -> None:
+    """Has no prompts without the hidden member: the list is an unknown method, or empty, or the session has gone."""
+    facts = about_a_member(builder, "prompts") | {"hidden": ["everything_a"], "key": "prompts", "identity": "name"}
+    control = answered(builder.ask("dave", "library", "prompts/list"), {"prompts": [{"name": "everything_a"}]})
+    lists = [error(builder.ask("dave", "library", "prompts/list"), -32601, status) for status in (200, 404)]
+    lists += [answered(builder.ask("dave", "library", "prompts/list"), {"prompts": []})]
+    lists += [answered(builder.ask("dave", "library", "prompts/list"), {"prompts": [{"name": "a"}]})]
+    lists += [builder.ask("dave", "library", "prompts/list").answered(404)]
+    builder.case("member-prompts-listed", *lists, control=control, **facts)
+
+
+def subscriptions_to_hidden_members_without_effect(builder: TranscriptBuilder) -> None:
+    """Accepts a subscription to a resource that the caller does not get, or refuses the stream that names it."""
+    facts = about_a_member(builder, "resources.subscribe")
+    accepted = answered(builder.ask("dave", "library", "resources/subscribe"), {})
+    refused = error(builder.ask("dave", "library", "subscriptions/listen"), -32602, 400)
+    control = builder.call("dave", "library")
+    builder.case("member-subscribed", accepted, refused, control=control, **facts)
+    update = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": OTHERS}}
+    changed = {"jsonrpc": "2.0", "method": "notifications/resources/list_changed"}
+    streams = [builder.ask("dave", "library", "GET").streamed(update, changed), refused]
+    streams.append(builder.ask("dave", "library", "GET").answered(405))
+    expected = [[["notifications/resources/updated", OTHERS]]] * len(streams)
+    builder.case("member-updates", *streams, expected=expected, control=control, **facts)
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     methods_unknown_before_the_token,
     denied_callers_get_pings_and_empty_lists,
@@ -135,6 +214,10 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     operators_requests_refused_in_any_form,
     pages_in_place_of_the_operators_answer,
     operators_requests_that_ask_others,
+    hidden_members_are_unknown,
+    hidden_members_are_looked_for_at_others,
+    lists_refused_for_want_of_the_feature,
+    subscriptions_to_hidden_members_without_effect,
 ]
 GROUPS = ("refusals", "administration")
 

@@ -31,7 +31,7 @@ def token_response(issuer: Issuer, request: Request, content: dict[str, Any]) ->
     settings = issuer.settings
     members = {**content, **settings.answer_members}
     members = {name: value for name, value in members.items() if name not in settings.answer_omits}
-    if settings.answer_form_encoded and "application/json" not in request.headers.get("accept", ""):
+    if settings.answer_form_encoded and "application/json" not in ", ".join(request.headers.getlist("accept")):
         return Response(urlencode(members), headers=NO_STORE, media_type=_FORM)
     if settings.answer_content_type or settings.answer_indent:
         text = json.dumps(members, indent=3)

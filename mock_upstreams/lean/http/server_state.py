@@ -72,7 +72,8 @@ class UpstreamState:
 
     def understand(self, head: RequestHead) -> None:
         """Parse a head, unless requests with it must take the slow path."""
-        found: dict[str, bytes] = {}
+        # The lines of a list are one (RFC 9110 section 5.3).
+        found = {"accept": b", ".join(value for name, value in head.headers if name.lower() == b"accept")}
         secrets: list[Header] = []
         guarded: list[bytes] = []
         addressed: list[Header] = []  # Host and Origin

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
-from gatebench.conformance.checks.shapes.responses.values import answer_part
+from gatebench.conformance.checks.shapes.responses.values import ABSENT, answer_part
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -47,30 +47,64 @@ def _arrived(context: CheckContext, case: Case, attempt: Exchange, arrival: Exch
 
 
 def not_listed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """No list of tools in an attempt has a tool of the upstream in the fact `member`; the list of the control has one."""
+    """No list in an attempt has an entry of the upstream in the fact `member`; the list of the control has one.
+
+    Its entries are tools with the names of this upstream; those with a name in the fact `hidden`, if there is one, in a list
+    whose `key` is the member of the result and whose `identity` is what identifies an entry.
+    """
     for case in with_control(context, transcript, row):
-        member = str(case.facts["member"])
-        if case.control is None or not list(_tools_of(transcript, case.control, member, case.server)):
-            context.blocked(f"the list of the control shows no tool of {member} ({case.where})")
+        member, what = str(case.facts["member"]), case.facts.get("key", "tools")
+        if case.control is None or not list(_listed(transcript, case, case.control)):
+            context.blocked(f"the list of the control shows no {what} of {member} ({case.where})")
             continue
         for attempt in case.attempts:
             context.examined()
-            for name in list(_tools_of(transcript, attempt, member, case.server))[:1]:
+            for name in list(_listed(transcript, case, attempt))[:1]:
                 context.violation(
-                    f"the list shows a tool of {member} ({case.where})",
-                    expected=f"no tool of {member}",
-                    actual=f"the tool {name}",
+                    f"the list shows {what} of {member} ({case.where})",
+                    expected=f"no {what} of {member}",
+                    actual=f"{name} in the list of {what}",
                     at=attempt,
                     control=case.control,
                 )
 
 
-def _tools_of(transcript: Transcript, exchange: Exchange, member: str, server: str) -> Iterator[str]:
-    tools = answer_part(exchange, "result.tools")
-    for tool in map(mapping, tools if isinstance(tools, list) else []):
-        name = tool.get("name")
-        if isinstance(name, str) and transcript.facts.spoken.own_name(member, name, alone=member == server):
+def _listed(transcript: Transcript, case: Case, exchange: Exchange) -> Iterator[str]:
+    """Yield the names of the member's entries in a list."""
+    member, hidden = str(case.facts["member"]), case.facts.get("hidden")
+    entries = answer_part(exchange, f"result.{case.facts.get('key', 'tools')}")
+    for entry in map(mapping, entries if isinstance(entries, list) else []):
+        name = entry.get(case.facts.get("identity", "name"))
+        if not isinstance(name, str):
+            continue
+        if name in hidden if hidden else transcript.facts.spoken.own_name(member, name, alone=member == case.server):
             yield name
+
+
+def withheld(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """No attempt gets the `part` of the response that the control got, and none reaches an upstream that is not `allowed`.
+
+    An error in any form, another result and no response are right.
+    """
+    for case in with_control(context, transcript, row):
+        part, allowed = row.options["part"], set(case.facts.get("allowed", ()))
+        secret = ABSENT if case.control is None else answer_part(case.control, part)
+        if secret in (ABSENT, None, [], {}):
+            context.blocked(f"the control of the case {case.where} got no {part}")
+            continue
+        for attempt in case.attempts:
+            context.examined()
+            if answer_part(attempt, part) == secret:
+                context.violation(
+                    f"{attempt.describe()} got what the caller may not use ({case.where})",
+                    expected=f"no {part} of {case.facts['member']}",
+                    actual=outcome_of(attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+            for arrival in transcript.landed(attempt.nonce):
+                if arrival.node not in allowed:
+                    _arrived(context, case, attempt, arrival)
 
 
 def no_internals(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -1,7 +1,7 @@
 """Notifications: updates of resources, changes of lists, and log messages."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,44 +14,17 @@ from gatebench.conformance.scenarios.feature_client import (
     base_of,
     feature_client,
 )
+from gatebench.conformance.scenarios.feature_streams import UPDATED, WATCHED, streams
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp import new_nonce
-from gatebench.fixtures.clients.mcp_response import McpResponse, NotificationWait
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
-UPDATED = "notifications/resources/updated"
-LONGEST = 2.0  # seconds that a client listens; no longer than the first notification if it gets one
-PAUSE = 0.4  # seconds after which a notification that did not come is made once more
-WATCHED, OTHER, LAST = "watched-resource", "static-binary", "several"
+OTHER, LAST = "static-binary", "several"
 LEVEL = "io.modelcontextprotocol/logLevel"
 
 Expected = list[tuple[str, str | None]]
-
-
-async def streams(
-    notifications: Mapping[FeatureClient, tuple[str, Mapping[str, Any]]], make: Callable[[], object]
-) -> tuple[list[McpResponse], int]:
-    """Let clients listen until the notification that each awaits; return their streams, and how often they were made.
-
-    `notifications`: what each awaits, and what it subscribes to in 2026-07-28. A gateway may open its own stream later than its
-    client's, so that `make` is repeated.
-    """
-    listening, opened = [], []
-    for side, (until, wanted) in notifications.items():
-        side.client.patience = LONGEST
-        watch = NotificationWait(until)
-        listening.append(asyncio.create_task(side.client.listen(watch, wanted)))
-        opened.append(asyncio.create_task(watch.open.wait()))
-    for stream, head in zip(listening, opened, strict=True):
-        await asyncio.wait([stream, head], return_when=asyncio.FIRST_COMPLETED)
-        head.cancel()
-    rounds = 0
-    while not all(stream.done() for stream in listening):
-        await asyncio.to_thread(make)
-        rounds += 1
-        await asyncio.wait(listening, timeout=PAUSE)
-    return [await stream for stream in listening], max(1, rounds)
 
 
 def _updates(scenario: Scenario, member: str, *uris: str) -> Callable[[], None]:

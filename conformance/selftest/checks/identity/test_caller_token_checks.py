@@ -72,6 +72,21 @@ def keys_fetched_rarely(builder: TranscriptBuilder) -> None:
     builder.case("same-id-and-another-key", builder.ask("erin", "calculator").answered(401), control=control)
 
 
+def keys_fetched_again_when_a_signature_fails(builder: TranscriptBuilder) -> None:
+    """Fetches the key set when no key with the id verifies a token, within a budget: a replaced key counts at once."""
+    control, since = builder.call("erin", "calculator"), builder.here()
+    builder.issuer_request("affiliate", "jwks", {})
+    replaced, old = builder.call("erin", "calculator"), builder.ask("erin", "calculator").answered(401)
+    builder.case("same-id-and-another-key", replaced, old, control=control, since=since)
+    builder.case("key-beside-a-replaced-one", builder.call("erin", "calculator"), control=control, since=since)
+    since, wrong = builder.here(), []
+    for number in range(40):
+        if number < 20:
+            builder.issuer_request("affiliate", "jwks", {})
+        wrong.append(builder.ask("erin", "calculator").answered(401, headers=CHALLENGE))
+    builder.case("flood-of-unknown-keys", *wrong, control=control, since=since)
+
+
 def keys_fetched_in_the_background(builder: TranscriptBuilder) -> None:
     """Fetches the key set while it refuses the token that names a new key."""
     control, since = builder.call("erin", "calculator"), builder.here()
@@ -130,6 +145,7 @@ LIBERTIES: list[Liberty] = [
     large_headers_refused,
     unknown_subjects_unauthenticated,
     keys_fetched_rarely,
+    keys_fetched_again_when_a_signature_fails,
     keys_fetched_in_the_background,
     key_set_read_by_the_bench,
     unavailable_in_an_outage,

@@ -1,6 +1,7 @@
 """Example transcripts of the shapes about the content of a refusal and about refused requests that are forwarded."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
@@ -46,6 +47,33 @@ def _listed(builder: TranscriptBuilder, _row: Requirement, case: str, *, denied:
     return builder.case(case, _list(builder, "dave", "calculator_echo", *names), control=control, member=MEMBER)
 
 
+def _entry_listed(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    def listed(*uris: str) -> ClientRequest:
+        made = builder.ask("dave", "desk", "resources/list")
+        result = {"resources": [{"uri": uri} for uri in uris]}
+        return made.answered(200, {"jsonrpc": "2.0", "id": 1, "result": result})
+
+    facts: dict[str, Any] = {"member": MEMBER, "hidden": ["test://a"], "key": "resources", "identity": "uri"}
+    control = listed("test://a", "test://b")
+    return builder.case(case, listed("test://b"), listed("test://b", "test://a"), control=control, **facts)
+
+
+def _withheld(builder: TranscriptBuilder, row: Requirement, case: str, *, got: str, at: str) -> ClientRequest:
+    parts = row.options["part"].split(".")[1:]
+
+    def answered(made: ClientRequest, text: str) -> ClientRequest:
+        result: dict[str, Any] = {parts[-1]: [{"text": text}]}
+        return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": result})
+
+    control = answered(builder.ask("dave", "desk", "resources/read").arrives(MEMBER), "secret")
+    made = answered(builder.ask("dave", "desk", "resources/read").arrives(at), got)
+    return builder.case(case, made, control=control, member=MEMBER, allowed=["calculator"])
+
+
+def _withheld_request(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
+    return _withheld(builder, row, case, got="other", at=MEMBER).arrival
+
+
 def _refusal(builder: TranscriptBuilder, row: Requirement, case: str, *, internals: bool) -> ClientRequest:
     control = builder.call("alice", "calculator")
     inside = {
@@ -76,6 +104,7 @@ def _two_refusals(builder: TranscriptBuilder, _row: Requirement, case: str, *, a
 CONFORMING: Mapping[str, Example] = {
     "nothing-arrives": _nowhere,
     "not-listed": lambda builder, row, case: _listed(builder, row, case, denied=False),
+    "withheld": lambda builder, row, case: _withheld(builder, row, case, got="other", at="calculator"),
     "no-internals": lambda builder, row, case: _refusal(builder, row, case, internals=False),
     "no-session": lambda builder, row, case: _session(builder, row, case, given=False),
     "same-refusal": lambda builder, row, case: _two_refusals(builder, row, case, alike=True),
@@ -83,8 +112,13 @@ CONFORMING: Mapping[str, Example] = {
 VIOLATING: Mapping[str, Example] = {
     "nothing-arrives": _arrived,
     "not-listed": lambda builder, row, case: _listed(builder, row, case, denied=True),
+    "withheld": lambda builder, row, case: _withheld(builder, row, case, got="secret", at="calculator"),
     "no-internals": lambda builder, row, case: _refusal(builder, row, case, internals=True),
     "no-session": lambda builder, row, case: _session(builder, row, case, given=True),
     "same-refusal": lambda builder, row, case: _two_refusals(builder, row, case, alike=False),
 }
-OTHER_VIOLATIONS: Mapping[str, list[Example]] = {"nothing-arrives": [_arrived_with_another_method]}
+OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
+    "nothing-arrives": [_arrived_with_another_method],
+    "not-listed": [_entry_listed],
+    "withheld": [_withheld_request],
+}
