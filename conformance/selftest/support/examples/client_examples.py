@@ -61,7 +61,10 @@ def _server_error(builder: TranscriptBuilder, row: Requirement, case: str) -> Cl
 
 
 def _no_response(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
-    return _case(builder, row, case, builder.ask("alice", "mail").failed(detail="TimeoutError"))
+    made = builder.ask("alice", "mail")
+    if row.options.get("upstream_accepts"):  # as the gateway sent it, its upstream does not
+        made.arrives(status=406)
+    return _case(builder, row, case, made.failed(detail="TimeoutError"))
 
 
 def _twice(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
