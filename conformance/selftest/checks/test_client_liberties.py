@@ -35,7 +35,7 @@ def malformed_bodies_refused(builder: TranscriptBuilder) -> None:
 
 def judgement_left_to_the_upstream(builder: TranscriptBuilder) -> None:
     """Hands bodies and header fields on unread, and relays the upstream's refusal."""
-    for case in ("json-cut-off", "batch-of-one", "revision-unknown", "accept-two-fields", "type-in-capitals"):
+    for case in ("json-cut-off", "batch-of-one", "revision-unknown", "accept-json-only", "type-in-capitals"):
         record(builder, case, ask(builder).arrives(status=400).refused("the upstream says no", 400))
 
 
@@ -178,6 +178,17 @@ def contexts_forwarded_or_new(builder: TranscriptBuilder) -> None:
     )
 
 
+def lines_of_a_field_forwarded_as_one_or_several(builder: TranscriptBuilder) -> None:
+    """Forwards the lines of a context as they are or as one, baggage in another form or order; or drops it, or restarts."""
+    states, baggage = [("tracestate", "a=1"), ("tracestate", "b=2")], [("baggage", "k=%41;p=1"), ("baggage", "l=2")]
+    sent, new = [("traceparent", parent(TRACE)), *states, *baggage], [("traceparent", parent(OTHER_TRACE))]
+    joined = [("traceparent", parent(TRACE)), ("tracestate", "own=0,a=1, b=2"), ("baggage", "l=2 , k = A; p=1")]
+    for also in (sent, joined, sent[:3], new, [*new, *baggage], []):
+        made = builder.ask("alice", "calculator", also=sent).arrives(also=also).answered()
+        record(builder, "context-on-several-lines", made)
+    record(builder, "accept-two-fields", ask(builder).arrives().answered(), ask(builder).arrives().streamed())
+
+
 def mirrored_headers_compared_here_or_there(builder: TranscriptBuilder) -> None:
     """Refuses a header that differs from the body itself, or relays the upstream's refusal; one in Base64 it hands on plain."""
     error = {"jsonrpc": "2.0", "error": {"code": -32020, "message": "Mcp-Name differs"}}
@@ -207,6 +218,7 @@ def unknown_revisions_negotiated_or_refused(builder: TranscriptBuilder) -> None:
 
 
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
+    lines_of_a_field_forwarded_as_one_or_several,
     mirrored_headers_compared_here_or_there,
     hosts_and_folded_fields_served_or_refused,
     unknown_revisions_negotiated_or_refused,

@@ -8,6 +8,7 @@ import pytest
 
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.scenarios.common import LEAKS
+from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
@@ -73,6 +74,28 @@ def codings_relayed(builder: TranscriptBuilder) -> None:
     builder.case("coding-br-unasked", builder.ask("alice", "calculator").arrives().refused("unknown coding", 502))
 
 
+def errors_relayed_or_its_own(builder: TranscriptBuilder) -> None:
+    """Relays an error encoded or decoded, with fields of its own values; or makes one of its own, without these fields."""
+
+    def made(status: int, *gives: tuple[str, str]) -> ClientRequest:
+        return builder.ask("alice", "calculator", also=[("accept-encoding", "gzip")]).arrives(
+            status=status, gives=gives
+        )
+
+    label, allow, retry = ("content-encoding", "gzip"), ("allow", "GET, HEAD"), ("retry-after", "1")
+    error = gzip.compress(b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "not now"}}')
+    encoded = made(400, label).answered_in_bytes(error, [*JSON_HEADERS, label], 400)
+    answers = [made(400, label).refused("not now", status) for status in (400, 502, 200)]
+    empty, text = made(400, label).answered(400), made(400, label).answered(502, headers=[], body="Bad Gateway")
+    for case in ("error-400-encoded", "error-500-text-encoded"):
+        builder.case(case, encoded, empty, text, *answers)
+    own = made(405, allow).answered(405, headers=[("allow", "POST, DELETE")])
+    builder.case("error-405", own, *(made(405, allow).answered(status) for status in (404, 502)))
+    later = made(429, retry).answered(429, headers=[("retry-after", "Tue, 01 Jan 2030 00:00:00 GMT")])
+    builder.case("error-429", later, made(429, retry).refused("not now", 200), made(503, retry).answered(502))
+    builder.case("error-503", made(503).answered(503), builder.ask("alice", "calculator").answered(503))
+
+
 def broken_connections_refused(builder: TranscriptBuilder) -> None:
     """Answers a call whose connection broke with an error, whether or not it arrived."""
     builder.case(
@@ -117,6 +140,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_redirected_within,
     own_cookies_returned,
     codings_relayed,
+    errors_relayed_or_its_own,
     broken_connections_refused,
     folded_values_read_or_refused,
     streams_and_ends_of_its_own,

@@ -85,6 +85,7 @@ class ClientRequest:
         status: int = 200,
         session: str | None = None,
         opens: str | None = None,
+        gives: Pairs = (),
         changed: Mapping[str, Any] | None = None,
         replies: Mapping[str, Any] | None = None,
         events: Iterable[Mapping[str, Any]] = (),
@@ -93,8 +94,8 @@ class ClientRequest:
         """Add the request at an upstream, with its response.
 
         `auth`: labels of bearer tokens, or headers, instead of those of the auth model. `opens`: the session id in the
-        upstream's response. `changed`: members of `params` that the gateway replaces; `replies`: members of the result.
-        `events`: messages before it, in a stream whose last piece is sent at `t`.
+        upstream's response, `gives` further header fields of it. `changed`: members of `params` that the gateway replaces;
+        `replies`: members of the result. `events`: messages before it, in a stream whose last piece is sent at `t`.
         """
         node = at or self.at
         demanded = self.builder.auth(node, self.principal) if auth is None else auth
@@ -107,7 +108,7 @@ class ClientRequest:
         request = {"method": self.http, "target": target, "headers": [list(pair) for pair in pairs]}
         sent_messages = [*events, self.upstream_message]
         kind = STREAM_HEADERS if len(sent_messages) > 1 else JSON_HEADERS
-        given = [*kind, *([("mcp-session-id", opens)] if opens else [])]
+        given = [*kind, *([("mcp-session-id", opens)] if opens else []), *gives]
         body = json.dumps(self.upstream_message) if self.upstream_message else ""
         body = as_events(sent_messages) if len(sent_messages) > 1 else body
         request["body"] = _encoded(message).decode()
@@ -153,9 +154,9 @@ class ClientRequest:
         self._log.end(how)
         return self
 
-    def answered_in_bytes(self, body: bytes, headers: Pairs = JSON_HEADERS) -> Self:
+    def answered_in_bytes(self, body: bytes, headers: Pairs = JSON_HEADERS, status: int = 200) -> Self:
         """Add a response of the gateway with exactly this body."""
-        self._log.response(200, [(name.encode(), value.encode("latin-1")) for name, value in headers])
+        self._log.response(status, [(name.encode(), value.encode("latin-1")) for name, value in headers])
         self._log.chunk(body)
         self._log.end("complete")
         return self

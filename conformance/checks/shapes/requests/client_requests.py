@@ -44,11 +44,17 @@ def runs_nothing(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 def served(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every attempt has the result of the control: the same value of an echo. `or_refused`: or any refusal instead.
 
-    `or_closed`: or its connection is closed. A request that the upstream itself refuses in this form proves nothing.
+    `or_closed`: or its connection is closed. A request that the upstream itself refuses in this form proves nothing, unless
+    the upstream accepts what was sent (`upstream_accepts`): then it is the gateway that changed it.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            if not attempt.succeeded and any(_refused_by(one) for one in _arrived(transcript, case, attempt)):
+            lenient = not row.options.get("upstream_accepts")
+            if (
+                lenient
+                and not attempt.succeeded
+                and any(_refused_by(one) for one in _arrived(transcript, case, attempt))
+            ):
                 context.inapplicable(f"the upstream refuses {attempt.describe()} with {case.where}")
                 continue
             context.examined()

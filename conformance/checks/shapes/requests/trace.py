@@ -62,6 +62,19 @@ def trace_complete(context: CheckContext, transcript: Transcript, row: ShapeRow)
             _violation(context, case, arrival, "no tracestate of the other trace", ", ".join(kept))
 
 
+def baggage_complete(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Baggage that arrives has the keys of all members that were sent, in any order; none at all is right as well."""
+    for case, attempt, arrival in _arrivals(context, transcript, row):
+        sent = _keys(attempt.header(BAGGAGE))
+        if not sent:
+            continue
+        context.examined()
+        arrived = _keys(arrival.header(BAGGAGE))
+        kept = [one for one in sent if one in arrived]
+        if kept and kept != sent:
+            _violation(context, case, arrival, f"baggage with {', '.join(sent)}, or none", ", ".join(kept))
+
+
 def trace_agrees(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Where an attempt arrives with a traceparent in the header and in `_meta`, both name the same trace, as it was sent."""
     for case, _, arrival in _arrivals(context, transcript, row):
@@ -100,6 +113,10 @@ def _in_meta(exchange: Exchange, name: str) -> list[str]:
 
 def _members(values: list[str]) -> list[str]:
     return [one.strip() for one in ",".join(values).split(",") if one.strip()]
+
+
+def _keys(values: list[str]) -> list[str]:
+    return [one.partition(";")[0].partition("=")[0].strip() for one in _members(values)]
 
 
 def _trace_id(value: str) -> str | None:

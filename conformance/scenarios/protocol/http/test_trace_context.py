@@ -11,8 +11,10 @@ from gatebench.conformance.scenarios.marks import in_each_era, in_the_newest, ju
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
+from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
+from gatebench.fixtures.world.variants.client_http import ClientHabit
 
 SERVERS = [SERVER, VIRTUAL]
 PARENT = "00-{trace}-00f067aa0ba902b7-01"
@@ -118,6 +120,25 @@ async def test_context_in_meta(scenario: Scenario, principal: str, other: str, s
             attempts = [await call for call in calls]
         facts: dict[str, Any] = {"server": server, "principal": principal, "marks": _named(attempts, marks)}
         scenario.case(case, *attempts, control=control, since=begin, **facts)
+
+
+LINES = "context-on-several-lines"
+
+
+@judged_by_cases([LINES], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", SERVERS)
+async def test_context_on_several_lines(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A call whose tracestate and baggage have several header lines each (RFC 9110 section 5.3)."""
+    (client,), control = await witnessed(scenario, (principal,), server, revision)
+    mark, begin = secrets.token_hex(16), scenario.here()
+    fields = {name: [line.strip() for line in value.split(",")] for name, value in context_of(mark).items()}
+    caller = RawCaller(scenario, client, echo_of(scenario, server), AWKWARD_VALUES)
+    connection = caller.connection()
+    attempts = await connection.exchange(caller.request(ClientHabit(name=LINES, headers=fields)))
+    connection.close()
+    scenario.case(LINES, *attempts, control=control, since=begin, server=server, principal=principal)
 
 
 async def _with_meta(client: McpClient, tool: str, context: dict[str, str]) -> McpResponse:

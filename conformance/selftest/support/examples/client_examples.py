@@ -61,7 +61,10 @@ def _server_error(builder: TranscriptBuilder, row: Requirement, case: str) -> Cl
 
 
 def _no_response(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
-    return _case(builder, row, case, builder.ask("alice", "mail").failed(detail="TimeoutError"))
+    made = builder.ask("alice", "mail")
+    if row.options.get("upstream_accepts"):  # as the gateway sent it, its upstream does not
+        made.arrives(status=406)
+    return _case(builder, row, case, made.failed(detail="TimeoutError"))
 
 
 def _twice(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
@@ -152,7 +155,12 @@ def _stream(builder: TranscriptBuilder, row: Requirement, case: str, *, ends: bo
 
 def _traced(builder: TranscriptBuilder, row: Requirement, case: str, *arrives: tuple[str, str]) -> TranscriptLine:
     """Add a call with a context in its header fields and in `_meta`, which arrives with these fields."""
-    sent = [("traceparent", parent(TRACE)), ("tracestate", "a=1,b=2")]
+    sent = [
+        ("traceparent", parent(TRACE)),
+        ("tracestate", "a=1,b=2"),
+        ("baggage", "key=a-mark;p=1"),
+        ("baggage", "more=2"),
+    ]
     made = builder.ask("alice", "mail", also=sent, meta={"traceparent": parent(TRACE)})
     made.arrives(also=arrives).answered()
     marks = {made.exchange: [TRACE], "client-0": [OTHER_TRACE]}
@@ -160,7 +168,7 @@ def _traced(builder: TranscriptBuilder, row: Requirement, case: str, *arrives: t
     return made.arrival
 
 
-GOES_ON = (("traceparent", parent(TRACE)), ("tracestate", "own=0,a=1,b=2"), ("baggage", "key=a-mark"))
+GOES_ON = (("traceparent", parent(TRACE)), ("tracestate", "own=0,a=1,b=2"), ("baggage", "more=2,key=a-mark"))
 
 CONFORMING: Mapping[str, Example] = {
     "turned-away": _error,
@@ -184,6 +192,7 @@ CONFORMING: Mapping[str, Example] = {
     "trace-valid": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "own-trace": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "trace-complete": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
+    "baggage-complete": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "trace-agrees": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "only-baggage": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
 }
@@ -209,6 +218,7 @@ VIOLATING: Mapping[str, Example] = {
     "trace-valid": lambda builder, row, case: _traced(builder, row, case, ("traceparent", f"00-{TRACE}-{'0' * 16}-01")),
     "own-trace": lambda builder, row, case: _traced(builder, row, case, ("traceparent", parent(OTHER_TRACE))),
     "trace-complete": lambda builder, row, case: _traced(builder, row, case, GOES_ON[0], ("tracestate", "b=2,a=1")),
+    "baggage-complete": lambda builder, row, case: _traced(builder, row, case, ("baggage", "more=2")),
     "trace-agrees": lambda builder, row, case: _traced(builder, row, case, ("traceparent", parent(OTHER_TRACE))),
     "only-baggage": lambda builder, row, case: _traced(builder, row, case, ("x-api-key", "a-mark")),
 }

@@ -13,6 +13,8 @@ from gatebench.conformance.selftest.support.transcript_builder import Transcript
 Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 ELSEWHERE = "everything"
+FAILED = {"code": -32000, "message": "not now"}
+LABEL = ("Content-Encoding", "gzip")
 
 
 def _once(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
@@ -55,6 +57,33 @@ def _in_coding(builder: TranscriptBuilder, _row: Requirement, case: str, *, acce
     made = builder.ask("alice", "mail", also=also).arrives()
     body = gzip.compress(json.dumps(made.upstream_message).encode(), mtime=0)  # the same at any time
     return builder.case(case, made.answered_in_bytes(body, [*JSON_HEADERS, ("Content-Encoding", "gzip")]))
+
+
+def _error_in_gzip(
+    builder: TranscriptBuilder, _row: Requirement, case: str, *headers: tuple[str, str]
+) -> ClientRequest:
+    made = builder.ask("alice", "mail", also=[("Accept-Encoding", "gzip")]).arrives(status=500)
+    body = gzip.compress(json.dumps({"jsonrpc": "2.0", "id": made.rpc_id, "error": FAILED}).encode(), mtime=0)
+    return builder.case(case, made.answered_in_bytes(body, [*JSON_HEADERS, *headers], 500))
+
+
+def _error_as_text(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+    made = builder.ask("alice", "mail").arrives(status=500)
+    body = gzip.compress(b"not now", mtime=0).decode(errors="replace").encode()
+    return builder.case(case, made.answered_in_bytes(body, JSON_HEADERS, 500))
+
+
+def _error_with(builder: TranscriptBuilder, row: Requirement, case: str, *, kept: bool) -> ClientRequest:
+    status, field = row.options["statuses"][0], (row.options["name"], "1")
+    made = builder.ask("alice", "mail").arrives(status=status, gives=[field])
+    return builder.case(case, made.answered(status, headers=[*JSON_HEADERS, *([field] if kept else [])]))
+
+
+def _end_without(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    begin, status = builder.here(), row.options["statuses"][0]
+    end = builder.ask("alice", "mail", "DELETE").arrives(status=status, gives=[(row.options["name"], "1")])
+    builder.case(case, builder.call("alice", "mail"), since=begin, ends=[end.answered(status).exchange])
+    return end
 
 
 def _redirected(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
@@ -106,6 +135,8 @@ CONFORMING: Mapping[str, Example] = {
     "as-control": _as_control,
     "answered-completely": _as_control,
     "coding-accepted": lambda builder, row, case: _in_coding(builder, row, case, accepted=True),
+    "readable": lambda builder, row, case: _error_in_gzip(builder, row, case, LABEL),
+    "field-kept": lambda builder, row, case: _error_with(builder, row, case, kept=True),
     "not-redirected": _once,
     "not-repeated": _followed_within,
     "few-requests": lambda builder, row, case: _requests(builder, row, case, more=0),
@@ -118,6 +149,8 @@ VIOLATING: Mapping[str, Example] = {
     "as-control": _unlike_control,
     "answered-completely": _without_answer,
     "coding-accepted": lambda builder, row, case: _in_coding(builder, row, case, accepted=False),
+    "readable": _error_in_gzip,
+    "field-kept": lambda builder, row, case: _error_with(builder, row, case, kept=False),
     "not-redirected": _redirected,
     "not-repeated": _twice,
     "few-requests": lambda builder, row, case: _requests(builder, row, case, more=1),
@@ -129,4 +162,6 @@ VIOLATING: Mapping[str, Example] = {
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "as-control": [_without_answer, _without_upstream],
     "not-repeated": [_without_upstream],
+    "readable": [_error_as_text],
+    "field-kept": [_end_without],
 }

@@ -1,0 +1,69 @@
+"""Upstreams that answer a call with an HTTP error: in a content coding, and with the header fields that belong to its status."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, patience
+from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.conformance.scenarios.protocol.http.test_upstream_http import (
+    MEMBER,
+    SERVER,
+    VIRTUAL,
+    echo_of,
+    record,
+    settled,
+    witnessed,
+)
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.upstream_habits import upstream_habits
+from gatebench.fixtures.world.definition import REVISIONS
+
+ERROR = {"jsonrpc": "2.0", "id": "$id", "error": {"code": -32000, "message": "the tool is not available just now"}}
+ALLOW = {"Allow": "GET, HEAD"}  # as a server of files answers POST
+RETRY = {"Retry-After": "1"}
+
+
+def _error(status: int, *, text: bool = False, **fields: str) -> dict[str, Any]:
+    """Return a scripted response: a JSON-RPC error, or a text, with these header fields."""
+    kind, body = ("text/plain", "not now") if text else ("application/json", ERROR)
+    return {"status": status, "headers": {"Content-Type": kind, **fields}, "chunks": [{"body": body}]}
+
+
+ERRORS = {
+    "error-400-encoded": _error(400),
+    "error-404-encoded": _error(404),
+    "error-429-encoded": _error(429, **RETRY),
+    "error-500-encoded": _error(500),
+    "error-500-text-encoded": _error(500, text=True),
+    "error-405": _error(405, **ALLOW),
+    "error-405-text": _error(405, text=True, **ALLOW),
+    "error-429": _error(429, **RETRY),
+    "error-503": _error(503, **RETRY),
+    "error-503-text": _error(503, text=True, **RETRY),
+}
+GROUPS = {"errors": list(ERRORS)}
+
+
+@judged_by_groups(GROUPS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [SERVER, VIRTUAL])
+@pytest.mark.parametrize("case", list(GROUPS))
+async def test_error(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """A call of a client that accepts gzip, which its upstream answers with an error; each in a session of its own.
+
+    The upstream uses the coding whatever the gateway asked for: not all gateways hand on Accept-Encoding.
+    """
+    tool = echo_of(scenario, server)
+    _, control = await witnessed(scenario, principal, server, revision, tool)
+    for name in GROUPS[case]:
+        client = await scenario.client(principal, server, revision)  # a 404 ends the session of the one before
+        client.patience, client.changes = patience(scenario), {"Accept-Encoding": "gzip"}
+        await settled(client)
+        coding = {"coding": "gzip", "unasked": True} if name.endswith("-encoded") else {}
+        begin = scenario.here()
+        rule = {"method": "tools/call", "action": {"respond": ERRORS[name]}}
+        with upstream_habits(scenario, MEMBER, **coding), scenario.upstream_fault(MEMBER, rule):
+            attempts = [await client.call(tool, AWKWARD_VALUES)]
+        record(scenario, client, name, attempts, control, since=begin)
