@@ -118,5 +118,13 @@ async def test_one_user(scenario: Scenario, principal: str, other: str, server: 
     unauthorized = {"status": 401, "headers": {"WWW-Authenticate": 'Bearer error="invalid_token"'}}
     with scenario.upstream_fault(member, {"method": "tools/call", "action": unauthorized}):
         attempt = await client.call(tool)
-    facts = {"server": server, "principal": principal, "others": exchanges([await beside.call(tool) for _ in range(2)])}
-    scenario.case("rejected-for-one-user", attempt, control=control, since=begin, **facts)
+    others = exchanges([await beside.call(tool) for _ in range(2)])
+    scenario.case(
+        "rejected-for-one-user",
+        attempt,
+        control=control,
+        since=begin,
+        server=server,
+        principal=principal,
+        others=others,
+    )
