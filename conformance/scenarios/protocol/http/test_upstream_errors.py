@@ -24,23 +24,23 @@ ALLOW = {"Allow": "GET, HEAD"}  # as a server of files answers POST
 RETRY = {"Retry-After": "1"}
 
 
-def _error(status: int, *, text: bool = False, **fields: str) -> dict[str, Any]:
+def _error(status: int, fields: dict[str, str] | None = None, *, text: bool = False) -> dict[str, Any]:
     """Return a scripted response: a JSON-RPC error, or a text, with these header fields."""
     kind, body = ("text/plain", "not now") if text else ("application/json", ERROR)
-    return {"status": status, "headers": {"Content-Type": kind, **fields}, "chunks": [{"body": body}]}
+    return {"status": status, "headers": {"Content-Type": kind, **(fields or {})}, "chunks": [{"body": body}]}
 
 
 ERRORS = {
     "error-400-encoded": _error(400),
     "error-404-encoded": _error(404),
-    "error-429-encoded": _error(429, **RETRY),
+    "error-429-encoded": _error(429, RETRY),
     "error-500-encoded": _error(500),
     "error-500-text-encoded": _error(500, text=True),
-    "error-405": _error(405, **ALLOW),
-    "error-405-text": _error(405, text=True, **ALLOW),
-    "error-429": _error(429, **RETRY),
-    "error-503": _error(503, **RETRY),
-    "error-503-text": _error(503, text=True, **RETRY),
+    "error-405": _error(405, ALLOW),
+    "error-405-text": _error(405, ALLOW, text=True),
+    "error-429": _error(429, RETRY),
+    "error-503": _error(503, RETRY),
+    "error-503-text": _error(503, RETRY, text=True),
 }
 GROUPS = {"errors": list(ERRORS)}
 
