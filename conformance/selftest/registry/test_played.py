@@ -102,8 +102,8 @@ VERBS = {
     "change_address": "address-changes",
     "change_credential": "credential-changes",
 }
-OPTIONAL = {"refresh_tools", "operator_headers"}
-"""Verbs without a feature of their own: where they are missing, the gateway detects the change itself, or has no operator."""
+OPTIONAL = {"refresh_tools", "operator_headers", "browser_headers"}
+"""Verbs without a feature of their own: without them, the gateway detects the change itself, has no operator, or needs no sign-in."""
 
 
 def test_scenario_uses_only_declared_callers_servers_and_verbs() -> None:

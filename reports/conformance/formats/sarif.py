@@ -21,7 +21,7 @@ FINGERPRINT = "gatebenchFinding/v1"
 LINE = "primaryLocationLineHash"
 """The fingerprint that GitHub's code scanning reads. Without it, all findings of a rule at the same line would be one alert."""
 _VARYING = re.compile(
-    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\blocalhost:\d+\b|\d+\.\d+|\d+(?= (?:s|ms|bytes|seconds)\b)"
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b|\blocalhost:\d{1,5}\b|\d{1,9}\.\d{1,9}|\d{1,9}(?= (?:s|ms|bytes|seconds)\b)"
 )
 
 _LEVELS = {"fail": "error", "untestable": "error", "not-observed": "error", "known-failure": "error"}

@@ -52,8 +52,8 @@ def _others(transcript: Transcript, case: Case) -> list[Exchange]:
 
 
 def _arrived(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:
-    """Return the requests upstream of an attempt; of GET and DELETE, which have no nonce, those during the case."""
-    if attempt.nonce:
+    """Return the requests upstream of an attempt; of GET and DELETE, whose nonce does not arrive, those during the case."""
+    if attempt.rpc:
         return transcript.landed(attempt.nonce)
     return [one for one in during(transcript, case, "upstream") if one.method == attempt.method]
 

@@ -1,6 +1,5 @@
 """Upstreams that answer a call with an HTTP error: in a content coding, and with the header fields that belong to its status."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ ALLOW = {"Allow": "GET, HEAD"}  # as a server of files answers POST
 RETRY = {"Retry-After": "1"}
 
 
-def _error(status: int, fields: Mapping[str, str] | None = None, *, text: bool = False) -> dict[str, Any]:
+def _error(status: int, fields: dict[str, str] | None = None, *, text: bool = False) -> dict[str, Any]:
     """Return a scripted response: a JSON-RPC error, or a text, with these header fields."""
     kind, body = ("text/plain", "not now") if text else ("application/json", ERROR)
     return {"status": status, "headers": {"Content-Type": kind, **(fields or {})}, "chunks": [{"body": body}]}
