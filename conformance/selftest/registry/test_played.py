@@ -103,7 +103,7 @@ VERBS = {
     "change_credential": "credential-changes",
 }
 OPTIONAL = {"refresh_tools", "operator_headers", "browser_headers"}
-"""Verbs without a feature of their own: without them, the gateway detects the change itself, has no operator, or needs no sign-in."""
+"""Verbs without a feature: without them, the gateway detects the change itself, has no operator, or needs no sign-in."""
 
 
 def test_scenario_uses_only_declared_callers_servers_and_verbs() -> None:

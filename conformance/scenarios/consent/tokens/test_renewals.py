@@ -103,7 +103,7 @@ async def test_member(scenario: Scenario, principal: str, server: str, revision:
     scenario.case("rejected-at-a-member", attempt, control=call, since=begin, **facts)
 
 
-@judged_by_cases(["rejected-for-one-user"], "CRED-006", *LEAKS, needs=NEEDS)
+@judged_by_cases(["rejected-for-one-user"], "CRED-006", *LEAKS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "other", "server"), [("bob", "alice", "calendar"), ("bob", "alice", "workbench")]
@@ -111,8 +111,6 @@ async def test_member(scenario: Scenario, principal: str, server: str, revision:
 async def test_one_user(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
     """The upstream rejects the token of one user, and its successor; then another user calls."""
     member, tool = personal_members(scenario, server)[-1], personal_tool(scenario, server)
-    for one in (principal, other):
-        await consent_anew(scenario, one, member, revision)
     client, beside = [await scenario.consented(one, server, revision) for one in (principal, other)]
     control, begin = await beside.call(tool), scenario.here()
     unauthorized = {"status": 401, "headers": {"WWW-Authenticate": 'Bearer error="invalid_token"'}}
