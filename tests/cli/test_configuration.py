@@ -24,7 +24,10 @@ MISTAKES = {
     "an unknown section": ("[rnu]\nworkers = 2", "rnu is an unknown section; did you mean run?"),
     "an unknown section below": ("[load.rnu]\nrate = 2", "load.rnu is an unknown section; did you mean run?"),
     "a key of a group": ("[load]\nseconds = 2", "load.seconds is an unknown key; expected one of list, run, gate"),
-    "a key without a section": ("workers = 2", "workers is an unknown key; expected one of target; options stand in"),
+    "a key without a section": (
+        "workers = 2",
+        "workers is an unknown key; expected one of target, extension; options stand in",
+    ),
     "no table": ("run = 2", "run is an integer, but it is the section of a command: write a table"),
     "a table too many": ("[run.x]\na = 1", "run.x is an unknown key; expected one of target"),
     "a string for an integer": ('[run]\nworkers = "two"', 'run.workers is "two", a string; write an integer'),

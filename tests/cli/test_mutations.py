@@ -17,7 +17,7 @@ from gatebench.conformance.requirements.registry import Registry
 from gatebench.conformance.selftest.support.dry_run import OWN_VARIANTS
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import descriptor_loader
-from gatebench.fixtures.gateways.lookup import HERE
+from gatebench.fixtures.gateways.lookup import resolve
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.world import config as world_config
 from gatebench.fixtures.world import definition
@@ -69,7 +69,7 @@ def read_load_report(path: Path) -> None:
 
 Reader = Callable[[Path], Any]
 KINDS: dict[str, tuple[Callable[[], bytes], Reader]] = {
-    "descriptor.toml": ((HERE / "doubles" / "house.toml").read_bytes, descriptor_loader.load),
+    "descriptor.toml": (resolve("house").read_bytes, descriptor_loader.load),
     "world.json": (sheet, world_config.load),
     "known.toml": (lambda: EXPECTATIONS, lambda path: Expectations.load(path, REGISTRY)),
     "variants.toml": (OWN_VARIANTS.read_bytes, own.load),

@@ -76,7 +76,14 @@ def test_report_command_shows_a_stored_report(capsys: pytest.CaptureFixture[str]
     shutil.copy(REPORT, tmp_path)
     assert cli.main(["load", "report", str(tmp_path)]) == 4
     assert "BUDGET-BROKEN: 1 of 3 budgets are broken: errors" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"load.json", "load.html", "load-junit.xml"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "load.json",
+        "load.html",
+        "load-junit.xml",
+        "load.prom",
+        "load.csv",
+        "load-seconds.csv",
+    }
 
 
 @pytest.mark.parametrize(
