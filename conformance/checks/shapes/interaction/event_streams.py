@@ -116,8 +116,8 @@ def as_they_come(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 context.inapplicable("the gateway relays no progress")
                 continue
             context.examined()
-            early = [text for t, text in attempt.chunks if t <= release.t and "notifications/progress" in text]
-            if not early:
+            before = messages.parse_sse("".join(text for t, text in attempt.chunks if t <= release.t))
+            if not any(mapping(messages.parse_json(event.data)).get("method") == "notifications/progress" for event in before):
                 _violation(
                     context,
                     case,
