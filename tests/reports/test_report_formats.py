@@ -105,7 +105,8 @@ def test_sarif_findings_are_located_at_the_descriptor() -> None:
     (leak,) = (result for result in log()["results"] if result["ruleId"] == "CRED-001")
     place = leak["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "acme%20gateway.toml"}, "region": {"startLine": 1}}
-    assert leak["partialFingerprints"] == {sarif.FINGERPRINT: LEAK["id"]}
+    assert leak["partialFingerprints"].keys() == {sarif.FINGERPRINT, sarif.LINE}
+    assert leak["partialFingerprints"][sarif.FINGERPRINT] == LEAK["id"]
     assert leak["level"] == "error"
     absolute = log(target="/etc/acme.toml")["results"][0]["locations"][0]
     assert absolute["physicalLocation"]["artifactLocation"]["uri"] == "file:///etc/acme.toml"
