@@ -117,7 +117,9 @@ def as_they_come(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 continue
             context.examined()
             before = messages.parse_sse("".join(text for t, text in attempt.chunks if t <= release.t))
-            if not any(mapping(messages.parse_json(event.data)).get("method") == "notifications/progress" for event in before):
+            if not any(
+                mapping(messages.parse_json(event.data)).get("method") == "notifications/progress" for event in before
+            ):
                 _violation(
                     context,
                     case,
