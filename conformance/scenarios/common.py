@@ -13,7 +13,6 @@ from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import UPSTREAMS
 
-MAX_PAGES = 1_100
 # Secrets stay where they belong: checked on any traffic.
 LEAKS = ("CRED-001", "CRED-006", "CRED-008", "CRED-010", "CRED-011", "CRED-013")
 # Calls arrive, and responses are well-formed.
@@ -65,20 +64,6 @@ def within_claims(scenario: Scenario, **params: Any) -> bool:
     section = scenario.bench.target.descriptor.claims
     revisions = {f"revision.{one}" for one in section.revisions}
     return features_of(params) <= scenario.bench.features | world_of(section) | revisions
-
-
-async def tool_pages(client: McpClient) -> list[McpResponse]:
-    """Fetch the pages of a tool list, until one has no cursor or one that was used before.
-
-    A gateway may divide a list in another way than the upstream.
-    """
-    pages, used = [await client.list_tools()], set[str]()
-    while isinstance(cursor := pages[-1].result.get("nextCursor"), str) and len(pages) < MAX_PAGES:
-        if cursor in used:
-            break
-        used.add(cursor)
-        pages.append(await client.request("tools/list", {"cursor": cursor}))
-    return pages
 
 
 def page_with(pages: Sequence[McpResponse], tool: str) -> McpResponse:

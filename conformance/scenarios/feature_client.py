@@ -70,13 +70,7 @@ class FeatureClient:
 
     async def pages(self, method: str) -> list[McpResponse]:
         """Fetch all pages of a list."""
-        pages, used = [await self.client.request(method)], set[str]()
-        while isinstance(cursor := pages[-1].result.get("nextCursor"), str) and len(pages) < MOST_PAGES:
-            if cursor in used:
-                break
-            used.add(cursor)
-            pages.append(await self.client.request(method, {"cursor": cursor}))
-        return pages
+        return await self.client.pages(method, MOST_PAGES)
 
     async def _identities(self, method: str, key: str, identity: str) -> list[str]:
         if method not in self.shown:

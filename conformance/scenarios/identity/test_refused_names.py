@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, page_with, tool_pages
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, page_with
 from gatebench.conformance.scenarios.identity.test_refusals import echo_of
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient
@@ -83,14 +83,14 @@ async def test_member(scenario: Scenario, principal: str, server: str, member: s
     try:
         client = await scenario.client(principal, server, revision)
         await client.connect()
-        listed, called = page_with(await tool_pages(client), name), await client.call(name, AWKWARD_VALUES)
+        listed, called = page_with(await client.pages("tools/list"), name), await client.call(name, AWKWARD_VALUES)
         other = await client.call(tool, AWKWARD_VALUES)
         scenario.verbs.withdraw(principal, member)
         begin = scenario.here()
         further = await scenario.client(principal, server, revision)
         await further.connect()
         both = (client, further)
-        lists = [page for one in both for page in await tool_pages(one)]
+        lists = [page for one in both for page in await one.pages("tools/list")]
         attempts = [await one.call(name, AWKWARD_VALUES) for one in both]
         others = [await one.call(tool, AWKWARD_VALUES) for one in both]
         tricks = await calls(further, spellings(name, "echo", tool.removesuffix("echo")))

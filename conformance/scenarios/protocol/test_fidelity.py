@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, tool_pages
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.dialogue_steps import at_upstream
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
@@ -46,7 +46,7 @@ async def test_whole_answers(scenario: Scenario, principal: str, server: str, me
 )
 async def test_descriptions(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """The server's descriptions of its tools, read directly and through the gateway."""
-    listed = await tool_pages(await scenario.consented(principal, server, revision))
+    listed = await (await scenario.consented(principal, server, revision)).pages("tools/list")
     for member in scenario.identities.members(server):
         alone = await scenario.client_of_upstream(principal, member, revision)
         await alone.connect()

@@ -14,7 +14,6 @@ from gatebench.conformance.scenarios.common import (
     page_with,
     patience,
     together,
-    tool_pages,
 )
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
@@ -99,7 +98,7 @@ async def test_removed(scenario: Scenario, case: str, principal: str, servers: t
 async def _member_gone(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     tool, other = echo_of(scenario, server), scenario.identities.tool(server, "echo", "web-search")
     client, _ = await connected(scenario, principal, server, revision)
-    listed, called = page_with(await tool_pages(client), tool), await client.call(tool, AWKWARD_VALUES)
+    listed, called = page_with(await client.pages("tools/list"), tool), await client.call(tool, AWKWARD_VALUES)
     control = await client.call(other, AWKWARD_VALUES)
     lists, calls, others = list[McpResponse](), list[McpResponse](), list[McpResponse]()
 
@@ -107,7 +106,7 @@ async def _member_gone(scenario: Scenario, case: str, principal: str, server: st
         with switched_off(scenario, case, SERVER):
             further, _ = await connected(scenario, principal, server, revision)
             for one in (client, further):
-                lists.extend(await tool_pages(one))
+                lists.extend(await one.pages("tools/list"))
                 calls.append(await one.call(tool, AWKWARD_VALUES))
                 others.append(await one.call(other, AWKWARD_VALUES))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import patience, refresh, tool_pages
+from gatebench.conformance.scenarios.common import patience, refresh
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
@@ -66,7 +66,7 @@ async def test_odd_tools_called(scenario: Scenario, case: str, principal: str, s
     with scripted_calls.tool_list(scenario, MEMBER, rules):
         refreshed(scenario, client)
         await client.connect()
-        await tool_pages(client)
+        await client.pages("tools/list")
         attempts = [await client.call(names[tool]) for tool in tools]
     refreshed(scenario, client)
     scenario.case(case, *attempts, server=server, principal=principal, tools=tools)
@@ -157,8 +157,8 @@ async def play(scenario: Scenario, case: str, client: McpClient, rules: list[dic
     with scripted_calls.tool_list(scenario, MEMBER, rules):
         refreshed(scenario, client)
         await client.connect()
-        listed = await tool_pages(client)
-        original = await tool_pages(await scenario.client_of_upstream(principal, MEMBER, client.revision))
+        listed = await client.pages("tools/list")
+        original = await (await scenario.client_of_upstream(principal, MEMBER, client.revision)).pages("tools/list")
     refreshed(scenario, client)
     exchanges = [page.exchange for page in original]
     scenario.case(case, *listed, server=server, principal=principal, member=MEMBER, original=exchanges)
