@@ -1,13 +1,11 @@
 """Access to one member of a virtual server is withdrawn: its resources, prompts, completions, log levels and notifications."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, granted
 from gatebench.conformance.scenarios.feature_client import FeatureClient, base_of, feature_client
 from gatebench.conformance.scenarios.feature_streams import UPDATED, WATCHED, streams
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
@@ -19,19 +17,6 @@ NEEDS = ("member-access", "runtime-grants")
 SERVERS = [("library", "everything", "web-search"), ("desk", "web-search", "calculator")]
 """A virtual server, the member to which access is withdrawn, and the other one."""
 TEMPLATE, VARIABLE = "template/{id}/data", "{id}"
-
-
-@contextmanager
-def access_to(scenario: Scenario, principal: str, server: str) -> Iterator[None]:
-    """Grant access to a virtual server and all its members; withdraw it at the end."""
-    permitted = [server, *VIRTUAL_SERVERS[server]]
-    for one in permitted:
-        scenario.verbs.grant(principal, one)
-    try:
-        yield
-    finally:
-        for one in permitted:
-            scenario.verbs.withdraw(principal, one)
 
 
 @dataclass(frozen=True)
@@ -148,7 +133,7 @@ async def test_requests(
 ) -> None:
     """A session that is open, and a new one, list and ask for what the member has; the new one asks for the other's as well."""
     del claim
-    with access_to(scenario, principal, server):
+    with granted(scenario, principal, server, *VIRTUAL_SERVERS[server]):
         side = await feature_client(scenario, principal, server, member, revision)
         if not side.configured:
             return
@@ -194,7 +179,7 @@ async def test_updates(
     scenario: Scenario, *, principal: str, control: str, server: str, member: str, other: str, revision: str
 ) -> None:
     """The caller listens while a resource of each member changes; so does one with access to both."""
-    with access_to(scenario, principal, server):
+    with granted(scenario, principal, server, *VIRTUAL_SERVERS[server]):
         side = await feature_client(scenario, principal, server, member, revision)
         permitted = await feature_client(scenario, control, server, member, revision)
         if not side.configured:
