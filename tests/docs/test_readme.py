@@ -81,17 +81,23 @@ class SectionRun:
         else:
             ended = [*first, "status=0", f"{last} || status=$?", f"[[ $status == {block.status} ]]"]
         whole = "\n".join(["set -euo pipefail", *ended])
-        done = subprocess.run(  # noqa: S603 - our own documents
+        process = subprocess.Popen(  # noqa: S603 - our own documents
             ["/bin/bash", "-c", whole],
             cwd=ROOT if block.kind == "checkout" else self.folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
-            timeout=TIMEOUT,
-            check=False,
+            start_new_session=True,
         )
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        finally:  # a test that is interrupted leaves no command behind
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+                process.communicate()
+        assert process.returncode == 0, f"{script}\n{output}\n{errors}"
 
     def _start_and_stop(self, command: str) -> None:
         """Start a server, wait for its first line of output, and end it with Ctrl-C."""
