@@ -40,9 +40,9 @@ def test_streams_are_left_after_a_while(upstream: str, revision: str, tmp_path: 
     listening = call(upstream, "listen", kind="listen", revision=revision, hold=0.3)
     plan = a_plan(PlannedArm(name="gateway", calls=[listening]), rate=20, seconds=1.0, warmup=0.1)
     result = play(plan, tmp_path).result
-    told = [cell for cell in result.cells if cell.operation == "listen"]
-    assert {cell.outcome for cell in told} == {"ok"}
-    assert told[0].histogram("response").quantile(0.1) < 300_000, "until the head, not until the client leaves"
+    streams = [cell for cell in result.cells if cell.operation == "listen"]
+    assert {cell.outcome for cell in streams} == {"ok"}
+    assert streams[0].histogram("response").quantile(0.1) < 300_000, "until the head, not until the client leaves"
     assert result.machine.in_flight_peak > 1
 
 
