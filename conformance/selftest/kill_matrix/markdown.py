@@ -104,4 +104,5 @@ def _requirements(matrix: KillMatrix, registry: Registry) -> Iterable[str]:
     for requirement in registry.all():
         caught = [f"`{name}`" for name, entry in matrix.items() if requirement.id in entry.killers]
         why = requirement.exclusion or requirement.no_fault
-        yield f"| {requirement.id} | {requirement.text} | {' '.join(sorted(caught)) or f'none can be: {why}'} |"
+        none = f"none can be: {why}" if why else "not played yet"
+        yield f"| {requirement.id} | {requirement.text} | {' '.join(sorted(caught)) or none} |"
