@@ -53,9 +53,7 @@ class ModernCalls:
         tool = str(parameters(scope).get("name"))
         content = self._ledger.execution(scope, tool) | {"client_capabilities": _meta(scope)[CAPABILITIES]}
         if tool not in STREAMED:
-            status, response = await self._whole(scope, tool, content)
-            body = json.dumps(response, ensure_ascii=False).encode()
-            await respond(send, status, [("content-type", "application/json")], body)
+            await _respond(send, *await self._whole(scope, tool, content))
             return
         stream = StoredStream("", identified=False)
         running = asyncio.ensure_future(self._streamed(scope, tool, content, stream))
@@ -68,8 +66,7 @@ class ModernCalls:
         """Respond to prompts/get of the prompt that needs input."""
         answers = parameters(scope).get("inputResponses")
         result = rounds.prompt(answers if isinstance(answers, dict) else {})
-        body = json.dumps(_response(scope, result), ensure_ascii=False).encode()
-        await respond(send, 200, [("content-type", "application/json")], body)
+        await _respond(send, 200, _response(scope, result))
 
     def needs_input(self, scope: Scope) -> bool:
         """Return whether this is a request for the prompt or the resource that needs input in rounds."""
@@ -81,9 +78,8 @@ class ModernCalls:
     async def prompt_or_resource(self, scope: Scope, send: Send) -> None:
         """Respond to a request for one of them."""
         given = parameters(scope)
-        status, response = self._in_rounds(scope, str(given.get("name") or given.get("uri")), rounds.prompt_or_resource)
-        body = json.dumps(response, ensure_ascii=False).encode()
-        await respond(send, status, [("content-type", "application/json")], body)
+        name = str(given.get("name") or given.get("uri"))
+        await _respond(send, *self._in_rounds(scope, name, rounds.prompt_or_resource))
 
     async def _streamed(self, scope: Scope, tool: str, content: dict[str, Any], stream: StoredStream) -> None:
         meta = _meta(scope)
@@ -137,6 +133,11 @@ class ModernCalls:
     def _call(self, scope: Scope, stream: StoredStream) -> Call:
         peer = Peer(_meta(scope)[CAPABILITIES], "2026-07-28")
         return Call(peer, stream, called_with(scope), _meta(scope).get("progressToken"), self._held, self._changed)
+
+
+async def _respond(send: Send, status: int, response: dict[str, Any]) -> None:
+    body = json.dumps(response, ensure_ascii=False).encode()
+    await respond(send, status, [("content-type", "application/json")], body)
 
 
 def _meta(scope: Scope) -> dict[str, Any]:
