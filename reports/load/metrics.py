@@ -57,9 +57,7 @@ def of_report(report: Report) -> list[Family]:
     ]
     figures = [(labels | {"figure": name}, float(value)) for name, value in report.get("figures", {}).items()]
     conclusion = [(labels | {"conclusion": str(report["conclusion"])}, 1.0)]
-    latency = Family(
-        "latency_seconds", "summary", "latency from the intended start", summaries=good, unit="seconds"
-    )
+    latency = Family("latency_seconds", "summary", "latency from the intended start", summaries=good, unit="seconds")
     families = [
         latency,
         Family("responses", "counter", "responses by outcome", responses),
