@@ -16,7 +16,7 @@ DOCS   := .venv-docs
 # A run starts many processes of Python. Where this is set, as in container images, each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run run-lean official guide-clients sdk-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench package-test images containers lint types lock docs docs-reference lock-docs clean help
+.PHONY: run run-lean official guide-clients sdk-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench dist package-test images containers lint types lock docs docs-reference lock-docs clean help
 
 help:   ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -79,9 +79,12 @@ readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test`
 official: $(READY)   ## the official MCP suite directly and through TARGET
 	$(BIN)/gatebench official $(TARGET)
 
-package-test: $(READY)   ## build wheel and sdist, install the wheel apart from this checkout, and use it there
+dist: $(READY)   ## build wheel and sdist into dist/, and check their metadata
 	rm -rf dist
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/uvx --quiet twine==7.0.0 check --strict dist/*
+
+package-test: dist   ## install the wheel apart from this checkout, and use it there
 	$(BIN)/python tests/packaging/check.py dist
 
 images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
@@ -110,12 +113,15 @@ lint: $(READY)   ## style and types only
 	$(BIN)/ruff format --check .
 	@+$(MAKE) --no-print-directory types
 
+# A lock with the same releases as requirements.lock, for fewer packages.
+PART_OF_LOCK = sed -E 's/ *\\?$$//; /^[^a-z]/d; s/ ;.*//' requirements.lock | $(BIN)/uv pip compile --constraint - --universal \
+  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet
+
 lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock
-	sed -E 's/ *\\?$$//; /^[^a-z]/d; s/ ;.*//' requirements.lock | $(BIN)/uv pip compile mock_upstreams/requirements.in --constraint - \
-	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
-	  --output-file mock_upstreams/requirements.lock
+	$(PART_OF_LOCK) pyproject.toml --group build --output-file requirements-core.lock
+	$(PART_OF_LOCK) mock_upstreams/requirements.in --output-file mock_upstreams/requirements.lock
 
 docs-reference: $(READY)   ## write the pages that are generated from the code into docs/reference (not committed)
 	$(BIN)/python -m gatebench.documentation docs/reference

@@ -114,12 +114,13 @@ def pins(path: Path) -> set[str]:
     return set(re.findall(r"^([a-z0-9][^ ;\\]*==[^ ;\\]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def test_lock_of_the_image_is_part_of_the_lock_of_the_project() -> None:
-    """The mocks in a container use the same releases as the embedded ones."""
+@pytest.mark.parametrize("lock", ["mock_upstreams/requirements.lock", "requirements-core.lock"])
+def test_other_locks_are_part_of_the_lock_of_the_project(lock: str) -> None:
+    """The image of the mocks and the core install use the releases that the tests use."""
 
-    image = pins(ROOT / "mock_upstreams" / "requirements.lock")
-    assert image
-    assert image <= pins(ROOT / "requirements.lock")
+    some = pins(ROOT / lock)
+    assert some
+    assert some <= pins(ROOT / "requirements.lock")
 
 
 IN_THE_IMAGE = """

@@ -82,6 +82,7 @@ def _use(wheel: Path, folder: Path) -> None:
         ("load", ("load", "run")),
         ("containers", ("run", "--world", "containers")),
         ("allure", ("run", "--alluredir", "allure")),
+        ("otel", ("load", "report", ".", "--otlp", "http://127.0.0.1:1")),
     ):
         output = refused(program, *arguments, cwd=elsewhere, env=environment)
         assert output.endswith(f"pip install 'gatebench[{extra}]'\n"), output
