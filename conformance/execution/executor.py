@@ -32,7 +32,8 @@ from gatebench.fixtures.gateways.target import Target
 from gatebench.fixtures.harness import backend_choice
 from gatebench.fixtures.harness.backend_choice import WorldKind
 from gatebench.fixtures.harness.bench import Bench, running_bench
-from gatebench.fixtures.harness.scenario import PrerequisiteError, Scenario, running_scenario
+from gatebench.fixtures.harness.notes import PrerequisiteError
+from gatebench.fixtures.harness.scenario import Scenario, running_scenario
 from gatebench.fixtures.processes import host as host_facts
 from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget, TimeoutPolicy
 from gatebench.fixtures.recording.secrets import SecretRegistry

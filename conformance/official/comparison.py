@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from gatebench.conformance.official.results import CheckResult, ScenarioList, ScenarioResult
+from gatebench.conformance.official.results import ScenarioList, ScenarioResult, SuiteCheckResult
 from gatebench.conformance.official.statuses import BEST_FIRST
 from gatebench.conformance.requirements.expectations import Expectation
 
@@ -18,7 +18,7 @@ Outcome = Literal["same", "fail", "warn", "known-failure", "known-flaw", "better
 `not-scored`: different in a scenario that the suite does not score. `not-run`: the suite ended before the scenario.
 """
 
-ABSENT = CheckResult("absent", "the suite has no result of this check")
+ABSENT = SuiteCheckResult("absent", "the suite has no result of this check")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Row:
     revision: str
     scenario: str
     check: str
-    direct: CheckResult
-    gateway: CheckResult
+    direct: SuiteCheckResult
+    gateway: SuiteCheckResult
     outcome: Outcome
     reason: str = ""
 
@@ -75,7 +75,7 @@ def compare(
             yield _as_expected(row, known)
 
 
-def _outcome(scenario: str, check: str, direct: CheckResult, gateway: CheckResult) -> tuple[Outcome, str]:
+def _outcome(scenario: str, check: str, direct: SuiteCheckResult, gateway: SuiteCheckResult) -> tuple[Outcome, str]:
     if direct.status == gateway.status:
         return "same", ""
     if BEST_FIRST.index(gateway.status) < BEST_FIRST.index(direct.status):

@@ -22,7 +22,7 @@ _STATUS = {"FAILURE": "fail", "WARNING": "warn", "SUCCESS": "pass", "SKIPPED": "
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class SuiteCheckResult:
     """The result of one check: its status (of `statuses.py`) and, where it did not pass, the text of the suite."""
 
     status: str
@@ -34,7 +34,7 @@ class ScenarioResult:
     """The checks of one scenario by id; `started` is the time in seconds since the epoch."""
 
     started: float
-    checks: Mapping[str, CheckResult]
+    checks: Mapping[str, SuiteCheckResult]
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ def read(folder: Path) -> dict[str, ScenarioResult]:
     return found
 
 
-def _checks(listed: Any) -> dict[str, CheckResult]:
+def _checks(listed: Any) -> dict[str, SuiteCheckResult]:
     """Return the checks by id: of several with one id the most severe, with its message."""
-    found: dict[str, CheckResult] = {}
+    found: dict[str, SuiteCheckResult] = {}
     for one in listed:
         status = _STATUS[one["status"]]
         message = "" if status == "pass" else str(one.get("errorMessage") or "")
         before = found.get(str(one["id"]))
         if before is None or MOST_SEVERE_FIRST.index(status) < MOST_SEVERE_FIRST.index(before.status):
-            found[str(one["id"])] = CheckResult(status, message)
+            found[str(one["id"])] = SuiteCheckResult(status, message)
     return found
 
 

@@ -85,7 +85,7 @@ class Rounds:
 
 
 @dataclass
-class Observations:
+class MeasuredRounds:
     """All rounds so far: for each measure, one `Rounds` per fresh start."""
 
     rounds: dict[MeasureKind, list[Rounds]] = field(default_factory=dict)

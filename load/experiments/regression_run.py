@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gatebench.load.analysis import sequential_test
-from gatebench.load.analysis.rounds import NAMES, ROUND, CpuLog, Observations, Rounds, fixed_rate, full_load
+from gatebench.load.analysis.rounds import NAMES, ROUND, CpuLog, MeasuredRounds, Rounds, fixed_rate, full_load
 from gatebench.load.analysis.sequential_test import THROUGHPUT, Decision, MeasureKind
 from gatebench.load.analysis.validity import GENERATOR_CPU_FULL_LOAD
 from gatebench.load.experiments.baseline import Baseline
@@ -60,7 +60,7 @@ class RegressionRun:
     terms: GateOptions
     pinning: CpuLayout = field(default_factory=CpuLayout.here)
     against: Baseline | None = None
-    seen: Observations = field(default_factory=Observations)
+    seen: MeasuredRounds = field(default_factory=MeasuredRounds)
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     shares: str = ""

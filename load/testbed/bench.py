@@ -15,7 +15,8 @@ from gatebench.fixtures.errors import BenchError, HarnessError
 from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.target import Target
 from gatebench.fixtures.harness.bench import Bench
-from gatebench.fixtures.harness.scenario import PrerequisiteError, running_scenario
+from gatebench.fixtures.harness.notes import PrerequisiteError
+from gatebench.fixtures.harness.scenario import running_scenario
 from gatebench.fixtures.processes import leftovers
 from gatebench.fixtures.processes.child import pinned_to
 from gatebench.fixtures.recording.secrets import SecretRegistry

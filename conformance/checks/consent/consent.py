@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from gatebench.conformance.checks.consent.consent_shapes import Shape, usable
+from gatebench.conformance.checks.consent.consent_shapes import ConsentResponse, usable
 from gatebench.conformance.checks.probes import Probe, consent_urls, outcome_of, probes
 from gatebench.conformance.checks.token_endpoint import form_fields, token_requests
 from gatebench.conformance.events import Event
@@ -38,7 +38,7 @@ def the_consent_error_is_parseable(context: CheckContext, transcript: Transcript
         if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
             continue
         context.examined()
-        shape = Shape(transcript.facts.spoken, probe.attempt, int(probe.attribute))
+        shape = ConsentResponse(transcript.facts.spoken, probe.attempt, int(probe.attribute))
         if shape.wrong:
             context.violation(
                 f"{probe.attempt.describe()} without consent for {probe.server} did not get the declared response: {shape.wrong}",

@@ -18,7 +18,7 @@ from gatebench.fixtures.world.definition import MODERN_REVISION
 
 
 @dataclass(frozen=True)
-class Shape:
+class ConsentResponse:
     """An answer to a caller who lacks `missing` consents, compared with the declared dialect."""
 
     dialect: Dialect

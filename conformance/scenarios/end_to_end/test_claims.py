@@ -10,7 +10,8 @@ from gatebench.conformance.scenarios.marks import judged_by
 from gatebench.fixtures.clients.mcp import new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
-from gatebench.fixtures.harness.scenario import PrerequisiteError, Scenario
+from gatebench.fixtures.harness.notes import PrerequisiteError
+from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, PRINCIPALS, REVISIONS, UPSTREAMS
 
 Example = Callable[[Scenario], Awaitable[dict[str, Any]]]

@@ -14,7 +14,7 @@ from gatebench.conformance.selftest.support.transcript_base import (
     bearer,
     token_of,
 )
-from gatebench.fixtures.clients.transport import ExchangeLog
+from gatebench.fixtures.clients.exchange_log import ExchangeLog
 from gatebench.fixtures.protocol import messages as protocol_messages
 from gatebench.fixtures.world import definition
 

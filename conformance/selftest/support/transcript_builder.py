@@ -26,7 +26,7 @@ from gatebench.conformance.selftest.support.transcript_base import (
     TranscriptLine,
 )
 from gatebench.conformance.transcript import Transcript
-from gatebench.fixtures.clients.transport import ExchangeLog
+from gatebench.fixtures.clients.exchange_log import ExchangeLog
 
 REGISTRY = Registry()
 

@@ -29,7 +29,7 @@ Toml = str
 
 
 @dataclass(frozen=True)
-class Axis:
+class GrowthAxis:
     """One kind of work: its points, and the profile of a point with its rate and the least number of calls that it needs."""
 
     title: str
@@ -75,26 +75,28 @@ def _members(count: int) -> Toml:
 
 
 AXES = {
-    "callers": Axis(
+    "callers": GrowthAxis(
         "callers, each with its own token",
         (1, 10, 100, 1_000, 10_000),
         lambda count: _profile(_call(callers=["crowd"]), crowd=f"{{ users = {count} }}"),
         least=lambda count: 2 * count,
     ),
-    "tools": Axis("tools in the list that is called", (8, 50, 500, 5_000), _tools, rate=lambda n: RATE / (1 + n / 500)),
-    "members": Axis(
+    "tools": GrowthAxis(
+        "tools in the list that is called", (8, 50, 500, 5_000), _tools, rate=lambda n: RATE / (1 + n / 500)
+    ),
+    "members": GrowthAxis(
         "members of a virtual server, of which the list is called",
         (1, 5, 20, 50),
         _members,
         rate=lambda n: RATE / n**0.5,
     ),
-    "payload": Axis(
+    "payload": GrowthAxis(
         "bytes of a response",
         (1 << 10, 1 << 14, 1 << 17, 1 << 20, 8 << 20),
         lambda size: _profile(_call(tool="big"), f"arguments = {{ size = {size} }}"),
         rate=lambda size: min(RATE, 8 * (1 << 20) / size * 2),
     ),
-    "sessions": Axis(
+    "sessions": GrowthAxis(
         "sessions that are open at the same time, one for each caller",
         (1, 10, 100, 1_000, 10_000),
         lambda count: _profile(_call(callers=["crowd"], era="legacy"), crowd=f"{{ users = {count} }}"),
@@ -132,14 +134,14 @@ def _kept(page: str, name: str) -> str:
     return f"{begin}{middle}{end}" if middle else ""
 
 
-def _curve(name: str, axis: Axis, *, short: bool) -> str:
+def _curve(name: str, axis: GrowthAxis, *, short: bool) -> str:
     points = axis.points[:SHORT_POINTS] if short else axis.points
     seconds = SHORT_SECONDS if short else LONG_SECONDS
     found = [_point(axis, value, seconds, short=short) for value in points]
     return _table(name, axis.title, found, seconds, "CPU us per call", short=short)
 
 
-def _point(axis: Axis, value: int, seconds: float, *, short: bool) -> Point:
+def _point(axis: GrowthAxis, value: int, seconds: float, *, short: bool) -> Point:
     rate = axis.rate(value)
     longer = seconds if short else max(seconds, axis.least(value) / rate)
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:

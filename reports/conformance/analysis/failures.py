@@ -11,7 +11,7 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.transcript import Transcript
 
 HANDSHAKES = ("initialize", "server/discover")
-# Expectations of probes (gatebench.fixtures.harness.scenario.Scenario.probe): success, consent request, refusal.
+# Expectations of probes (gatebench.fixtures.harness.notes.ScenarioNotes.probe): success, consent request, refusal.
 _SUCCESS = {"granted", "elsewhere", "well again", "renewed", "session regained", "new tool"}
 _CONSENT = {"consent", "still asked", "asked again"}
 _REFUSAL = {"unauthenticated", "denied", "no user"}

@@ -3,7 +3,7 @@
 import pytest
 
 from gatebench.conformance.official.comparison import Row, compare, passed
-from gatebench.conformance.official.results import CheckResult, ScenarioList, ScenarioResult
+from gatebench.conformance.official.results import ScenarioList, ScenarioResult, SuiteCheckResult
 from gatebench.conformance.requirements.expectations import Expectation
 
 LISTED = ScenarioList(("tools-list", "dns-rebinding-protection"), {"tasks-lifecycle": "extension", "new": "pending"})
@@ -15,7 +15,7 @@ def outcome(direct: str, gateway: str, scenario: str = "tools-list", *known: Exp
 
 def rows(direct: str, gateway: str, scenario: str, *known: Expectation) -> list[Row]:
     sides = [
-        {scenario: ScenarioResult(0.0, {"a-check": CheckResult(status, "text")} if status else {})}
+        {scenario: ScenarioResult(0.0, {"a-check": SuiteCheckResult(status, "text")} if status else {})}
         for status in (direct, gateway)
     ]
     return list(compare("2025-11-25", LISTED, *sides, known))
@@ -57,7 +57,9 @@ def test_a_scenario_that_the_suite_does_not_score_is_no_failure() -> None:
 
 
 def test_a_scenario_that_did_not_run_is_not_a_failure() -> None:
-    found = list(compare("2025-11-25", LISTED, {"tools-list": ScenarioResult(0.0, {"a": CheckResult("pass")})}, {}))
+    found = list(
+        compare("2025-11-25", LISTED, {"tools-list": ScenarioResult(0.0, {"a": SuiteCheckResult("pass")})}, {})
+    )
     assert found[0].outcome == "not-run"
 
 
@@ -77,5 +79,5 @@ def test_expected_failure_is_a_known_failure() -> None:
 def test_a_scenario_without_checks_has_not_passed() -> None:
     assert not passed(None)
     assert not passed(ScenarioResult(0.0, {}))
-    assert passed(ScenarioResult(0.0, {"a": CheckResult("warn")}))
-    assert not passed(ScenarioResult(0.0, {"a": CheckResult("pass"), "b": CheckResult("fail")}))
+    assert passed(ScenarioResult(0.0, {"a": SuiteCheckResult("warn")}))
+    assert not passed(ScenarioResult(0.0, {"a": SuiteCheckResult("pass"), "b": SuiteCheckResult("fail")}))

@@ -80,7 +80,7 @@ def test_the_most_severe_result_of_a_check_counts(tmp_path: Path) -> None:
         {"id": "a", "status": "WARNING"},
     ]
     fake_suite(tmp_path, json.dumps(listed)).run("http://127.0.0.1:1/mcp", "2025-11-25", tmp_path / "out")
-    assert results.read(tmp_path / "out")["tools-list"].checks == {"a": results.CheckResult("fail", "no")}
+    assert results.read(tmp_path / "out")["tools-list"].checks == {"a": results.SuiteCheckResult("fail", "no")}
 
 
 def test_start_time_is_read_from_the_folder_name(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from gatebench.load.analysis import rounds as analysis_rounds
 from gatebench.load.analysis import sequential_test
 from gatebench.load.analysis.bootstrap import Floats
-from gatebench.load.analysis.rounds import CpuLog, Observations, Rounds, Samples, fixed_rate, full_load
+from gatebench.load.analysis.rounds import CpuLog, MeasuredRounds, Rounds, Samples, fixed_rate, full_load
 from gatebench.load.testbed.process_stats import ProcessTree
 from tests.support.load.load_reports import samples
 
@@ -79,7 +79,7 @@ def test_p50_of_each_round_at_a_fixed_rate() -> None:
 
 
 def test_higher_throughput_is_a_negative_change() -> None:
-    seen = Observations()
+    seen = MeasuredRounds()
     rounds = Rounds(np.array([100.0, 100.0]), np.array([125.0, 125.0]))
     seen.add(
         {

@@ -8,7 +8,7 @@ from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine, bearer, token_of
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-from gatebench.fixtures.clients.transport import ExchangeLog
+from gatebench.fixtures.clients.exchange_log import ExchangeLog
 
 Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 Json = dict[str, Any]

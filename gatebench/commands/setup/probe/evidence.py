@@ -15,7 +15,7 @@ MAX_CAPABILITIES = 600
 """Characters of the announced capabilities that are shown."""
 
 
-class Evidence:
+class DescriptorEvidence:
     """Sentences about observations, section by section of the descriptor."""
 
     def __init__(self, seen: Observations, says: Wording) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from gatebench.commands.setup import descriptor_file
 from gatebench.commands.setup.descriptor_file import ADDRESS_VARIABLE, DescriptorFacts
-from gatebench.commands.setup.probe.evidence import Evidence
+from gatebench.commands.setup.probe.evidence import DescriptorEvidence
 from gatebench.commands.setup.probe.observations import Observations
 from gatebench.commands.setup.probe.wording import Wording
 from gatebench.fixtures.errors import BenchError
@@ -31,7 +31,7 @@ def render(seen: Observations, given: DescriptorFacts, file: str, says: Wording)
         url=f"${ADDRESS_VARIABLE}" if hidden else url,
         token_env=given.token_env,
     )
-    evidence = Evidence(seen, says)
+    evidence = DescriptorEvidence(seen, says)
     later = None if hidden else seen.segment
     more = {
         "evidence": {

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 from gatebench.conformance.text import visible
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways import dialects
-from gatebench.fixtures.gateways.target import credentials_in
+from gatebench.fixtures.gateways.connection import credentials_in
 from gatebench.fixtures.recording.secrets import SecretRegistry
 
 MAX_TEXT = 160
