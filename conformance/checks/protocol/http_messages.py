@@ -84,9 +84,9 @@ def _repeated(values: Callable[[str], list[str]], names: tuple[str, ...]) -> tup
 
 
 def allowed_methods_are_named(context: CheckContext, transcript: Transcript) -> None:
-    """HTP-004: a 405 that an upstream gave is the upstream's (UPS-044)."""
+    """HTP-004: a 405 that an upstream gave is the upstream's (UPS-044), and TRACE is refused by HTTP servers below a gateway."""
     for exchange in transcript.client:
-        if exchange.status != 405:
+        if exchange.status != 405 or exchange.method == "TRACE":
             continue
         context.examined()
         if not exchange.response_header("allow") and not _given(transcript, exchange):
@@ -108,17 +108,17 @@ def _given(transcript: Transcript, exchange: Exchange) -> bool:
 
 
 def challenges_of_upstreams_stay(context: CheckContext, transcript: Transcript) -> None:
-    """HTP-005: at a passthrough server the challenge is about the caller's own token."""
+    """HTP-005: challenges with the metadata of the upstream. At a passthrough server they are about the caller's own token."""
     for exchange in transcript.client:
         for arrival in transcript.landed(exchange.nonce):
-            challenges = arrival.response_header("www-authenticate")
+            challenges = [one for one in arrival.response_header("www-authenticate") if "resource_metadata" in one]
             if not challenges or transcript.facts.auth_model(arrival.node) == "passthrough":
                 continue
             context.examined()
             if relayed := [one for one in exchange.response_header("www-authenticate") if one in challenges]:
                 context.violation(
                     f"the response to {exchange.describe()} has the challenge of {arrival.node}",
-                    expected="no WWW-Authenticate of an upstream, which demands the gateway's credential for itself",
+                    expected="no WWW-Authenticate that names the metadata of an upstream, which is another resource",
                     actual=f"status {exchange.status}, WWW-Authenticate: {relayed[0]}",
                     at=exchange,
                 )

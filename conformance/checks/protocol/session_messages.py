@@ -169,3 +169,23 @@ def supported_revisions_are_agreed(context: CheckContext, transcript: Transcript
                 actual=f"{given}; {outcome_of(exchange)}",
                 at=exchange,
             )
+
+
+def sessions_keep_their_id(context: CheckContext, transcript: Transcript) -> None:
+    """SNM-006: an id is given with the response to initialize. What an upstream gave with its response is the upstream's."""
+    for exchange in transcript.client:
+        named, given = exchange.header(SESSION), exchange.response_header(SESSION)
+        if len(named) != 1 or not 200 <= (exchange.status or 0) < 300:
+            continue
+        context.examined()
+        if not given or given[0] == named[0] or exchange.rpc_method == INITIALIZE:
+            continue
+        if not any(one.response_header(SESSION) == given for one in transcript.landed(exchange.nonce)):
+            context.violation(
+                f"the response to {exchange.describe()} gives another session id than that of its session",
+                expected=f"{named[0][:80]}, or none",
+                actual=given[0][:80],
+                at=exchange,
+            )
+    if not context.subjects and transcript.client:
+        context.inapplicable("no request with a session id was served")

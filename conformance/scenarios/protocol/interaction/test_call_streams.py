@@ -36,7 +36,7 @@ HELD = "progress-while-held"
 UNKNOWN = {"unknown-notification": "notifications/example"}
 
 
-@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, HELD], MESSAGES, thorough=in_each_era)
+@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, HELD], "JSM-003", MESSAGES, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)

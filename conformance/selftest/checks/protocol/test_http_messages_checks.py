@@ -156,6 +156,13 @@ def test_foreign_origin_with_credentials(builder: TranscriptBuilder, origin: str
     return builder.ask("alice", "mail", also=[("Origin", origin)]).answered(403, headers=given)
 
 
+@passes("HTP-005")
+def test_challenge_without_metadata_is_relayed(builder: TranscriptBuilder) -> int:
+    basic = ("WWW-Authenticate", 'Basic realm="files"')
+    builder.ask("alice", "mail").arrives(status=403, gives=[basic, CHALLENGE]).answered(403, headers=[basic])
+    return 1
+
+
 @not_observed("HTP-006")
 def test_request_of_no_page(builder: TranscriptBuilder) -> None:
     builder.call("alice", "mail")

@@ -180,3 +180,32 @@ def test_upstream_agrees_on_another_revision(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "mail", "initialize", params={"protocolVersion": "2025-11-25"})
     made.arrives(replies={"protocolVersion": "2025-06-18"}).answered()
     return 1
+
+
+# -- SNM-006
+
+
+def in_session(builder: TranscriptBuilder, given: str | None, method: str = "tools/call") -> ClientRequest:
+    """Add a request in the session `s1` whose response gives this id."""
+    headers = [("content-type", "application/json"), *([("Mcp-Session-Id", given)] if given else [])]
+    return builder.ask("alice", "mail", method, session="s1").arrives().answered(headers=headers)
+
+
+@passes("SNM-006")
+def test_session_keeps_its_id(builder: TranscriptBuilder) -> int:
+    in_session(builder, "s1")
+    in_session(builder, None)
+    in_session(builder, "s2", "initialize")
+    return 3
+
+
+@fails("SNM-006")
+def test_session_gets_another_id(builder: TranscriptBuilder) -> ClientRequest:
+    return in_session(builder, "s2")
+
+
+@passes("SNM-006")
+def test_upstream_gives_another_id(builder: TranscriptBuilder) -> int:
+    made = builder.ask("alice", "mail", session="s1").arrives(opens="s2")
+    made.answered(headers=[("content-type", "application/json"), ("Mcp-Session-Id", "s2")])
+    return 1
