@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gatebench.conformance.requirements.features import features_of, world_of
-from gatebench.conformance.scenarios.marks import When, legacy, model
+from gatebench.conformance.scenarios.marks import Params, When, legacy, model, modern
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
@@ -27,6 +27,24 @@ MODELS: dict[str, When] = {
     "CRED-014": model("passthrough"),
     "END-003": legacy,
     "AUTH-007": lambda params: params["principal"] == "carol",
+}
+# Messages of both legs have what HTTP and their revision require: judged on the traffic of one caller, and over the whole run.
+OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "JSM-002", "JSM-003")
+OF_SESSIONS = ("HTP-007", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006")
+OF_STATELESS = ("STL-001", "STL-002", "STL-006", "STL-007", "STL-008")
+
+
+def _of_one_caller(when: When) -> When:
+    def of_one(params: Params) -> bool:
+        return params["principal"] == "alice" and when(params)
+
+    return of_one
+
+
+MESSAGES: dict[str, When] = {
+    **dict.fromkeys(OF_ALL, _of_one_caller(lambda _params: True)),
+    **dict.fromkeys(OF_SESSIONS, _of_one_caller(legacy)),
+    **dict.fromkeys(OF_STATELESS, _of_one_caller(modern)),
 }
 AWKWARD_VALUES = {"value": ["ü€𝄞", 2**53, -0.5, None, {"a": ""}, "\u2028"]}
 

@@ -129,3 +129,8 @@ def model(*models: str) -> When:
 def legacy(params: Params) -> bool:
     """Return whether the revision has sessions."""
     return params["revision"] in definition.LEGACY_REVISIONS
+
+
+def modern(params: Params) -> bool:
+    """Return whether the revision has no sessions."""
+    return not legacy(params)

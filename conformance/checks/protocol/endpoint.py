@@ -80,18 +80,26 @@ def _malformed(exchange: Exchange) -> str | None:
 
 
 def notifications_get_202(context: CheckContext, transcript: Transcript) -> None:
-    """END-003: the raw client sends a notification only after its handshake was accepted."""
+    """END-003: the raw client sends a notification only after its handshake was accepted; a response may be refused."""
     for exchange in transcript.client:
-        if not exchange.rpc.get("method") or "id" in exchange.rpc or exchange.tags.get("client") != "raw":
+        if exchange.tags.get("client") != "raw" or not (_is_notification(exchange) or _is_taken_response(exchange)):
             continue
         context.examined()
         if exchange.status != 202 or exchange.body:
             context.violation(
-                f"the notification {exchange.describe()} was not acknowledged",
+                f"the {'notification' if exchange.rpc.get('method') else 'response'} {exchange.describe()} was not acknowledged",
                 expected="status 202 and no body",
                 actual=outcome_of(exchange),
                 at=exchange,
             )
+
+
+def _is_notification(exchange: Exchange) -> bool:
+    return bool(exchange.rpc.get("method")) and "id" not in exchange.rpc
+
+
+def _is_taken_response(exchange: Exchange) -> bool:
+    return messages.is_answer(exchange.rpc) and 200 <= (exchange.status or 0) < 300
 
 
 def the_guides_client_works(context: CheckContext, transcript: Transcript) -> None:

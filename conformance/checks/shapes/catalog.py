@@ -7,7 +7,7 @@ from gatebench.conformance.checks.shapes import changes, session_ids
 from gatebench.conformance.checks.shapes.cases import ShapeRow
 from gatebench.conformance.checks.shapes.consent import consents, grants, issuer_requests, ownership, pages
 from gatebench.conformance.checks.shapes.features import capabilities, feature_lists, notifications
-from gatebench.conformance.checks.shapes.interaction import event_streams, input_rounds, server_requests
+from gatebench.conformance.checks.shapes.interaction import announcements, event_streams, input_rounds, server_requests
 from gatebench.conformance.checks.shapes.requests import arrivals, client_requests, headers, trace
 from gatebench.conformance.checks.shapes.responses import (
     denials,
@@ -109,6 +109,7 @@ SHAPES: Mapping[str, Shape] = {
     "call-notified": _shape(event_streams.notified, "method part"),
     "as-they-come": _shape(event_streams.as_they_come),
     "announced": _shape(event_streams.announced),
+    "announced-once": _shape(announcements.announced_once),
     "subscribed": _shape(event_streams.subscribed),
     "acknowledged": _shape(event_streams.acknowledged),
     "only-asked-for": _shape(event_streams.only_asked_for),

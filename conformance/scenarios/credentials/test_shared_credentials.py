@@ -2,19 +2,31 @@
 
 import pytest
 
-from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, concurrent_calls, together, whole_life
+from gatebench.conformance.scenarios.common import (
+    ARRIVALS,
+    LEAKS,
+    MESSAGES,
+    MODELS,
+    concurrent_calls,
+    together,
+    whole_life,
+)
 from gatebench.conformance.scenarios.marks import judged_by, legacy, model
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 
-@judged_by(*LEAKS, *ARRIVALS, MODELS)
+@judged_by(*LEAKS, *ARRIVALS, MODELS, MESSAGES)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("server", ["calculator", "web-search"])
 @pytest.mark.parametrize("principal", ["alice", "support-bot", "carol"])
 async def test_whole_life(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """Every kind of caller; the upstream cannot distinguish them."""
     client = await scenario.consented(principal, server, revision)
+    # Connection names fields of the client's own request (RFC 9110 section 7.6.1), and none that the gateway adds.
+    client.changes = {"Connection": f"keep-alive, {UPSTREAMS[server].header}"}
+    await client.call(scenario.identities.tool(server, "whoami"))
+    client.changes = {}
     await whole_life(scenario, client, server)
 
 

@@ -8,7 +8,7 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 
-@judged_by("ACC-001", "ACC-002", "CRED-001", needs=("access-rules",), thorough=in_each_era)
+@judged_by("ACC-001", "ACC-002", "CRED-001", "JSM-001", needs=("access-rules",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server", "control"),

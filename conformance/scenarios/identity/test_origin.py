@@ -15,6 +15,18 @@ FOREIGN = ("https://evil.example", "null")
 STATES_THE_STATUS: dict[str, When] = {"END-008": lambda params: params["revision"] != REVISIONS[0]}
 
 
+async def preflight(scenario: Scenario, server: str, revision: str, origin: str) -> None:
+    """Ask, as a browser does before a request of a page, whether the page may send it (Fetch, CORS-preflight)."""
+    browser = await scenario.client(None, server, revision)
+    wanted = "authorization, content-type, mcp-session-id, mcp-protocol-version"
+    browser.changes = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": wanted,
+    }
+    await browser.send("OPTIONS", {})
+
+
 async def foreign_origins(
     scenario: Scenario, principal: str, server: str, revision: str, origin: str, *, call: str | None
 ) -> None:
@@ -31,6 +43,7 @@ async def foreign_origins(
         attempt = await send(page)
         scenario.probe("foreign origin", attempt, control, attribute=origin, server=server, principal=principal)
 
+    await preflight(scenario, server, revision, origin)
     await pair(lambda client: client.connect())
     await pair(lambda client: client.list_tools())
     if call:
@@ -42,7 +55,7 @@ async def foreign_origins(
         await pair(lambda client: client.open_stream_and_leave(), beside=apart)
 
 
-@judged_by("END-007", STATES_THE_STATUS)
+@judged_by("END-007", "HTP-006", STATES_THE_STATUS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "desk")])
 @pytest.mark.parametrize("origin", FOREIGN, ids=["foreign", "null"])

@@ -7,7 +7,7 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, VIRTUAL_SERVERS
 
 
-@judged_by("DIA-001")
+@judged_by("DIA-001", "JSM-001")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calculator"), ("alice", "workbench"), ("alice", "desk")])
 async def test_unknown_tool(scenario: Scenario, principal: str, server: str, revision: str) -> None:

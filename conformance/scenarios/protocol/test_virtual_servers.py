@@ -4,13 +4,21 @@ import asyncio
 
 import pytest
 
-from gatebench.conformance.scenarios.common import ARRIVALS, AWKWARD_VALUES, LEAKS, MODELS, joined_by, together
+from gatebench.conformance.scenarios.common import (
+    ARRIVALS,
+    AWKWARD_VALUES,
+    LEAKS,
+    MESSAGES,
+    MODELS,
+    joined_by,
+    together,
+)
 from gatebench.conformance.scenarios.marks import judged_by, legacy
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 
-@judged_by(*LEAKS, *ARRIVALS, "CRED-012", MODELS)
+@judged_by(*LEAKS, *ARRIVALS, "CRED-012", MODELS, MESSAGES)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server"),
@@ -24,6 +32,7 @@ async def test_each_member(scenario: Scenario, principal: str, server: str, revi
         await client.call(scenario.identities.tool(server, "whoami", member))
         await client.call(scenario.identities.tool(server, "echo", member), AWKWARD_VALUES)
     if not client.modern:
+        await client.open_stream_and_leave()
         await client.delete()
 
 

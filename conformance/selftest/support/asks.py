@@ -37,6 +37,7 @@ class ClientRequest:
     client: str = "raw"
     meta: Mapping[str, Any] = field(default_factory=dict)  # in `_meta`, beside the nonce
     params: Mapping[str, Any] = field(default_factory=dict)  # of other methods than tools/call
+    revision: str = "2025-11-25"
 
     def __post_init__(self) -> None:
         self.nonce = f"n-{next(self.builder.numbers)}"
@@ -48,7 +49,7 @@ class ClientRequest:
         sent = [("Authorization", f"Bearer «{label}»"), *self.also]
         sent += [("Mcp-Session-Id", self.session)] if self.session else []
         tags = {"scenario": "story", "principal": self.principal, "server": self.server, "client": self.client}
-        self._log = ExchangeLog(self.builder.recorder, {**tags, "revision": "2025-11-25", "nonce": self.nonce})
+        self._log = ExchangeLog(self.builder.recorder, {**tags, "revision": self.revision, "nonce": self.nonce})
         url = f"{self.builder.world_json['gateway']['base_url']}/api/llm/mcp/{self.server}/server"
         name = f"{self.at}_{self.tool}" if self.server in definition.VIRTUAL_SERVERS else self.tool
         raw = [(key.encode(), value.encode("latin-1")) for key, value in sent]

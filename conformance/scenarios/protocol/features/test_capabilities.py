@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.feature_client import SERVERS, FeatureClient, base_of, feature_client
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups, modern
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
@@ -86,7 +86,7 @@ async def test_absent(
         )
 
 
-@judged_by_cases(["unknown-method"], thorough=in_each_era)
+@judged_by_cases(["unknown-method"], {"STL-003": modern}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
 async def test_unknown_method(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
@@ -105,7 +105,9 @@ UNKNOWN = (
 )
 
 
-@judged_by_groups({"unknown": [*UNKNOWN, *(f"{name}-relayed" for name in UNKNOWN)]}, thorough=in_each_era)
+@judged_by_groups(
+    {"unknown": [*UNKNOWN, *(f"{name}-relayed" for name in UNKNOWN)]}, {"STL-005": modern}, thorough=in_each_era
+)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
 @pytest.mark.parametrize("case", ["unknown"])

@@ -13,7 +13,7 @@ from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawConnection
 from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.protocol.messages import META_VERSION
+from gatebench.fixtures.protocol.messages import META_CAPABILITIES, META_CLIENT, META_VERSION
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 from gatebench.fixtures.world.variants import client_http
 from gatebench.fixtures.world.variants.client_http import ClientHabit
@@ -48,7 +48,7 @@ def applies(habit: ClientHabit, caller: RawCaller, server: str) -> bool:
     return (habit.virtual or server == SERVER) and not another_era
 
 
-@judged_by_groups(GROUPS)
+@judged_by_groups(GROUPS, {"HTP-004": lambda params: params["case"] == "requests"})
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("case", "server"), PLAYED)
@@ -108,7 +108,7 @@ async def test_habit_of_a_stranger(
 MIRRORED = {"mirrored": [name for name, habit in HABITS.items() if habit.group == "mirrored"]}
 
 
-@judged_by_groups(MIRRORED, thorough=in_each_era)
+@judged_by_groups(MIRRORED, "STL-003", thorough=in_each_era)
 @pytest.mark.parametrize("revision", [MODERN_REVISION])
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", [SERVER, VIRTUAL])
@@ -125,28 +125,40 @@ async def test_mirrored(scenario: Scenario, case: str, principal: str, server: s
 
 
 UNKNOWN_REVISION = "1900-01-01"
+LACKING = {
+    "meta-without-revision": META_VERSION,
+    "meta-without-capabilities": META_CAPABILITIES,
+    "meta-without-client": META_CLIENT,
+}
 
 
-def _of_unknown_revision(client: McpClient, method: str, params: dict[str, Any], nonce: str) -> dict[str, Any]:
+def _with_meta(
+    client: McpClient, method: str, params: dict[str, Any], nonce: str, **changes: str | None
+) -> dict[str, Any]:
+    """Return a request with other members of `_meta`; None: without one."""
     message = client.message(method, params, nonce, f"id-{nonce}")
-    message["params"]["_meta"][META_VERSION] = UNKNOWN_REVISION
+    meta = message["params"]["_meta"] | changes
+    message["params"]["_meta"] = {name: value for name, value in meta.items() if value is not None}
     return message
 
 
-@judged_by_cases(["unknown-revision"], thorough=in_each_era)
+@judged_by_cases(["unknown-revision", *LACKING], "STL-003", "STL-004", "STL-005", thorough=in_each_era)
 @pytest.mark.parametrize("revision", [MODERN_REVISION])
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", [SERVER, VIRTUAL])
 async def test_unknown_revision(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """Requests that name a revision that no server has, in the header and in the body."""
+    """Requests that name a revision that no server has, in the header and in the body; calls without a member of `_meta`."""
     client = await scenario.client(principal, server, revision)
     control = await client.connect()
     attempts = []
-    for method, params in (
-        ("tools/call", {"name": client.named(echo_of(scenario, server)), "arguments": {}}),
-        ("tools/list", {}),
-    ):
+    call = {"name": client.named(echo_of(scenario, server)), "arguments": {}}
+    for method, params in (("tools/call", call), ("tools/list", {})):
         nonce = new_nonce()
-        message = _of_unknown_revision(client, method, params, nonce)
+        message = _with_meta(client, method, params, nonce, **{META_VERSION: UNKNOWN_REVISION})
         attempts.append(await client.post(message, headers={"MCP-Protocol-Version": UNKNOWN_REVISION}, nonce=nonce))
     scenario.case("unknown-revision", *attempts, control=control, server=server, principal=principal)
+    for case, member in LACKING.items():
+        nonce = new_nonce()
+        begin, message = scenario.here(), _with_meta(client, "tools/call", call, nonce, **{member: None})
+        attempt = await client.post(message, nonce=nonce)
+        scenario.case(case, attempt, control=control, since=begin, server=server, principal=principal)

@@ -42,10 +42,16 @@ ERRORS = {
     "error-503": _error(503, RETRY),
     "error-503-text": _error(503, RETRY, text=True),
 }
+CHALLENGES = {
+    status: {
+        "WWW-Authenticate": 'Bearer error="insufficient_scope", resource_metadata="https://upstream.example/metadata"'
+    }
+    for status in (401, 403)
+}
 GROUPS = {"errors": list(ERRORS)}
 
 
-@judged_by_groups(GROUPS)
+@judged_by_groups(GROUPS, "HTP-005")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", [SERVER, VIRTUAL])
@@ -67,3 +73,10 @@ async def test_error(scenario: Scenario, case: str, principal: str, server: str,
         with upstream_habits(scenario, MEMBER, **coding), scenario.upstream_fault(MEMBER, rule):
             attempts = [await client.call(tool, AWKWARD_VALUES)]
         record(scenario, client, name, attempts, control, since=begin)
+    for status, challenge in CHALLENGES.items():
+        client = await scenario.client(principal, server, revision)
+        client.patience = patience(scenario)
+        await settled(client)
+        rule = {"method": "tools/call", "action": {"respond": _error(status, challenge)}}
+        with scenario.upstream_fault(MEMBER, rule):
+            await client.call(tool, AWKWARD_VALUES)

@@ -16,7 +16,7 @@ from gatebench.conformance.scenarios.dialogue_steps import (
     facts,
     offered,
 )
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.conformance.scenarios.marks import When, in_each_era, judged_by_cases, legacy, modern
 from gatebench.fixtures.clients.conversation import Called, StreamReader, answered, call, messages_of
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -31,11 +31,12 @@ TOGETHER = {
     "progress-of-two-callers": "test_progress",
     "log-messages-of-two-callers": "test_log_messages",
 }
+MESSAGES: dict[str, When] = {"SNM-001": legacy, "SNM-002": legacy, "STL-006": modern, "STL-007": modern}
 HELD = "progress-while-held"
 UNKNOWN = {"unknown-notification": "notifications/example"}
 
 
-@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, HELD], thorough=in_each_era)
+@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, HELD], "JSM-003", MESSAGES, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
@@ -51,6 +52,8 @@ async def test_notifications_of_calls(
             tool = tools["test_progress" if token is not None else "test_log_messages"]
             called = await call(clients[0], tool, token=token, **_logging(clients[0]))
             scenario.case(case, called.response, server=server, principal=principal)
+        if clients[0].modern:  # its log messages are for those who ask for them
+            await call(clients[0], tools["test_log_messages"])
         for case, method in ({} if clients[0].modern else UNKNOWN).items():
             options: dict[str, Any] = {"arguments": {"also": method}, "token": 7}
             called, streams = await call_beside_stream(clients[0], tools["test_progress"], method, **options)
@@ -133,7 +136,7 @@ LEFT = "resumed"
 BY_OTHERS = ("resumed-by-another-caller", "resumed-in-another-session")
 
 
-@judged_by_cases([LEFT, *BY_OTHERS])
+@judged_by_cases([LEFT, *BY_OTHERS], "SNM-002")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)

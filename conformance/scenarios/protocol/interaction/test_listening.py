@@ -115,7 +115,7 @@ async def test_stream_left(scenario: Scenario, principal: str, server: str, memb
     scenario.case("listener-left", left, server=server, principal=principal, since=since, member=member)
 
 
-@judged_by_cases(["second-stream"])
+@judged_by_cases(["second-stream"], "SNM-001", "JSM-003")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member"), SERVERS)

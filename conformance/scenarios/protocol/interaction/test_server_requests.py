@@ -42,7 +42,7 @@ BY_URL, COMPLETE = "asked-elicitation-url", "notifications/elicitation/complete"
 SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums"}
 
 
-@judged_by_cases([*KINDS, *REPLIES])
+@judged_by_cases([*KINDS, *REPLIES], "END-003", "SNM-001", "SNM-002", "SNM-003")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)

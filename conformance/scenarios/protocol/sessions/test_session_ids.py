@@ -65,13 +65,14 @@ async def still(scenario: Scenario, owner: McpClient) -> list[str]:
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", SERVERS)
 async def test_unknown_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """Ids that were never given out, on each method; those of existing sessions altered."""
+    """Ids that were never given out, on each method; those of existing sessions altered; DELETE without an id."""
     owner, control = await owner_of(scenario, principal, server, revision)
     for number, (use, make) in enumerate(USES.items()):
         begin, attempts = scenario.here(), []
         kinds = list(UNKNOWN) if use == "call" else [list(UNKNOWN)[number % 3], "altered"]
-        for kind in kinds:
-            client = await another(scenario, owner, principal, UNKNOWN[kind](str(owner.session)))
+        named = [UNKNOWN[kind](str(owner.session)) for kind in kinds]
+        for identifier in [*named, None] if use == "delete" else named:
+            client = await another(scenario, owner, principal, identifier)
             attempts.append(await make(client, echo_of(scenario, server)))
         after = await still(scenario, owner)
         facts: dict[str, Any] = {"server": server, "principal": principal, "after": after}

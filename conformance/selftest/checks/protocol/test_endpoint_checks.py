@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.dialogue_examples import answer, posted
 from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
@@ -210,6 +211,21 @@ def test_notification_with_another_status_or_a_body(
 ) -> ClientRequest:
     builder.ask("alice", "calculator", "notifications/initialized").answered(202)
     return builder.ask("alice", "calculator", "notifications/cancelled").answered(status, body=body)
+
+
+@passes("END-003")
+def test_response_of_a_client_is_accepted_or_refused(builder: TranscriptBuilder) -> int:
+    posted(builder, answer(1, "alice"))
+    posted(builder, answer(2, "alice"), status=404, body="no such session")
+    return 1
+
+
+@fails("END-003")
+@pytest.mark.parametrize(("status", "body"), [(200, ""), (204, ""), (202, "{}")])
+def test_response_of_a_client_gets_another_status_or_a_body(
+    builder: TranscriptBuilder, status: int, body: str
+) -> TranscriptLine:
+    return posted(builder, answer(1, "alice"), status=status, body=body)
 
 
 # -- END-004

@@ -49,8 +49,10 @@ class Posted(TranscriptLine):
     exchange: str
 
 
-def posted(builder: TranscriptBuilder, message: Json, of: str = "alice") -> Posted:
-    """Add a response of a client to a server request."""
+def posted(
+    builder: TranscriptBuilder, message: Json, of: str = "alice", *, status: int = 202, body: str = ""
+) -> Posted:
+    """Add a response of a client to a server request, and what the gateway answers."""
     tags = {"scenario": "story", "principal": of, "server": SERVER, "client": "raw"}
     log = ExchangeLog(builder.recorder, {**tags, "revision": "2025-11-25", "nonce": None})
     url = f"{builder.world_json['gateway']['base_url']}/api/llm/mcp/{SERVER}/server"
@@ -58,7 +60,9 @@ def posted(builder: TranscriptBuilder, message: Json, of: str = "alice") -> Post
     log.request("POST", url, headers, json.dumps(message).encode())
     line = Posted(builder.here())
     object.__setattr__(line, "exchange", log.id)
-    log.response(202, [])
+    log.response(status, [])
+    if body:
+        log.chunk(body.encode())
     log.end("complete")
     return line
 
@@ -308,6 +312,7 @@ CONFORMING: Mapping[str, Example] = {
     "call-notified": _with(_notified, right=True),
     "as-they-come": _with(_as_it_comes, right=True),
     "announced": _with(_announced, right=True),
+    "announced-once": _with(_announced, right=False),
     "subscribed": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then={}),
     "acknowledged": _with(_acknowledgement, named=["toolsListChanged"]),
@@ -333,6 +338,7 @@ VIOLATING: Mapping[str, Example] = {
     "call-notified": _with(_notified, right=False),
     "as-they-come": _with(_as_it_comes, right=False),
     "announced": _with(_announced, right=False),
+    "announced-once": _with(_announced, right=True),
     "subscribed": _with(_subscription, first=CHANGED["method"], then={}),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "acknowledged": _with(_acknowledgement, named=[]),

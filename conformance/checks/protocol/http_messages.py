@@ -1,0 +1,161 @@
+"""Checks of http_messages.toml: statuses and header fields that belong to each other, whatever a message is about."""
+
+from collections.abc import Callable
+
+from gatebench.conformance.checks.probes import outcome_of
+from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.outcomes import CheckContext
+from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol.messages import SSE_TYPE, media_type
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS
+
+SHARED = ("public", "s-maxage")  # RFC 9111 section 3.5: they let a shared cache store what was sent with a credential
+# Fields that are neither lists nor Set-Cookie (RFC 9110 section 5.3), and that nothing below a gateway adds on its own.
+ONCE_IN_RESPONSES = ("content-type", "content-length", "location", "retry-after", "mcp-session-id")
+ONCE_IN_REQUESTS = (
+    "host",
+    "content-type",
+    "content-length",
+    "mcp-session-id",
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
+    "last-event-id",
+)
+
+
+def not_for_shared_caches(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-001: successful responses to requests with a token; one whose upstream said so itself is the upstream's."""
+    for exchange in transcript.client:
+        if not exchange.tags.get("principal") or not 200 <= (exchange.status or 0) < 300:
+            continue
+        context.examined()
+        shared = _shared(exchange)
+        if shared and not any(_shared(one) for one in transcript.landed(exchange.nonce)):
+            context.violation(
+                f"the response to {exchange.describe()} of {exchange.tags['principal']} may be kept by shared caches",
+                expected=f"a Cache-Control without {' and '.join(SHARED)}, or none",
+                actual=f"Cache-Control: {', '.join(exchange.response_header('cache-control'))}",
+                at=exchange,
+            )
+
+
+def _shared(exchange: Exchange) -> bool:
+    directives = ",".join(exchange.response_header("cache-control")).lower().split(",")
+    return any(one.partition("=")[0].strip() in SHARED for one in directives)
+
+
+def fields_of_responses_once(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-002: fields that the upstream itself sent twice do not count."""
+    for exchange in transcript.client:
+        if exchange.status is None:
+            continue
+        context.examined()
+        names = _repeated(exchange.response_header, ONCE_IN_RESPONSES)
+        given = {one for up in transcript.landed(exchange.nonce) for one in _repeated(up.response_header, names)}
+        for name in [one for one in names if one not in given]:
+            context.violation(
+                f"the response to {exchange.describe()} has {name} more than once",
+                expected=f"one {name} at most",
+                actual=f"{name}: {' | '.join(exchange.response_header(name))}",
+                at=exchange,
+            )
+
+
+def fields_of_requests_once(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-003: fields that the client sent twice, or names in a header of its own (an override), do not count."""
+    sent = {one.nonce: one for one in transcript.client if one.nonce}
+    for arrival in transcript.upstream:
+        context.examined()
+        names = _repeated(arrival.header, ONCE_IN_REQUESTS)
+        client = sent.get(arrival.nonce) if names else None
+        heads = "\n".join(f"{name}: {value}" for name, value in client.request_headers).lower() if client else ""
+        for name in [one for one in names if heads.count(one) < 2]:
+            context.violation(
+                f"{arrival.describe()} reached {arrival.node} with {name} more than once",
+                expected=f"one {name} at most",
+                actual=f"{name}: {' | '.join(arrival.header(name))}",
+                at=arrival,
+            )
+
+
+def _repeated(values: Callable[[str], list[str]], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if len(values(name)) > 1)
+
+
+def allowed_methods_are_named(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-004: a 405 that an upstream gave is the upstream's (UPS-044), and TRACE is refused by HTTP servers below a gateway."""
+    for exchange in transcript.client:
+        if exchange.status != 405 or exchange.method == "TRACE":
+            continue
+        context.examined()
+        if not exchange.response_header("allow") and not _given(transcript, exchange):
+            context.violation(
+                f"the 405 for {exchange.describe()} does not name the methods that are allowed",
+                expected="a header field Allow",
+                actual=outcome_of(exchange),
+                at=exchange,
+            )
+    if not context.subjects and transcript.client:
+        context.inapplicable("the gateway answered nothing with 405")
+
+
+def _given(transcript: Transcript, exchange: Exchange) -> bool:
+    """Return whether an upstream answered with the same status while the request was under way, or to the request itself."""
+    end = exchange.ended or float("inf")
+    meanwhile = (one for one in transcript.upstream if exchange.seq < one.seq < end and one.method == exchange.method)
+    return any(one.status == exchange.status for one in [*transcript.landed(exchange.nonce), *meanwhile])
+
+
+def challenges_of_upstreams_stay(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-005: challenges with the metadata of the upstream. At a passthrough server they are about the caller's own token."""
+    for exchange in transcript.client:
+        for arrival in transcript.landed(exchange.nonce):
+            challenges = [one for one in arrival.response_header("www-authenticate") if "resource_metadata" in one]
+            if not challenges or transcript.facts.auth_model(arrival.node) == "passthrough":
+                continue
+            context.examined()
+            if relayed := [one for one in exchange.response_header("www-authenticate") if one in challenges]:
+                context.violation(
+                    f"the response to {exchange.describe()} has the challenge of {arrival.node}",
+                    expected="no WWW-Authenticate that names the metadata of an upstream, which is another resource",
+                    actual=f"status {exchange.status}, WWW-Authenticate: {relayed[0]}",
+                    at=exchange,
+                )
+    if not context.subjects and transcript.client:
+        context.inapplicable("no upstream challenged the gateway")
+
+
+def foreign_origins_get_no_credentials(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-006: responses to requests with an Origin, those before a request of a browser (preflight) included."""
+    for exchange in transcript.client:
+        origins = exchange.header("origin")
+        if not origins or exchange.status is None or origins[0] in transcript.facts.dialect("allowed_origins"):
+            continue
+        context.examined()
+        allowed = exchange.response_header("access-control-allow-origin")
+        credentials = exchange.response_header("access-control-allow-credentials")
+        if origins[0] in allowed and "true" in [one.strip().lower() for one in credentials]:
+            context.violation(
+                f"the response to {exchange.describe()} lets pages of {origins[0]} use the credentials of a browser",
+                expected="no Access-Control-Allow-Credentials for a foreign origin",
+                actual=f"Access-Control-Allow-Origin: {origins[0]}, Access-Control-Allow-Credentials: true",
+                at=exchange,
+            )
+
+
+def streams_are_event_streams(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-007: errors other than 405 are about the session or the caller; a success that an upstream gave is the upstream's."""
+    for exchange in transcript.client:
+        asked = exchange.method == "GET" and SSE_TYPE in ",".join(exchange.header("accept"))
+        if not asked or exchange.tags.get("revision") not in LEGACY_REVISIONS:
+            continue
+        context.examined()
+        succeeded = 200 <= (exchange.status or 0) < 300
+        if succeeded and media_type(exchange.response_headers) != SSE_TYPE and not _given(transcript, exchange):
+            context.violation(
+                "a GET request for the stream of a session was answered with something else",
+                expected=f"{SSE_TYPE}, or 405",
+                actual=f"status {exchange.status}, {media_type(exchange.response_headers) or 'no media type'}",
+                at=exchange,
+            )

@@ -1,0 +1,199 @@
+"""Tests of the checks of http_messages.toml."""
+
+import pytest
+
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, STREAM_HEADERS, TranscriptLine
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+CHALLENGE = ("WWW-Authenticate", 'Bearer resource_metadata="https://upstream.example/metadata"')
+EVIL = ("Origin", "https://evil.example")
+ACCEPTS = ("Accept", "text/event-stream")
+
+
+# -- HTP-001
+
+
+@passes("HTP-001")
+@pytest.mark.parametrize("value", ["", "no-cache", "private, max-age=60", "no-store", "no-cache, no-transform"])
+def test_response_for_one_caller(builder: TranscriptBuilder, value: str) -> int:
+    headers = [*JSON_HEADERS, *([("Cache-Control", value)] if value else [])]
+    builder.ask("alice", "mail").arrives().answered(headers=headers)
+    return 1
+
+
+@fails("HTP-001")
+@pytest.mark.parametrize("value", ["public", "max-age=60, Public", "s-maxage=10", "no-transform,s-maxage=0"])
+def test_response_for_shared_caches(builder: TranscriptBuilder, value: str) -> ClientRequest:
+    return builder.ask("alice", "mail").arrives().answered(headers=[*JSON_HEADERS, ("Cache-Control", value)])
+
+
+@passes("HTP-001")
+def test_upstream_allows_shared_caches(builder: TranscriptBuilder) -> int:
+    public = [("Cache-Control", "public")]
+    builder.ask("alice", "mail").arrives(gives=public).answered(headers=[*JSON_HEADERS, *public])
+    return 1
+
+
+@not_observed("HTP-001")
+def test_refusal_may_be_public(builder: TranscriptBuilder) -> None:
+    builder.ask("alice", "mail").answered(404, headers=[("Cache-Control", "public")])
+
+
+# -- HTP-002, HTP-003
+
+
+@passes("HTP-002")
+def test_each_field_of_a_response_once(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail").arrives().answered(headers=[*JSON_HEADERS, ("Vary", "a"), ("Vary", "b")])
+    return 1
+
+
+@fails("HTP-002")
+@pytest.mark.parametrize("name", ["Content-Type", "content-length", "Mcp-Session-Id", "Retry-After", "Location"])
+def test_field_of_a_response_twice(builder: TranscriptBuilder, name: str) -> ClientRequest:
+    headers = [*JSON_HEADERS, (name, "1"), *([] if name == "Content-Type" else [(name.lower(), "1")])]
+    return builder.ask("alice", "mail").arrives().answered(headers=headers)
+
+
+@passes("HTP-002")
+def test_upstream_sends_a_field_twice(builder: TranscriptBuilder) -> int:
+    twice = [("Retry-After", "1"), ("Retry-After", "2")]
+    builder.ask("alice", "mail").arrives(status=503, gives=twice).answered(503, headers=[*JSON_HEADERS, *twice])
+    return 1
+
+
+@passes("HTP-003")
+def test_each_field_of_a_request_once(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail").arrives(also=[("content-type", "a"), ("accept", "a"), ("accept", "b")]).answered()
+    return 1
+
+
+@fails("HTP-003")
+@pytest.mark.parametrize("name", ["content-type", "host", "mcp-protocol-version", "mcp-name"])
+def test_field_of_a_request_twice(builder: TranscriptBuilder, name: str) -> TranscriptLine:
+    return builder.ask("alice", "mail").arrives(also=[(name, "a"), (name, "b")]).answered().arrival
+
+
+@passes("HTP-003")
+@pytest.mark.parametrize(
+    "sent", [[("mcp-name", "a"), ("Mcp-Name", "b")], [("x-override", '{"Mcp-Name": 1, "mcp-name": 2}')]]
+)
+def test_client_sends_a_field_twice(builder: TranscriptBuilder, sent: list[tuple[str, str]]) -> int:
+    made = builder.ask("alice", "mail", also=sent)
+    made.arrives(also=[("mcp-name", "a"), ("mcp-name", "b")]).answered()
+    return 1
+
+
+# -- HTP-004
+
+
+@passes("HTP-004")
+def test_405_names_the_methods(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail", "GET").answered(405, headers=[("Allow", "POST")])
+    return 1
+
+
+@fails("HTP-004")
+def test_405_names_no_methods(builder: TranscriptBuilder) -> ClientRequest:
+    return builder.ask("alice", "mail", "DELETE").answered(405)
+
+
+@passes("HTP-004")
+def test_405_of_the_upstream(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail").arrives(status=405).answered(405)
+    builder.ask("alice", "mail", "GET").arrives(status=405).answered(405)
+    return 2
+
+
+# -- HTP-005
+
+
+@passes("HTP-005")
+@pytest.mark.parametrize("own", [[], [("WWW-Authenticate", 'Bearer resource_metadata="https://gateway.example/m"')]])
+def test_challenge_of_the_upstream_stays(builder: TranscriptBuilder, own: list[tuple[str, str]]) -> int:
+    builder.ask("alice", "mail").arrives(status=403, gives=[CHALLENGE]).answered(502, headers=own)
+    return 1
+
+
+@fails("HTP-005")
+@pytest.mark.parametrize("status", [401, 403, 502])
+def test_challenge_of_the_upstream_is_relayed(builder: TranscriptBuilder, status: int) -> ClientRequest:
+    return builder.ask("alice", "mail").arrives(status=403, gives=[CHALLENGE]).answered(status, headers=[CHALLENGE])
+
+
+@passes("HTP-005")
+def test_challenge_of_a_passthrough_server(builder: TranscriptBuilder) -> int:
+    builder.ask("carol", "crm").arrives(status=401, gives=[CHALLENGE]).answered(401, headers=[CHALLENGE])
+    builder.ask("alice", "mail").arrives(status=401, gives=[CHALLENGE]).answered(502)
+    return 1
+
+
+# -- HTP-006
+
+
+@passes("HTP-006")
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        [("Access-Control-Allow-Origin", "*")],
+        [("Access-Control-Allow-Origin", EVIL[1])],
+        [("Access-Control-Allow-Credentials", "true")],
+        [("Access-Control-Allow-Origin", "https://app.example"), ("Access-Control-Allow-Credentials", "true")],
+    ],
+)
+def test_foreign_origin_without_credentials(builder: TranscriptBuilder, given: list[tuple[str, str]]) -> int:
+    builder.ask("alice", "mail", also=[EVIL]).answered(403, headers=given)
+    return 1
+
+
+@fails("HTP-006")
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+def test_foreign_origin_with_credentials(builder: TranscriptBuilder, origin: str) -> ClientRequest:
+    given = [("access-control-allow-origin", origin), ("Access-Control-Allow-Credentials", "true")]
+    return builder.ask("alice", "mail", also=[("Origin", origin)]).answered(403, headers=given)
+
+
+@passes("HTP-005")
+def test_challenge_without_metadata_is_relayed(builder: TranscriptBuilder) -> int:
+    basic = ("WWW-Authenticate", 'Basic realm="files"')
+    builder.ask("alice", "mail").arrives(status=403, gives=[basic, CHALLENGE]).answered(403, headers=[basic])
+    return 1
+
+
+@not_observed("HTP-006")
+def test_request_of_no_page(builder: TranscriptBuilder) -> None:
+    builder.call("alice", "mail")
+
+
+# -- HTP-007
+
+
+@passes("HTP-007")
+@pytest.mark.parametrize("status", [200, 401, 404, 405, 500])
+def test_stream_or_error(builder: TranscriptBuilder, status: int) -> int:
+    headers = STREAM_HEADERS if status == 200 else JSON_HEADERS
+    builder.ask("alice", "mail", "GET", also=[ACCEPTS]).answered(status, headers=headers, body="")
+    return 1
+
+
+@fails("HTP-007")
+@pytest.mark.parametrize("headers", [JSON_HEADERS, [("Content-Type", "text/html")], []])
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_page_in_place_of_a_stream(
+    builder: TranscriptBuilder, status: int, headers: list[tuple[str, str]]
+) -> ClientRequest:
+    return builder.ask("alice", "mail", "GET", also=[ACCEPTS]).answered(status, headers=headers, body="")
+
+
+@passes("HTP-007")
+def test_page_of_the_upstream_in_place_of_a_stream(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail", "GET", also=[ACCEPTS]).arrives().answered(body="")
+    return 1
+
+
+@not_observed("HTP-007")
+def test_get_request_of_a_browser(builder: TranscriptBuilder) -> None:
+    builder.ask("alice", "mail", "GET", also=[("Accept", "text/html")]).answered(body="a page")

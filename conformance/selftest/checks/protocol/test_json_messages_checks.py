@@ -1,0 +1,142 @@
+"""Tests of the checks of json_messages.toml."""
+
+from typing import Any
+
+import pytest
+
+from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import fails, passes
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, STREAM_HEADERS
+from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+
+NOTIFICATION = '{"jsonrpc":"2.0","method":"notifications/message","params":{}}'
+
+
+def error(builder: TranscriptBuilder, value: Any, status: int = 403, *, lands: bool = False) -> ClientRequest:
+    """Add a request that is answered with an error."""
+    made = builder.ask("alice", "mail")
+    if lands:
+        made.arrives(status=status)
+    return made.answered(status, {"jsonrpc": "2.0", "id": 1, "error": value})
+
+
+# -- JSM-001
+
+
+@passes("JSM-001")
+@pytest.mark.parametrize("value", [{"code": 403, "message": ""}, {"code": -1, "message": "no", "data": None}])
+def test_error_is_whole(builder: TranscriptBuilder, value: dict[str, Any]) -> int:
+    error(builder, value)
+    return 1
+
+
+@fails("JSM-001")
+@pytest.mark.parametrize("status", [200, 401, 500])
+@pytest.mark.parametrize(
+    "value",
+    ["no", None, [], {"message": "no"}, {"code": "403", "message": "no"}, {"code": True, "message": ""}, {"code": 1}],
+)
+def test_error_is_not_whole(builder: TranscriptBuilder, value: Any, status: int) -> ClientRequest:
+    return error(builder, value, status)
+
+
+@passes("JSM-001")
+def test_error_of_the_upstream_is_not_whole(builder: TranscriptBuilder) -> int:
+    error(builder, "no", 500, lands=True)
+    return 1
+
+
+@passes("JSM-001")
+def test_error_of_oauth(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail").answered(401, body='{"error":"invalid_token"}')
+    error(builder, {"code": 1, "message": "no"})
+    return 1
+
+
+# -- JSM-002
+
+
+def result(builder: TranscriptBuilder, value: dict[str, Any], upstream: dict[str, Any] | None = None) -> ClientRequest:
+    """Add a list of tools with this result, made of that of the upstream."""
+    made = builder.ask("alice", "mail", "tools/list")
+    if upstream is not None:
+        made.arrives(replies=upstream)
+    return made.answered(200, {"jsonrpc": "2.0", "id": 1, "result": value})
+
+
+@passes("JSM-002")
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"tools": []},
+        {"tools": [{"name": "a", "inputSchema": {"default": None, "title": None}, "_meta": {"title": None}}]},
+        {"structuredContent": {"title": None, "size": None}, "content": [{"type": "text", "annotations": None}]},
+        {"other": None},
+    ],
+)
+def test_absent_members_are_left_out(builder: TranscriptBuilder, value: dict[str, Any]) -> int:
+    result(builder, value)
+    return 1
+
+
+@fails("JSM-002")
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"tools": [], "nextCursor": None},
+        {"tools": [{"name": "a", "title": None}]},
+        {"tools": [{"name": "a", "annotations": {"title": None}}]},
+        {"content": [], "structuredContent": None},
+        {"serverInfo": {"name": "a", "title": None}},
+    ],
+)
+def test_absent_member_is_null(builder: TranscriptBuilder, value: dict[str, Any]) -> ClientRequest:
+    return result(builder, value, {"tools": []})
+
+
+@passes("JSM-002")
+def test_upstream_sends_null(builder: TranscriptBuilder) -> int:
+    result(builder, {"tools": [], "nextCursor": None}, {"tools": [], "nextCursor": None})
+    return 1
+
+
+# -- JSM-003
+
+
+def stream(builder: TranscriptBuilder, body: str, *, upstream: str = "") -> ClientRequest:
+    """Add a request that is answered with this event stream."""
+    made = builder.ask("alice", "mail")
+    if upstream:
+        request = {"method": "POST", "target": "/mcp", "headers": [], "body": ""}
+        builder.far_end("upstream", "mail", request, status=200, headers=STREAM_HEADERS, body=upstream)
+    return made.answered(headers=STREAM_HEADERS, body=body)
+
+
+@passes("JSM-003")
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"data: {NOTIFICATION}\n\n",
+        f"event: message\nid: 1\ndata: {NOTIFICATION}\n\n",
+        f": alive\n\nid: 0\ndata: \n\ndata: {NOTIFICATION}\n\n",
+        f"event: ping\ndata: {{}}\n\ndata: {NOTIFICATION}\n\n",
+    ],
+)
+def test_events_are_messages(builder: TranscriptBuilder, body: str) -> int:
+    stream(builder, body)
+    builder.ask("alice", "mail").answered(headers=JSON_HEADERS, body="{}")
+    return 1
+
+
+@fails("JSM-003")
+@pytest.mark.parametrize(
+    "event", ["data: ping", 'data: {"type":"heartbeat"}', "data: []", f"event: response\ndata: {NOTIFICATION}"]
+)
+def test_event_is_no_message(builder: TranscriptBuilder, event: str) -> ClientRequest:
+    return stream(builder, f"data: {NOTIFICATION}\n\n{event}\n\n")
+
+
+@passes("JSM-003")
+def test_event_of_the_upstream_is_no_message(builder: TranscriptBuilder) -> int:
+    stream(builder, "data: ping\n\n", upstream="data: ping\n\n")
+    return 1
