@@ -30,7 +30,8 @@ async def test_every_request(scenario: Scenario, case: str, principal: str, serv
         attempt = await steps.consent_and_call(scenario, principal, server, revision, refreshed=True)
     scenario.case(case, attempt, expected=configured["resource"], **common)
     scenario.case("scope-of-each-request", attempt, expected=configured["scope"], **common)
-    scenario.case("client-configured", attempt, control=attempt, **common)
+    client_id = scenario.bench.world_json["upstreams"][server]["auth"]["client_id"]
+    scenario.case("client-configured", attempt, control=attempt, expected=client_id, **common)
 
 
 @judged_by_cases(["scope-demanded-later"], "ASM-026", "ASM-027", "ASM-032", *LEAKS, needs=("consent-withdrawal",))

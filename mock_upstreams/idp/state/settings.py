@@ -57,6 +57,8 @@ class Settings:
     """The well-known addresses that serve the metadata."""
     registration: dict[str, Any] = field(default_factory=dict)
     """Members of a client's metadata that registration replaces (RFC 7591 section 3.2.1)."""
+    client_document_hosts: tuple[str, ...] = ()
+    """The only hosts from which documents of clients are read; none: any host."""
     callback: dict[str, Any] = field(default_factory=dict)
     """Parameters of authorization responses to replace or add; null removes one."""
     require_resource: bool = False

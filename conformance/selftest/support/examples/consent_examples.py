@@ -152,6 +152,36 @@ def _requests(builder: TranscriptBuilder, row: Requirement, case: str, count: in
     return lines[-1]
 
 
+CLIENT_ID = "http://127.0.0.1:5000/client.json"
+_WRONG_DOCUMENTS: dict[str, dict[str, Any]] = {
+    "client-id": {"client_id": f"{CLIENT_ID}/"},
+    "redirect-uri": {"redirect_uris": [f"{CALLBACK}/"]},
+    "name": {"client_name": None},
+    "secret": {"token_endpoint_auth_method": "client_secret_basic"},
+    "unforged": {"redirect_uris": [ELSEWHERE]},
+}
+
+
+def _client_document(
+    builder: TranscriptBuilder, row: Requirement, case: str, *, right: bool
+) -> ClientRequest | TranscriptLine:
+    part = "" if right else row.options["part"]
+    client_id = "the-gateway" if part == "url" else CLIENT_ID
+    line: TranscriptLine = builder.authorize(ISSUER, client_id=client_id, redirect_uri=CALLBACK)
+    usual = {"client_id": CLIENT_ID, "client_name": "gateway", "redirect_uris": [CALLBACK]}
+    changed = usual | _WRONG_DOCUMENTS.get(part, {})
+    kind = "text/plain" if part == "media-type" else "application/json"
+    document = builder.read(
+        CLIENT_ID, usual if part == "unforged" else changed, 302 if part == "available" else 200, kind=kind
+    )
+    forged = builder.read(CLIENT_ID, changed if part == "unforged" else usual)
+    if part and part != "url":
+        line = forged if part == "unforged" else document
+    made = builder.call("alice", "mail")
+    builder.case(case, made, document=document.exchange, forged=[forged.exchange])
+    return made if right else line
+
+
 CONFORMING: Mapping[str, Example] = {
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
     "not-used": _refused_then_none,
@@ -163,6 +193,7 @@ CONFORMING: Mapping[str, Example] = {
     "metadata-refused": lambda builder, row, case: _unusable_metadata(builder, row, case, used=False),
     "not-requested": _stopped,
     "asked": _asked,
+    "client-document": lambda builder, row, case: _client_document(builder, row, case, right=True),
     "no-admission": lambda builder, row, case: _origin(builder, row, case, right=True),
     **{shape: lambda builder, row, case: _page(builder, row, case, right=True) for shape in PAGES},
 }
@@ -177,6 +208,7 @@ VIOLATING: Mapping[str, Example] = {
     "metadata-refused": lambda builder, row, case: _unusable_metadata(builder, row, case, used=True),
     "not-requested": _went_on,
     "asked": _not_asked,
+    "client-document": lambda builder, row, case: _client_document(builder, row, case, right=False),
     "no-admission": lambda builder, row, case: _origin(builder, row, case, right=False),
     **{shape: lambda builder, row, case: _page(builder, row, case, right=False) for shape in PAGES},
 }
