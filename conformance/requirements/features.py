@@ -170,7 +170,14 @@ PROFILES = {
     "shared-credentials": FeatureProfile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": FeatureProfile(
         ("upstream.oauth",),
-        ("consent-withdrawal", "stored-consents", "consent.guide-error", "consent.on-connecting", CLIENT_REGISTRATION, CLIENT_DOCUMENT),
+        (
+            "consent-withdrawal",
+            "stored-consents",
+            "consent.guide-error",
+            "consent.on-connecting",
+            CLIENT_REGISTRATION,
+            CLIENT_DOCUMENT,
+        ),
     ),
     "external-identity": FeatureProfile(("caller.external",)),
     "passthrough": FeatureProfile(("upstream.passthrough",)),

@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
-from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.conformance.scenarios.marks import Params, judged_by_cases
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
@@ -16,7 +16,19 @@ FURTHER = ("calendar.write", "calendar.share")
 LAST = "calendar.invite"
 
 
-@judged_by_cases(["resource-required"], "ASM-022", "ASM-033", "CONS-004", *LEAKS, needs=("consent-withdrawal",))
+def _knows_documents(params: Params) -> bool:
+    return bool(params["revision"] != REVISIONS[0])
+
+
+@judged_by_cases(
+    ["resource-required"],
+    "ASM-022",
+    "ASM-033",
+    {"CID-010": _knows_documents},
+    "CONS-004",
+    *LEAKS,
+    needs=("consent-withdrawal",),
+)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("resource-required", "alice", "calendar")])
 async def test_every_request(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:

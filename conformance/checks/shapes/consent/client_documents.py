@@ -38,7 +38,8 @@ def client_document(context: CheckContext, transcript: Transcript, row: ShapeRow
         elif document is None:
             context.blocked(f"the client id is no URL that the bench reads ({case.where})")
         else:
-            _judge_document(context, transcript, case, part, sent, document)
+            forged = [transcript.exchanges[name] for name in case.facts["forged"] if name in transcript.exchanges]
+            _judge(context, case, part, sent, [document, *forged])
 
 
 def problem_of_url(client_id: str) -> str | None:
@@ -58,14 +59,9 @@ def problem_of_url(client_id: str) -> str | None:
     return "has a dot segment" if {".", ".."} & set(parts.path.split("/")) else None
 
 
-def _judge_document(
-    context: CheckContext,
-    transcript: Transcript,
-    case: Case,
-    part: str,
-    sent: dict[str, str],
-    exchange: Exchange,
-) -> None:
+def _judge(context: CheckContext, case: Case, part: str, sent: dict[str, str], read: list[Exchange]) -> None:
+    """Judge the document; `read`: its exchange, and those with forged headers."""
+    exchange = read[0]
     if part == "available":
         context.examined()
         if exchange.status != 200:
@@ -74,17 +70,16 @@ def _judge_document(
     found = _document(exchange)
     if found is None:
         context.blocked(f"there is no document ({case.where})")
-        return
-    if part == "unforged":
-        for name in case.facts["forged"]:
-            other = _document(transcript.exchanges[name]) if name in transcript.exchanges else None
+    elif part == "unforged":
+        for forged in read[1:]:
+            other = _document(forged)
             context.examined()
             if other is not None and _identity(other) != _identity(found):
-                _report(context, case, transcript.exchanges[name], "the document changed", str(_identity(found)))
-        return
-    context.examined()
-    if problem := _PROBLEMS[part](found, sent, exchange):
-        _report(context, case, exchange, f"the document {problem}", _EXPECTED[part])
+                _report(context, case, forged, f"the document names {_identity(other)}", f"{_identity(found)}")
+    else:
+        context.examined()
+        if problem := _PROBLEMS[part](found, sent, exchange):
+            _report(context, case, exchange, f"the document {problem}", _EXPECTED[part])
 
 
 def _document(exchange: Exchange) -> dict[str, Any] | None:
@@ -98,7 +93,11 @@ def _identity(document: dict[str, Any]) -> tuple[Any, Any]:
 
 def _of_id(found: dict[str, Any], sent: dict[str, str], _exchange: Exchange) -> str | None:
     named = found.get("client_id")
-    return None if named == sent.get("client_id") else f"has the client_id {named!r}, and its URL is {sent.get('client_id')}"
+    return (
+        None
+        if named == sent.get("client_id")
+        else f"has the client_id {named!r}, and its URL is {sent.get('client_id')}"
+    )
 
 
 def _of_redirect(found: dict[str, Any], sent: dict[str, str], _exchange: Exchange) -> str | None:
@@ -141,6 +140,4 @@ PARTS = ("url", "available", *_PROBLEMS, "unforged")
 
 
 def _report(context: CheckContext, case: Case, at: Exchange, problem: str, expected: str) -> None:
-    context.violation(
-        f"{problem} ({case.where})", expected=expected, actual=problem, at=at, control=case.control
-    )
+    context.violation(f"{problem} ({case.where})", expected=expected, actual=problem, at=at, control=case.control)
