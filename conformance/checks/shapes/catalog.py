@@ -12,6 +12,7 @@ from gatebench.conformance.checks.shapes.consent import (
     issuer_requests,
     ownership,
     pages,
+    unguessable,
 )
 from gatebench.conformance.checks.shapes.features import capabilities, feature_lists, notifications
 from gatebench.conformance.checks.shapes.interaction import event_streams, input_rounds, server_requests
@@ -75,6 +76,7 @@ SHAPES: Mapping[str, Shape] = {
     "granted": _shape(consents.granted),
     "metadata-refused": _shape(consents.metadata_refused, "defect"),
     "client-document": _shape(client_documents.client_document, "part"),
+    "consent-unguessable": _shape(unguessable.consent_unguessable, "what"),
     "own-answer": _shape(pairs.own_answer, optional="group without_attempts"),
     "overtakes": _shape(pairs.overtakes, optional="without_attempts"),
     "each-arrives": _shape(pairs.each_arrives),

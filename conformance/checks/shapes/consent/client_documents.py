@@ -31,7 +31,9 @@ def client_document(context: CheckContext, transcript: Transcript, row: ShapeRow
             context.blocked(f"no authorization request during the case {case.where}")
             continue
         sent = dict(form_fields(asked[0]))
-        if part == "url":
+        if ":" not in sent.get("client_id", ""):
+            context.inapplicable(f"the gateway uses another client id than the URL of a document ({case.where})")
+        elif part == "url":
             context.examined()
             if problem := problem_of_url(sent.get("client_id", "")):
                 _report(context, case, asked[0], f"the client id {problem}", "an https URL with a path")
