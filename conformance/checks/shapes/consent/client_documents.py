@@ -38,7 +38,7 @@ def client_document(context: CheckContext, transcript: Transcript, row: ShapeRow
             if problem := problem_of_url(sent.get("client_id", "")):
                 _report(context, case, asked[0], f"the client id {problem}", "an https URL with a path")
         elif document is None:
-            context.blocked(f"the client id is no URL that the bench reads ({case.where})")
+            context.inapplicable(f"the document is at a host that the bench does not read from ({case.where})")
         else:
             forged = [transcript.exchanges[name] for name in case.facts["forged"] if name in transcript.exchanges]
             _judge(context, case, part, sent, [document, *forged])

@@ -255,7 +255,7 @@ def test_challenge_for_a_token_lacks_the_error(builder: TranscriptBuilder, chall
     return _challenged(builder, challenge, "expired")
 
 
-@not_observed(["AUTH-012", "AUTH-013"])
+@not_observed("AUTH-012", "AUTH-013")
 @pytest.mark.parametrize("attribute", ["no token", "expired", "another scheme", "an empty token"])
 def test_challenges_of_other_schemes_are_not_judged(builder: TranscriptBuilder, attribute: str) -> None:
     _challenged(builder, 'Basic realm="bearer", X-Bearer error=x', attribute)
