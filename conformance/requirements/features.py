@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways.descriptor import CLIENT_REGISTRATION, PRIVATE_CA, Descriptor, Dialect
+from gatebench.fixtures.gateways.descriptor import (
+    CLIENT_DOCUMENT,
+    CLIENT_REGISTRATION,
+    PRIVATE_CA,
+    Descriptor,
+    Dialect,
+)
 from gatebench.fixtures.gateways.descriptor import ClaimsSection as Section
 from gatebench.fixtures.gateways.dialects import ON_CALLS_ONLY
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
 
+CALLS_BACK = "world.calls-back"  # follows from --world
 ADMINISTRATION = "administration"  # follows from endpoints.administration
 FEATURES = {
     "caller.user": "a user's personal access token identifies that user",
@@ -37,6 +44,7 @@ FEATURES = {
     "mcp.logging": "log messages of upstreams, and their level",
     "outside": "one address and one token are all that is known: nothing behind the gateway is ours",
     "world.containers": "the mocks run in containers, which can be killed and paused",
+    CALLS_BACK: "the authorization servers of the world reach the gateway at its own address",
     "world.network": "the gateway runs in the network of these containers, whose links can be cut",
     own.REFUSED: "a file of the user's own variants (--variants FILE) has a token that is to be refused",
     own.ACCEPTED: "a file of the user's own variants (--variants FILE) has a token that is to be accepted",
@@ -59,6 +67,7 @@ FEATURES = {
     "address-changes": "a server's address can be changed while the gateway runs",
     "credential-changes": "a server's configured header can be changed while the gateway runs",
     CLIENT_REGISTRATION: "it registers itself at an authorization server for which it is configured with no client (RFC 7591)",
+    CLIENT_DOCUMENT: "its client id is the URL of a document that it publishes, where an authorization server supports this",
     PRIVATE_CA: "it trusts a certificate authority in a file, for servers and authorization servers with https addresses",
     "consent.guide-error": "consent is asked for in the error that the guide's own client code understands",
     "consent.on-connecting": "consent is asked for on whatever comes first, for all members of a virtual server at once",
@@ -70,6 +79,7 @@ OWN_OUTPUT = "own-output"  # follows from [launch]
 OF_THE_WORLD = (
     "world.containers",
     "world.network",
+    CALLS_BACK,
     own.REFUSED,
     own.ACCEPTED,
     own.SERVED,
@@ -160,7 +170,14 @@ PROFILES = {
     "shared-credentials": FeatureProfile(("caller.virtual-account", "upstream.static")),
     "per-user-oauth": FeatureProfile(
         ("upstream.oauth",),
-        ("consent-withdrawal", "stored-consents", "consent.guide-error", "consent.on-connecting", CLIENT_REGISTRATION),
+        (
+            "consent-withdrawal",
+            "stored-consents",
+            "consent.guide-error",
+            "consent.on-connecting",
+            CLIENT_REGISTRATION,
+            CLIENT_DOCUMENT,
+        ),
     ),
     "external-identity": FeatureProfile(("caller.external",)),
     "passthrough": FeatureProfile(("upstream.passthrough",)),

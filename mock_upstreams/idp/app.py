@@ -114,7 +114,8 @@ def _guarded(
         action, replaced = faults.take(issuer.name, name, grant), faults.replaced
 
         async def work() -> Response:
-            forced = scripted(action["error"]) if "error" in action else None
+            echoed = [(await request.body()).decode(errors="replace")] if action.get("echo") else []
+            forced = scripted(action["error"], *echoed) if "error" in action else None
             try:
                 require_query(issuer, name, request)
             except OAuthError as error:

@@ -1,4 +1,4 @@
-"""Control routes of the IdP: mint, keys, settings, faults, revoke, stats, secrets."""
+"""Control routes of the IdP: mint, keys, settings, clients, faults, revoke, stats, secrets."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -27,6 +27,7 @@ class IdpControl:
             ("POST", "mint"): self.mint,
             ("POST", "keys"): self.keys,
             ("PUT", "settings"): self.settings,
+            ("DELETE", "clients"): self.forget_clients,
             ("PUT", "faults"): self.set_faults,
             ("DELETE", "faults"): self.clear_faults,
             ("POST", "revoke"): self.revoke,
@@ -86,6 +87,11 @@ class IdpControl:
         except SettingError as error:
             raise ControlError(str(error)) from error
         return issuer.settings.state()
+
+    async def forget_clients(self, request: ControlRequest) -> dict[str, Any]:
+        """Forget the clients of `issuer` that registered themselves; returns how many there were."""
+        issuer, _ = self._addressed(request, set())
+        return {"forgotten": issuer.forget_clients()}
 
     async def set_faults(self, request: ControlRequest) -> dict[str, Any]:
         """Replace all rules by those in the body."""

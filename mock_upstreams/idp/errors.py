@@ -18,11 +18,11 @@ class OAuthError(Exception):
         self.headers = dict(headers or {})
 
 
-def scripted(error: str) -> OAuthError:
+def scripted(error: str, description: str = "the bench wants it so") -> OAuthError:
     """Return the error that a fault rule asks for."""
     if error == "invalid_client":
-        return OAuthError(error, "the bench wants it so", status=401, headers=CHALLENGE)
-    return OAuthError(error, "the bench wants it so")
+        return OAuthError(error, description, status=401, headers=CHALLENGE)
+    return OAuthError(error, description)
 
 
 def invalid_request(description: str) -> OAuthError:

@@ -23,6 +23,7 @@ _ACTIONS: dict[str, tuple[type, ...]] = {
     "delay": (int, float),
     "hang": (bool,),
     "error": (str,),
+    "echo": (bool,),
     "lose_response": (bool,),
     "reset": (bool,),
     "truncate_after": (int,),
@@ -39,9 +40,9 @@ class IdpFaultRule:
 
     Actions, which may be combined where that makes sense: `delay` (seconds before any processing) · `hang` (never
     respond; reset when the rules are replaced) · `status`, `headers`, `body`, `content_type` (send this and do nothing) ·
-    `error` (refuse with this OAuth error) · `lose_response` (process the request, then drop the connection instead of
-    responding) · `reset` (drop the connection without processing the request) · `truncate_after` (process it, and end the
-    connection after so many bytes of the body).
+    `error` (refuse with this OAuth error; `echo`: its description is the body of the request) · `lose_response` (process
+    the request, then drop the connection instead of responding) · `reset` (drop the connection without processing the
+    request) · `truncate_after` (process it, and end the connection after so many bytes of the body).
     """
 
     action: dict[str, Any]

@@ -1,10 +1,12 @@
 """Checks of authentication.toml: authentication of callers."""
 
 import re
+from collections.abc import Iterator
 
-from gatebench.conformance.checks.probes import asked_for_consent, outcome_of, probes, reach_nothing, refused
+from gatebench.conformance.checks.probes import Probe, asked_for_consent, outcome_of, probes, reach_nothing, refused
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol.parsing import auth_parameters
 
 UNAUTHENTICATED = "unauthenticated"
 
@@ -77,6 +79,7 @@ def every_request_is_authenticated(context: CheckContext, transcript: Transcript
     )
 
 
+BEARER = re.compile(r"(^|,)\s*bearer\b", re.IGNORECASE)
 CHALLENGE = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+([\s,]|$)")
 
 
@@ -95,6 +98,49 @@ def refusals_carry_a_challenge(context: CheckContext, transcript: Transcript) ->
                 at=probe.attempt,
                 control=probe.control,
             )
+
+
+UNREADABLE = ("no token", "no token in an open session", "an empty token", "another scheme")
+"""Requests from which a gateway may have read no Bearer token."""
+
+
+def challenges_without_a_token_name_no_error(context: CheckContext, transcript: Transcript) -> None:
+    """AUTH-012: RFC 6750 section 3.1."""
+    for probe, challenge in _bearer_challenges(transcript):
+        if not probe.attribute.startswith("no token"):
+            continue
+        context.examined()
+        named = [value for name, value in auth_parameters(challenge) if name.lower() == "error"]
+        if named:
+            _challenged(context, probe, challenge, "names an error", "no error attribute: no token was sent")
+
+
+def challenges_for_a_token_name_the_error(context: CheckContext, transcript: Transcript) -> None:
+    """AUTH-013: RFC 6750 section 3.1."""
+    for probe, challenge in _bearer_challenges(transcript):
+        if probe.attribute in UNREADABLE:
+            continue
+        context.examined()
+        named = [value for name, value in auth_parameters(challenge) if name.lower() == "error"]
+        if "invalid_token" not in named:
+            _challenged(context, probe, challenge, "does not name the error", 'error="invalid_token"')
+
+
+def _bearer_challenges(transcript: Transcript) -> Iterator[tuple[Probe, str]]:
+    for probe in probes(transcript, UNAUTHENTICATED):
+        challenge = ", ".join(probe.attempt.response_header("www-authenticate"))
+        if probe.attempt.status == 401 and BEARER.search(challenge):
+            yield probe, challenge
+
+
+def _challenged(context: CheckContext, probe: Probe, challenge: str, what: str, expected: str) -> None:
+    context.violation(
+        f"the challenge for {probe.attribute} at {probe.server} {what}",
+        expected=expected,
+        actual=f"WWW-Authenticate: {challenge}",
+        at=probe.attempt,
+        control=probe.control,
+    )
 
 
 def refused_tokens_reach_no_upstream(context: CheckContext, transcript: Transcript) -> None:

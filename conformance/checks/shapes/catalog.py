@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from gatebench.conformance.checks.shapes import changes, session_ids
 from gatebench.conformance.checks.shapes.cases import ShapeRow
-from gatebench.conformance.checks.shapes.consent import consents, grants, issuer_requests, ownership, pages
+from gatebench.conformance.checks.shapes.consent import (
+    client_documents,
+    consents,
+    grants,
+    issuer_requests,
+    ownership,
+    pages,
+    unguessable,
+)
 from gatebench.conformance.checks.shapes.features import capabilities, feature_lists, notifications
 from gatebench.conformance.checks.shapes.interaction import announcements, event_streams, input_rounds, server_requests
 from gatebench.conformance.checks.shapes.requests import arrivals, client_requests, headers, trace
@@ -67,6 +75,8 @@ SHAPES: Mapping[str, Shape] = {
     "parameter-allowed": _shape(issuer_requests.parameter_allowed, "endpoint parameter", "grant"),
     "granted": _shape(consents.granted),
     "metadata-refused": _shape(consents.metadata_refused, "defect"),
+    "client-document": _shape(client_documents.client_document, "part"),
+    "consent-unguessable": _shape(unguessable.consent_unguessable, "what"),
     "own-answer": _shape(pairs.own_answer, optional="group without_attempts"),
     "overtakes": _shape(pairs.overtakes, optional="without_attempts"),
     "each-arrives": _shape(pairs.each_arrives),

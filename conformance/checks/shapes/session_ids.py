@@ -63,12 +63,12 @@ def unguessable(context: CheckContext, transcript: Transcript, row: ShapeRow) ->
                         context, case, attempt, "an id that no session had before", "an id that was given before"
                     )
                 given[identifier] = attempt
-        if len(given) > 1 and (varying := _varying(list(given))) < SHORTEST:
+        if len(given) > 1 and (varying := varying_characters(list(given))) < SHORTEST:
             last = list(given.values())[-1]
             _violation(context, case, last, "ids that cannot be guessed", f"they differ in {varying} characters only")
 
 
-def _varying(given: list[str]) -> int:
+def varying_characters(given: list[str]) -> int:
     """Return in how many characters ids differ at most: beside what all of them begin and end with."""
     start = _common(given)
     return max(len(one) for one in given) - start - _common([one[start:][::-1] for one in given])

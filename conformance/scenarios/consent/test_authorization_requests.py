@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
-from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.conformance.scenarios.marks import Params, judged_by_cases
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
@@ -16,7 +16,19 @@ FURTHER = ("calendar.write", "calendar.share")
 LAST = "calendar.invite"
 
 
-@judged_by_cases(["resource-required"], "ASM-022", "ASM-033", "CONS-004", *LEAKS, needs=("consent-withdrawal",))
+def _knows_documents(params: Params) -> bool:
+    return bool(params["revision"] != REVISIONS[0])
+
+
+@judged_by_cases(
+    ["resource-required"],
+    "ASM-022",
+    "ASM-033",
+    {"CID-010": _knows_documents},
+    "CONS-004",
+    *LEAKS,
+    needs=("consent-withdrawal",),
+)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "server"), [("resource-required", "alice", "calendar")])
 async def test_every_request(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
@@ -30,7 +42,8 @@ async def test_every_request(scenario: Scenario, case: str, principal: str, serv
         attempt = await steps.consent_and_call(scenario, principal, server, revision, refreshed=True)
     scenario.case(case, attempt, expected=configured["resource"], **common)
     scenario.case("scope-of-each-request", attempt, expected=configured["scope"], **common)
-    scenario.case("client-configured", attempt, control=attempt, **common)
+    client_id = scenario.bench.world_json["upstreams"][server]["auth"]["client_id"]
+    scenario.case("client-configured", attempt, control=attempt, expected=client_id, **common)
 
 
 @judged_by_cases(["scope-demanded-later"], "ASM-026", "ASM-027", "ASM-032", *LEAKS, needs=("consent-withdrawal",))

@@ -17,6 +17,7 @@ USABLE = {
     "endpoints-elsewhere": "elsewhere",
     "secret-in-the-form": "post-only",
     "metadata-issuer-with-a-slash": "slash",
+    "metadata-behind-a-page": "page-first",
 }
 
 # Case: upstream, and the members of its issuer's metadata.
@@ -33,6 +34,9 @@ UNUSABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "endpoint-javascript": ("unsafe", {"authorization_endpoint": "javascript:alert(1)"}),
     "endpoint-data": ("unsafe", {"authorization_endpoint": "data:text/html,consent"}),
     "endpoint-vbscript": ("unsafe", {"authorization_endpoint": "VBScript:MsgBox"}),
+    "endpoint-missing": ("unsafe", {"authorization_endpoint": None}),
+    "endpoint-a-list": ("unsafe", {"authorization_endpoint": ["{base}/authorize"]}),
+    "token-endpoint-missing": ("unsafe", {"authorization_endpoint": "{base}/authorize", "token_endpoint": None}),
     "endpoint-file": ("unsafe", {"authorization_endpoint": "file:///etc/passwd"}),
 }
 
@@ -74,8 +78,12 @@ async def test_unusable(scenario: Scenario, case: str, principal: str, server: s
     since = scenario.here()
     with scenario.idp_settings(steps.issuer_of(server), metadata=UNUSABLE[case][1]):
         answer, urls = await steps.begin(scenario, principal, server, revision)
-        await steps.follow(scenario, principal, urls)
-        scenario.case(case, answer, since=since, server=server, principal=principal)
+        browser = await scenario.browser(principal)
+        pages = [await browser.load(url) for url in urls]
+        for page in pages:
+            if location := page.headers.get("location"):
+                await browser.visit(location)
+        scenario.case(case, answer, *pages, since=since, server=server, principal=principal)
 
 
 @judged_by_cases(["metadata-unavailable"], *LEAKS, needs=("consent-withdrawal",))

@@ -7,6 +7,7 @@ from gatebench.conformance.scenarios.consent.flows import (
     Flow,
     Overlap,
     answer_to_first_call,
+    ask,
     ask_anew,
     begin,
     overlap,
@@ -189,6 +190,18 @@ async def test_loaded_link(scenario: Scenario, case: str, principal: str, server
     else:
         # A link may work once, and a load may end a consent under way: the user can begin again.
         attempt = await use_after_another_try(scenario, principal, server, revision)
+    scenario.case(case, attempt, control=link.given_in, server=server, principal=principal)
+
+
+@judged_by_cases(["earlier-of-two-links"], needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [("earlier-of-two-links", "alice", "mail")])
+async def test_earlier_link(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Two requests are answered with a link each; the user follows the first one."""
+    link = await ask_anew(scenario, principal, server, revision)
+    await ask(scenario, principal, server, revision)
+    await (await scenario.browser(principal)).visit(link.url)
+    attempt = await use(scenario, principal, server, revision)
     scenario.case(case, attempt, control=link.given_in, server=server, principal=principal)
 
 

@@ -1,25 +1,77 @@
 """An authorization server for which the gateway is configured with no client: it registers itself (RFC 7591)."""
 
+from typing import Any
+
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.fixtures.harness.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REGISTERING, REVISIONS
+from gatebench.fixtures.world.definition import DECLINING, REGISTERING, REVISIONS
 
-CASE = "client-registered"
+CASE, REFRESHED, FORGOTTEN = "client-registered", "client-registered-and-refreshed", "client-forgotten"
 NEEDS = ("client-registration", "consent-withdrawal")
+PAGE: dict[str, Any] = {"content_type": "text/html", "body": "<html>not here</html>"}
+# Case: what the authorization server does with a registration instead of refusing it with invalid_redirect_uri.
+REFUSALS: dict[str, dict[str, Any]] = {
+    "registration-refused": {},
+    "registration-forbidden": {"status": 403, **PAGE},
+    "registration-unavailable": {"status": 503, **PAGE},
+    "registration-without-a-client-id": {
+        "status": 201,
+        "content_type": "application/json",
+        "body": '{"redirect_uris": []}',
+    },
+    "registration-answered-with-a-page": {"status": 201, **PAGE},
+}
 
 
-@judged_by_cases([CASE], "CONS-004", *LEAKS, needs=NEEDS, thorough=in_each_era)
+@judged_by_cases([CASE, REFRESHED, FORGOTTEN], "CONS-004", *LEAKS, needs=NEEDS, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", REGISTERING)])
 async def test_registered(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
-    """Three consents of two users, each with a call and a refresh; the server registers another way to authenticate."""
+    """Three consents of two users, each with a call, and a refresh; the server registers another way to authenticate.
+
+    Then the server has forgotten the client when a token is to be refreshed.
+    """
     since = scenario.here()
-    attempts = [
-        await steps.consent_and_call(scenario, one, server, revision, refreshed=True)
-        for one in (principal, other, principal)
-    ]
-    scenario.case(CASE, *attempts, since=since, server=server, principal=principal)
+    attempts = [await steps.consent_and_call(scenario, one, server, revision) for one in (principal, other, principal)]
+    common: dict[str, Any] = {"server": server, "principal": principal}
+    scenario.case(CASE, *attempts, since=since, **common)
+    since = scenario.here()
+    refreshed = await steps.consent_and_call(scenario, principal, server, revision, refreshed=True)
+    scenario.case(REFRESHED, refreshed, control=attempts[0], since=since, **common)
+    issuer = steps.issuer_of(server)
+    await expired_consent(scenario, principal, server, revision, issuer)
+    scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
+    since = scenario.here()
+    for _ in range(3):  # the server refuses the client, and then the user is asked
+        _, answer = await contact(scenario, principal, server, revision)
+        if urls := scenario.urls(answer):
+            await steps.follow(scenario, principal, urls)
+            break
+    last = (await call_until_success(scenario, principal, server, revision))[-1]
+    scenario.case(FORGOTTEN, last, control=attempts[0], since=since, **common)
+
+
+@judged_by_cases(REFUSALS, *LEAKS, needs=(*NEEDS, "server.calendar"))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "elsewhere"), [("alice", DECLINING, "calendar")])
+async def test_refused(scenario: Scenario, principal: str, server: str, elsewhere: str, revision: str) -> None:
+    """The authorization server registers no client, in several ways; a server of another one is used meanwhile."""
+    issuer, beside = steps.issuer_of(server), await scenario.consented(principal, elsewhere, revision)
+    for case, action in REFUSALS.items():
+        since = scenario.here()
+        rules = [{"issuer": issuer, "endpoint": "register", "action": action}] if action else []
+        with scenario.idp_fault(*rules):
+            answer, urls = await steps.begin(scenario, principal, server, revision)
+            browser = await scenario.browser(principal)
+            pages = [await browser.load(url) for url in urls]
+            for page in pages:
+                if location := page.headers.get("location"):
+                    await browser.visit(location)
+            others = [await beside.call("whoami"), *await call_until_success(scenario, principal, elsewhere, revision)]
+        facts: dict[str, Any] = {"server": server, "principal": principal, "others": exchanges(others)}
+        scenario.case(case, answer, *pages, since=since, **facts)

@@ -38,7 +38,12 @@ async def test_no_access(scenario: Scenario, principal: str, server: str, contro
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principal", "server", "control"),
-    [("dave", "everything", "alice"), ("intern-bot", "web-search", "support-bot"), ("dave", "desk", "alice")],
+    [
+        ("dave", "everything", "alice"),
+        ("intern-bot", "web-search", "support-bot"),
+        ("dave", "desk", "alice"),
+        ("capital-carol", "everything", "carol"),
+    ],
 )
 async def test_grant_and_withdraw(scenario: Scenario, principal: str, server: str, control: str, revision: str) -> None:
     """No access, then access, then none again, without a restart; to the members of a virtual server there is access before."""

@@ -66,6 +66,7 @@ async def judged_attempts(scenario: Scenario, params: tuple[str, str, str], attr
 @judged_by(
     *ALWAYS,
     {"AUTH-001": lambda p: p["wrong"] == NO_TOKEN, "AUTH-002": lambda p: p["wrong"] != NO_TOKEN},
+    {"AUTH-012": lambda p: p["wrong"] == NO_TOKEN, "AUTH-013": lambda p: p["wrong"] == UNKNOWN},
     thorough=in_each_era,
 )
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -92,7 +93,15 @@ def _rule(identifier: str) -> dict[str, Callable[..., bool]]:
     return {identifier: lambda params: CLAIM_RULES.get(params["mutation"], "AUTH-004") == identifier}
 
 
-@judged_by(*ALWAYS, _rule("AUTH-003"), _rule("AUTH-004"), _rule("AUTH-005"), _rule("AUTH-006"), thorough=in_each_era)
+@judged_by(
+    *ALWAYS,
+    "AUTH-013",
+    _rule("AUTH-003"),
+    _rule("AUTH-004"),
+    _rule("AUTH-005"),
+    _rule("AUTH-006"),
+    thorough=in_each_era,
+)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("carol", "calculator"), ("carol", "crm"), ("carol", "desk")])
 @pytest.mark.parametrize("mutation", list(MUTATIONS))

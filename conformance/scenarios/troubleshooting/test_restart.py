@@ -9,7 +9,13 @@ from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, gr
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import contact, expired_consent, personal_tool
+from gatebench.fixtures.harness.grants import (
+    access_token_digests,
+    contact,
+    expired_consent,
+    personal_tool,
+    rejected_tokens,
+)
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, UPSTREAMS
 
@@ -93,6 +99,21 @@ async def test_stored_refresh_tokens(scenario: Scenario, principal: str, server:
     await scenario.restart()
     start, attempt = scenario.here(), (await contact(scenario, principal, server, revision))[1]
     scenario.case("refresh-after-restart", attempt, control=control, since=start, server=server, principal=principal)
+
+
+@judged_by_cases(["refreshed-before-restart"], "CONS-014", needs=("restart", "stored-consents", "consent-withdrawal"))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
+async def test_replaced_refresh_tokens(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The token of a user is refreshed, which replaces the refresh token; after a restart the upstream rejects it."""
+    await expired_consent(scenario, principal, server, revision, str(UPSTREAMS[server].issuer))
+    control = (await contact(scenario, principal, server, revision))[1]
+    await scenario.restart()
+    start = scenario.here()
+    with rejected_tokens(scenario, server, await access_token_digests(scenario, principal, server)):
+        attempt = (await contact(scenario, principal, server, revision))[1]
+    facts = {"server": server, "principal": principal}
+    scenario.case("refreshed-before-restart", attempt, control=control, since=start, **facts)
 
 
 @judged_by_cases(

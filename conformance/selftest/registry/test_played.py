@@ -9,7 +9,15 @@ import pytest
 from gatebench.conformance.collected_scenario import CollectedScenario
 from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
-from gatebench.conformance.requirements.features import IMPLIED, PROFILES, Claims, claims_of, features_of, in_world
+from gatebench.conformance.requirements.features import (
+    CALLS_BACK,
+    IMPLIED,
+    PROFILES,
+    Claims,
+    claims_of,
+    features_of,
+    in_world,
+)
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.cases import check_each
 from gatebench.conformance.selftest.support.dry_run import DryRun, dry_run, dry_runs
@@ -20,7 +28,8 @@ from gatebench.fixtures.world.variants import own
 
 CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]
 PLAYS = [play for play in collection.collect_scenarios() if play.judges]
-OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ}  # as with a user's file of variants
+# As with a user's file of variants, in a world whose authorization servers reach the gateway.
+OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ, CALLS_BACK}
 PATH = lookup.resolve("reference")
 WHOLE = in_world(claims_of(descriptor_loader.load(PATH), PATH), OWN)
 CORE = {

@@ -62,12 +62,14 @@ class TranscriptBuilder(TranscriptBase):
         log.end("complete")
         return line
 
-    def read(self, url: str, value: Any = None, status: int = 200, body: str = "") -> MetadataRead:
+    def read(
+        self, url: str, value: Any = None, status: int = 200, body: str = "", kind: str = "application/json"
+    ) -> MetadataRead:
         """Add a metadata request of a client without a token; the response is JSON, unless `body` is given."""
         log = ExchangeLog(self.recorder, {"scenario": "story", "principal": None, "client": "metadata"})
         log.request("GET", url, [], b"")
         line = MetadataRead(self.recorder.position(), log.id, url)
-        log.response(status, [(b"content-type", b"application/json")])
+        log.response(status, [(b"content-type", kind.encode())])
         if text := body or ("" if value is None else json.dumps(value)):
             log.chunk(text.encode())
         log.end("complete")

@@ -12,6 +12,7 @@ from ..errors import OAuthError, invalid_request
 from ..http import NO_STORE, Parameters, form, query, resources_of, scope_of
 from ..state.clients import CODE, Client
 from ..state.issuer import Grant, Issuer
+from .client_document import client_of
 from .login import login_page, page, signed_in
 from .requirements import require_resource
 
@@ -27,7 +28,7 @@ async def authorize(issuer: Issuer, request: Request, forced: OAuthError | None 
     """
     try:
         parameters = await form(request) if request.method == "POST" else query(request)
-        client, redirect_uri = _destination(issuer, parameters)
+        client, redirect_uri = await _destination(issuer, parameters)
     except OAuthError as error:
         return page("This request cannot be answered", html.escape(error.description), 400)
     try:
@@ -48,8 +49,8 @@ async def authorize(issuer: Issuer, request: Request, forced: OAuthError | None 
     return _redirect(issuer, redirect_uri, outcome, parameters.all("state"))
 
 
-def _destination(issuer: Issuer, parameters: Parameters) -> tuple[Client, str]:
-    client = issuer.clients.get(parameters.required("client_id"))
+async def _destination(issuer: Issuer, parameters: Parameters) -> tuple[Client, str]:
+    client = await client_of(issuer, parameters.required("client_id"))
     if client is None:
         raise invalid_request("no such client")
     redirect_uri = parameters.required("redirect_uri")

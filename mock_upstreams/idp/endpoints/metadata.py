@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from ..http import answer
 from ..state.clients import CONFIDENTIAL_METHODS, GRANT_TYPES, METHODS
@@ -75,7 +75,8 @@ async def metadata(issuer: Issuer, request: Request) -> Response:
     first, name = request.url.path.split("/")[1:3]
     place = name if first == ".well-known" else f"appended-{request.url.path.rpartition('/')[2]}"
     if place not in issuer.settings.documents:
-        return PlainTextResponse("Not Found", 404)
+        elsewhere_page = issuer.settings.page_elsewhere
+        return HTMLResponse("<!doctype html>A page") if elsewhere_page else PlainTextResponse("Not Found", 404)
     return JSONResponse(document(issuer))
 
 

@@ -97,6 +97,9 @@ class Issuer:
         self.settings = Settings(access_lifetime=spec.access_lifetime, refresh_rotation=spec.refresh_rotation)
         self.settings.change(spec.settings)
         self.clients: dict[str, Client] = {client.client_id: configured(client) for client in spec.clients}
+        self._configured = frozenset(self.clients)
+        self.documented: set[str] = set()
+        """The ids of clients that are known by a document at this URL."""
         self.codes: dict[str, Code] = {}
         self.tokens: dict[str, Token] = {}
         self.stats = Stats()
@@ -207,6 +210,13 @@ class Issuer:
         self.clients[client.client_id] = client
         if client.client_secret is not None:
             self._feed.announce("client-secret", client.client_secret, issuer=self.name, client_id=client.client_id)
+
+    def forget_clients(self) -> int:
+        """Forget every client that registered itself; return how many there were."""
+        forgotten = self.clients.keys() - self._configured - self.documented
+        for client_id in forgotten:
+            del self.clients[client_id]
+        return len(forgotten)
 
     # Status and revocation.
 

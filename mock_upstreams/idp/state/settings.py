@@ -55,8 +55,12 @@ class Settings:
     """Members of the metadata to replace; null removes one. Texts may contain the placeholders of `metadata.document`."""
     documents: tuple[str, ...] = DOCUMENTS
     """The well-known addresses that serve the metadata."""
+    page_elsewhere: bool = False
+    """Answer requests for metadata at other well-known addresses with a web page and status 200, instead of 404."""
     registration: dict[str, Any] = field(default_factory=dict)
     """Members of a client's metadata that registration replaces (RFC 7591 section 3.2.1)."""
+    client_document_hosts: tuple[str, ...] = ()
+    """The only hosts from which documents of clients are read; none: any host."""
     callback: dict[str, Any] = field(default_factory=dict)
     """Parameters of authorization responses to replace or add; null removes one."""
     require_resource: bool = False

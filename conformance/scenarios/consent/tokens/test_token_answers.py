@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from gatebench.conformance.scenarios.common import within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.harness.grants import (
     REFRESHED_SECONDS,
@@ -33,9 +34,12 @@ REFUSED = [*REFUSALS, "refused-revoked"]
 GRANTED = "calendar:read"
 NEEDS = ("consent-withdrawal",)
 LONG = 3600  # seconds: longer than a run
+SECRETS = ("CRED-008", "CRED-011", "CRED-013")
+HOUR = "refresh-lifetime-of-an-hour"
+ELSEWHERE = ("mail", "calendar")  # servers of different authorization servers
 
 
-@judged_by_cases(TO_CODE, needs=NEEDS)
+@judged_by_cases(TO_CODE, *SECRETS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
 @pytest.mark.parametrize("case", list(TO_CODE))
@@ -50,7 +54,7 @@ async def test_answer_to_code(scenario: Scenario, case: str, principal: str, ser
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
 
 
-@judged_by_cases(TO_REFRESH, needs=NEEDS)
+@judged_by_cases(TO_REFRESH, *SECRETS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
 @pytest.mark.parametrize("case", list(TO_REFRESH))
@@ -60,7 +64,7 @@ async def test_answer_to_refresh(scenario: Scenario, case: str, principal: str, 
     control = await expired_consent(scenario, principal, server, revision, issuer)
     begin = scenario.here()
     with scenario.idp_settings(issuer, **TO_REFRESH[case].settings):
-        attempts = await connect_and_call(scenario, principal, server, revision)
+        attempts = await connect_and_call(scenario, principal, server, revision, calls=3 if case == HOUR else 1)
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
 
 
@@ -135,7 +139,7 @@ async def test_old_token_dead(scenario: Scenario, case: str, principal: str, ser
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
 
 
-@judged_by_cases(REFUSED, needs=NEEDS)
+@judged_by_cases(REFUSED, *SECRETS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("bob", "alice")])
 @pytest.mark.parametrize(
@@ -146,8 +150,11 @@ async def test_refused(
 ) -> None:
     """The authorization server refuses to refresh, several times; then the user consents anew, and that token expires too.
 
-    Another user, whose token has not expired, calls the same server in between.
+    Another user, whose token has not expired, calls the same server in between, and the user another server.
     """
+    other_server = next(one for one in ELSEWHERE if one not in personal_members(scenario, server))
+    with_another = within_claims(scenario, server=other_server)
+    beside = [await scenario.consented(principal, other_server, revision)] if with_another else []
     issuer = str(UPSTREAMS[personal_members(scenario, server)[-1]].issuer)
     with scenario.idp_settings(issuer, access_lifetime=LONG):
         await consent_anew(scenario, other, server, revision)
@@ -162,10 +169,12 @@ async def test_refused(
     with scenario.idp_fault(*rules):
         attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(4)]
     others = [await healthy.call(personal_tool(scenario, server))]
+    own = [await client.call("whoami") for client in beside]
     urls = scenario.urls(attempts[-1])
     if urls:
         with scenario.idp_settings(issuer, access_lifetime=0, refreshed_lifetime=REFRESHED_SECONDS):
             await (await scenario.browser(principal)).visit(urls[0])
     renewed = await connect_and_call(scenario, principal, server, revision)
     facts = {"renewed": exchanges(renewed), "last": exchanges(attempts[-1:]), "others": exchanges(others)}
+    facts["own"] = exchanges(own)
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)

@@ -34,6 +34,7 @@ REDIRECTED = {
 }
 NEEDS = ("consent-withdrawal",)
 LONG = 3600  # seconds: longer than a run
+SECRETS = ("CRED-008", "CRED-011", "CRED-013")
 
 
 def _rule(failure: Failure, issuer: str, grant: str) -> dict[str, object]:
@@ -41,7 +42,7 @@ def _rule(failure: Failure, issuer: str, grant: str) -> dict[str, object]:
     return {"issuer": issuer, "endpoint": failure.endpoint, "action": failure.action, **of_grant}
 
 
-@judged_by_cases(REFRESHING, needs=NEEDS)
+@judged_by_cases(REFRESHING, *SECRETS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calendar")])
 @pytest.mark.parametrize("case", list(REFRESHING))
@@ -92,7 +93,7 @@ async def test_rotation_lost(scenario: Scenario, case: str, principal: str, serv
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, renewed=renewed)
 
 
-@judged_by_cases(REDEEMING, needs=NEEDS)
+@judged_by_cases(REDEEMING, *SECRETS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("bob", "calendar")])
 @pytest.mark.parametrize("case", list(REDEEMING))

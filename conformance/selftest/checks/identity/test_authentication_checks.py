@@ -217,6 +217,50 @@ def test_refusals_without_401_are_not_judged(builder: TranscriptBuilder) -> None
     attempt(builder, "denied", "no access", 401)
 
 
+def _challenged(builder: TranscriptBuilder, challenge: str, attribute: str) -> ClientRequest:
+    control = builder.call("alice", "calculator")
+    made = builder.ask("alice", "calculator").answered(401, headers=[("www-authenticate", challenge)])
+    return builder.probe(EXPECTED, made, control, attribute)
+
+
+WITHOUT = 'Bearer resource_metadata="http://127.0.0.1/"'
+WITH = 'Bearer realm="a, error=b", error="invalid_token"'
+
+
+@passes("AUTH-012")
+@pytest.mark.parametrize("challenge", ["Bearer", WITHOUT, f"Basic realm=x, {WITHOUT}"])
+def test_challenge_without_a_token_has_no_error(builder: TranscriptBuilder, challenge: str) -> int:
+    _challenged(builder, WITH, "expired")
+    _challenged(builder, challenge, "no token")
+    return 1
+
+
+@fails("AUTH-012")
+@pytest.mark.parametrize("challenge", [WITH, "bearer ERROR=invalid_request"])
+def test_challenge_without_a_token_has_an_error(builder: TranscriptBuilder, challenge: str) -> ClientRequest:
+    return _challenged(builder, challenge, "no token")
+
+
+@passes("AUTH-013")
+@pytest.mark.parametrize("challenge", [WITH, f"Basic realm=x, {WITH}", "bearer error=invalid_token"])
+def test_challenge_for_a_token_has_the_error(builder: TranscriptBuilder, challenge: str) -> int:
+    _challenged(builder, WITHOUT, "no token")
+    _challenged(builder, challenge, "an unknown token")
+    return 1
+
+
+@fails("AUTH-013")
+@pytest.mark.parametrize("challenge", [WITHOUT, 'Bearer error="invalid_request"', 'Bearer realm="error=invalid_token"'])
+def test_challenge_for_a_token_lacks_the_error(builder: TranscriptBuilder, challenge: str) -> ClientRequest:
+    return _challenged(builder, challenge, "expired")
+
+
+@not_observed("AUTH-012", "AUTH-013")
+@pytest.mark.parametrize("attribute", ["no token", "expired", "another scheme", "an empty token"])
+def test_challenges_of_other_schemes_are_not_judged(builder: TranscriptBuilder, attribute: str) -> None:
+    _challenged(builder, 'Basic realm="bearer", X-Bearer error=x', attribute)
+
+
 @fails("AUTH-010")
 def test_refused_request_is_forwarded(builder: TranscriptBuilder) -> TranscriptLine:
     return attempt(builder, EXPECTED, "expired", 401, lands=True).arrival

@@ -152,6 +152,54 @@ def _requests(builder: TranscriptBuilder, row: Requirement, case: str, count: in
     return lines[-1]
 
 
+CLIENT_ID = "http://127.0.0.1:5000/client.json"
+_WRONG_DOCUMENTS: dict[str, dict[str, Any]] = {
+    "client-id": {"client_id": f"{CLIENT_ID}/"},
+    "redirect-uri": {"redirect_uris": [f"{CALLBACK}/"]},
+    "name": {"client_name": None},
+    "secret": {"token_endpoint_auth_method": "client_secret_basic"},
+    "unforged": {"redirect_uris": [ELSEWHERE]},
+}
+
+
+def _client_document(
+    builder: TranscriptBuilder, row: Requirement, case: str, *, right: bool
+) -> ClientRequest | TranscriptLine:
+    part = "" if right else row.options["part"]
+    client_id = f"{CLIENT_ID}#client" if part == "url" else CLIENT_ID
+    line: TranscriptLine = builder.authorize(ISSUER, client_id=client_id, redirect_uri=CALLBACK)
+    usual = {"client_id": CLIENT_ID, "client_name": "gateway", "redirect_uris": [CALLBACK]}
+    changed = usual | _WRONG_DOCUMENTS.get(part, {})
+    kind = "text/plain" if part == "media-type" else "application/json"
+    document = builder.read(
+        CLIENT_ID, usual if part == "unforged" else changed, 302 if part == "available" else 200, kind=kind
+    )
+    forged = builder.read(CLIENT_ID, changed if part == "unforged" else usual)
+    if part and part != "url":
+        line = forged if part == "unforged" else document
+    made = builder.call("alice", "mail")
+    builder.case(case, made, document=document.exchange, forged=[forged.exchange])
+    return made if right else line
+
+
+_SECRETS = {"alice": ("q7Zr1kPv0aXw9", "Lm2"), "bob": ("B4tnY8sEj5oUc", "Gd6")}
+
+
+def _guessable(
+    builder: TranscriptBuilder, row: Requirement, case: str, *, right: bool
+) -> ClientRequest | TranscriptLine:
+    lines: list[ClientRequest | TranscriptLine] = []
+    for number, (user, parts) in enumerate(_SECRETS.items()):
+        secret = "".join(parts) * 2 if right else f"00000000{number}"
+        link = f"{CONNECT}{secret}"
+        asked = builder.ask(user, "mail").asked_to_consent(link)
+        builder.visit(user, link, 302, headers=[("location", f"http://127.0.0.1/{ISSUER}/authorize?state={secret}")])
+        state = builder.authorize(ISSUER, state=secret)
+        lines.append(asked if row.options["what"] == "link" else state)
+    made = builder.case(case, builder.call("alice", "mail"))
+    return made if right else lines[-1]
+
+
 CONFORMING: Mapping[str, Example] = {
     "requests-bounded": lambda builder, row, case: _requests(builder, row, case, row.options["most"]),
     "not-used": _refused_then_none,
@@ -163,6 +211,8 @@ CONFORMING: Mapping[str, Example] = {
     "metadata-refused": lambda builder, row, case: _unusable_metadata(builder, row, case, used=False),
     "not-requested": _stopped,
     "asked": _asked,
+    "consent-unguessable": lambda builder, row, case: _guessable(builder, row, case, right=True),
+    "client-document": lambda builder, row, case: _client_document(builder, row, case, right=True),
     "no-admission": lambda builder, row, case: _origin(builder, row, case, right=True),
     **{shape: lambda builder, row, case: _page(builder, row, case, right=True) for shape in PAGES},
 }
@@ -177,6 +227,8 @@ VIOLATING: Mapping[str, Example] = {
     "metadata-refused": lambda builder, row, case: _unusable_metadata(builder, row, case, used=True),
     "not-requested": _went_on,
     "asked": _not_asked,
+    "consent-unguessable": lambda builder, row, case: _guessable(builder, row, case, right=False),
+    "client-document": lambda builder, row, case: _client_document(builder, row, case, right=False),
     "no-admission": lambda builder, row, case: _origin(builder, row, case, right=False),
     **{shape: lambda builder, row, case: _page(builder, row, case, right=False) for shape in PAGES},
 }
