@@ -25,7 +25,7 @@ from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of, in_world
 from gatebench.conformance.requirements.registry import Registry, Requirement
 from gatebench.conformance.transcript import Facts, read_events
-from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
+from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError, OwnServerError
 from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.gateways.target import Target
@@ -209,7 +209,7 @@ class Executor:
         try:
             asyncio.run(play())
             bench.patience.scenario_regained(function)
-        except MockGoneError as error:
+        except (MockGoneError, OwnServerError) as error:
             self._broken = error
             raise
         except Exception as error:  # noqa: BLE001 - any error of a scenario is reported, and the run continues
@@ -222,7 +222,7 @@ class Executor:
             bench.target.check_supervised()
             fatal = {"fatal": True} if self._revive(bench, name, silent=outcome is not None) else {}
             bench.recorder.check_written()
-        except (BenchError, HarnessError) as error:  # of the user's server or the bench: not attributed to the gateway
+        except (OwnServerError, HarnessError) as error:  # of the user's server or the bench: not attributed to the gateway
             self._broken = error
             raise
         seconds = time.monotonic() - started

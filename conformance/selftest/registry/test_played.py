@@ -20,7 +20,8 @@ from gatebench.fixtures.world.variants import own
 
 CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]
 PLAYS = [play for play in collection.collect_scenarios() if play.judges]
-OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ}  # as with a user's file of variants
+# As with a user's file of variants, and a user's own server.
+OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ, definition.OWN_UPSTREAM}
 PATH = lookup.resolve("reference")
 WHOLE = in_world(claims_of(descriptor_loader.load(PATH), PATH), OWN)
 CORE = {
