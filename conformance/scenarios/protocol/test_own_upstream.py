@@ -120,7 +120,7 @@ async def _calls(scenario: Scenario, client: McpClient, principal: str) -> None:
     answers = [await _call(client, call.tool, call.arguments) for call in calls]
     unknown = await _call(client, "gatebench-no-such-tool", {})
     who = {"server": server, "principal": principal}
-    scenario.case("own-calls", *answers, tools=[call.tool for call in calls], **who)
+    scenario.case("own-calls", *answers, **who)
     given = [answer for answer, call in zip(answers, calls, strict=True) if call.arguments]
     nothing = {} if given else {"inapplicable": "no described call has arguments"}
     scenario.case("own-arguments", *(given or answers), **who, **nothing)
