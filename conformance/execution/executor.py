@@ -222,7 +222,10 @@ class Executor:
             bench.target.check_supervised()
             fatal = {"fatal": True} if self._revive(bench, name, silent=outcome is not None) else {}
             bench.recorder.check_written()
-        except (OwnServerError, HarnessError) as error:  # of the user's server or the bench: not attributed to the gateway
+        except (
+            OwnServerError,
+            HarnessError,
+        ) as error:  # of the user's server or the bench: not attributed to the gateway
             self._broken = error
             raise
         seconds = time.monotonic() - started

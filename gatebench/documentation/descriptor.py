@@ -16,9 +16,7 @@ PAGE = "descriptor"
 # The loader checks no templates of `launch.render` by name: Jinja reports the unknown ones.
 TEMPLATES = {**TEMPLATE_VARIABLES, "launch.render": LAUNCH_VARIABLES}
 """Every key that holds a template, with its variables."""
-TABLES: dict[str, dict[str, type[BaseModel]]] = {
-    "upstream": {"[upstream.auth]": OwnAuth, "[[upstream.call]]": OwnCall}
-}
+TABLES: dict[str, dict[str, type[BaseModel]]] = {"upstream": {"[upstream.auth]": OwnAuth, "[[upstream.call]]": OwnCall}}
 """Tables within a section, by their heads."""
 
 

@@ -93,7 +93,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._send(405, None)
 
-    do_DELETE = do_GET
+    def do_DELETE(self) -> None:
+        self._send(405, None)
 
     def _send(self, status: int, value: Any) -> None:
         body = b"" if value is None else json.dumps(value).encode()

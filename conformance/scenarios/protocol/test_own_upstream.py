@@ -60,7 +60,9 @@ def _not_served(scenario: Scenario, original: McpResponse, revision: str) -> str
         assert own is not None
         status = f"status {original.status}" if original.status else original.error_text
         said = " ".join(scenario.bench.secrets.redact(original.body).split())[:100]
-        raise own.described.error("call", f"the server itself does not answer ({status}, {said}); see why, and run again")
+        raise own.described.error(
+            "call", f"the server itself does not answer ({status}, {said}); see why, and run again"
+        )
     chosen = original.result.get("protocolVersion", revision)
     if "result" not in original.answer or chosen != revision:
         return f"the server itself does not serve {revision}"

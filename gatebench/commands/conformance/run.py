@@ -44,7 +44,9 @@ gatebench; 130 interrupted"""
 )
 @click.option("--expectations", type=PATH, metavar="FILE", help="known failures and skips, with reasons")
 @click.option("--variants", type=PATH, metavar="FILE", help="your own variants of tokens and authorization servers")
-@click.option("--upstream", type=PATH, metavar="FILE", help="description of your own MCP server, judged behind the gateway")
+@click.option(
+    "--upstream", type=PATH, metavar="FILE", help="description of your own MCP server, judged behind the gateway"
+)
 @click.option(
     "--token-env",
     metavar="NAME",

@@ -79,7 +79,9 @@ def world(
     """Start the mocks and print their world.json; serves until Ctrl-C."""
     outside = AddressOverrides(mocks_at=mocks_at, gateway=gateway, listen=listen)
     if prepare and upstream:
-        raise BenchError("--upstream has no effect with --prepare: its recorder runs in a process of gatebench; omit one")
+        raise BenchError(
+            "--upstream has no effect with --prepare: its recorder runs in a process of gatebench; omit one"
+        )
     if prepare:
         _write(export.prepare(prepare, first_port, outside).to_json(), save)
         return exit_codes.CONFORMANT
