@@ -121,10 +121,10 @@ async def _calls(scenario: Scenario, client: McpClient, principal: str) -> None:
     calls = described_calls(scenario)
     answers = [await _call(client, call.tool, call.arguments) for call in calls]
     unknown = await _call(client, "gatebench-no-such-tool", {})
-    who = {"server": server, "principal": principal}
+    who: dict[str, Any] = {"server": server, "principal": principal}
     scenario.case("own-calls", *answers, **who)
     given = [answer for answer, call in zip(answers, calls, strict=True) if call.arguments]
-    nothing = {} if given else {"inapplicable": "no described call has arguments"}
+    nothing: dict[str, Any] = {} if given else {"inapplicable": "no described call has arguments"}
     scenario.case("own-arguments", *(given or answers), **who, **nothing)
     scenario.case("own-unknown-tool", unknown, **who)
     redact = scenario.bench.secrets.redact
@@ -149,7 +149,7 @@ async def test_without_access(
 ) -> None:
     """Each described call by a caller who may not use the server, and by one who may."""
     del case
-    who = {"server": server, "principal": principal}
+    who: dict[str, Any] = {"server": server, "principal": principal}
     direct = await scenario.client_of_upstream(control, server, revision)
     original = await direct.connect()
     if reason := _not_served(scenario, original, revision):
