@@ -17,6 +17,7 @@ from gatebench.fixtures.gateways import dialects
 from gatebench.fixtures.gateways.descriptor import Dialect
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.recording.labels import labels_in
+from gatebench.fixtures.world.definition import OWN_UPSTREAM
 
 UNKNOWN = "unknown-token"
 
@@ -127,9 +128,20 @@ class Transcript:
     def _upstream_by_nonce(self) -> dict[str, list[Exchange]]:
         found: dict[str, list[Exchange]] = {}
         for exchange in self.upstream:
-            if exchange.nonce:
-                found.setdefault(exchange.nonce, []).append(exchange)
+            if nonce := exchange.nonce or self._nonce_of_own(exchange):
+                found.setdefault(nonce, []).append(exchange)
         return found
+
+    def _nonce_of_own(self, exchange: Exchange) -> str | None:
+        """Return the nonce of the only call of a user's own server that was under way when a call without one arrived there.
+
+        Its tools take no nonce as an argument, and a gateway that makes a request of its own may leave out `_meta`.
+        """
+        if exchange.node != OWN_UPSTREAM or not exchange.tool:
+            return None
+        calls = [one for one in self.client if one.tool and one.tags.get("server") == OWN_UPSTREAM]
+        open_then = [one.nonce for one in calls if one.seq < exchange.seq < (one.ended or exchange.seq + 1)]
+        return open_then[0] if len(open_then) == 1 else None
 
     @cached_property
     def _last_fences(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ from gatebench.conformance.checks.probes import consent_urls
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol.urls import split_url
 
 CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 _BEARER = re.compile("bearer +«([^«»|]+)»", re.IGNORECASE)  # RFC 9110 section 11.1: schemes are case-insensitive
@@ -15,8 +16,12 @@ _BEARER = re.compile("bearer +«([^«»|]+)»", re.IGNORECASE)  # RFC 9110 secti
 def at_model(transcript: Transcript, *models: str) -> Iterator[Exchange]:
     """Yield the requests to MCP endpoints of upstreams with one of these auth models (without metadata requests)."""
     for exchange in transcript.upstream:
-        endpoint = ("/mcp", f"/{exchange.node}/mcp")  # of its own mock, and of one that several upstreams share
-        if transcript.facts.auth_model(exchange.node) in models and exchange.target.partition("?")[0] in endpoint:
+        if transcript.facts.auth_model(exchange.node) not in models:
+            continue
+        # Of its own mock, of one that several upstreams share, and of a user's own server.
+        configured = split_url(str(transcript.facts.world["upstreams"][exchange.node]["url"])).path or "/"
+        endpoints = ("/mcp", f"/{exchange.node}/mcp", configured)
+        if exchange.target.partition("?")[0] in endpoints:
             yield exchange
 
 

@@ -19,13 +19,13 @@ from gatebench.conformance.evaluation.evaluate import (
     run_from_events,
 )
 from gatebench.conformance.events import Event
-from gatebench.conformance.execution import smoke
+from gatebench.conformance.execution import own_server, smoke
 from gatebench.conformance.outcomes import CheckResult, Outcome
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import Claims, claims_of, in_world
 from gatebench.conformance.requirements.registry import Registry, Requirement
 from gatebench.conformance.transcript import Facts, read_events
-from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError
+from gatebench.fixtures.errors import BenchError, HarnessError, MockGoneError, OwnServerError
 from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.gateways.target import Target
@@ -39,6 +39,7 @@ from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world import config as world_config
+from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
 
 Traffic = Callable[[Scenario], Awaitable[None]]
@@ -59,6 +60,7 @@ class Executor:
     smoke_first: bool = True
     budget_seconds: float | None = BUDGET  # of the whole run, from the start of the gateway; None: no limit
     world: WorldKind | None = None  # None: the kind that the world config or the descriptor asks for
+    upstream: Path | None = None  # the file that describes a user's own server
     target: Target = field(init=False)
     claims: Claims = field(init=False)
 
@@ -67,7 +69,9 @@ class Executor:
         descriptor = self.target.descriptor
         self._stored = world_config.load(self.sheet_path) if self.sheet_path else None
         self.world = backend_choice.kind_for(self.world, descriptor, self._stored)
+        self._own = own_server.described_for(self.target, self.upstream, self.world)
         capabilities = [*backend_choice.possible(self.world, descriptor), *own.variants().features]
+        capabilities += [definition.OWN_UPSTREAM] if self._own else []
         self.claims = in_world(claims_of(descriptor, self.target.path), capabilities)
         for deviation in self.claims.deviations:
             if deviation not in self.registry:
@@ -115,7 +119,9 @@ class Executor:
         path = self.folder / self.transcript_name
         far_end = backend_choice.backend_for(self.world, self.target.descriptor)
         bench = self._stack.enter_context(
-            running_bench(self.target, path, self._stored, far_end=far_end, features=features, listener=self._take)
+            running_bench(
+                self.target, path, self._stored, far_end=far_end, own=self._own, features=features, listener=self._take
+            )
         )
         bench.recorder.note("terms", **self.assessment.terms.to_json())
         self._budget.start()
@@ -204,7 +210,7 @@ class Executor:
         try:
             asyncio.run(play())
             bench.patience.scenario_regained(function)
-        except MockGoneError as error:
+        except (MockGoneError, OwnServerError) as error:
             self._broken = error
             raise
         except Exception as error:  # noqa: BLE001 - any error of a scenario is reported, and the run continues
@@ -213,10 +219,14 @@ class Executor:
                 bench.patience.scenario_lost(function)
                 reason = reason if self._budget.left else f"not played to its end: {self._budget.reason}"
         try:
+            bench.world.check_own_server()
             bench.target.check_supervised()
             fatal = {"fatal": True} if self._revive(bench, name, silent=outcome is not None) else {}
             bench.recorder.check_written()
-        except HarnessError as error:  # an error of the bench in this run is not attributed to the gateway
+        except (
+            OwnServerError,
+            HarnessError,
+        ) as error:  # of the user's server or the bench: not attributed to the gateway
             self._broken = error
             raise
         seconds = time.monotonic() - started

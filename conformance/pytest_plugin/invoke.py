@@ -39,6 +39,7 @@ class RunRequest:
     world: str | None = None  # which program runs the mocks: a value of `--world`
     expectations: Path | None = None
     variants: Path | None = None  # the user's own variants
+    upstream: Path | None = None  # the file that describes the user's own server
     direct: bool = False  # test the upstream alone first
     keyword: str | None = None
     mark: str | None = None
@@ -71,6 +72,7 @@ class RunRequest:
             "--world": self.world,
             "--expectations": self.expectations,
             "--variants": self.variants and self.variants.resolve(),
+            "--upstream": self.upstream and self.upstream.resolve(),
             "-n": self.workers,
             "--budget": self.budget,
             "--alluredir": self.allure and self.allure.resolve(),

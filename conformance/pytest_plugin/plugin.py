@@ -54,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where the mocks run: in this process (lean: on the server for load), in containers, or at the addresses of --sheet",
     )
     group.addoption("--expectations", type=Path, default=None, help="file of known failures and skips, with reasons")
+    group.addoption("--upstream", type=Path, default=None, help="file that describes your own MCP server")
     group.addoption("--variants", type=Path, default=None, help="file of your own variants of tokens and issuers")
     group.addoption(
         "--extension",

@@ -72,6 +72,7 @@ class ConformancePlugin:
                     direct_first=self.config.getoption("--direct"),
                     smoke_first=not self.config.getoption("--no-smoke"),
                     world=self.config.getoption("--world"),
+                    upstream=self.config.getoption("--upstream"),
                     budget_seconds=self.config.getoption("--budget") or None,
                 )
             except BenchError as error:

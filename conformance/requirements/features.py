@@ -50,6 +50,7 @@ FEATURES = {
     own.ACCEPTED: "a file of the user's own variants (--variants FILE) has a token that is to be accepted",
     own.SERVED: "a file of the user's own variants (--variants FILE) has an answer or an issuer",
     own.READ: "a file of the user's own variants (--variants FILE) has an upstream",
+    definition.OWN_UPSTREAM: "the user's own server is described (--upstream FILE, or [upstream] of the descriptor)",
     "world.bad-links": "the kernel can delay and lose packets on these links (netem)",
     ADMINISTRATION: "the descriptor names requests that only an operator may make (endpoints.administration)",
     "named-addresses": "each server has an address that its name is a part of",
@@ -84,7 +85,8 @@ OF_THE_WORLD = (
     own.ACCEPTED,
     own.SERVED,
     own.READ,
-)  # follow from --world, [launch] and --variants: capabilities of scenarios, not claims
+    definition.OWN_UPSTREAM,
+)  # follow from --world, [launch], --variants and --upstream: capabilities of scenarios, not claims
 OUTSIDE = "outside"
 NAMED_ADDRESSES, SEVERAL_SERVERS = "named-addresses", "several-servers"  # follow from [endpoints] and claims.servers
 _BESIDE_EACH_OTHER = {"calculator", "everything"}  # one of these fails, the other is called
@@ -274,6 +276,9 @@ def features_of(params: Mapping[str, Any]) -> set[str]:
             needed.add(f"principal.{principal}")
             needed.add(f"caller.{definition.PRINCIPALS[principal].kind}")
     for server in _names(params, "server", "servers"):
+        if server == definition.OWN_UPSTREAM:  # its auth model is in its description: see `Executor`
+            needed.add(server)
+            continue
         if server in definition.EVERYTHING:
             needed.add(f"server.{server}")
         if server in definition.VIRTUAL_SERVERS:

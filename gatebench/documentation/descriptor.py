@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 
+from pydantic import BaseModel
+
 from gatebench.documentation import sentences
 from gatebench.documentation.markdown import code, prose, sentence, table
 from gatebench.documentation.models import HEAD, described, rows, section_of, type_of
 from gatebench.fixtures.gateways.descriptor import Descriptor
 from gatebench.fixtures.gateways.descriptor_loader import LAUNCH_VARIABLES, REQUIRED_VARIABLES, TEMPLATE_VARIABLES
 from gatebench.fixtures.gateways.templates import FILTERS
+from gatebench.fixtures.world.own_upstream.model import OwnAuth, OwnCall
 
 PAGE = "descriptor"
 # The loader checks no templates of `launch.render` by name: Jinja reports the unknown ones.
 TEMPLATES = {**TEMPLATE_VARIABLES, "launch.render": LAUNCH_VARIABLES}
 """Every key that holds a template, with its variables."""
+TABLES: dict[str, dict[str, type[BaseModel]]] = {"upstream": {"[upstream.auth]": OwnAuth, "[[upstream.call]]": OwnCall}}
+"""Tables within a section, by their heads."""
 
 
 def page() -> Iterator[str]:
@@ -27,6 +32,9 @@ def page() -> Iterator[str]:
     for key, text in sentences.exactly(PAGE, "sections", set(sections)).items():
         yield from (f"## [{key}]", "", prose(sentence(text)), "")
         yield from table(HEAD, rows(sections[key], sentences.of(PAGE, key), key))
+        for name, model in TABLES.get(key, {}).items():
+            yield from (f"### {name}", "")
+            yield from table(HEAD, rows(model, {}, name))
     yield from ("## Other keys", "", "Those without a section stand before the first section of the file.", "")
     yield from table(("key", "type", "meaning"), _others(set(sections)))
     yield from _variables()

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from gatebench.documentation.markdown import code, prose, sentence
 
-_PLAIN = {str: "text", int: "integer", float: "number", bool: "true or false"}
+_PLAIN = {str: "text", int: "integer", float: "number", bool: "true or false", Any: "any value"}
 _CONTAINERS = {list: "list: {0}", tuple: "list: {0}", dict: "table: name = {1}"}
 HEAD = ("key", "type", "default", "meaning")
 

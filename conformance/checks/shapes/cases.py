@@ -69,11 +69,11 @@ def with_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     """Yield the cases whose control was accepted; without an accepted control a case proves nothing.
 
     A control that a gateway answered without its upstream proves nothing either. The option `without_attempts` is the reason
-    why a case without attempts does not apply.
+    why a case without attempts does not apply, and the fact `inapplicable` why one with attempts does not.
     """
     for case in recorded(transcript, row):
         control = case.control
-        if reason := not_offered(transcript, case):
+        if reason := case.facts.get("inapplicable") or not_offered(transcript, case):
             context.inapplicable(reason)
         elif control is not None and _answered_alone(transcript, control):
             context.blocked(f"no upstream received the control of the case {case.where} ({control.describe()})")

@@ -33,12 +33,19 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.protocol.messages import parse_json
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.jwt_factory import MUTATIONS
+from gatebench.fixtures.world.own_upstream.description import OwnDescription
+from gatebench.fixtures.world.own_upstream.model import OwnCall, OwnUpstream
 from gatebench.fixtures.world.token_variants import FORGERIES
 from gatebench.fixtures.world.variants import own
 from gatebench.fixtures.world.variants.model import TokenVariant
 from gatebench.fixtures.world.world import World
 from gatebench.mock_upstreams.idp.state.settings import Settings
 
+OWN_SERVER = OwnDescription(
+    Path("own_server.toml"),
+    OwnUpstream(command=["server", "{port}"], call=[OwnCall(tool="add", arguments={"a": 1}), OwnCall(tool="fail")]),
+)
+"""A user's own server."""
 OWN_VARIANTS = Path(__file__).with_name("own_variants.toml")
 """A user's file of variants, one of each kind."""
 
@@ -138,6 +145,9 @@ class _StubBench:
         world = create_autospec(
             World, instance=True, world_json=self.builder.world_json, secrets=self.builder.recorder.secrets
         )
+        world.own = SimpleNamespace(described=OWN_SERVER)
+        url, auth = f"http://127.0.0.1:1{OWN_SERVER.upstream.path}", {"model": "none"}
+        self.builder.world_json["upstreams"][definition.OWN_UPSTREAM] = {"url": url, "auth": auth}
         world.control.return_value = {**Settings().state(), "current": {"ES256": "key"}, "secrets": []}
         target = cast("Target", self._target)
         self.bench = Bench(world, target, self.builder.recorder, FEATURES)

@@ -17,6 +17,8 @@ examples:
   gatebench run acme.toml --sheet world.json         a running gateway that was configured from this world.json
   gatebench run https://gw.example.com/mcp/docs --token-env GW_TOKEN
                                                      from outside, with only an address and a token
+  gatebench run acme.toml --upstream docs.toml -m own_upstream
+                                                     your own MCP server behind it
   gatebench run acme.toml -m credentials -x          one group, stop at the first finding
   gatebench run acme.toml --lf                       only what failed in the last run
   gatebench run                                      the target and the options of gatebench.toml, if that is here
@@ -42,6 +44,9 @@ gatebench; 130 interrupted"""
 )
 @click.option("--expectations", type=PATH, metavar="FILE", help="known failures and skips, with reasons")
 @click.option("--variants", type=PATH, metavar="FILE", help="your own variants of tokens and authorization servers")
+@click.option(
+    "--upstream", type=PATH, metavar="FILE", help="description of your own MCP server, judged behind the gateway"
+)
 @click.option(
     "--token-env",
     metavar="NAME",

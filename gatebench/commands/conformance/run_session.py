@@ -21,6 +21,7 @@ from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.gateways.target import TOKEN_FILE
 from gatebench.fixtures.recording import given_credentials
+from gatebench.fixtures.world.own_upstream import description
 from gatebench.fixtures.world.variants import own
 from gatebench.reports.errors import NoRunError
 
@@ -41,6 +42,7 @@ class RunOptions:
     world: str | None
     expectations: Path | None
     variants: Path | None
+    upstream: Path | None
     token_env: str | None
     token_file: Path | None
     budget: float | None
@@ -63,6 +65,7 @@ def run(options: RunOptions, connection: ConnectionOptions) -> int:
         world=options.world,
         expectations=options.expectations,
         variants=options.variants,
+        upstream=options.upstream,
         direct=options.direct,
         keyword=options.keyword,
         mark=options.mark,
@@ -81,6 +84,8 @@ def run(options: RunOptions, connection: ConnectionOptions) -> int:
     if options.variants:
         own.load(options.variants)
     own.variants()  # of extensions
+    if options.upstream:
+        description.load(options.upstream)
     task.arguments()
     selection.check(options.keyword, options.mark)
     target = by_name(task.target)  # raises for an unknown target before anything is started

@@ -18,6 +18,8 @@ from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world import config as world_config
 from gatebench.fixtures.world import export
 from gatebench.fixtures.world.addresses import AddressOverrides
+from gatebench.fixtures.world.own_upstream import description
+from gatebench.fixtures.world.own_upstream.server import OwnServer
 from gatebench.fixtures.world.world import World
 
 
@@ -31,6 +33,7 @@ from gatebench.fixtures.world.world import World
     default="embedded",
     help="how to run the mocks; embedded: in this process",
 )
+@click.option("--upstream", type=PATH, metavar="FILE", help="description of your own MCP server, one more upstream")
 @click.option(
     "--mocks-at",
     default="",
@@ -65,6 +68,7 @@ def world(
     save: Path | None,
     sheet: Path | None,
     backend: backend_choice.WorldKind,
+    upstream: Path | None,
     mocks_at: str,
     gateway: str,
     listen: str,
@@ -74,6 +78,10 @@ def world(
 ) -> int:
     """Start the mocks and print their world.json; serves until Ctrl-C."""
     outside = AddressOverrides(mocks_at=mocks_at, gateway=gateway, listen=listen)
+    if prepare and upstream:
+        raise BenchError(
+            "--upstream has no effect with --prepare: its recorder runs in a process of gatebench; omit one"
+        )
     if prepare:
         _write(export.prepare(prepare, first_port, outside).to_json(), save)
         return exit_codes.CONFORMANT
@@ -81,10 +89,13 @@ def world(
     stored = world_config.load(sheet) if sheet else None
     if world_config.is_running(stored):
         raise BenchError(f"{sheet} describes a world that is already running; use it with: gatebench run --sheet ...")
+    if upstream and backend != "embedded":
+        raise BenchError(f"--upstream {upstream} needs --world embedded: its recorder runs in this process")
     secrets = SecretRegistry()
+    own = OwnServer(description.load(upstream), secrets) if upstream else None
     try:
         with (
-            World(secrets, stored, backend_choice.backend_for(backend), outside) as running,
+            World(secrets, stored, backend_choice.backend_for(backend), outside, own) as running,
             TranscriptWriter(Path(os.devnull), secrets, run=running.world_json["run"]) as recorder,
         ):
             running.serve(recorder)

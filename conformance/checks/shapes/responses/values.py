@@ -112,12 +112,15 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
 
     `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
-    result, so that nothing is changed without notice.
+    result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
+            if not landed and row.options.get("if_arrived"):
+                context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
+                continue
             if part == "error" and _refused_alone(attempt, landed):
                 context.inapplicable("the gateway answers with an error by itself")
                 continue
