@@ -93,8 +93,8 @@ containers: images   ## everything about containers: the reference judged in one
 real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
 	$(BIN)/pytest -q -m real --timeout 900 tests/slow/real_gateways
 
-real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
-	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(WORLDS) $(REAL)
+real: $(READY)   ## install every gateway that can be installed, and judge those that were not: REAL names them, FRESH=1 judges all
+	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(if $(FRESH),--fresh) $(WORLDS) $(REAL)
 
 guide-clients: $(READY)   ## the guide's client code under fastmcp 2, 3 and 4, each in an environment of its own, against the reference
 	$(BIN)/python tests/slow/guide_clients/run.py

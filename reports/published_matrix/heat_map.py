@@ -99,7 +99,7 @@ class HeatCell:
         """The counts as text, for readers and printers without colours."""
         if not self.counts:
             return "not claimed"
-        return ", ".join(f"{number} {tone}" for tone, number in self.counts.items())
+        return ", ".join(f"{number} {'not judged' if tone == 'open' else tone}" for tone, number in self.counts.items())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from gatebench.reports.conformance import model
 from gatebench.reports.published_matrix import heat_map, matrix
 from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix.index import NotPublishableError
-from gatebench.reports.published_matrix.publish import publish, write_readme
+from gatebench.reports.published_matrix.publish import publish
+from gatebench.reports.published_matrix.readme import write_readme
 
 RUN = Path(__file__).parent / "data" / "run"
 
