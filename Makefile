@@ -6,7 +6,7 @@ CONTAINERS ?= test
 # Many tests wait, for load or for somebody who does not answer, so there are more at a time than processors.
 WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 SHARE  ?= 400
-REAL   ?= nginx nginx-transparent haproxy caddy envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened mcp-policy-gateway litellm contextforge authmcp-gateway
+REAL   ?= nginx nginx-transparent haproxy caddy envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened mcp-policy-gateway mcp-audit-gateway litellm contextforge authmcp-gateway
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
