@@ -78,7 +78,8 @@ def refused(
 
 def _treated(attempt: Exchange) -> str:
     """Describe the response: a refusal in the wrong form differs from an admission."""
-    refused_somehow = attempt.status is not None and attempt.status >= 400 and "result" not in attempt.answer
+    failed = attempt.status is not None and (attempt.status >= 400 or "error" in attempt.answer)
+    refused_somehow = failed and "result" not in attempt.answer
     return "was refused in another way" if refused_somehow else "was not refused"
 
 
