@@ -6,7 +6,7 @@ CONTAINERS ?= test
 # Many tests wait, for load or for somebody who does not answer, so there are more at a time than processors.
 WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 SHARE  ?= 400
-REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge authmcp-gateway mcp-policy-gateway
+REAL   ?= nginx nginx-transparent haproxy caddy envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened mcp-policy-gateway mcp-audit-gateway litellm contextforge authmcp-gateway
 UV     := 0.13.9
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -96,8 +96,8 @@ containers: images   ## everything about containers: the reference judged in one
 real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
 	$(BIN)/pytest -q -m real --timeout 900 tests/slow/real_gateways
 
-real: $(READY)   ## install every gateway that can be installed, and judge each of them: REAL names them
-	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(WORLDS) $(REAL)
+real: $(READY)   ## install every gateway that can be installed, and judge those that were not: REAL names them, FRESH=1 judges all
+	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(if $(FRESH),--fresh) $(WORLDS) $(REAL)
 
 guide-clients: $(READY)   ## the guide's client code under fastmcp 2, 3 and 4, each in an environment of its own, against the reference
 	$(BIN)/python tests/slow/guide_clients/run.py

@@ -162,6 +162,15 @@ class Transcript:
         return self._upstream_by_nonce.get(nonce or "", [])
 
     @cached_property
+    def cookies_set(self) -> dict[str, set[str]]:
+        """Return the cookies that each upstream has set, as `name=value` (RFC 6265, section 5.2)."""
+        found: dict[str, set[str]] = {}
+        for exchange in self.upstream:
+            for value in exchange.response_header("set-cookie"):
+                found.setdefault(exchange.node, set()).add(value.partition(";")[0].strip())
+        return found
+
+    @cached_property
     def caller_by_nonce(self) -> dict[str, str]:
         """Return the caller of each nonce."""
         return {x.nonce: x.tags["principal"] for x in self.client if x.nonce and x.tags.get("principal")}

@@ -34,18 +34,26 @@ def follows_its_model(context: CheckContext, transcript: Transcript, exchange: E
 
 
 def gets_no_credential(context: CheckContext, transcript: Transcript, exchange: Exchange) -> None:
-    """Check that the request carries no credential; one that a caller sent in an override is allowed."""
+    """Check that the request carries no credential.
+
+    Allowed are one that a caller sent in an override, and cookies that this upstream itself has set (RFC 6265, section 5.4).
+    """
     context.examined()
     for where, text in exchange.parts:
         labels = transcript.labels(text)
         overridden = labels and labels == transcript.labels(text, "override")
-        if (where.lower() in CREDENTIAL_HEADERS or labels) and not overridden:
+        own = where.lower() == "cookie" and _cookies_in(text) <= transcript.cookies_set.get(exchange.node, set())
+        if ((where.lower() in CREDENTIAL_HEADERS and not own) or labels) and not overridden:
             context.violation(
                 f"a credential reached {exchange.node}, which has no authentication, on {exchange.describe()}",
                 expected="no credential",
                 actual=f"{where}: {text}"[:400],
                 at=exchange,
             )
+
+
+def _cookies_in(value: str) -> set[str]:
+    return {one.strip() for one in value.split(";") if one.strip()}
 
 
 def gets_the_static_header(context: CheckContext, transcript: Transcript, exchange: Exchange) -> None:

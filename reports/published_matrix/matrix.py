@@ -13,7 +13,10 @@ from typing import Any
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes
 from gatebench.reports.conformance.formats import sequence
+from gatebench.reports.published_matrix import heat_map
+from gatebench.reports.published_matrix.heat_map import HeatRow
 from gatebench.reports.published_matrix.index import KINDS, Publication
+from gatebench.reports.rendering.source_links import url_of
 from gatebench.reports.rendering.templates import environment
 
 SILENT = ("not-applicable", "excluded")  # not results of the gateway; omitted in Markdown
@@ -49,6 +52,21 @@ class PublishedMatrix:
         """The kinds of findings that a comment can assign."""
         return KINDS
 
+    @property
+    def tones(self) -> Mapping[str, str]:
+        """The tones of the heat map, and what each means."""
+        return heat_map.TONES
+
+    @property
+    def scenario_rows(self) -> list[HeatRow]:
+        """The rows of the heat map about scenarios of the guide."""
+        return heat_map.scenario_rows(self.publications)
+
+    @property
+    def group_rows(self) -> list[HeatRow]:
+        """The rows of the heat map about groups of requirements."""
+        return heat_map.group_rows(self.publications, self.groups)
+
     def cell(self, publication: Publication, group: str) -> dict[str, int]:
         """Return nonzero counts of requirements of a group by outcome, worst first."""
         counted = Counter(r["outcome"] for r in publication.report["requirements"] if r["group"] == group)
@@ -72,7 +90,11 @@ class PublishedMatrix:
 
 def page(matrix: PublishedMatrix) -> str:
     """Return the HTML page: the matrix, and every finding with its comment and exchange."""
-    return environment(picture=sequence.picture).get_template("matrix.html.j2").render(matrix=matrix, silent=PALE)
+    return (
+        environment(picture=sequence.picture, url_of=url_of)
+        .get_template("matrix.html.j2")
+        .render(matrix=matrix, silent=PALE)
+    )
 
 
 def table(matrix: PublishedMatrix, where: str = "reports/published") -> str:

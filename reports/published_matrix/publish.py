@@ -2,24 +2,32 @@
 
 import gzip
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import upgrade
-from gatebench.reports.conformance.formats import sequence_text
+from gatebench.reports.conformance.traffic import curl
+from gatebench.reports.conformance.traffic.evidence import Evidence
 from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix import withholding
-from gatebench.reports.published_matrix.index import KINDS, NotPublishableError, Publication, Report
-from gatebench.reports.rendering.text import counted, visible
+from gatebench.reports.published_matrix.index import NotPublishableError, Publication, Report
+from gatebench.reports.published_matrix.readme import write_readme
+from gatebench.reports.rendering.text import counted
 
 
 def publish(
-    first: Path, second: Path, to: Path, provisioning: dict[str, str] | None, withhold: Collection[str] = ()
+    first: Path,
+    second: Path,
+    to: Path,
+    provisioning: dict[str, str] | None,
+    withhold: Collection[str] = (),
+    *,
+    configuration: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the folder `<target>-<version>` under `to` and return it.
 
+    `configuration`: the text of the descriptor and of the files that it names, by file name.
     Findings of the requirements `withhold`, and of those whose comment has the kind `withheld`, are counted and not written.
 
     Raises NotPublishableError with one sentence if the two runs disagree, or if a finding has no comment. In the second case,
@@ -55,7 +63,11 @@ def publish(
         "provisioning": provisioning,
         "seen_once": [entry for entry in once if entry.partition(":")[0] not in withheld],
         "withheld": withheld,
+        "upstream_requests": _upstream_requests(report, first),
+        "configuration": list(configuration or {}),
     }
+    if configuration:
+        files.write_text(folder / published_index.CONFIGURATION, _configuration(configuration))
     (folder / published_index.ABOUT).write_text(
         json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -115,81 +127,40 @@ def _all_read(publication: Publication, folder: Path) -> None:
             "which is no longer a finding"
         )
 
+    levels = {requirement["id"]: requirement["level"] for requirement in publication.report["requirements"]}
+    for reading in publication.readings:
+        if reading.kind == "defect" and "MUST" not in levels.get(reading.requirement, "MUST"):
+            raise NotPublishableError(
+                f"{folder / published_index.READINGS}: {reading.requirement} is at {levels[reading.requirement]}, "
+                "which is no defect; use the kind advice or design"
+            )
+
 
 def _pack(path: Path, data: bytes) -> None:
     files.write_bytes(path, gzip.compress(data, 9, mtime=0))
 
 
-def write_readme(publication: Publication) -> str:
-    """Return the README of the folder."""
-    report, about = publication.report, publication.about
-    report_is = "report without withheld findings" if about.get("withheld") else "unchanged report"
-    counts = ", ".join(f"{number} {outcome}" for outcome, number in report["totals"].items() if number)
+def _upstream_requests(report: Report, folder: Path) -> dict[str, str]:
+    """Return, by finding, the last request that the gateway sent to an upstream in its exchange, as a command line of curl."""
+    found: dict[str, str] = {}
+    transcripts = {transcript.name: transcript for transcript in Evidence(folder).transcripts}
+    for finding in report["findings"]:
+        shown = finding["exchange"] or {}
+        sent = [one for one in shown.get("messages", []) if (one["leg"], one["kind"]) == ("upstream", "request")]
+        exchange = transcripts[shown["transcript"]].exchange_at(sent[-1]["line"]) if sent else None
+        command = curl.command_of(exchange) if exchange else None
+        if command:
+            found[finding["id"]] = command
+    return found
+
+
+def _configuration(files_of: Mapping[str, str]) -> str:
     lines = [
-        f"# {publication.who}",
+        "# Configuration",
         "",
-        f"Tested twice with gatebench {report['gatebench']}: {' and '.join(run['time'] for run in about['runs'])}.",
-        f"{counted(report['registry']['size'], 'requirement')}: {counts}.",
-        "",
-        "Claims: " + ", ".join([*report["claims"]["features"], *report["claims"]["revisions"]]) + ".",
-        "",
-        "```sh",
-        about["command"],
-        "```",
-        "",
-        f"`{published_index.REPORT}` is the {report_is}, `{published_index.EVIDENCE}` the transcript lines of findings.",
-        "Credentials are replaced by labels; gatebench mints every secret of a run.",
+        "The descriptor, and the files that it names, as they were when the gateway was tested.",
         "",
     ]
-    if about["provisioning"]:
-        lines += ["| operator action | how |", "| --- | --- |"]
-        lines += [f"| {verb.replace('_', ' ')} | {how} |" for verb, how in about["provisioning"].items()] + [""]
-    withheld = about.get("withheld", {})
-    lines += ["## Findings", ""] + (["None.", ""] if not (report["findings"] or withheld) else [])
-    for reading in publication.readings:
-        lines += _comment(publication, reading)
-    if withheld:
-        lines += ["## Withheld", "", *(_withheld(publication, name, count) for name, count in withheld.items()), ""]
-    if about["seen_once"]:
-        lines += ["## Observed in only one of the two runs", "", *(f"- {entry}" for entry in about["seen_once"]), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _withheld(publication: Publication, name: str, count: int) -> str:
-    requirement = next(one for one in publication.report["requirements"] if one["id"] == name)
-    reason = next(one.text for one in publication.readings if one.requirement == name)
-    found = f"- {name} {requirement['level']}: {requirement['outcome']}, {counted(count, 'finding')} not shown."
-    return f"{found} {requirement['text']} {' '.join(reason.split())}"
-
-
-def _comment(publication: Publication, reading: published_index.Annotation) -> list[str]:
-    own = [f for f in publication.report["findings"] if publication.reading(f) is reading]
-    if not own:
-        return []
-    requirement = next(r for r in publication.report["requirements"] if r["id"] == reading.requirement)
-    sources = "; ".join(f"{source['document']}, {source['section']}" for source in requirement["sources"])
-    lines = [
-        f"### {reading.requirement} {requirement['level']}: {own[0]['outcome']} ({reading.kind})",
-        "",
-        f"> {requirement['text']}",
-        f"> ({sources})",
-        "",
-        reading.text,
-        "",
-        f"*{reading.kind}: {KINDS[reading.kind]}.*",
-        "",
-        *(f"- {_plain(finding['what'])} ({counted(finding['occurrences'], 'time')})" for finding in own),
-        "",
-    ]
-    shown = next((finding for finding in own if finding["exchange"]), own[0])
-    if shown["exchange"]:
-        lines += ["```text", *(row.text for row in sequence_text.draw(shown["exchange"], 110)), "```", ""]
-    if shown["reproduce"]:
-        lines += ["```sh", shown["reproduce"], "```", ""]
-    if shown["exchange"] and shown["exchange"].get("curl"):
-        lines += ["The client's request with curl:", "", "```sh", visible(shown["exchange"]["curl"]), "```", ""]
-    return lines
-
-
-def _plain(text: Any) -> str:
-    return str(text).replace("|", "\\|").replace("<", "&lt;")
+    for name, text in files_of.items():
+        lines += [f"## {name}", "", "````text", text.rstrip(), "````", ""]
+    return "\n".join(lines)

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from gatebench import cli
+from gatebench.conformance.requirements import guide_index
 from gatebench.reports.conformance import model
+from gatebench.reports.published_matrix import heat_map, matrix
 from gatebench.reports.published_matrix import index as published_index
-from gatebench.reports.published_matrix import matrix
 from gatebench.reports.published_matrix.index import NotPublishableError
-from gatebench.reports.published_matrix.publish import publish, write_readme
+from gatebench.reports.published_matrix.publish import publish
+from gatebench.reports.published_matrix.readme import write_readme
 
 RUN = Path(__file__).parent / "data" / "run"
 
@@ -233,6 +235,28 @@ def test_counts_of_a_cell_add_up_to_the_group(runs: tuple[Path, Path], tmp_path:
     publication = made.publications[0]
     counted = [sum(made.cell(publication, group).values()) for group in made.groups]
     assert sum(counted) == len(publication.report["requirements"])
+
+
+def test_heat_map_has_a_cell_for_each_row_and_gateway(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    publish_with_comments(runs, tmp_path / "published")
+    publications = published_index.everything(tmp_path / "published")
+    report = publications[0].report
+    for row in heat_map.group_rows(publications, matrix.PublishedMatrix(publications).groups):
+        (cell,) = row.cells
+        claimed = [
+            one["outcome"]
+            for one in report["requirements"]
+            if one["group"].replace("_", " ") == row.name and one["outcome"] not in heat_map.NOT_CLAIMED
+        ]
+        assert cell.total == len(claimed)
+        assert cell.judged == sum(outcome in ("pass", "fail", "warn", "deviation") for outcome in claimed)
+    claims = set(report["claims"]["features"])
+    rows = dict(zip(heat_map.SCENARIOS, heat_map.scenario_rows(publications), strict=True))
+    assert all(scenario.features <= claims or not row.cells[0].counts for scenario, row in rows.items())
+
+
+def test_rows_of_the_scenarios_are_rows_of_the_guide() -> None:
+    assert frozenset().union(*(scenario.rows for scenario in heat_map.SCENARIOS)) <= guide_index.ROWS.keys()
 
 
 def test_matrix_without_published_report_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ async def test_whole_answers(scenario: Scenario, principal: str, server: str, me
     nonce = new_nonce()
     call = {
         "name": scenario.identities.tool(server, "echo", member),
-        "arguments": {**AWKWARD_VALUES, "nonce": nonce},
+        "arguments": {"value": [*AWKWARD_VALUES["value"], "\u2028"], "nonce": nonce},
         "_meta": METADATA,
     }
     await client.post(client.message("tools/call", call, nonce, "with-metadata"), nonce=nonce)

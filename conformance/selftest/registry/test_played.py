@@ -28,13 +28,8 @@ from gatebench.fixtures.world.variants import own
 
 CHECKED = [requirement for requirement in REGISTRY.all() if requirement.check]
 PLAYS = [play for play in collection.collect_scenarios() if play.judges]
-<<<<<<< HEAD
-# As with a user's file of variants, in a world whose authorization servers reach the gateway.
-OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ, CALLS_BACK}
-=======
-# As with a user's file of variants, and a user's own server.
-OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ, definition.OWN_UPSTREAM}
->>>>>>> b2332ab7c02940baff3b43c76774335494e1097f
+# As with a user's file of variants, a user's own server, and in a world whose authorization servers reach the gateway.
+OWN = {own.REFUSED, own.ACCEPTED, own.SERVED, own.READ, definition.OWN_UPSTREAM, CALLS_BACK}
 PATH = lookup.resolve("reference")
 WHOLE = in_world(claims_of(descriptor_loader.load(PATH), PATH), OWN)
 CORE = {

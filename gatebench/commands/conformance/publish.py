@@ -35,8 +35,10 @@ def publish(first: Path, second: Path, to: Path, withhold: tuple[str, ...], *, q
     """
     try:
         name = model.read(first)["target"]
-        described = Target(lookup.resolve(name.partition(":")[0])).descriptor.provisioning
-        folder = publication.publish(first, second, to, described.model_dump() if described else None, withhold)
+        target = Target(lookup.resolve(name.partition(":")[0]))
+        described = target.descriptor.provisioning
+        verbs = described.model_dump() if described else None
+        folder = publication.publish(first, second, to, verbs, withhold, configuration=configuration(target))
     except (OSError, ValueError, KeyError) as error:
         raise BenchError(f"{first} is not the folder of a run with a report: {error}") from error
     except (NotPublishableError, NoRunError) as error:
@@ -44,3 +46,17 @@ def publish(first: Path, second: Path, to: Path, withhold: tuple[str, ...], *, q
     if not quiet:
         print(f"published: {os.path.relpath(folder)}; run `gatebench matrix` to update the page")
     return exit_codes.CONFORMANT
+
+
+def configuration(target: Target) -> dict[str, str]:
+    """Return the descriptor and the files beside it that start, configure and provision the gateway, as text by file name."""
+    descriptor, here = target.descriptor, target.path.parent
+    names = [target.path.name]
+    if launch := descriptor.launch:
+        names += [
+            *launch.render.values(),
+            *(word.removeprefix("{here}/") for word in launch.command if "{here}/" in word),
+        ]
+    if descriptor.adapter:
+        names.append(f"{descriptor.adapter.partition(':')[0].rpartition('.')[2]}.py")
+    return {name: (here / name).read_text(encoding="utf-8") for name in dict.fromkeys(names) if (here / name).is_file()}

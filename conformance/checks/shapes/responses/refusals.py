@@ -2,13 +2,13 @@
 
 import json
 
+from gatebench.conformance.checks.denials import is_empty_list, is_served_before
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, during, with_control
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways import dialects
-from gatebench.fixtures.gateways.descriptor import DENIALS
 from gatebench.fixtures.protocol.messages import media_type
 from gatebench.fixtures.recording.labels import labels_in
 from gatebench.fixtures.world.definition import HARNESS_AGENT
@@ -33,11 +33,11 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
         if not _knows_the_keys(context, transcript, row, case):
             continue
         for attempt in case.attempts:
-            if _is_served_before(forms, attempt):
+            if is_served_before(forms, attempt):
                 context.inapplicable("the gateway denies access in messages, and not before a list or a call")
                 continue
             context.examined()
-            if not (_in_form(transcript, forms, attempt, case.control) or _is_empty_list(forms, attempt)):
+            if not (_in_form(transcript, forms, attempt, case.control) or is_empty_list(forms, attempt)):
                 context.violation(
                     f"{attempt.describe()} with {case.where} was not refused as required",
                     expected=" or ".join(f"status {form}" if isinstance(form, int) else str(form) for form in forms),
@@ -50,19 +50,6 @@ def refused(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
 
 
 DENIED = "denied"
-TOOL_ERROR = "tool-error"
-_LISTED = ("tools", "resources", "resourceTemplates", "prompts")
-
-
-def _is_served_before(forms: list[int | str], attempt: Exchange) -> bool:
-    """Return whether a gateway that denies access in messages may serve this request: a handshake, or with tool errors a list."""
-    methods = ("initialize", "server/discover") if forms and set(forms) <= set(DENIALS) else ()
-    return attempt.rpc_method in methods or (set(forms) == {TOOL_ERROR} and attempt.rpc_method != "tools/call")
-
-
-def _is_empty_list(forms: list[int | str], attempt: Exchange) -> bool:
-    """Return whether a list is empty, at a gateway that denies access to calls in messages."""
-    return bool(set(forms) & set(DENIALS)) and any(attempt.result.get(name) == [] for name in _LISTED)
 
 
 def _forms(transcript: Transcript, row: ShapeRow) -> list[int | str]:

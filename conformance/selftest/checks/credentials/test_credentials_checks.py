@@ -96,6 +96,21 @@ def test_an_open_upstream_gets_a_credential_beside_an_override(builder: Transcri
     return builder.ask("alice", "calculator").arrives(also=[("authorization", f"{own} «pat:alice»")]).arrival
 
 
+@passes("CRED-002")
+def test_an_open_upstream_gets_its_own_cookies_back(builder: TranscriptBuilder) -> None:
+    """The gateway is the client of the upstream, and may keep its cookies for all callers: they are nobody's credential."""
+    builder.ask("alice", "calculator").arrives(
+        gives=[("set-cookie", "session=1; Path=/"), ("set-cookie", "b=2")]
+    ).answered()
+    builder.ask("bob", "calculator").arrives(also=[("cookie", "session=1; b=2")]).answered()
+
+
+@fails("CRED-002")
+def test_an_open_upstream_gets_the_cookie_of_another_upstream(builder: TranscriptBuilder) -> TranscriptLine:
+    builder.ask("alice", "everything").arrives(gives=[("set-cookie", "session=1")]).answered()
+    return builder.ask("alice", "calculator").arrives(also=[("cookie", "session=1")]).arrival
+
+
 @passes("CRED-002", "CRED-003", "CRED-004", "CRED-005", "CRED-012")
 def test_overrides_of_the_caller_are_allowed(builder: TranscriptBuilder) -> None:
     own = [("authorization", f"Bearer {builder.secret('override', 'override')}")]

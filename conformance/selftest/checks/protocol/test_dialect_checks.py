@@ -279,6 +279,27 @@ def test_denial_has_the_status_of_the_dialect(denied: list[int], status: int, ou
 
 
 @pytest.mark.parametrize(
+    ("method", "result", "outcome"),
+    [
+        ("initialize", {"protocolVersion": "2025-11-25"}, "not-observed"),
+        ("tools/list", {"tools": []}, "pass"),
+        ("tools/list", {"tools": [{"name": "whoami"}]}, "fail"),
+        ("tools/call", {"content": []}, "fail"),
+    ],
+)
+def test_handshakes_and_empty_lists_where_access_is_denied_in_messages(
+    method: str, result: dict[str, Any], outcome: str
+) -> None:
+    """A gateway that denies calls with a JSON-RPC error may serve the handshake: it tells nothing of the server."""
+    builder = TranscriptBuilder(denied=["jsonrpc-error"])
+    control = builder.call("alice", "calculator")
+    made = builder.ask("dave", "calculator", method)
+    made.answered(200, {"jsonrpc": "2.0", "id": 1, "result": result})
+    builder.probe("denied", made, control, "no access")
+    assert builder.judged_by("ACC-001").outcome == outcome
+
+
+@pytest.mark.parametrize(
     ("name", "outcome"), [("x-upstream-everything-x-a", "fail"), ("x-tfy-mcp-headers", "pass"), ("x-up", "pass")]
 )
 def test_prefixed_override_headers_are_not_forwarded(name: str, outcome: str) -> None:
