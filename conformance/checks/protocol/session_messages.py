@@ -12,6 +12,7 @@ from gatebench.fixtures.protocol import messages
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
 SESSION, VERSION, LAST_EVENT = "mcp-session-id", "mcp-protocol-version", "last-event-id"
+FIRST_WITH_VERSION_HEADER = "2025-06-18"
 INITIALIZE, INITIALIZED = "initialize", "notifications/initialized"
 OF_THE_HANDSHAKE = ("ping", INITIALIZE)
 
@@ -82,10 +83,16 @@ def _reused_by_upstreams(transcript: Transcript) -> set[str]:
 
 
 def upstream_requests_name_the_revision(context: CheckContext, transcript: Transcript) -> None:
-    """SNM-003: requests of a session after its handshake. A client that names none itself leaves the gateway free."""
+    """SNM-003: requests of a session after its handshake, if that agreed on a revision which has the header.
+
+    A client that names none itself leaves the gateway free.
+    """
     clients = {one.nonce: one for one in transcript.client if one.nonce}
+    opened = _UpstreamSessions(transcript).opened
     for arrival in transcript.upstream:
-        if not arrival.header(SESSION):
+        session = arrival.header(SESSION)[:1]
+        handshake = opened.get((arrival.node, session[0])) if session else None
+        if handshake is None or str(handshake.result.get("protocolVersion")) < FIRST_WITH_VERSION_HEADER:
             continue
         context.examined()
         if arrival.header(VERSION) or arrival.rpc_method == INITIALIZE:
