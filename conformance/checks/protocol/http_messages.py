@@ -68,7 +68,7 @@ def fields_of_requests_once(context: CheckContext, transcript: Transcript) -> No
     for arrival in transcript.upstream:
         context.examined()
         names = _repeated(arrival.header, ONCE_IN_REQUESTS)
-        client = sent.get(arrival.nonce) if names else None
+        client = sent.get(arrival.nonce or "") if names else None
         heads = "\n".join(f"{name}: {value}" for name, value in client.request_headers).lower() if client else ""
         for name in [one for one in names if heads.count(one) < 2]:
             context.violation(

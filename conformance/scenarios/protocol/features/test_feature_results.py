@@ -159,7 +159,13 @@ async def test_content(
         scenario.case(name, answer, server=server, principal=principal)
 
 
-MIRRORED = ("mirrored-uri", "mirrored-prompt", "unknown-mirrored-header")
+MIRRORED = (
+    "mirrored-uri",
+    "mirrored-prompt",
+    "unknown-mirrored-header",
+    "mirrored-another-uri",
+    "mirrored-another-prompt",
+)
 
 
 @judged_by_groups({"mirrored": MIRRORED}, thorough=in_each_era)
@@ -179,6 +185,11 @@ async def test_mirrored_headers(
     here.case(MIRRORED[2], answer, capability="resources", shown=uri)
     answer = await here.client.request("prompts/get", {"name": prompt or ""})
     here.case(MIRRORED[1], answer, capability="prompts", shown=prompt)
+    other = {"Mcp-Name": "another"}
+    answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=other)
+    here.case(MIRRORED[3], answer, capability="resources", shown=uri)
+    answer = await here.client.request("prompts/get", {"name": prompt or ""}, headers=other)
+    here.case(MIRRORED[4], answer, capability="prompts", shown=prompt)
 
 
 @judged_by_cases(["read-by-two-at-once"], thorough=in_each_era)

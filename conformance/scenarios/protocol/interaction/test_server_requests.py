@@ -20,7 +20,7 @@ from gatebench.conformance.scenarios.dialogue_steps import (
     replying,
     until_seen,
 )
-from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
+from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases, modern
 from gatebench.fixtures.clients.conversation import Called, call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -180,7 +180,7 @@ ANNOUNCED: dict[str, dict[str, Any] | None] = {
 ASKING = ["test_sampling", "test_elicitation", "test_roots"]
 
 
-@judged_by_cases(ANNOUNCED, thorough=in_each_revision)
+@judged_by_cases(ANNOUNCED, {"STL-003": modern}, thorough=in_each_revision)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)

@@ -86,8 +86,17 @@ def test_resumed_stream_repeats_an_event(builder: TranscriptBuilder) -> int:
 # -- SNM-003
 
 
+def agreed(builder: TranscriptBuilder, revision: str = "2025-11-25", session: str = "up") -> None:
+    """Add a handshake at an upstream, which agrees on the revision."""
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": '{"jsonrpc":"2.0","id":"g-1","method":"initialize"}'}
+    body = f'{{"jsonrpc":"2.0","id":"g-1","result":{{"protocolVersion":"{revision}"}}}}'
+    headers = [("content-type", "application/json"), ("mcp-session-id", session)]
+    builder.far_end("upstream", "mail", request, status=200, headers=headers, body=body)
+
+
 @passes("SNM-003")
 def test_requests_name_the_revision(builder: TranscriptBuilder) -> int:
+    agreed(builder)
     builder.ask("alice", "mail", also=[REVISION]).arrives(session="up", also=[REVISION]).answered()
     builder.errand("mail", "DELETE", headers=[("mcp-session-id", "up"), REVISION])
     return 2
@@ -96,16 +105,28 @@ def test_requests_name_the_revision(builder: TranscriptBuilder) -> int:
 @fails("SNM-003")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 def test_request_of_the_gateway_names_no_revision(builder: TranscriptBuilder, method: str) -> TranscriptLine:
+    agreed(builder)
     return builder.errand("mail", method, headers=[("mcp-session-id", "up")])
+
+
+@passes("SNM-003")
+def test_older_revisions_have_no_header(builder: TranscriptBuilder) -> int:
+    agreed(builder, "2025-03-26", session="old")
+    builder.errand("mail", "DELETE", headers=[("mcp-session-id", "old")])
+    agreed(builder)
+    builder.errand("mail", "DELETE", headers=[("mcp-session-id", "up"), REVISION])
+    return 1
 
 
 @fails("SNM-003")
 def test_revision_of_the_client_is_lost(builder: TranscriptBuilder) -> TranscriptLine:
+    agreed(builder)
     return builder.ask("alice", "mail", also=[REVISION]).arrives(session="up").answered().arrival
 
 
 @passes("SNM-003")
 def test_client_names_no_revision(builder: TranscriptBuilder) -> int:
+    agreed(builder)
     builder.ask("alice", "mail").arrives(session="up").answered()
     return 1
 
