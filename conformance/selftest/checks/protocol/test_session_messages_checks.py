@@ -88,7 +88,12 @@ def test_resumed_stream_repeats_an_event(builder: TranscriptBuilder) -> int:
 
 def agreed(builder: TranscriptBuilder, revision: str = "2025-11-25", session: str = "up") -> None:
     """Add a handshake at an upstream, which agrees on the revision."""
-    request = {"method": "POST", "target": "/mcp", "headers": [], "body": '{"jsonrpc":"2.0","id":"g-1","method":"initialize"}'}
+    request = {
+        "method": "POST",
+        "target": "/mcp",
+        "headers": [],
+        "body": '{"jsonrpc":"2.0","id":"g-1","method":"initialize"}',
+    }
     body = f'{{"jsonrpc":"2.0","id":"g-1","result":{{"protocolVersion":"{revision}"}}}}'
     headers = [("content-type", "application/json"), ("mcp-session-id", session)]
     builder.far_end("upstream", "mail", request, status=200, headers=headers, body=body)
