@@ -20,7 +20,7 @@ from gatebench.reports.conformance.traffic.evidence import json_lines
 
 EXPLAINED = 10  # results that are shown in full; the rest are counted
 QUIET = {"pass", "not-applicable", "not-played", "skipped"}
-Told = Mapping[str, Any]
+Judgement = Mapping[str, Any]
 
 
 @command()
@@ -39,12 +39,12 @@ def judge(path: Path, requirements: tuple[str, ...], *, as_json: bool, quiet: bo
     registry = Registry()
     wanted = [requirement_named(registry, name).id for name in requirements]
     _refuse_excluded(registry, wanted)
-    judgements = [told for transcript in _transcripts(path) for told in _judged(transcript, registry, wanted)]
+    judgements = [judgement for transcript in _transcripts(path) for judgement in _judged(transcript, registry, wanted)]
     if not judgements:
         raise BenchError(f"{path} names no requirements; select them with --requirement")
     if as_json:
-        for told in judgements:
-            print(json_text(told))
+        for judgement in judgements:
+            print(json_text(judgement))
     else:
         _show(
             judgements,
@@ -77,34 +77,34 @@ def _judged(path: Path, registry: Registry, wanted: list[str]) -> Iterator[dict[
 
 def _conclusion(judgements: list[dict[str, Any]]) -> str:
     by_requirement: dict[str, list[str]] = {}
-    for told in judgements:
-        by_requirement.setdefault(told["requirement"], []).append(told["outcome"])
+    for judgement in judgements:
+        by_requirement.setdefault(judgement["requirement"], []).append(judgement["outcome"])
     selected = [{"selected": True, "outcome": outcomes.worst(said)} for said in by_requirement.values()]
-    return outcomes.conclusion(selected, [told["outcome"] for told in judgements], complete=True)
+    return outcomes.conclusion(selected, [judgement["outcome"] for judgement in judgements], complete=True)
 
 
 # -- output
 
 
 def _show(judgements: list[dict[str, Any]], path: Path, digest: str, *, shown: int) -> None:
-    loud = [told for told in judgements if told["outcome"] not in QUIET]
-    for told in loud[:shown] if len(judgements) > 1 or not shown else judgements:
-        _explain(told)
+    loud = [judgement for judgement in judgements if judgement["outcome"] not in QUIET]
+    for judgement in loud[:shown] if len(judgements) > 1 or not shown else judgements:
+        _explain(judgement)
     if 0 < shown < len(loud):
         print(f"... and {len(loud) - shown} more that did not pass; -v shows all")
-    counts = Counter(told["outcome"] for told in judgements)
+    counts = Counter(judgement["outcome"] for judgement in judgements)
     print(f"{len(judgements)} results: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     for line in _compared(judgements, path, digest):
         print(line)
 
 
-def _explain(told: Told) -> None:
-    steady = f" {told['failed']} of {told['played']} runs" if told["played"] > 1 else ""
-    seen = f" ({told['subjects']} seen)" if told["subjects"] else ""
-    reason = f": {told['reason']}" if told["reason"] else ""
-    print(visible(f"{told['outcome']}{steady}  {told['requirement']}  {told['scenario']}{seen}{reason}"))
-    for violation in told["violations"]:
-        where = "" if violation["seq"] is None else f"  (line {violation['seq']} of {told['transcript']})"
+def _explain(judgement: Judgement) -> None:
+    steady = f" {judgement['failed']} of {judgement['played']} runs" if judgement["played"] > 1 else ""
+    seen = f" ({judgement['subjects']} seen)" if judgement["subjects"] else ""
+    reason = f": {judgement['reason']}" if judgement["reason"] else ""
+    print(visible(f"{judgement['outcome']}{steady}  {judgement['requirement']}  {judgement['scenario']}{seen}{reason}"))
+    for violation in judgement["violations"]:
+        where = "" if violation["seq"] is None else f"  (line {violation['seq']} of {judgement['transcript']})"
         print(visible(f"    {violation['what']}{where}"))
         print(visible(f"      expected: {violation['expected']}"))
         print(visible(f"      actual:   {violation['actual']}"))
@@ -115,9 +115,9 @@ def _compared(judgements: list[dict[str, Any]], path: Path, digest: str) -> Iter
     recorded, header = _recorded(path)
     if not recorded:
         return
-    ours = {_key(told): told for told in judgements}
-    theirs = {key: told for key, told in recorded.items() if key in ours}
-    differing = [key for key, told in theirs.items() if told["outcome"] != ours[key]["outcome"]]
+    ours = {_key(judgement): judgement for judgement in judgements}
+    theirs = {key: judgement for key, judgement in recorded.items() if key in ours}
+    differing = [key for key, judgement in theirs.items() if judgement["outcome"] != ours[key]["outcome"]]
     if header.get("registry") != digest:
         yield "the run used another version of the requirements"
     for key in differing[:EXPLAINED]:
@@ -129,7 +129,7 @@ def _compared(judgements: list[dict[str, Any]], path: Path, digest: str) -> Iter
         yield f"compared with verdicts.jsonl: {same} agree, {len(differing)} differ, {len(ours) - len(theirs)} are new"
 
 
-def _recorded(path: Path) -> tuple[dict[tuple[str, ...], Told], Told]:
+def _recorded(path: Path) -> tuple[dict[tuple[str, ...], Judgement], Judgement]:
     verdicts = (path if path.is_dir() else path.parent) / "verdicts.jsonl"
     lines = list(json_lines(verdicts)) if verdicts.is_file() else []
     header = next((line for line in lines if line.get("kind") == "header"), {})
@@ -139,5 +139,5 @@ def _recorded(path: Path) -> tuple[dict[tuple[str, ...], Told], Told]:
     return {_key(line): line for line in recorded}, header
 
 
-def _key(told: Told) -> tuple[str, str, str]:
-    return told["requirement"], told["scenario"], told.get("transcript", "transcript.jsonl")
+def _key(judgement: Judgement) -> tuple[str, str, str]:
+    return judgement["requirement"], judgement["scenario"], judgement.get("transcript", "transcript.jsonl")

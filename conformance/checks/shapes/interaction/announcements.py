@@ -17,13 +17,13 @@ def announced_once(context: CheckContext, transcript: Transcript, row: ShapeRow)
             context.inapplicable(f"the upstream announced the change on several streams ({case.where})")
             continue
         context.examined()
-        told = [one for one in case.attempts if _announces(one)]
-        if len(told) > 1:
+        announced = [one for one in case.attempts if _announces(one)]
+        if len(announced) > 1:
             context.violation(
-                f"one change was announced on {len(told)} streams of a session ({case.where})",
+                f"one change was announced on {len(announced)} streams of a session ({case.where})",
                 expected="a message is on one stream",
                 actual=f"{CHANGED} on each of them",
-                at=told[1],
+                at=announced[1],
                 control=case.control,
             )
 
