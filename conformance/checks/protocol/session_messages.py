@@ -82,10 +82,13 @@ def _reused_by_upstreams(transcript: Transcript) -> set[str]:
 
 
 def upstream_requests_name_the_revision(context: CheckContext, transcript: Transcript) -> None:
-    """SNM-003: requests of a session after its handshake. A client that names none itself leaves the gateway free."""
+    """SNM-003: requests of a session after its handshake. A client that names no revision leaves the gateway free."""
     clients = {one.nonce: one for one in transcript.client if one.nonce}
+    older = set[tuple[str, str]]()
     for arrival in transcript.upstream:
-        if not arrival.header(SESSION):
+        if arrival.rpc_method == INITIALIZE and _asks_for_an_older_revision(arrival):
+            older.update((arrival.node, one) for one in arrival.response_header(SESSION))
+        if not arrival.header(SESSION) or (arrival.node, arrival.header(SESSION)[0]) in older:
             continue
         context.examined()
         if arrival.header(VERSION) or arrival.rpc_method == INITIALIZE:
@@ -101,6 +104,12 @@ def upstream_requests_name_the_revision(context: CheckContext, transcript: Trans
         )
     if not context.subjects and transcript.upstream:
         context.inapplicable("the gateway has no sessions at upstreams")
+
+
+def _asks_for_an_older_revision(handshake: Exchange) -> bool:
+    """Return whether a handshake is for a revision that has no such header: those before 2025-06-18."""
+    asked = mapping(handshake.rpc.get("params")).get("protocolVersion")
+    return isinstance(asked, str) and asked < LEGACY_REVISIONS[0]
 
 
 def upstream_sessions_are_initialized(context: CheckContext, transcript: Transcript) -> None:
