@@ -15,13 +15,14 @@ STATUSES = {UNKNOWN_METHOD: 404, HEADER_MISMATCH: 400, LACKING_CAPABILITY: 400, 
 DEFINED = {HEADER_MISMATCH, LACKING_CAPABILITY, UNKNOWN_REVISION}
 RESERVED = range(-32099, -32019)
 FORBIDDEN = {-32002, -32042}
+READ = "resources/read"
 HINTED = (
     "server/discover",
     "tools/list",
     "prompts/list",
     "resources/list",
     "resources/templates/list",
-    "resources/read",
+    READ,
 )
 """The methods whose results may be cached (server/utilities/caching, Cacheable Results)."""
 SESSION = "mcp-session-id"
@@ -34,8 +35,8 @@ def _exchanges(transcript: Transcript) -> list[Exchange]:
 
 
 def _upstream_results(transcript: Transcript, exchange: Exchange) -> list[dict[str, Any]]:
-    """Return what upstreams answered to the request itself, if its server has one upstream: others write their own results."""
-    if exchange.tags.get("server") in transcript.facts.world.get("virtual_servers", {}):
+    """Return what upstreams answered to the request itself: virtual servers write their own results, except for reads."""
+    if exchange.rpc_method != READ and exchange.tags.get("server") in transcript.facts.world.get("virtual_servers", {}):
         return []
     return [one.result for one in transcript.landed(exchange.nonce) if one.rpc_method == exchange.rpc_method]
 

@@ -65,6 +65,17 @@ def upstream_sessions_of_its_own(builder: TranscriptBuilder) -> None:
     builder.errand("calculator", "DELETE", headers=[session, revision])
 
 
+def older_revisions_at_upstreams(builder: TranscriptBuilder) -> None:
+    """Speaks 2025-03-26 with an upstream, which has no header for the revision, or relays a read without caching hints."""
+    body = '{"jsonrpc":"2.0","id":"g-1","method":"initialize","params":{"protocolVersion":"2025-03-26"}}'
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": body}
+    builder.far_end("upstream", "calculator", request, status=200, headers=[("mcp-session-id", "up")])
+    sent = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+    builder.errand("calculator", headers=[("mcp-session-id", "up")], body=sent)
+    builder.ask("alice", "calculator", also=[("mcp-protocol-version", "2025-11-25")]).arrives(session="up").answered()
+    ask(builder, "resources/read", "desk").arrives(replies={"contents": []}).answered()
+
+
 def sessions_renewed_by_handshakes(builder: TranscriptBuilder) -> None:
     """Gives a new id to a handshake within a session, and repeats the id with other responses or not."""
     given = [*JSON_HEADERS, ("Mcp-Session-Id", "s2")]
@@ -97,6 +108,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     no_streams_and_no_sessions,
     streams_of_its_own,
     upstream_sessions_of_its_own,
+    older_revisions_at_upstreams,
     sessions_renewed_by_handshakes,
     errors_of_its_own,
     pages_of_other_origins_allowed_without_credentials,
