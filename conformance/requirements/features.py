@@ -148,6 +148,7 @@ PROFILES = {
             "body-limit",
             *CHANGES,
             OWN_OUTPUT,
+            definition.OWN_UPSTREAM,
         ),
         (
             "access",
