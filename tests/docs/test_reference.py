@@ -13,7 +13,7 @@ from gatebench.cli import COMMANDS, PROGRAM, gatebench
 from gatebench.commands.load.group import COMMANDS as LOAD_COMMANDS
 from gatebench.conformance.checks.shapes.catalog import SHAPES
 from gatebench.conformance.requirements.features import FEATURES, PROFILES
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.documentation import __main__ as program
 from gatebench.documentation import commands, descriptor, sentences, world
 from gatebench.documentation.markdown import prose
@@ -76,7 +76,7 @@ def test_world_page_has_every_member_of_a_world() -> None:
 
 
 def test_requirements_are_on_the_page_of_their_group_and_in_the_index() -> None:
-    for requirement in Registry().all():
+    for requirement in loaded().all():
         page = PAGES[f"requirements/{requirement.group}.md"]
         section = page.partition(f"\n## {requirement.id}\n")[2].partition("\n## ")[0]
         assert f"**{requirement.level}** {prose(requirement.text)}" in section
