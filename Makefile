@@ -62,7 +62,7 @@ coverage: $(READY)   ## which lines the unit tests run, child processes included
 
 trial: $(READY)   ## the harness on trial: the commit's share of null and hostile gateways (ALL=1: all), of FAULTS faults by selection
 	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \
-	  gatebench/conformance/selftest tests/slow/test_hostile_gateways.py
+	  $$(grep -rl 'mark\.slow' --include='test_*.py' gatebench/conformance/selftest) tests/slow/test_hostile_gateways.py
 
 kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 makes whole runs, which are what counts
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
@@ -126,7 +126,7 @@ docs: docs-reference $(DOCS)/.ready   ## build the documentation site into site/
 
 # mkdocs has an environment of its own: nothing of it is needed to run or test gatebench.
 $(DOCS)/.ready: requirements-docs.lock $(READY)
-	$(PYTHON) -m venv --clear $(DOCS)
+	$(PYTHON) -m venv --clear --without-pip $(DOCS)
 	$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --require-hashes -r requirements-docs.lock
 	@touch $@
 
