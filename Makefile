@@ -3,7 +3,7 @@ PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
 CONTAINERS ?= test
-# Many tests wait, for load or for somebody who does not answer, so there are more at a time than processors.
+# Many tests wait, for load or for a server that does not answer, so there are more workers than processors.
 WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 SHARE  ?= 400
 REAL   ?= nginx nginx-transparent envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened litellm contextforge authmcp-gateway mcp-policy-gateway
@@ -36,7 +36,7 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
-run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift; ONLY: an expression of -k
+run-lean: $(READY)   ## the same with the mocks that load tests use, so that they stay alike; ONLY: an expression of -k
 	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS) $(if $(ONLY),-k "$(ONLY)")
 
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
