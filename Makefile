@@ -3,7 +3,7 @@ PYTHON ?= python3
 TARGET ?= reference
 WORLDS ?= 2
 CONTAINERS ?= test
-# Many tests wait, for load or for somebody who does not answer, so there are more at a time than processors.
+# Many tests wait, for load or for a server that does not answer, so there are more workers than processors.
 WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 SHARE  ?= 400
 REAL   ?= nginx nginx-transparent haproxy caddy envoy envoy-mcp-router npm-mcp-proxy fastmcp fastmcp-hardened mcp-policy-gateway mcp-audit-gateway litellm contextforge authmcp-gateway
@@ -36,7 +36,7 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
-run-lean: $(READY)   ## the same against the far end that load uses, so that it cannot drift; ONLY: an expression of -k
+run-lean: $(READY)   ## the same with the mocks that load tests use, so that they stay alike; ONLY: an expression of -k
 	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS) $(if $(ONLY),-k "$(ONLY)")
 
 test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
@@ -62,7 +62,7 @@ coverage: $(READY)   ## which lines the unit tests run, child processes included
 
 trial: $(READY)   ## the harness on trial: the commit's share of null and hostile gateways (ALL=1: all), of FAULTS faults by selection
 	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \
-	  gatebench/conformance/selftest tests/slow/test_hostile_gateways.py
+	  $$(grep -rl 'mark\.slow' --include='test_*.py' gatebench/conformance/selftest) tests/slow/test_hostile_gateways.py
 
 kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 makes whole runs, which are what counts
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
@@ -132,7 +132,7 @@ docs: docs-reference $(DOCS)/.ready   ## build the documentation site into site/
 
 # mkdocs has an environment of its own: nothing of it is needed to run or test gatebench.
 $(DOCS)/.ready: requirements-docs.lock $(READY)
-	$(PYTHON) -m venv --clear $(DOCS)
+	$(PYTHON) -m venv --clear --without-pip $(DOCS)
 	$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --require-hashes -r requirements-docs.lock
 	@touch $@
 

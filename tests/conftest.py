@@ -27,6 +27,7 @@ LONG = (
     "tests/patterns/",
 )
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
+TOGETHER = ("gatebench/conformance/selftest/registry/",)  # one dry run of all scenarios for several modules
 
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order, by scope of fixtures
@@ -71,7 +72,9 @@ def _leave_out_two_thirds_of_the_long(config: pytest.Config, items: list[pytest.
 
 
 def _group(item: Any) -> str:
-    """Return what stays on one worker: a test, or a module whose tests share a fixture or may disturb each other."""
+    """Return what stays on one worker: a test, a module whose tests share a fixture or may disturb each other, or a folder."""
+    if item.nodeid.startswith(TOGETHER):
+        return str(item.path.parent)
     fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
     shared = any(each[-1].scope == "module" for each in fixtures)
     return item.nodeid if item.nodeid.startswith(SEPARATE) and not shared else str(item.path)

@@ -117,10 +117,10 @@ class Executor:
         assert self.world is not None  # noqa: S101 - chosen above
         features = sorted(self.claims.features)
         path = self.folder / self.transcript_name
-        far_end = backend_choice.backend_for(self.world, self.target.descriptor)
+        backend = backend_choice.backend_for(self.world, self.target.descriptor)
         bench = self._stack.enter_context(
             running_bench(
-                self.target, path, self._stored, far_end=far_end, own=self._own, features=features, listener=self._take
+                self.target, path, self._stored, backend=backend, own=self._own, features=features, listener=self._take
             )
         )
         bench.recorder.note("terms", **self.assessment.terms.to_json())

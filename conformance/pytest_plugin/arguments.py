@@ -38,3 +38,21 @@ def path_of(argument: str, *, modules: bool) -> Path:
         return path
     origin = Path(found.origin)
     return (origin.parent if origin.name == "__init__.py" else origin).resolve()
+
+
+def is_scenario_file(config: pytest.Config, file: str) -> bool:
+    """Return whether the file of an item holds scenarios. `file` is relative to pytest's root or to an argument."""
+    folders = [config.rootpath, *given_paths(config)]
+    paths = [(folder / file).resolve() for folder in folders]
+    return any(holds_scenarios(path) and path.exists() for path in paths)
+
+
+def narrowing_of(config: pytest.Config) -> str | None:
+    """Return the options and paths that narrow the run, as on the command line; None for a complete run."""
+    option = config.option
+    given = [f"{name} {text!r}" for name, text in (("-k", option.keyword), ("-m", option.markexpr)) if text]
+    given += ["--lf"] if getattr(option, "lf", False) else []
+    given += [f"--deselect {name}" for name in option.deselect or []]
+    whole = scenario_folders()
+    given += [path for path in config.args if path_of(path, modules=option.pyargs) not in whole]
+    return " ".join(given) or None

@@ -12,7 +12,7 @@ import pytest
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.execution.results_log import ResultsLog
 from gatebench.conformance.outcomes import FAILURES, UNJUDGED, CheckResult
-from gatebench.conformance.pytest_plugin.arguments import given_paths, holds_scenarios, path_of, scenario_folders
+from gatebench.conformance.pytest_plugin.arguments import is_scenario_file, narrowing_of
 from gatebench.conformance.pytest_plugin.collection import collect_scenarios
 from gatebench.conformance.pytest_plugin.items import REQUIREMENT_ID, ScenarioItem, explanation
 from gatebench.conformance.pytest_plugin.sample import omitted_scenarios
@@ -22,6 +22,7 @@ from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.text import SafeStream, visible, visible_lines
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.errors import BenchError, HarnessError
+from gatebench.fixtures.protocol.messages import as_object
 
 if TYPE_CHECKING:  # allure is an extra
     from gatebench.conformance.pytest_plugin.allure import AllureReporter
@@ -135,26 +136,20 @@ class ConformancePlugin:
         if scenarios:
             _write_safely(self.config)
         if scenarios and not self.worker and not self.config.option.collectonly:
-            self.results.begin(self._selected, len(scenarios), collect_scenarios(), self._selection())
+            self.results.begin(self._selected, len(scenarios), collect_scenarios(), narrowing_of(self.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Record the same if xdist's workers collect (all of them the same items), until the first result comes."""
         # The id of an ordinary test may end as a scenario's does; its file distinguishes them.
-        scenarios = {file for file in {name.partition("::")[0] for name in ids} if self._holds_scenarios(file)}
+        scenarios = {file for file in {name.partition("::")[0] for name in ids} if is_scenario_file(self.config, file)}
         named = [name for name in ids if name.partition("::")[0] in scenarios]
         self._expected = [match[1] for name in named if (match := REQUIREMENT_ID.search(name))]
         if self._expected:
             _write_safely(self.config)
         if self._expected and self._results is None:
             self._selected = set(self._expected)
-            self.results.begin(self._selected, len(self._expected), collect_scenarios(), self._selection())
-
-    def _holds_scenarios(self, file: str) -> bool:
-        """Return whether an item's file is one of the scenarios. (Ids are relative to pytest's root or to an argument.)"""
-        folders = [self.config.rootpath, *given_paths(self.config)]
-        paths = [(folder / file).resolve() for folder in folders]
-        return any(holds_scenarios(path) and path.exists() for path in paths)
+            self.results.begin(self._selected, len(self._expected), collect_scenarios(), narrowing_of(self.config))
 
     # -- execution
 
@@ -258,8 +253,8 @@ class ConformancePlugin:
         stopped = self.config.stash.get(STOPPED, None) or self.config.stash.get(FAILED, None)
         cache = getattr(self.config, "cache", None)  # None without pytest's cacheprovider
         counts = cache.get(FLAKY, {}) if cache else {}
-        narrowed = self._selection() is not None
-        counts = self._results.finish(stopped=stopped, timing=timing, narrowed=narrowed, counts=_mapping(counts))
+        narrowed = narrowing_of(self.config) is not None
+        counts = self._results.finish(stopped=stopped, timing=timing, narrowed=narrowed, counts=as_object(counts))
         if cache and counts:
             cache.set(FLAKY, counts)
         allure_folder = self.config.getoption("allure_report_dir", None)
@@ -275,16 +270,6 @@ class ConformancePlugin:
     def _to_json(self, judgement: CheckResult) -> dict[str, Any]:
         """Return the written form of a result, with the transcript that its line numbers refer to."""
         return {**judgement.to_json(), "transcript": self.run.transcript_name}
-
-    def _selection(self) -> str | None:
-        """Return what narrows the run, as on the command line, or None for a complete run."""
-        option = self.config.option
-        given = [f"{name} {text!r}" for name, text in (("-k", option.keyword), ("-m", option.markexpr)) if text]
-        given += ["--lf"] if getattr(option, "lf", False) else []
-        given += [f"--deselect {name}" for name in option.deselect or []]
-        whole = scenario_folders()
-        given += [path for path in self.config.args if path_of(path, modules=option.pyargs) not in whole]
-        return " ".join(given) or None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -316,10 +301,6 @@ JUDGEMENT = pytest.StashKey[CheckResult]()
 STOPPED = pytest.StashKey[str]()
 FAILED = pytest.StashKey[str]()  # an error of the bench
 FLAKY = "gatebench/flaky"  # in pytest's cache: how often the flaky entries of expectations were played, and failed
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _write_safely(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
 """Validation of extensions before a run: their requirements, checks, scenarios and formats can be loaded, and fit together."""
 
 from gatebench.conformance.pytest_plugin.collection import modules
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import Registry, loaded
 from gatebench.conformance.scenarios.marks import MARK
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.extensions import catalog
@@ -13,7 +13,7 @@ def check() -> Registry:
 
     Only other extensions than gatebench's own are imported: its own modules are tested.
     """
-    registry = Registry()
+    registry = loaded()
     if catalog.foreign():
         for requirement in registry.all():
             if requirement.extension != catalog.OWN and not requirement.exclusion:
@@ -33,12 +33,12 @@ def formats() -> dict[str, tuple[Extension, str]]:
 
 
 def _check_scenarios(extension: Extension, module: str, registry: Registry) -> None:
-    loaded = extension.load_module("scenarios", module)
-    for function_name, function in vars(loaded).items():
+    imported = extension.load_module("scenarios", module)
+    for function_name, function in vars(imported).items():
         for mark in getattr(function, "pytestmark", []):
             unknown = [one for one in mark.kwargs.get("wanted", ()) if one not in registry] if mark.name == MARK else []
             if unknown:
                 raise BenchError(
-                    f"{loaded.__file__}: {function_name} is judged by {unknown[0]}, which is not in the registry; add the "
+                    f"{imported.__file__}: {function_name} is judged by {unknown[0]}, which is not in the registry; add the "
                     "requirement, or correct the id"
                 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import Registry, loaded
 from gatebench.documentation import adapter, claims, commands, descriptor, requirements, shapes, world
 from gatebench.documentation.markdown import table
 
@@ -19,7 +19,7 @@ CONTENTS = {
 
 def pages(registry: Registry | None = None) -> dict[str, str]:
     """Return the text of every page, by its path in the folder of the reference."""
-    registry = registry or Registry()
+    registry = registry or loaded()
     lines: dict[str, Iterable[str]] = {
         "index.md": _index(),
         "commands.md": commands.page(),

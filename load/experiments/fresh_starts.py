@@ -35,7 +35,7 @@ class GatewayStarter:
             for arm in order:
                 up.gateways[arm] = self._started(targets[arm], cores[:1] if cores else None)
             yield {arm: self._running(targets[arm], gateway) for arm, gateway in up.gateways.items()}
-            self.bench.far_end.require()
+            self.bench.backend.require()
 
     @contextmanager
     def pair(self, target: str) -> Iterator[Mapping[str, RunningGateway]]:
@@ -45,7 +45,7 @@ class GatewayStarter:
             calls = [_past(spec, gateway) for spec in self._specs(target, gateway)]
             running = self._running(target, gateway)
             yield {"direct": RunningGateway(self._calls(calls, gateway), secrets=running.secrets), "gateway": running}
-            self.bench.far_end.require()
+            self.bench.backend.require()
 
     def _started(self, target: str, cores: tuple[int, ...] | None) -> LoadedGateway:
         gateway = self.bench.start(target, cores)

@@ -154,7 +154,7 @@ class ProfileRun(PhaseRun):
     def require(self, result: Result) -> None:
         """Stop if a process has ended; those of the bench are checked first. If the bench is lost, keep the result and raise."""
         try:
-            self._bench.far_end.require()
+            self._bench.backend.require()
             alive = self._gateway.alive()
         except LOST as error:
             self._measured.results.append(result)

@@ -75,7 +75,7 @@ class LoadBench:
     """A world under load. `start` starts a gateway in it; counters are those of the upstream side since its start."""
 
     world: World
-    far_end: LeanBackend
+    backend: LeanBackend
     recorder: TranscriptWriter
     pinning: CpuLayout
     _stack: ExitStack = field(repr=False)
@@ -124,7 +124,7 @@ class LoadBench:
         if self._started == 0:
             return self.world.world_json
         world_json = deepcopy(self._unused)
-        port = self.far_end.another_port()
+        port = self.backend.another_port()
         base = f"http://127.0.0.1:{port}"
         world_json["gateway"] |= {"port": port, "base_url": base, "callback_url": f"{base}/oauth/callback"}
         return world_json
@@ -169,19 +169,19 @@ def running_load_bench(
     pinning = CpuLayout.here() if pinning is None else pinning
     if stored is not None and profile is not None:
         _refuse_what_is_missing(profile, stored)
-    far_end = LeanBackend(pinning.upstreams)
+    backend = LeanBackend(pinning.upstreams)
     secrets = SecretRegistry()
     leftovers.sweep()
     with ExitStack() as stack:
         stack.enter_context(pinned_to(pinning.generator))  # the cores of the gateway stay free of the bench
-        world = stack.enter_context(World(secrets, stored, far_end=far_end))
+        world = stack.enter_context(World(secrets, stored, backend=backend))
         if stored is None:
             world.world_json["gateway"]["upstream_seconds"] = UPSTREAM_SECONDS
             if profile is not None:
                 _widen(world.world_json, profile)
         recorder = stack.enter_context(TranscriptWriter(Path(os.devnull), secrets, run=world.world_json["run"]))
         world.serve(recorder)
-        yield LoadBench(world, far_end, recorder, pinning, stack)
+        yield LoadBench(world, backend, recorder, pinning, stack)
 
 
 def _widen(world_json: WorldJson, profile: LoadProfile) -> None:

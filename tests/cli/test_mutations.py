@@ -13,7 +13,7 @@ import pytest
 from gatebench.commands.load import output
 from gatebench.conformance.evaluation import replay
 from gatebench.conformance.requirements.expectations import Expectations
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.selftest.support.dry_run import OWN_VARIANTS
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import descriptor_loader
@@ -30,7 +30,7 @@ from gatebench.reports.load import model as load_model
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "tests" / "reports" / "data" / "run"
 LOAD = ROOT / "tests" / "reports" / "data" / "load.json"
-REGISTRY = Registry()
+REGISTRY = loaded()
 VALUES: list[Any] = [
     None, True, 0, -1, 2**70, 1e308, float("nan"), float("inf"), "", "x" * 5000, "\x00", "\ud800", "::error::x", [], {}, [[]],
     {"a": 1}, [None], "a.b:c", "*", "[", "../../etc",

@@ -16,11 +16,11 @@ from gatebench.conformance.outcomes import CheckContext, Outcome, conclude, outc
 from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.features import FEATURES, Claims
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.transcript import Facts, Transcript
 from gatebench.fixtures.world import definition
 
-REGISTRY = Registry()
+REGISTRY = loaded()
 PLAYS = list(collection.collect_scenarios())
 WORLD = frozenset(
     {f"principal.{name}" for name in definition.PRINCIPALS} | {f"server.{name}" for name in definition.EVERYTHING}

@@ -8,7 +8,7 @@ from gatebench.conformance.evaluation.evaluate import SLOW_SECONDS, EvaluationPo
 from gatebench.conformance.outcomes import CheckResult, Outcome, Violation
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
 from gatebench.conformance.requirements.features import Claims
-from gatebench.conformance.requirements.registry import Registry, Requirement
+from gatebench.conformance.requirements.registry import Requirement, loaded
 from gatebench.conformance.transcript import Facts, Transcript
 
 SINGLE = {"server": "calculator", "principal": "alice"}
@@ -43,7 +43,7 @@ class ScriptedEvaluator(Evaluator):
 def scripted_evaluator(*expectations: Mapping[str, object]) -> ScriptedEvaluator:
     entries = [Expectation.model_validate(expectation) for expectation in expectations]
     claims = Claims(frozenset(), ("2025-11-25",), frozenset(), frozenset())
-    return ScriptedEvaluator(Registry(), EvaluationPolicy(claims, Expectations(entries)))
+    return ScriptedEvaluator(loaded(), EvaluationPolicy(claims, Expectations(entries)))
 
 
 def judged(run: ScriptedEvaluator, requirement: str = "CRED-001", params: dict[str, str] = VIRTUAL) -> CheckResult:

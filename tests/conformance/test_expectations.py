@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.fixtures.errors import BenchError
 
 LINK = "https://example.com/issues/1"
@@ -41,7 +41,7 @@ def test_expectations_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "known.toml"
     text = f'[[expect]]\nrequirement = "CRED-*"\noutcome = "fail"\nreason = "known"\nlink = "{LINK}"\n'
     path.write_text(text, encoding="utf-8")
-    known = Expectations.load(path, Registry())
+    known = Expectations.load(path, loaded())
     assert known.failure("CRED-001", SCENARIO) == known.entries[0]
     assert known.skip("CRED-001", SCENARIO) is None
 
@@ -65,7 +65,7 @@ def test_bad_expectations_file_is_one_sentence(tmp_path: Path, text: str, words:
     path = tmp_path / "known.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BenchError) as caught:
-        Expectations.load(path, Registry())
+        Expectations.load(path, loaded())
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -73,7 +73,7 @@ def test_bad_expectations_file_is_one_sentence(tmp_path: Path, text: str, words:
 
 def test_missing_expectations_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="cannot read the expectations"):
-        Expectations.load(tmp_path / "none.toml", Registry())
+        Expectations.load(tmp_path / "none.toml", loaded())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from gatebench.conformance.evaluation import binomial, flaky
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.fixtures.errors import BenchError
 from tests.conformance.test_classification import judged, scripted_evaluator
 
@@ -136,7 +136,7 @@ def test_wrong_rate_is_one_sentence(text: str, sentence: str, tmp_path: Path) ->
     path = tmp_path / "known.toml"
     path.write_text(f'[[expect]]\nrequirement = "CRED-001"\nreason = "r"\nlink = "{LINK}"\n{text}\n', encoding="utf-8")
     with pytest.raises(BenchError) as raised:
-        Expectations.load(path, Registry())
+        Expectations.load(path, loaded())
     assert sentence in str(raised.value)
     assert str(path) in str(raised.value)
 

@@ -7,12 +7,12 @@ import pytest
 
 from gatebench.conformance.evaluation import replay
 from gatebench.conformance.outcomes import CheckResult, Outcome
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 
-REGISTRY = Registry()
+REGISTRY = loaded()
 NAME = "calls/one[user.alice-none.calculator]"
 PARAMS = {"server": "calculator", "principal": "alice"}
 LEAK, CLEAN = [["authorization", "Bearer «pat:alice»"]], [["accept", "*/*"]]

@@ -10,13 +10,13 @@ from gatebench.conformance.evaluation import judging
 from gatebench.conformance.evaluation.swept_transcript import SweptTranscript
 from gatebench.conformance.events import Shared
 from gatebench.conformance.execution.executor import Executor
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.selftest.support import example_transcripts
 from gatebench.conformance.transcript import Facts, Transcript, read
 from gatebench.fixtures.errors import HarnessError
 from gatebench.fixtures.harness.scenario import Scenario
 
-REGISTRY = Registry()
+REGISTRY = loaded()
 SWEPT = sorted(one.id for one in REGISTRY.all() if one.sweep)
 
 

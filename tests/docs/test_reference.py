@@ -3,6 +3,7 @@
 import inspect
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from gatebench.cli import COMMANDS, PROGRAM, gatebench
 from gatebench.commands.load.group import COMMANDS as LOAD_COMMANDS
 from gatebench.conformance.checks.shapes.catalog import SHAPES
 from gatebench.conformance.requirements.features import FEATURES, PROFILES
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.documentation import __main__ as program
 from gatebench.documentation import commands, descriptor, sentences, world
 from gatebench.documentation.markdown import prose
@@ -29,8 +30,12 @@ from gatebench.fixtures.world import definition
 from tests.support.source.code_blocks import anchors
 
 ROOT = Path(__file__).parents[2]
-PAGES = pages()
-DESCRIPTOR, CLAIMS, ADAPTER, WORLD = (PAGES[f"{name}.md"] for name in ("descriptor", "claims", "adapter", "world"))
+
+
+@cache
+def generated() -> dict[str, str]:
+    """Return all pages, which take a second: each worker of xdist imports this module, and one runs its tests."""
+    return pages()
 
 
 def first_cells(text: str) -> set[str]:
@@ -42,20 +47,21 @@ def test_descriptor_page_has_every_key() -> None:
     for field in Descriptor.model_fields.values():
         model = section_of(field.annotation)
         keys |= set(model.model_fields) if model else set()
-    shown = first_cells(DESCRIPTOR) | set(re.findall(r"^## \[(\w+)\]$", DESCRIPTOR, re.MULTILINE))
+    page = generated()["descriptor.md"]
+    shown = first_cells(page) | set(re.findall(r"^## \[(\w+)\]$", page, re.MULTILINE))
     assert set(Dialect.model_fields) <= keys <= shown
 
 
 def test_descriptor_page_has_every_variable_and_filter() -> None:
     variables = {f"{{{name}}}" for name in LAUNCH_VARIABLES | {"server", "tool", "token", "gatebench_image"}}
-    assert variables | set(FILTERS) <= first_cells(DESCRIPTOR)
-    assert set(descriptor.TEMPLATES) <= first_cells(DESCRIPTOR)
+    assert variables | set(FILTERS) <= first_cells(generated()["descriptor.md"])
+    assert set(descriptor.TEMPLATES) <= first_cells(generated()["descriptor.md"])
 
 
 def test_claims_page_has_every_name() -> None:
     names = {*FEATURES, *PROFILES, *definition.PRINCIPALS, *definition.EVERYTHING}
-    assert names <= first_cells(CLAIMS)
-    assert all(f"`{revision}`" in CLAIMS for revision in definition.REVISIONS)
+    assert names <= first_cells(generated()["claims.md"])
+    assert all(f"`{revision}`" in generated()["claims.md"] for revision in definition.REVISIONS)
 
 
 def test_adapter_page_has_every_verb_with_its_docstring() -> None:
@@ -64,7 +70,7 @@ def test_adapter_page_has_every_verb_with_its_docstring() -> None:
     }
     assert {"grant", "restart", "operator_headers"} <= verbs.keys()
     for name, verb in verbs.items():
-        section = ADAPTER.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        section = generated()["adapter.md"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert prose((verb.__doc__ or "").partition("\n\n")[0]) in section, name
 
 
@@ -72,29 +78,31 @@ def test_world_page_has_every_member_of_a_world() -> None:
     models = {model for model in vars(config).values() if isinstance(model, type) and issubclass(model, BaseModel)}
     assert {model for model in models if not model.__name__.startswith("_")} - {BaseModel} == set(world.PLACES.values())
     for model in world.PLACES.values():
-        assert {name for name, field in model.model_fields.items() if not field.exclude} <= first_cells(WORLD)
+        keys = {name for name, field in model.model_fields.items() if not field.exclude}
+        assert keys <= first_cells(generated()["world.md"])
 
 
 def test_requirements_are_on_the_page_of_their_group_and_in_the_index() -> None:
-    for requirement in Registry().all():
-        page = PAGES[f"requirements/{requirement.group}.md"]
+    for requirement in loaded().all():
+        page = generated()[f"requirements/{requirement.group}.md"]
         section = page.partition(f"\n## {requirement.id}\n")[2].partition("\n## ")[0]
         assert f"**{requirement.level}** {prose(requirement.text)}" in section
         assert all(prose(str(source)) in section for source in requirement.sources)
         assert (
-            f"| [{requirement.id}]({requirement.group}.md#{requirement.id.lower()}) |" in PAGES["requirements/index.md"]
+            f"| [{requirement.id}]({requirement.group}.md#{requirement.id.lower()}) |"
+            in generated()["requirements/index.md"]
         )
         assert f"Check: the shape [{requirement.check}]" in section or not requirement.cases
 
 
 def test_shapes_page_has_the_options_of_each_shape() -> None:
     for name, shape in SHAPES.items():
-        section = PAGES["shapes.md"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        section = generated()["shapes.md"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert all(f"`{option}`" in section for option in shape.required | shape.optional), name
 
 
 def test_commands_page_has_every_command_and_option() -> None:
-    text = PAGES["commands.md"]
+    text = generated()["commands.md"]
     found = dict(commands.commands(gatebench, PROGRAM))
     assert {path.split()[1] for path in found} == set(COMMANDS)
     assert {path.split()[2] for path in found if path.startswith(f"{PROGRAM} load ")} == set(LOAD_COMMANDS)
@@ -106,7 +114,7 @@ def test_commands_page_has_every_command_and_option() -> None:
 
 
 def test_every_exit_status_has_its_meaning_in_the_reference_and_in_the_guide_to_ci() -> None:
-    for page in (PAGES["commands.md"], (ROOT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")):
+    for page in (generated()["commands.md"], (ROOT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")):
         for status, meaning in MEANINGS.items():
             assert f"| {status} | {meaning} |" in page
 
@@ -114,8 +122,8 @@ def test_every_exit_status_has_its_meaning_in_the_reference_and_in_the_guide_to_
 def test_links_between_generated_pages_have_existing_targets() -> None:
     docs = ROOT / "docs"
     written = {path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8") for path in docs.rglob("*.md")}
-    everything = written | {f"reference/{name}": text for name, text in PAGES.items()}
-    for name, text in PAGES.items():
+    everything = written | {f"reference/{name}": text for name, text in generated().items()}
+    for name, text in generated().items():
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             path, _, anchor = target.partition("#")
             place = f"reference/{name}" if not path else (docs / "reference" / name).parent.joinpath(path).resolve()
@@ -160,7 +168,7 @@ def test_writing_replaces_a_folder_of_pages_and_no_other(tmp_path: Path) -> None
     old.write_text("of a group that is gone")
     program.main(tmp_path / "reference")
     assert not old.exists()
-    assert (tmp_path / "reference" / "world.md").read_text(encoding="utf-8") == WORLD
+    assert (tmp_path / "reference" / "world.md").read_text(encoding="utf-8") == generated()["world.md"]
     (tmp_path / "mine").mkdir()
     with pytest.raises(SystemExit, match="not a folder of generated pages"):
         program.main(tmp_path / "mine")

@@ -271,7 +271,7 @@ FOLDERS = sorted(
     for path in (Path(published_index.__file__).parents[1] / "published").glob(f"*/{published_index.REPORT}")
 )
 PAGES = sorted((Path(published_index.__file__).parents[1] / "published").glob("matrix.*"))
-# Our own far end, where the gateways and what they cite are at home. Bodies are cut off, and so may a name be at their end.
+# Our own mocks, where the gateways and what they cite are at home. Bodies are cut off, and so may a name be at their end.
 HOSTS = ("127.0.0.1", "localhost", "github.com", "nginx.org", "www.envoyproxy.io", "www.truefoundry.com")
 HOSTS_CITED = ("developer.mozilla.org", "errors.pydantic.dev", "docs.litellm.ai")
 MINTED = re.compile(r"\b[a-z]{2,3}_[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")

@@ -5,23 +5,16 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.requirements.features import features_of
-from gatebench.conformance.selftest.support.dry_run import DryRun, dry_run, dry_runs
+from gatebench.conformance.selftest.support.dry_run import OTHER_DIALECT, DryRun, dry_run, dry_runs
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.world import definition
-
-OTHER = {
-    "credential_header": "X-Own-Key",
-    "credential_format": "{token}",
-    "tool_name": "{server}-{tool}",
-    "single_tool_name": "{server}-{tool}",
-}
 
 
 def played(name: str, **params: str) -> list[DryRun]:
     """Return dry runs of a scenario with these parameters."""
     found = [
         play
-        for play in dry_runs(**OTHER)
+        for play in dry_runs(**OTHER_DIALECT)
         if f"/{name}[" in play.name and all(play.params.get(key) == value for key, value in params.items())
     ]
     assert found
@@ -40,7 +33,7 @@ def test_tool_names_contain_the_name_of_their_server() -> None:
     }  # these call unknown tools or addresses
     misnamed = [
         (play.name, play.params, sent["server"], sent["tool"])
-        for play in dry_runs(**OTHER)
+        for play in dry_runs(**OTHER_DIALECT)
         if not play.judges & of_unknown_names
         for sent in play.notes_of("sent")
         if sent["tool"]
@@ -84,7 +77,7 @@ def test_client_applies_the_tool_name_template_once(template: str) -> None:
 def test_credential_header_without_scheme_gets_no_other_scheme() -> None:
     # Alone: other scenarios register parts of this token as secrets.
     alice: dict[str, Any] = {"principal": "alice", "server": "calculator", "revision": definition.MODERN_REVISION}
-    for play in [dry_run("gateway_token/bad_token", dialect=OTHER, wrong="another scheme", **alice)]:
+    for play in [dry_run("gateway_token/bad_token", dialect=OTHER_DIALECT, wrong="another scheme", **alice)]:
         shown = {str(sent["credential"]) for sent in play.notes_of("sent")}
         assert "the token of alice" in shown
         assert not any("the token of alice" in value for value in shown - {"the token of alice"})

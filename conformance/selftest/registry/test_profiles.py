@@ -3,9 +3,9 @@
 import pytest
 
 from gatebench.conformance.requirements.features import FEATURES, IMPLIED, PROFILES
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 
-REQUIREMENTS = Registry().all()
+REQUIREMENTS = loaded().all()
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))

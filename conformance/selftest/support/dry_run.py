@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,13 @@ OWN_SERVER = OwnDescription(
 """A user's own server."""
 OWN_VARIANTS = Path(__file__).with_name("own_variants.toml")
 """A user's file of variants, one of each kind."""
+OTHER_DIALECT = {
+    "credential_header": "X-Own-Key",
+    "credential_format": "{token}",
+    "tool_name": "{server}-{tool}",
+    "single_tool_name": "{server}-{tool}",
+}
+"""A gateway with its own tool names and its own header for tokens."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +88,20 @@ class DryRun:
 
 @cache
 def dry_runs(*, narrowly: bool = False, **dialect: str) -> list[DryRun]:
-    """Return dry runs of every scenario with all its parameters, for a gateway of this dialect.
+    """Return dry runs of every scenario with all its parameters, for a gateway of this dialect. They take half a minute.
 
     `narrowly`: for one that claims only what the scenario needs; scenarios that choose among claims are left out.
     """
     plays, stub_bench = [], _StubBench(dialect)
-    for one in collection.collect_scenarios():
-        play = DryRun(one.name, dict(one.params), frozenset(one.judges), one.needs)
-        if (narrowly and play.judges == {"CLM-001"}) or (narrowly and play.name.startswith(f"{OUTSIDE}/")):
-            continue
-        if narrowly:
-            stub_bench.claim(play.presupposed)
-        asyncio.run(_run_scenario(one.function, play, stub_bench))
-        plays.append(play)
+    with stub_bench.in_use(), asyncio.Runner() as runner:
+        for one in collection.collect_scenarios():
+            play = DryRun(one.name, dict(one.params), frozenset(one.judges), one.needs)
+            if (narrowly and play.judges == {"CLM-001"}) or (narrowly and play.name.startswith(f"{OUTSIDE}/")):
+                continue
+            if narrowly:
+                stub_bench.claim(play.presupposed)
+            runner.run(_run_scenario(one.function, play, stub_bench))
+            plays.append(play)
     return plays
 
 
@@ -104,23 +112,18 @@ def dry_run(name: str, claimed: set[str] | None = None, dialect: dict[str, Any] 
         stub_bench.claim(claimed)
     found = next(one for one in collection.collect_scenarios() if one.scenario == name)
     play = DryRun(found.name, params, frozenset(found.judges), found.needs)
-    asyncio.run(_run_scenario(found.function, play, stub_bench))
+    with stub_bench.in_use():
+        asyncio.run(_run_scenario(found.function, play, stub_bench))
     return play
 
 
 async def _run_scenario(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
-    begin, stub_bench.missing = len(stub_bench.builder.events), 0
-    stub_bench.adapter.reset_mock()
-    with (
-        patch("gatebench.fixtures.harness.scenario.http_client", stub_bench.client),
-        patch("gatebench.fixtures.clients.browser.http_client", stub_bench.client),
-        patch("gatebench.fixtures.harness.scenario.RawConnection", stub_bench.raw_connection),
-        patch.dict(os.environ, {own.VARIABLE: str(OWN_VARIANTS)}),
-    ):
-        async with AsyncExitStack() as stack:
-            await function(scenario=_PrivateScenario(stub_bench.bench, play.name, stack, stub_bench), **play.params)
-    play.remarks.extend(stub_bench.builder.events[begin:])
-    play.verbs.update(name for name, _, _ in stub_bench.adapter.method_calls)
+    events, verbs = stub_bench.builder.events, stub_bench.adapter.method_calls
+    begin, verbs_before, stub_bench.missing = len(events), len(verbs), 0
+    async with AsyncExitStack() as stack:
+        await function(scenario=_PrivateScenario(stub_bench.bench, play.name, stack, stub_bench), **play.params)
+    play.remarks.extend(events[begin:])
+    play.verbs.update(name for name, _, _ in verbs[verbs_before:])
 
 
 _WORLD = (("principal", definition.PRINCIPALS), ("server", definition.EVERYTHING))
@@ -153,6 +156,23 @@ class _StubBench:
         self.bench = Bench(world, target, self.builder.recorder, FEATURES)
         self.bench.identities = _StubIdentities(world, target, self.bench.world_json)
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Replace the clients of scenarios, and give them a user's variants, within this block."""
+        with (
+            patch("gatebench.fixtures.harness.scenario.http_client", self.client),
+            patch("gatebench.fixtures.clients.browser.http_client", self.client),
+            patch("gatebench.fixtures.harness.scenario.RawConnection", self.raw_connection),
+            patch.dict(os.environ, {own.VARIABLE: str(OWN_VARIANTS)}),
+        ):
+            yield
+
+    def sent(self, tags: dict[str, Any], **fields: Any) -> None:
+        """Record a request as it is: it holds no secret that would have to be redacted."""
+        self.builder.events.append(
+            {"kind": "sent", "principal": tags.get("principal"), "server": tags.get("server"), **fields}
+        )
+
     def _described(self, claims: ClaimsSection) -> Descriptor:
         endpoints = Endpoints(administration=["GET {base_url}/admin"])
         return Descriptor(
@@ -177,7 +197,7 @@ class _StubBench:
                 "tool": self._called(request),
                 "credential": request.headers.get(self._dialect.credential_header),
             }
-            self.builder.recorder.note("sent", principal=tags.get("principal"), server=tags.get("server"), **fields)
+            self.sent(tags, **fields)
             response = self._visited(request) if tags["client"] == "browser" else self._asked(request)
             response.extensions["gatebench_exchange"] = self.next_exchange()
             return response
@@ -241,9 +261,7 @@ class _StubConnection:
     def _answered(self, request: RawRequest, tags: dict[str, Any]) -> McpResponse:
         given = {**self._tags, **tags}
         fields = {"client": "raw", "method": request.method, "tool": None, "credential": None}
-        self._stub_bench.builder.recorder.note(
-            "sent", principal=given.get("principal"), server=given.get("server"), **fields
-        )
+        self._stub_bench.sent(given, **fields)
         body = '{"jsonrpc": "2.0", "id": 1, "result": {}}'
         return McpResponse(self._stub_bench.next_exchange(), request.nonce, 200, [], body)
 
@@ -279,7 +297,7 @@ class _PrivateScenario(Scenario):
     def guide(
         self, principal: str, mode: fastmcp_client.Mode, headers: dict[str, str] | None = None
     ) -> fastmcp_client.AgentConnection:
-        self.bench.recorder.note("sent", principal=principal, server=None, method=None, tool=None, credential=None)
+        self._stub_bench.sent({"principal": principal}, method=None, tool=None, credential=None)
 
         def no_client(**_options: Any) -> Any:
             raise ConnectionError("dry run")

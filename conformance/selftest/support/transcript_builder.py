@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from gatebench.conformance.evaluation.judging import judge
 from gatebench.conformance.outcomes import CheckResult
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import (
     JSON_HEADERS,
@@ -28,7 +28,7 @@ from gatebench.conformance.selftest.support.transcript_base import (
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.clients.exchange_log import ExchangeLog
 
-REGISTRY = Registry()
+REGISTRY = loaded()
 
 
 class TranscriptBuilder(TranscriptBase):

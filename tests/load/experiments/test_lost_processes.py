@@ -42,8 +42,8 @@ def test_lost_part_of_the_bench_is_reported(monkeypatch: pytest.MonkeyPatch, err
 
 def test_ended_upstreams_are_an_error_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway without upstreams cannot respond; this is no failure of the gateway."""
-    far_end = LeanBackend()
-    bench: Any = SimpleNamespace(far_end=far_end, pinning=SimpleNamespace(generator=None))
+    backend = LeanBackend()
+    bench: Any = SimpleNamespace(backend=backend, pinning=SimpleNamespace(generator=None))
     gateway: Any = SimpleNamespace(alive=lambda: True)
     measured = ProfileData(TASK)
     workload: Any = SimpleNamespace(step=lambda *_: None, calibration=None)
@@ -51,8 +51,8 @@ def test_ended_upstreams_are_an_error_of_the_bench(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(course, "play", lambda *_: Result(ended="gave up"))
     with pytest.raises(profile_run.RunStopped, match="the gateway stopped responding"):
         course._checked("load", cast("Any", None))
-    far_end._process = subprocess.Popen([sys.executable, "-c", "exit(4)"], stdin=subprocess.DEVNULL)
-    far_end._process.wait()
+    backend._process = subprocess.Popen([sys.executable, "-c", "exit(4)"], stdin=subprocess.DEVNULL)
+    backend._process.wait()
     with pytest.raises(HarnessError, match="the upstreams of the load bench ended with status 4"):
         course._checked("load", cast("Any", None))
     assert len(measured.results) == 2
@@ -65,7 +65,7 @@ def test_ended_upstreams_are_an_error_of_the_bench(monkeypatch: pytest.MonkeyPat
         1,
         "a part of the bench was lost: the upstreams of the load bench ended with status 4",
     )
-    far_end.close()
+    backend.close()
 
 
 def test_ctrl_c_during_shutdown_keeps_the_measurements(monkeypatch: pytest.MonkeyPatch) -> None:

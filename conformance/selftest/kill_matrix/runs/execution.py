@@ -10,7 +10,7 @@ import httpx
 from gatebench.conformance.collected_scenario import CollectedScenario
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.outcomes import CheckResult, Outcome, worst
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.selftest.kill_matrix import matrix, selection
 from gatebench.conformance.selftest.kill_matrix.matrix import MatrixRow
 from gatebench.fixtures.gateways.lookup import resolve
@@ -31,7 +31,7 @@ def outcomes_of(
     Failing scenarios run once: comparing trials shows whether a fault is stable. There is no smoke test: many faults
     would fail it, and the question is which requirements catch them.
     """
-    registry = Registry()
+    registry = loaded()
     judged: dict[str, list[Outcome]] = {}
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
         run = Executor(target, Path(folder), registry, plays_of_failures=1, smoke_first=False, budget_seconds=None)

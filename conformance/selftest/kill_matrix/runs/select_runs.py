@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-from gatebench.conformance.requirements.registry import Registry
+from gatebench.conformance.requirements.registry import loaded
 from gatebench.conformance.selftest.kill_matrix import files, markdown, matrix, progress
 from gatebench.conformance.selftest.kill_matrix.matrix import KillMatrix, MatrixRow
 from gatebench.conformance.selftest.kill_matrix.runs import execution
@@ -30,7 +30,7 @@ def play_all(names: Sequence[str], *, workers: int) -> int:
 
 def write(now: KillMatrix) -> list[str]:
     """Write the matrix and its page; return its problems."""
-    registry = Registry()
+    registry = loaded()
     files.write(files.MATRIX, matrix.text(now))
     files.write(files.PAGE, markdown.text(now, registry))
     return list(matrix.problems(now, registry))

@@ -8,6 +8,7 @@ from gatebench.fixtures.clients.discovery import Document
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.gateways import dialects
 from gatebench.fixtures.gateways.descriptor import Dialect, UnknownToolForm
+from gatebench.fixtures.protocol.messages import as_object
 from gatebench.fixtures.world.definition import MODERN_REVISION
 
 REFUSALS = (401, 403, 404)  # statuses of a response that refuses a caller without a valid token
@@ -56,7 +57,7 @@ class Observations:
         """The `serverInfo` of a result; empty without one. In 2026-07-28 it is in `_meta`."""
         for revision in reversed(self.accepted):
             result = self.connected[revision].result
-            for found in (result.get("serverInfo"), _object(result.get("_meta")).get(_SERVER_INFO)):
+            for found in (result.get("serverInfo"), as_object(result.get("_meta")).get(_SERVER_INFO)):
                 if isinstance(found, dict):
                     return found
         return {}
@@ -64,7 +65,7 @@ class Observations:
     @property
     def capabilities(self) -> dict[str, dict[str, Any]]:
         """The announced capabilities by name, by accepted revision."""
-        return {revision: _object(self.connected[revision].result.get("capabilities")) for revision in self.accepted}
+        return {revision: as_object(self.connected[revision].result.get("capabilities")) for revision in self.accepted}
 
     @property
     def features(self) -> dict[str, str]:
@@ -82,7 +83,7 @@ class Observations:
     def tool_names(self) -> list[str]:
         """The names of the listed tools, in order."""
         lists = [page.result.get("tools") for page in self.tools]
-        tools = [_object(tool) for page in lists if isinstance(page, list) for tool in page]
+        tools = [as_object(tool) for page in lists if isinstance(page, list) for tool in page]
         return [tool["name"] for tool in tools if isinstance(tool.get("name"), str)]
 
     @property
@@ -115,7 +116,3 @@ def challenges(answer: McpResponse) -> list[str]:
 
 
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
