@@ -68,7 +68,7 @@ SHAPES: Mapping[str, Shape] = {
     "consent-kept": _shape(grants.consent_kept, optional="group"),
     "consent-asked": _shape(grants.consent_asked, optional="group"),
     "not-used": _shape(grants.not_used),
-    "orderly": _shape(grants.orderly, optional="any_status"),
+    "orderly": _shape(grants.orderly, optional="any_status asked"),
     "bounded": _shape(grants.bounded, "max_requests", "grant"),
     "not-waiting": _shape(grants.not_waiting, optional="group"),
     "parameter-sent": _shape(issuer_requests.parameter_sent, "endpoint parameter", "grant absent words"),

@@ -66,6 +66,11 @@ def a_registration_that_is_not_tried_again(builder: TranscriptBuilder) -> None:
     builder.case("registration-refused", builder.ask("alice", "mail").answered(503), others=[])
 
 
+def no_request_after_a_failure(builder: TranscriptBuilder) -> None:
+    """Answers with an error, of whatever kind, before it asks the authorization server."""
+    builder.case("endpoint-missing", builder.ask("alice", "mail").answered(500))
+
+
 def one_link_for_all_who_sign_in(builder: TranscriptBuilder) -> None:
     """Knows the user of a browser by a session of its own, and has one link for all."""
     for user, state in (("alice", "Zk3vQx81LmPa0Rs"), ("bob", "y7WnBt52GdHeUc4")):
@@ -105,6 +110,7 @@ LIBERTIES: list[Liberty] = [
     forged_headers_refused,
     a_failed_registration_on_its_page,
     a_registration_that_is_not_tried_again,
+    no_request_after_a_failure,
     one_link_for_all_who_sign_in,
     states_that_are_signed,
     one_link_for_both_requests,
