@@ -48,7 +48,7 @@ def forged_headers_refused(builder: TranscriptBuilder) -> None:
     """Refuses a request for the document whose headers name another host."""
     builder.authorize("vendor", client_id=CLIENT_ID, redirect_uri=CALLBACK)
     document, forged = builder.read(CLIENT_ID, DOCUMENT), builder.read(CLIENT_ID, status=421, body="not here")
-    facts = {"document": document.exchange, "forged": [forged.exchange, "a request without an answer"]}
+    facts: dict[str, Any] = {"document": document.exchange, "forged": [forged.exchange, "a request without an answer"]}
     builder.case(BY_DOCUMENT, builder.call("alice", "mail"), **facts)
 
 
