@@ -64,7 +64,7 @@ SHAPES: Mapping[str, Shape] = {
     "headers-of-each-kind": _shape(headers.headers_of_each_kind),
     "name-mirrored": _shape(headers.name_mirrored),
     "owned": _shape(ownership.owned),
-    "recovered": _shape(ownership.recovered, optional="max_requests group consent_after_401"),
+    "recovered": _shape(ownership.recovered, optional="max_requests group consent_after_401 client_refused"),
     "consent-kept": _shape(grants.consent_kept, optional="group"),
     "consent-asked": _shape(grants.consent_asked, optional="group"),
     "not-used": _shape(grants.not_used),

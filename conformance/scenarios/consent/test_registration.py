@@ -46,22 +46,14 @@ async def test_registered(scenario: Scenario, principal: str, other: str, server
     issuer = steps.issuer_of(server)
     await expired_consent(scenario, principal, server, revision, issuer)
     scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
-    since, refreshes = scenario.here(), _refreshes(scenario, issuer)
+    since = scenario.here()
     for _ in range(3):  # the server refuses the client, and then the user is asked
         _, answer = await contact(scenario, principal, server, revision)
         if urls := scenario.urls(answer):
             await steps.follow(scenario, principal, urls)
             break
-    if _refreshes(scenario, issuer) == refreshes:
-        return  # the gateway has no refresh token, and cannot know that the client is forgotten
     last = (await call_until_success(scenario, principal, server, revision))[-1]
     scenario.case(FORGOTTEN, last, control=attempts[0], since=since, **common)
-
-
-def _refreshes(scenario: Scenario, issuer: str) -> int:
-    """Return how many refresh requests the issuer has received."""
-    stats = scenario.bench.world.control("idp", "GET", "stats")["issuers"][issuer]
-    return int(stats["token"].get("refresh_token", 0))
 
 
 @judged_by_cases(REFUSALS, *LEAKS, needs=(*NEEDS, "server.calendar"))
