@@ -127,7 +127,10 @@ RELAYED = {
 NOT_IN_ONE_SESSION = {"CLI-006", "SRQ-001", "SRQ-002", "SRQ-004", "SRQ-007"}
 PASSES = {
     "deny-all": INDEPENDENT_OF_THE_GATEWAY
-    | {"AUTH-009": "its 401 carries a challenge; whether it should be a 401 is judged elsewhere, beside a control"},
+    | {
+        "AUTH-009": "its 401 carries a challenge; whether it should be a 401 is judged elsewhere, beside a control",
+        "AUTH-012": "which names no error, whether there was a token or not (AUTH-013)",
+    },
     "black-hole": INDEPENDENT_OF_THE_GATEWAY,
     "echo": INDEPENDENT_OF_THE_GATEWAY,
     "canned-answer": INDEPENDENT_OF_THE_GATEWAY

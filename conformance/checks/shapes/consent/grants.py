@@ -66,11 +66,14 @@ def not_used(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
 def orderly(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The gateway answers each attempt, and each page of the consent, and not with status 500.
 
-    With `any_status` every answer to an attempt will do.
+    With `any_status` every answer to an attempt will do. `asked`: only if the gateway has asked the server's issuer.
     """
     callback = transcript.facts.world["gateway"]["callback_url"]
     any_status = bool(row.options.get("any_status"))
     for case in with_control(context, transcript, row):
+        if row.options.get("asked") and not any(at_own_issuers(transcript, case)):
+            context.inapplicable(f"the gateway asked no authorization server ({case.where})")
+            continue
         pages = [page for page in during(transcript, case, "client") if page.target.startswith(callback)]
         for exchange in [*case.attempts, *([] if any_status else pages)]:
             context.examined()

@@ -58,8 +58,12 @@ def recovered(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
 
     `max_requests`: the number of token requests that the gateway may send to the server's issuers during the case. With
     `consent_after_401` a gateway may ask for consent once the upstream has rejected the token; the case then proves nothing.
+    With `client_refused` it proves nothing unless the gateway was told at a token endpoint that its client is refused.
     """
     for case in with_control(context, transcript, row):
+        if row.options.get("client_refused") and not _client_refused(transcript, case):
+            context.inapplicable(f"no token endpoint refused the client ({case.where})")
+            continue
         for attempt in case.attempts:
             if _asked_after_401(transcript, row, case, attempt):
                 context.inapplicable(f"the gateway asks for consent when the upstream rejects a token ({case.where})")
@@ -92,6 +96,10 @@ def recovered(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 )
             own_credential(context, transcript, case, attempt, caller)
         _bounded(context, transcript, row, case)
+
+
+def _client_refused(transcript: Transcript, case: Case) -> bool:
+    return any(one.status in (400, 401) and endpoint_of(one) == "token" for one in at_own_issuers(transcript, case))
 
 
 def _asked_after_401(transcript: Transcript, row: ShapeRow, case: Case, attempt: Exchange) -> bool:

@@ -48,7 +48,7 @@ def forged_headers_refused(builder: TranscriptBuilder) -> None:
     """Refuses a request for the document whose headers name another host."""
     builder.authorize("vendor", client_id=CLIENT_ID, redirect_uri=CALLBACK)
     document, forged = builder.read(CLIENT_ID, DOCUMENT), builder.read(CLIENT_ID, status=421, body="not here")
-    facts = {"document": document.exchange, "forged": [forged.exchange, "a request without an answer"]}
+    facts: dict[str, Any] = {"document": document.exchange, "forged": [forged.exchange, "a request without an answer"]}
     builder.case(BY_DOCUMENT, builder.call("alice", "mail"), **facts)
 
 
@@ -64,6 +64,11 @@ def a_failed_registration_on_its_page(builder: TranscriptBuilder) -> None:
 def a_registration_that_is_not_tried_again(builder: TranscriptBuilder) -> None:
     """Reports a failed registration from then on, until its operator does something."""
     builder.case("registration-refused", builder.ask("alice", "mail").answered(503), others=[])
+
+
+def no_request_after_a_failure(builder: TranscriptBuilder) -> None:
+    """Answers with an error, of whatever kind, before it asks the authorization server."""
+    builder.case("endpoint-missing", builder.ask("alice", "mail").answered(500))
 
 
 def one_link_for_all_who_sign_in(builder: TranscriptBuilder) -> None:
@@ -105,6 +110,7 @@ LIBERTIES: list[Liberty] = [
     forged_headers_refused,
     a_failed_registration_on_its_page,
     a_registration_that_is_not_tried_again,
+    no_request_after_a_failure,
     one_link_for_all_who_sign_in,
     states_that_are_signed,
     one_link_for_both_requests,

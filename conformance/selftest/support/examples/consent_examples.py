@@ -24,7 +24,13 @@ def _used(builder: TranscriptBuilder, _row: Requirement, case: str) -> Transcrip
     return made.arrival
 
 
+def _asks_its_issuer(builder: TranscriptBuilder, row: Requirement) -> None:
+    if row.options.get("asked"):
+        builder.issuer_request(ISSUER, "metadata", {})
+
+
 def _answered_500(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    _asks_its_issuer(builder, row)
     made = builder.ask("alice", "mail")
     return builder.case(case, made.failed() if row.options.get("any_status") else made.answered(500))
 
@@ -32,6 +38,7 @@ def _answered_500(builder: TranscriptBuilder, row: Requirement, case: str) -> Cl
 def _page_500(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     if row.options.get("any_status"):
         return _answered_500(builder, row, case)
+    _asks_its_issuer(builder, row)
     builder.visit("alice", f"{builder.world_json['gateway']['callback_url']}?code=c&state=s", 500)
     return builder.case(case, builder.ask("alice", "mail").answered(502))
 
@@ -43,7 +50,8 @@ def _refreshes(builder: TranscriptBuilder, row: Requirement, case: str, *, more:
     return lines[-1]
 
 
-def _refused_then_none(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+def _refused_then_none(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    _asks_its_issuer(builder, row)
     return builder.case(case, builder.ask("alice", "mail").answered(502))
 
 

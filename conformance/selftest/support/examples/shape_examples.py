@@ -32,6 +32,8 @@ def _control(builder: TranscriptBuilder) -> ClientRequest:
 def _key_set(builder: TranscriptBuilder, row: Requirement) -> None:
     if issuer := row.options.get("key_set"):
         builder.issuer_request(issuer, "jwks", {})
+    if row.options.get("client_refused"):
+        builder.refresh("vendor", status=401)
 
 
 def _refused(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
@@ -94,11 +96,13 @@ def _of_another(builder: TranscriptBuilder, _row: Requirement, case: str) -> Tra
 
 def _asked_again(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     control = _control(builder)
+    _key_set(builder, row)
     made = builder.ask("alice", "mail").asked_to_consent("http://127.0.0.1:5000/oauth/connect/1")
     return builder.case(case, made, control=control, **group_of(row, made))
 
 
 def _with_anothers_token(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    _key_set(builder, row)
     made = builder.ask("alice", "mail").arrives(auth=["access:bob:mail"]).answered()
     return builder.case(case, made, **group_of(row, made))
 
