@@ -274,6 +274,7 @@ PAGES = sorted((Path(published_index.__file__).parents[1] / "published").glob("m
 # Our own far end, where the gateways and what they cite are at home. Bodies are cut off, and so may a name be at their end.
 HOSTS = ("127.0.0.1", "localhost", "github.com", "nginx.org", "www.envoyproxy.io", "www.truefoundry.com")
 HOSTS_CITED = ("developer.mozilla.org", "errors.pydantic.dev", "docs.litellm.ai")
+RESERVED = (".example", "example.com")  # RFC 2606: names of nobody
 # Documents that requirements and descriptors cite.
 DOCUMENTS = (
     "modelcontextprotocol.io",
