@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from gatebench import cli
+from gatebench.commands.conformance.publish import configuration
 from gatebench.conformance.requirements import guide_index
+from gatebench.fixtures.gateways import lookup
+from gatebench.fixtures.gateways.target import Target
 from gatebench.reports.conformance import model
 from gatebench.reports.published_matrix import heat_map, matrix
 from gatebench.reports.published_matrix import index as published_index
@@ -133,6 +136,39 @@ def test_withheld_finding_needs_a_reason_and_a_finding(runs: tuple[Path, Path], 
         publish(*runs, tmp_path / "published", None, [name])
     with pytest.raises(NotPublishableError, match="--withhold AUTH-999: the run has no finding of it"):
         publish(*runs, tmp_path / "published", None, ["AUTH-999"])
+
+
+def test_finding_at_should_is_no_defect(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    name = findings(runs[0])[0]["requirement"]
+    for folder in runs:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        next(r for r in report["requirements"] if r["id"] == name)["level"] = "SHOULD"
+        edit(folder, requirements=report["requirements"])
+    with pytest.raises(NotPublishableError, match=f"{name} is at SHOULD, which is no defect"):
+        publish_with_comments(runs, tmp_path / "published")
+
+
+def test_page_has_configuration_notes_and_what_was_not_judged(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = publish_with_comments(runs, tmp_path / "published")
+    with (folder / published_index.READINGS).open("a", encoding="utf-8") as readings:
+        readings.write('[[note]]\nrequirements = ["AUTH-001"]\ntext = "a hook of ours\\nanswers"\n')
+    publish(*runs, tmp_path / "published", None, configuration={"acme.toml": "x = 1\n", "acme.conf.j2": "y\n"})
+    page = (folder / published_index.README).read_text(encoding="utf-8")
+    assert "**AUTH-001**: a hook of ours answers" in page
+    assert "`configuration.md` the configuration" in page
+    assert "## Not judged" in page
+    kept = (folder / published_index.CONFIGURATION).read_text(encoding="utf-8")
+    assert "## acme.toml\n\n````text\nx = 1\n````" in kept
+
+
+def test_configuration_is_the_descriptor_and_what_it_names() -> None:
+    assert list(configuration(Target(lookup.resolve("haproxy")))) == [
+        "haproxy.toml",
+        "haproxy.cfg.j2",
+        "haproxy-callers.map.j2",
+        "haproxy-allowed.list.j2",
+    ]
+    assert "contextforge.py" in configuration(Target(lookup.resolve("contextforge")))
 
 
 def test_publishing_is_deterministic(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -274,6 +310,24 @@ PAGES = sorted((Path(published_index.__file__).parents[1] / "published").glob("m
 # Our own mocks, where the gateways and what they cite are at home. Bodies are cut off, and so may a name be at their end.
 HOSTS = ("127.0.0.1", "localhost", "github.com", "nginx.org", "www.envoyproxy.io", "www.truefoundry.com")
 HOSTS_CITED = ("developer.mozilla.org", "errors.pydantic.dev", "docs.litellm.ai")
+RESERVED = (".example", "example.com")  # RFC 2606: names of nobody
+# Documents that requirements and descriptors cite.
+DOCUMENTS = (
+    "modelcontextprotocol.io",
+    "www.rfc-editor.org",
+    "www.jsonrpc.org",
+    "openid.net",
+    "www.w3.org",
+    "fetch.spec.whatwg.org",
+    "html.spec.whatwg.org",
+    "cwe.mitre.org",
+    "datatracker.ietf.org",
+    "docs.haproxy.org",
+    "www.haproxy.org",
+    "caddyserver.com",
+    "gofastmcp.com",
+    "ibm.github.io",
+)
 MINTED = re.compile(r"\b[a-z]{2,3}_[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 SIGNED = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}")
 A_MACHINES_OWN = re.compile(r"/(?:root|home|Users|work|tmp|var/folders)/[\w.-]+")
@@ -295,8 +349,11 @@ def test_published_files_contain_no_secret_and_no_data_of_the_machine(path: Path
     assert [found for found in MINTED.findall(text) if not found.endswith(broken)] == []
     assert SIGNED.findall(text) == []
     assert A_MACHINES_OWN.findall(text) == []
-    hosts = set(re.findall(r"https?://([\w.-]+)", text))
-    assert [host for host in hosts if not any(known.startswith(host) for known in (*HOSTS, *HOSTS_CITED))] == []
+    found = {host.rstrip(".") for host in re.findall(r"https?://([\w.-]+)", text)}
+    hosts = {host for host in found if not host.endswith(RESERVED)}
+    assert [
+        host for host in hosts if not any(known.startswith(host) for known in (*HOSTS, *HOSTS_CITED, *DOCUMENTS))
+    ] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

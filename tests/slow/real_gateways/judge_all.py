@@ -28,6 +28,7 @@ INTERRUPTED = 130
 FINDINGS = 1
 JUDGED = {"pass", "fail", "warn", "deviation"}
 MAX_NAMED = 10  # differences named in a line
+BUDGET = "2400"  # seconds of a run: a slow machine takes longer than the default
 
 
 def judge(
@@ -124,7 +125,8 @@ def main(words: Sequence[str]) -> int:
         install(targets)
     except KeyboardInterrupt:
         return INTERRUPTED
-    return judge(targets, "-n", worlds, to=Path("gatebench-out/real"), fresh="--fresh" in words)
+    options = ("-n", worlds, "--budget", BUDGET)
+    return judge(targets, *options, to=Path("gatebench-out/real"), fresh="--fresh" in words)
 
 
 if __name__ == "__main__":
