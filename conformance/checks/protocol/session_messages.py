@@ -110,7 +110,6 @@ def upstream_requests_name_the_revision(context: CheckContext, transcript: Trans
         context.inapplicable("the gateway has no sessions at upstreams")
 
 
-
 def upstream_sessions_are_initialized(context: CheckContext, transcript: Transcript) -> None:
     """SNM-004: sessions that the gateway opened itself, or for a client that sent the notification."""
     sessions, left_open = _UpstreamSessions(transcript), _left_open(transcript)
