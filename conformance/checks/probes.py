@@ -30,6 +30,24 @@ def probes(transcript: Transcript, expect: str, attributes: set[str] | None = No
             yield Probe(expect, note["attribute"], note["server"], note["principal"], attempt, control)
 
 
+def lacks_its_session(transcript: Transcript, attempt: Exchange) -> bool:
+    """Return whether a request was refused because its handshake had failed: without a session id, status 400 is right.
+
+    Source: MCP 2025-11-25, basic/transports, Session Management.
+    """
+    if attempt.status != 400 or attempt.header("mcp-session-id") or attempt.rpc_method in ("", "initialize"):
+        return False
+    connection = ("principal", "server", "revision")
+    earlier = [
+        one
+        for one in transcript.client
+        if one.rpc_method == "initialize"
+        and one.seq < attempt.seq
+        and all(one.tags.get(name) == attempt.tags.get(name) for name in connection)
+    ]
+    return bool(earlier) and not earlier[-1].succeeded
+
+
 def accepted(context: CheckContext, transcript: Transcript, probe: Probe) -> bool:
     """Return whether the positive control was accepted and reached an upstream. Without it a refusal proves nothing."""
     control = probe.control

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.consent.consent_shapes import ConsentResponse, usable
-from gatebench.conformance.checks.probes import Probe, consent_urls, outcome_of, probes
+from gatebench.conformance.checks.probes import Probe, consent_urls, lacks_its_session, outcome_of, probes
 from gatebench.conformance.checks.token_endpoint import form_fields, token_requests
 from gatebench.conformance.events import Event
 from gatebench.conformance.exchange import Exchange
@@ -35,7 +35,9 @@ def the_guides_client_finds_the_url(context: CheckContext, transcript: Transcrip
 def the_consent_error_is_parseable(context: CheckContext, transcript: Transcript) -> None:
     """CONS-002."""
     for probe in probes(transcript, "consent"):
-        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
+        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method) or lacks_its_session(
+            transcript, probe.attempt
+        ):
             continue
         context.examined()
         shape = ConsentResponse(transcript.facts.spoken, probe.attempt, int(probe.attribute))
@@ -51,6 +53,8 @@ def the_consent_error_is_parseable(context: CheckContext, transcript: Transcript
 def only_missing_consents_are_asked_for(context: CheckContext, transcript: Transcript) -> None:
     """CONS-003: the number of URLs, and the authorization servers that they lead to."""
     for probe in probes(transcript, "consent"):
+        if lacks_its_session(transcript, probe.attempt):
+            continue
         context.examined()
         urls = consent_urls(transcript, probe.attempt)
         if len(urls) != int(probe.attribute):
@@ -153,7 +157,9 @@ def the_retry_after_consent_succeeds(context: CheckContext, transcript: Transcri
 def consent_is_personal(context: CheckContext, transcript: Transcript) -> None:
     """CONS-006: the control is the call of the user who consented, which must have succeeded."""
     for probe in probes(transcript, "still asked"):
-        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
+        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method) or lacks_its_session(
+            transcript, probe.attempt
+        ):
             continue
         if not probe.control.succeeded:
             context.blocked(f"the call of the user who consented failed ({outcome_of(probe.control)})")
@@ -200,7 +206,9 @@ def virtual_accounts_are_refused_clearly(context: CheckContext, transcript: Tran
     if not all(note["possible"] for note in _observed(transcript, "new-token")):
         context.inapplicable("the adapter issues no tokens for virtual accounts while the gateway runs")
     for probe in probes(transcript, "no user"):
-        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method):
+        if not can_ask(transcript.facts.spoken, probe.attempt.rpc_method) or lacks_its_session(
+            transcript, probe.attempt
+        ):
             continue
         if not probe.control.succeeded:
             context.blocked(f"a user's call at {probe.server} failed as well ({outcome_of(probe.control)})")

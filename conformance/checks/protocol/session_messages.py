@@ -92,7 +92,8 @@ def upstream_requests_name_the_revision(context: CheckContext, transcript: Trans
     for arrival in transcript.upstream:
         session = arrival.header(SESSION)[:1]
         handshake = opened.get((arrival.node, session[0])) if session else None
-        if handshake is None or str(handshake.result.get("protocolVersion")) < FIRST_WITH_VERSION_HEADER:
+        agreed = handshake.result.get("protocolVersion") if handshake else None
+        if not isinstance(agreed, str) or agreed < FIRST_WITH_VERSION_HEADER:
             continue
         context.examined()
         if arrival.header(VERSION) or arrival.rpc_method == INITIALIZE:

@@ -39,12 +39,12 @@ async def test_guide_finds_url(
 
 
 async def _asked(scenario: Scenario, client: McpClient, server: str, principal: str, missing: int) -> list[str]:
-    """Send every kind of request while consent is missing; return the URLs of the last response."""
+    """Send every kind of request while consent is missing; return the URLs of the last response that has some."""
     tool = scenario.identities.tool(server, "whoami")
     answers = [await client.connect(), await client.list_tools(), await client.call(tool)]
     for answer in answers:
         scenario.probe("consent", answer, answer, attribute=str(missing), server=server, principal=principal)
-    return scenario.urls(answers[-1])
+    return next((urls for answer in reversed(answers) if (urls := scenario.urls(answer))), [])
 
 
 @judged_by("CONS-002", "CONS-004", "CONS-005", *LEAKS, needs=("consent-withdrawal",))

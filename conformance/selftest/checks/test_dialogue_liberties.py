@@ -313,3 +313,16 @@ def test_another_elicitation_id_is_a_violation(builder: TranscriptBuilder) -> No
         if event["kind"] == "chunk" and "elicitation/complete" in event["body"] and event["leg"] == "client":
             event["body"] = event["body"].replace("g-1", "visit-1")
     assert builder.judged_by("SRQ-038").outcome is Outcome.FAIL
+
+
+def test_gateway_with_resumption_may_keep_a_stream(builder: TranscriptBuilder) -> None:
+    """It goes on listening at the upstream when the client has left, to redeliver what the client misses."""
+    claims(builder)
+    made = builder.ask("alice", SERVER, "GET")
+    facts = {"t": 0.0, "leg": "upstream", "node": SERVER, "exchange": f"{SERVER}-1", "kind": "request"}
+    request = {"method": "GET", "target": "/mcp", "headers": [], "body": ""}
+    builder.recorder.write({**facts, "connection": "c1", "http": "1.1", **request})
+    builder.case(
+        "listener-left", made.streamed(json.loads('{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}'))
+    )
+    assert builder.judged_by("SRQ-034").outcome is Outcome.NOT_APPLICABLE

@@ -70,8 +70,9 @@ def bare_sessions(builder: TranscriptBuilder) -> None:
     builder.call("alice", "calculator", method="initialize")
     builder.call("alice", "calculator")
     for method in ("GET", "DELETE"):
-        refused = builder.ask("alice", "calculator", method).answered(405)
-        builder.probe("unauthenticated", builder.ask("alice", "calculator", method).answered(405), refused, "no token")
+        refused = builder.ask("alice", "calculator", method).answered(405, headers=[("allow", "POST")])
+        attempted = builder.ask("alice", "calculator", method).answered(405, headers=[("allow", "POST")])
+        builder.probe("unauthenticated", attempted, refused, "no token")
     made = attempt(builder, "foreign session", "another caller's session", 200, by="bob", lands=True)
     assert made.session is None
 
@@ -185,6 +186,14 @@ def consent_on_calls_only(builder: TranscriptBuilder) -> None:
     other.answered(200, {"jsonrpc": "2.0", "id": other.rpc_id, "error": error})
 
 
+def consent_on_connecting(builder: TranscriptBuilder) -> None:
+    """Asks for consent on the handshake, and refuses a request without the session that has not begun."""
+    first = builder.ask("alice", "mail", "initialize").asked_to_consent(CONSENT)
+    builder.probe("consent", first, first, "1")
+    later = builder.ask("alice", "mail", "tools/list").answered(400, body="Bad Request: no session")
+    builder.probe("consent", later, later, "1")
+
+
 def own_failure_forms(builder: TranscriptBuilder) -> None:
     """Reports an unknown tool or an unreachable upstream in its own form, which the descriptor does not declare."""
     control = builder.call("alice", "calculator")
@@ -248,6 +257,7 @@ LIBERTIES: list[Liberty] = [
     concurrent_callers,
     everything_looked_up_first,
     consent_on_calls_only,
+    consent_on_connecting,
     own_failure_forms,
     handshakes_before_each_call,
 ]

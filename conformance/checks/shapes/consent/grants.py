@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
+from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, lacks_its_session, outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, accepted, at_own_issuers, during, with_control
 from gatebench.conformance.checks.shapes.consent.issuer_requests import form_fields
 from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of, own_credential
@@ -33,7 +33,7 @@ def consent_asked(context: CheckContext, transcript: Transcript, row: ShapeRow) 
     """Every attempt asks for consent, with an authorization URL, if the dialect can do so in response to its method."""
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            if not can_ask(transcript.facts.spoken, attempt.rpc_method):
+            if not can_ask(transcript.facts.spoken, attempt.rpc_method) or lacks_its_session(transcript, attempt):
                 continue
             context.examined()
             if not consent_urls(transcript, attempt):

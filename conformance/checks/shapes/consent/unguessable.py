@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gatebench.conformance.checks.probes import consent_urls
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, recorded
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
 from gatebench.conformance.checks.shapes.consent.issuer_requests import form_fields
 from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of
 from gatebench.conformance.checks.shapes.session_ids import SHORTEST, varying_characters
@@ -18,7 +18,7 @@ def consent_unguessable(context: CheckContext, transcript: Transcript, row: Shap
     Links count if a browser that shows nothing else (no cookie, no credential) is led on by them; each user has one.
     """
     find = _states if row.options["what"] == "state" else _links
-    for case in recorded(transcript, row):
+    for case in with_control(context, transcript, row):
         found = find(transcript, case)
         values = [value for value, _ in found]
         if len(found) < 2:

@@ -273,9 +273,10 @@ def _resumed(builder: TranscriptBuilder, _row: Requirement, case: str, *, missed
 
 def _left(builder: TranscriptBuilder, _row: Requirement, case: str, *, closed: bool) -> TranscriptLine:
     claims(builder)
-    made = builder.ask("alice", SERVER, "GET")
+    made = builder.ask("alice", SERVER, "subscriptions/listen")
     common = {"t": 0.0, "leg": "upstream", "node": SERVER, "exchange": f"{SERVER}-1"}
-    request = {"method": "GET", "target": "/mcp", "headers": [], "body": ""}
+    body = '{"jsonrpc":"2.0","id":"g-1","method":"subscriptions/listen","params":{}}'
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": body}
     builder.recorder.write({**common, "kind": "request", "connection": "c1", "http": "1.1", **request})
     line = TranscriptLine(builder.here())
     made.streamed(CHANGED)
