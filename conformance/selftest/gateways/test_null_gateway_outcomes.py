@@ -31,8 +31,23 @@ INDEPENDENT_OF_THE_GATEWAY = {
     "AGT-002": "the guide's agent itself refuses an unregistered server, whatever the gateway",
     "TRB-021": "it goes on, whatever is sent",
 }
+# Header fields of its responses, whatever is in them.
+HEADERS = {
+    "HTP-002": "each field is in its responses once",
+    "HTP-004": "it answers no 405",
+    "HTP-006": "it allows no web page to use the credentials of a browser",
+}
 # A relay that forwards requests unchanged, without any credentials.
 RELAYED = {
+    **HEADERS,
+    **dict.fromkeys(("HTP-001", "HTP-003", "HTP-005"), "it hands on only the headers that it knows, each of them once"),
+    **dict.fromkeys(("HTP-007", "SNM-001", "SNM-002"), "streams are the upstream's"),
+    **dict.fromkeys(("JSM-001", "JSM-002", "JSM-003"), "and so are messages"),
+    **dict.fromkeys(
+        ("SNM-003", "SNM-004", "SNM-005", "SNM-006"), "handshakes and the headers of sessions are the client's"
+    ),
+    "SRQ-040": "an announcement is on the stream on which the upstream sends it",
+    "TRC-009": "baggage passes as it came",
     "CRED-003": "it injects the configured header, for every caller",
     "CRED-004": "and nothing beside it",
     "CRED-009": "it passes on only the headers that it knows",
@@ -127,14 +142,20 @@ RELAYED = {
 NOT_IN_ONE_SESSION = {"CLI-006", "SRQ-001", "SRQ-002", "SRQ-004", "SRQ-007"}
 PASSES = {
     "deny-all": INDEPENDENT_OF_THE_GATEWAY
+    | HEADERS
     | {
+        "HTP-007": "it opens no stream",
         "AUTH-009": "its 401 carries a challenge; whether it should be a 401 is judged elsewhere, beside a control",
         "AUTH-012": "which names no error, whether there was a token or not (AUTH-013)",
     },
     "black-hole": INDEPENDENT_OF_THE_GATEWAY,
-    "echo": INDEPENDENT_OF_THE_GATEWAY,
+    "echo": INDEPENDENT_OF_THE_GATEWAY | HEADERS | {"HTP-001": "it has no Cache-Control"},
     "canned-answer": INDEPENDENT_OF_THE_GATEWAY
+    | HEADERS
     | {
+        "HTP-001": "it has no Cache-Control",
+        "JSM-002": "its results have no optional members",
+        "SNM-005": "it agrees on every revision",
         "ACC-004": "a caller who may use a server is admitted (that the call reached nothing is END-001)",
         "AUTH-007": "so is a caller with a JWT",
         "END-002": "its answer is well-formed, and bears the id that it was asked with",

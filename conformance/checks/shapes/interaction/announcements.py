@@ -16,8 +16,11 @@ def announced_once(context: CheckContext, transcript: Transcript, row: ShapeRow)
         if len(given) > 1:
             context.inapplicable(f"the upstream announced the change on several streams ({case.where})")
             continue
-        context.examined()
         announced = [one for one in case.attempts if _announces(one)]
+        if not announced:
+            context.inapplicable(f"no stream has the announcement ({case.where})")
+            continue
+        context.examined()
         if len(announced) > 1:
             context.violation(
                 f"one change was announced on {len(announced)} streams of a session ({case.where})",
