@@ -100,7 +100,7 @@ def of_badge(report: dict[str, Any]) -> Counts:
 
 
 def of_matrix(report: dict[str, Any]) -> Counts:
-    publication = Publication("x", report, {}, [])
+    publication = Publication("x", report, {}, [], [])
     made = matrix.PublishedMatrix([publication])
     counted: Counter[str] = Counter()
     for group in made.groups:

@@ -83,7 +83,7 @@ def _reused_by_upstreams(transcript: Transcript) -> set[str]:
 
 
 def upstream_requests_name_the_revision(context: CheckContext, transcript: Transcript) -> None:
-    """SNM-003: requests of a session after its handshake, if that agreed on a revision which has the header.
+    """SNM-003: requests of a session after its handshake, if that asked for a revision which has the header.
 
     A client that names none itself leaves the gateway free.
     """
@@ -92,8 +92,8 @@ def upstream_requests_name_the_revision(context: CheckContext, transcript: Trans
     for arrival in transcript.upstream:
         session = arrival.header(SESSION)[:1]
         handshake = opened.get((arrival.node, session[0])) if session else None
-        agreed = handshake.result.get("protocolVersion") if handshake else None
-        if not isinstance(agreed, str) or agreed < FIRST_WITH_VERSION_HEADER:
+        asked = mapping(handshake.rpc.get("params")).get("protocolVersion") if handshake else None
+        if not isinstance(asked, str) or asked < FIRST_WITH_VERSION_HEADER:
             continue
         context.examined()
         if arrival.header(VERSION) or arrival.rpc_method == INITIALIZE:

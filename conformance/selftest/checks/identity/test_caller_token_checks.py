@@ -190,11 +190,3 @@ def test_expectations_match_the_rows() -> None:
     for name, variant in catalog.tokens().items():
         checks = {row.check for row in ROWS if name in row.cases}
         assert shapes[variant.expect] in checks, name
-
-
-def test_case_belongs_to_one_group() -> None:
-    groups: dict[str, set[str]] = {}
-    for row in REGISTRY.all():
-        for case in row.cases:
-            groups.setdefault(case, set()).add(row.group)
-    assert not {case: found for case, found in groups.items() if len(found) > 1}  # names of cases are global

@@ -92,7 +92,7 @@ def agreed(builder: TranscriptBuilder, revision: str = "2025-11-25", session: st
         "method": "POST",
         "target": "/mcp",
         "headers": [],
-        "body": '{"jsonrpc":"2.0","id":"g-1","method":"initialize"}',
+        "body": f'{{"jsonrpc":"2.0","id":"g-1","method":"initialize","params":{{"protocolVersion":"{revision}"}}}}',
     }
     body = f'{{"jsonrpc":"2.0","id":"g-1","result":{{"protocolVersion":"{revision}"}}}}'
     headers = [("content-type", "application/json"), ("mcp-session-id", session)]
