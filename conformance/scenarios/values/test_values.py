@@ -45,15 +45,16 @@ async def test_values(scenario: Scenario, case: str, principal: str, server: str
     client = await scenario.client(principal, server, revision)
     await client.connect()
     (control,) = await call_all(scenario, client, MEMBER, ScriptedCall())
-    calls = []
+    scripted = []
     for kind in KINDS[case]:
         structured = f'"structuredContent":{{"value":{kind.text}}}'
         result = f'{{"content":{kind.content},{structured}{scripted_calls.COMPLETE}}}'
         response = scripted_calls.as_json(scripted_calls.result_text(result))
-        calls.append(ScriptedCall(kind.text, response))
-    answers = await call_all(scenario, client, MEMBER, *calls)
+        scripted.append(ScriptedCall(kind.text, response))
+    answers = await call_all(scenario, client, MEMBER, *scripted)
     for kind, answer in zip(KINDS[case], answers, strict=True):
-        scenario.case(kind.name, answer, control=control, server=server, principal=principal)
+        alone = await call_all(scenario, client, MEMBER, *map(ScriptedCall, kind.alone))
+        scenario.case(kind.name, answer, *alone, control=control, server=server, principal=principal)
 
 
 @judged_by_cases(["request-ids"], "END-002")
