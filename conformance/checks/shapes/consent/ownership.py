@@ -58,7 +58,7 @@ def recovered(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
 
     `max_requests`: the number of token requests that the gateway may send to the server's issuers during the case. With
     `consent_after_401` a gateway may ask for consent once the upstream has rejected the token; the case then proves nothing.
-    With `client_refused` it proves nothing unless the gateway was told at a token endpoint that its client is refused.
+    With `client_refused` it proves nothing unless a token endpoint has refused the client of the gateway.
     """
     for case in with_control(context, transcript, row):
         if row.options.get("client_refused") and not _client_refused(transcript, case):

@@ -98,7 +98,7 @@ def test_an_open_upstream_gets_a_credential_beside_an_override(builder: Transcri
 
 @passes("CRED-002")
 def test_an_open_upstream_gets_its_own_cookies_back(builder: TranscriptBuilder) -> None:
-    """The gateway is the client of the upstream, and may keep its cookies for all callers: they are nobody's credential."""
+    """The gateway is the client of the upstream, and may keep its cookies for all callers: they are no credential of a user."""
     builder.ask("alice", "calculator").arrives(
         gives=[("set-cookie", "session=1; Path=/"), ("set-cookie", "b=2")]
     ).answered()
