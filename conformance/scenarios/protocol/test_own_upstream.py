@@ -54,7 +54,7 @@ async def test_own_upstream(scenario: Scenario, *, case: str, principal: str, se
 
 
 def _not_served(scenario: Scenario, original: McpResponse, revision: str) -> str:
-    """Return why the server itself is not asked in this revision; empty if it is. Raise OwnServerError if it is in none."""
+    """Return why the server itself is not asked in this revision; empty if it is. Raise OwnServerError if it does not answer."""
     if original.status == 0 or original.status in (401, 403) or original.status >= 500:
         own = scenario.bench.world.own
         assert own is not None
@@ -97,8 +97,10 @@ def _require_tools(scenario: Scenario, pages: Sequence[McpResponse]) -> None:
     """Raise OwnServerError if the description names a tool that the server does not list."""
     names = [str(tool.get("name")) for tool in _entries(pages, "tools") if isinstance(tool, dict)]
     own = scenario.bench.world.own
-    for call in own.described.upstream.call if own and names else ():
-        if own and call.tool not in names:
+    if own is None or not names:
+        return
+    for call in own.described.upstream.call:
+        if call.tool not in names:
             raise own.described.error(
                 "call", f"the server lists no tool {call.tool!r}; available: {', '.join(sorted(names)[:10])}"
             )
@@ -135,7 +137,7 @@ async def _calls(scenario: Scenario, client: McpClient, principal: str) -> None:
     auth = scenario.bench.world_json["upstreams"][server]["auth"]
     expected: dict[str, str | None] = dict.fromkeys(NO_CREDENTIAL)
     if auth["model"] == "static":
-        expected = {**{name: None for name in NO_CREDENTIAL if name.lower() != auth["header"].lower()}}
+        expected = {name: None for name in NO_CREDENTIAL if name.lower() != auth["header"].lower()}
         expected[auth["header"]] = redact(auth["value"])
     scenario.case("own-configured-header", *answers, headers=[expected] * len(answers), **who)
 
