@@ -4,27 +4,21 @@ The suite cannot send a gateway token with each of its requests. Everything else
 as they arrive, headers, paths. Only the front's own name in `Host` and `Origin` becomes that of the server behind it.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatebench.fixtures.protocol.opaque_response import OpaqueTransport, sent_headers
+from gatebench.fixtures.protocol.relay import Header, end_to_end, send_response, while_connected
 from gatebench.mock_upstreams.http import respond, wire
 from gatebench.mock_upstreams.recording.event_log import EventLog
 from gatebench.mock_upstreams.recording.middleware import RecordingMiddleware
 
 UNREACHABLE = 502
-_OF_ONE_CONNECTION = frozenset(
-    {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection"}
-)
 _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
-
-Header = tuple[bytes, bytes]
 
 
 class Front:
@@ -57,18 +51,7 @@ class Front:
         if scope["type"] == "lifespan":
             return
         notes = wire(scope)
-        gone: asyncio.Event = notes["gone"]
-        answering = asyncio.create_task(self._answer(scope, notes, send))
-        leaving = asyncio.create_task(gone.wait())
-        try:
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if answering.done():
-                await answering
-        finally:
-            for task in (answering, leaving):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        await while_connected(notes["gone"], self._answer(scope, notes, send))
 
     async def _answer(self, scope: Scope, notes: Mapping[str, Any], send: Send) -> None:
         target = self._origin + notes["target"].decode("latin-1")
@@ -84,7 +67,7 @@ class Front:
                 await respond(send, UNREACHABLE, [("content-type", "text/plain")], text.encode())
                 return
             try:
-                await _relay(response, send)
+                await send_response(response, end_to_end(sent_headers(response)), send)
             finally:
                 await response.aclose()
 
@@ -93,18 +76,9 @@ class Front:
         port = str(scope["server"][1]).encode() if scope.get("server") else b""
         behind = urlsplit(self._origin).netloc.encode()
         ours = own.rpartition(b":")[2] == port and own.rpartition(b":")[0] in (b"127.0.0.1", b"localhost")
-        kept = [pair for pair in headers if pair[0].lower() not in _OF_ONE_CONNECTION]
+        kept = end_to_end(headers)
         if not ours:
             return kept
         scheme = urlsplit(self._origin).scheme.encode()
         known = {b"host": {own: behind}, b"origin": {b"http://" + own: scheme + b"://" + behind}}
         return [(name, known.get(name.lower(), {}).get(value, value)) for name, value in kept]
-
-
-async def _relay(response: httpx.Response, send: Send) -> None:
-    headers = [pair for pair in sent_headers(response) if pair[0].lower() not in _OF_ONE_CONNECTION]
-    start: Message = {"type": "http.response.start", "status": response.status_code, "headers": headers}
-    await send(start)
-    async for piece in response.aiter_raw():
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
