@@ -69,7 +69,7 @@ SHAPES: Mapping[str, Shape] = {
     "consent-asked": _shape(grants.consent_asked, optional="group"),
     "not-used": _shape(grants.not_used),
     "orderly": _shape(grants.orderly, optional="any_status asked"),
-    "bounded": _shape(grants.bounded, "max_requests", "grant"),
+    "bounded": _shape(grants.bounded, "max_requests", "grant within"),
     "not-waiting": _shape(grants.not_waiting, optional="group"),
     "parameter-sent": _shape(issuer_requests.parameter_sent, "endpoint parameter", "grant absent words"),
     "parameter-allowed": _shape(issuer_requests.parameter_allowed, "endpoint parameter", "grant"),

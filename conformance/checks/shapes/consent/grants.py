@@ -88,7 +88,10 @@ def orderly(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
 
 
 def bounded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """The gateway sends at most `max_requests` to the token endpoint during the case (`grant`: of this grant type)."""
+    """The gateway sends at most `max_requests` to the token endpoint during the case (`grant`: of this grant type).
+
+    `within`: only the requests of so many seconds from the first one count.
+    """
     most = row.options["max_requests"]
     for case in with_control(context, transcript, row):
         sent = _token_requests(transcript, case, row.options.get("grant"))
@@ -96,6 +99,7 @@ def bounded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> Non
             context.inapplicable(f"the gateway sent no token request ({case.where})")
             continue
         context.examined()
+        sent = [one for one in sent if one.t - sent[0].t < row.options.get("within", math.inf)]
         if len(sent) > most:
             context.violation(
                 f"the gateway sent {len(sent)} token requests ({case.where})",
