@@ -1,10 +1,38 @@
 """Ways in which correct gateways pass on a caller's newer JWT, or fail a call without an override: no violations."""
 
+import json
+from collections.abc import Mapping
+
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 CASE = "passthrough-renewed-on-each-request"
 NEWER = {"authorization": "Bearer «newer»"}
+REFUSED_OVERRIDE = {"Authorization": "Bearer «override»"}
+
+
+def call_after_a_handshake_of_its_own(builder: TranscriptBuilder, headers: Mapping[str, str], status: int) -> None:
+    """The gateway opens an upstream session for the override of a call, and the upstream answers with this status."""
+    call = builder.ask("bob", "mail")
+    handshake = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}})
+    request = {
+        "method": "POST",
+        "target": "/mcp",
+        "headers": [list(pair) for pair in headers.items()],
+        "body": handshake,
+    }
+    builder.far_end("upstream", "mail", request, status=status, headers=[], body="", t=0.0)
+    builder.case("override-refused-by-the-upstream", call.answered(502), headers=[REFUSED_OVERRIDE])
+
+
+def test_handshake_with_the_override_may_be_what_is_refused(builder: TranscriptBuilder) -> None:
+    call_after_a_handshake_of_its_own(builder, REFUSED_OVERRIDE, 401)
+    assert builder.judged_by("GPA-020").outcome is Outcome.PASS
+
+
+def test_handshake_with_the_configured_credential_is_no_arrival(builder: TranscriptBuilder) -> None:
+    call_after_a_handshake_of_its_own(builder, {"Authorization": "Bearer «configured»"}, 401)
+    assert builder.judged_by("GPA-020").outcome is Outcome.FAIL
 
 
 def test_a_list_of_its_own_and_an_older_session_beside_the_new_one(builder: TranscriptBuilder) -> None:

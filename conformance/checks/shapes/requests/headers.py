@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_control
@@ -12,6 +13,8 @@ from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 MIRROR = "Mcp-Name"
+HANDSHAKES = ("initialize", "server/discover")
+REFUSED = (401, 403)
 SENTINEL = re.compile(r"=\?base64\?(.*)\?=")
 
 
@@ -19,11 +22,11 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     """Every attempt reaches the upstream with its `headers`: each of them once and unchanged, and none whose value is null.
 
     The scenario records the expected headers in the order of the attempts. Where it expects none, an attempt that does not
-    arrive proves nothing.
+    arrive proves nothing. A gateway that opens a session for each set of headers arrives with its handshake, if that is refused.
     """
     for case in with_control(context, transcript, row):
         for attempt, expected in zip(case.attempts, case.facts["headers"], strict=True):
-            landed = transcript.landed(attempt.nonce)
+            landed = transcript.landed(attempt.nonce) or _refused_handshakes(transcript, attempt, expected)
             if not landed and not any(expected.values()):
                 context.blocked(f"{attempt.describe()} with {case.where} did not arrive: {outcome_of(attempt)}")
                 continue
@@ -46,6 +49,16 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                             at=arrival,
                             control=case.control,
                         )
+
+
+def _refused_handshakes(
+    transcript: Transcript, attempt: Exchange, expected: Mapping[str, str | None]
+) -> list[Exchange]:
+    """Return the handshakes with the expected headers that an upstream refused while the attempt was under way."""
+    end = attempt.ended or float("inf")
+    meanwhile = (one for one in transcript.upstream if attempt.seq < one.seq < end)
+    refused = [one for one in meanwhile if one.rpc_method in HANDSHAKES and one.status in REFUSED]
+    return [one for one in refused if all(_as_expected(one, *header) for header in expected.items())]
 
 
 def headers_of_each_kind(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
