@@ -29,7 +29,7 @@ MODELS: dict[str, When] = {
     "AUTH-007": lambda params: params["principal"] == "carol",
 }
 # Messages of both legs have what HTTP and their revision require: judged on the traffic of one caller, and over the whole run.
-OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "JSM-002", "JSM-003")
+OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "JSM-002", "JSM-003", "JSM-004")
 OF_SESSIONS = ("HTP-007", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006")
 OF_STATELESS = ("STL-001", "STL-002", "STL-006", "STL-007", "STL-008")
 

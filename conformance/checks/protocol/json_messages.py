@@ -1,5 +1,6 @@
-"""Checks of json_messages.toml: the form of JSON-RPC messages of the gateway, in responses of any status and in event streams."""
+"""Checks of json_messages.toml: the form of JSON-RPC messages of the gateway, in requests, responses and event streams."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,3 +132,42 @@ def _events_of_upstreams(transcript: Transcript) -> Iterator[tuple[str, str]]:
 
 def _streams(exchanges: list[Exchange]) -> Iterator[Exchange]:
     return (one for one in exchanges if messages.media_type(one.response_headers) == messages.SSE_TYPE)
+
+
+def requests_are_messages(context: CheckContext, transcript: Transcript) -> None:
+    """JSM-004: a body that a client sent so is the client's. Depth and size do not count."""
+    sent: set[str] | None = None
+    for exchange in transcript.upstream:
+        if exchange.method != "POST" or not exchange.request_body:
+            continue
+        context.examined()
+        problem = _problem_of_body(exchange.request_body)
+        if not problem:
+            continue
+        sent = {one.request_body for one in transcript.client} if sent is None else sent
+        if exchange.request_body not in sent:
+            context.violation(
+                f"the gateway sent a body to {exchange.node} that is no JSON-RPC message",
+                expected="one request, notification or response in JSON",
+                actual=problem,
+                at=exchange,
+            )
+    if not context.subjects and transcript.client:
+        context.inapplicable("no request reached an upstream")
+
+
+def _problem_of_body(body: str) -> str:
+    """Return what is wrong with the body of a request; nothing for a JSON-RPC message."""
+    try:
+        value = json.loads(body, parse_constant=_no_constant, parse_int=str)
+    except RecursionError:
+        return ""
+    except ValueError as error:
+        return f"no JSON: {error}"[:200]
+    if not isinstance(value, dict) or value.get("jsonrpc") != "2.0" or not {"method", "result", "error"} & value.keys():
+        return f"no JSON-RPC message: {body[:100]!r}"
+    return ""
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")

@@ -36,7 +36,7 @@ TOKENS = (0, -1, 7, "", "7", "0", "a/b ü", "6f1a3c52-7f0e-4d0b-9b0e-3f1f5d1c9a1
 NOTE = {"parents": [None, {"a": {}}, "ü", 0, False, ""], "progressToken": "mine", "size": 9007199254740993}
 
 
-@judged_by_groups({group: [kind.name for kind in kinds] for group, kinds in KINDS.items()}, "END-002")
+@judged_by_groups({group: [kind.name for kind in kinds] for group, kinds in KINDS.items()}, "END-002", "JSM-004")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 @pytest.mark.parametrize("case", list(KINDS))

@@ -6,8 +6,9 @@ import pytest
 
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.outcome_marks import fails, passes
-from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, STREAM_HEADERS
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, STREAM_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
+from gatebench.fixtures.clients.exchange_log import ExchangeLog
 
 NOTIFICATION = '{"jsonrpc":"2.0","method":"notifications/message","params":{}}'
 
@@ -139,4 +140,41 @@ def test_event_is_no_message(builder: TranscriptBuilder, event: str) -> ClientRe
 @passes("JSM-003")
 def test_event_of_the_upstream_is_no_message(builder: TranscriptBuilder) -> int:
     stream(builder, "data: ping\n\n", upstream="data: ping\n\n")
+    return 1
+
+
+# -- JSM-004
+
+CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"value":%s}}}'
+
+
+def sent(builder: TranscriptBuilder, body: str) -> TranscriptLine:
+    """Add a request for which the gateway sends this body to the upstream; return the line at the upstream."""
+    made = builder.ask("alice", "mail")
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": body}
+    line = builder.far_end("upstream", "mail", request, status=400)
+    made.answered()
+    return line
+
+
+@passes("JSM-004")
+@pytest.mark.parametrize("value", ["1", "1E400", '"\\ud800"', "9" * 5000, "[" * 400 + "]" * 400])
+def test_body_is_a_message(builder: TranscriptBuilder, value: str) -> int:
+    sent(builder, CALL % value)
+    return 1
+
+
+@fails("JSM-004")
+@pytest.mark.parametrize(
+    "body", [CALL % "Infinity", CALL % "NaN", f"[{CALL % 1}]", "{}", CALL % 1 + "}", "method=tools/call"]
+)
+def test_body_is_no_message(builder: TranscriptBuilder, body: str) -> TranscriptLine:
+    return sent(builder, body)
+
+
+@passes("JSM-004")
+def test_body_of_the_client_is_no_message(builder: TranscriptBuilder) -> int:
+    log = ExchangeLog(builder.recorder, {"scenario": "story", "principal": "alice", "client": "raw"})
+    log.request("POST", builder.world_json["gateway"]["base_url"], [], b"[]")
+    sent(builder, "[]")
     return 1
