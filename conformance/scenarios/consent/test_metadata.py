@@ -81,8 +81,8 @@ async def test_unusable(scenario: Scenario, case: str, principal: str, server: s
         browser = await scenario.browser(principal)
         pages = [await browser.load(url) for url in urls]
         for page in pages:
-            if location := page.headers.get("location"):
-                await browser.visit(location)
+            if page.location:
+                await browser.visit(page.location)
         scenario.case(case, answer, *pages, since=since, server=server, principal=principal)
 
 

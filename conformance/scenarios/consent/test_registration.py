@@ -70,8 +70,8 @@ async def test_refused(scenario: Scenario, principal: str, server: str, elsewher
             browser = await scenario.browser(principal)
             pages = [await browser.load(url) for url in urls]
             for page in pages:
-                if location := page.headers.get("location"):
-                    await browser.visit(location)
+                if page.location:
+                    await browser.visit(page.location)
             others = [await beside.call("whoami"), *await call_until_success(scenario, principal, elsewhere, revision)]
         facts: dict[str, Any] = {"server": server, "principal": principal, "others": exchanges(others)}
         scenario.case(case, answer, *pages, since=since, **facts)
