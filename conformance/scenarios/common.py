@@ -30,6 +30,12 @@ MODELS: dict[str, When] = {
 }
 # Messages of both legs have what HTTP and their revision require: judged on the traffic of one caller, and over the whole run.
 OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "JSM-002", "JSM-003", "JSM-004")
+REQUESTS: dict[str, dict[str, Any]] = {
+    "tools/list": {},
+    "resources/list": {},
+    "resources/read": {"uri": "test://none"},
+    "prompts/get": {"name": "none"},
+}
 OF_SESSIONS = ("HTP-007", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006")
 OF_STATELESS = ("STL-001", "STL-002", "STL-006", "STL-007", "STL-008")
 
@@ -157,3 +163,11 @@ async def connected(
     """Return a client, and the response to its handshake."""
     client = await scenario.client(principal, server, revision, token=token)
     return client, await client.connect()
+
+
+async def each_request(client: McpClient) -> list[McpResponse]:
+    """Send a request of each kind that may reach an upstream, beside calls; the last one ends the session, if there is one."""
+    attempts = [await client.request(method, params) for method, params in REQUESTS.items()]
+    if not client.modern:
+        attempts += [await client.request("ping"), await client.open_stream_and_leave(), await client.delete()]
+    return attempts

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, within_claims
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, each_request, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -36,6 +36,26 @@ async def test_flat(scenario: Scenario, principal: str, server: str, revision: s
         await plain.connect()
         later = await plain.call("whoami")
         scenario.observe("without-override", exchange=later.exchange, principal=other, headers=headers)
+
+
+OVERRIDDEN = "override-on-each-request"
+
+
+@judged_by_cases([OVERRIDDEN], *LEAKS, needs=("header-override",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("case", "principal", "server"), [(OVERRIDDEN, "alice", "web-search"), (OVERRIDDEN, "bob", "mail")]
+)
+async def test_each_request(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Each kind of request with an override, in a session that began with the same one."""
+    since = scenario.here()
+    with scenario.own_credential(principal, server) as credential:
+        client = await scenario.client(principal, server, revision, headers=scenario.override(server, credential))
+        await client.connect()
+        control = await client.call("whoami")
+        attempts = await each_request(client)
+    headers = [credential] * len(attempts)
+    scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)
 
 
 @judged_by("OVR-002", "OVR-004", *LEAKS, needs=("header-override",), thorough=in_each_era)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, whole_life
+from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, each_request, whole_life
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -38,12 +38,6 @@ async def test_without_a_jwt(scenario: Scenario, principal: str, server: str, co
 
 
 RENEWED = "passthrough-renewed-on-each-request"
-REQUESTS = {
-    "tools/list": {},
-    "resources/list": {},
-    "resources/read": {"uri": "test://none"},
-    "prompts/get": {"name": "none"},
-}
 
 
 @judged_by_cases([RENEWED], "CRED-006", "CRED-007", "CRED-010", thorough=in_each_era)
@@ -60,8 +54,6 @@ async def test_renewed(scenario: Scenario, case: str, principal: str, server: st
     client.changes = scenario.identities.credential(newer)
     if (await client.call("whoami")).status == 404:  # a gateway may bind a session to the token that began it
         await client.connect()
-    attempts = [await client.request(method, params) for method, params in REQUESTS.items()]
-    if not client.modern:
-        attempts += [await client.request("ping"), await client.open_stream_and_leave(), await client.delete()]
+    attempts = await each_request(client)
     headers = [{"Authorization": f"Bearer {newer}"}] * len(attempts)
     scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)
