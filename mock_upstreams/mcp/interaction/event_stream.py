@@ -10,7 +10,7 @@ HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cach
 
 
 class StoredStream:
-    """The events of one response. `name` is unique in its session; an event id is `<name>-<number>`.
+    """The events of one response. `name` is unique in its session; an event id is `<name>/<number>`.
 
     `identified`: events have ids. `closes_after`: the connection closes after so many events, and the stream goes on.
     """
@@ -39,7 +39,7 @@ class StoredStream:
 
     def position(self, last_event_id: str) -> int | None:
         """Return how many events there are up to this id; None if it is not of this stream."""
-        name, _, number = last_event_id.rpartition("-")
+        name, _, number = last_event_id.rpartition("/")
         return int(number) if name == self.name and number.isdecimal() and int(number) <= len(self._events) else None
 
     async def write(self, send: Send, receive: Receive, *, after: int = 0, headers: tuple[Any, ...] = ()) -> None:
@@ -66,7 +66,7 @@ class StoredStream:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _id(self) -> str:
-        return f"id: {self.name}-{len(self._events) + 1}\n" if self.identified else ""
+        return f"id: {self.name}/{len(self._events) + 1}\n" if self.identified else ""
 
     def _add(self, event: bytes) -> None:
         self._events.append(event)

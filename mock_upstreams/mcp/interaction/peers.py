@@ -12,9 +12,15 @@ SECONDS = 1.5
 Answer = dict[str, Any]
 
 
+def request_id(number: int) -> int | str:
+    """Return the id of a session's request to its client: 1, 2, "3", "ask/4", 5, "6" and so on (JSON-RPC 2.0, section 4)."""
+    kinds: tuple[int | str, ...] = (number, str(number), f"ask/{number}")
+    return kinds[(number + 1) % len(kinds)] if number > 2 else number
+
+
 @dataclass
 class Peer:
-    """One session. The ids of requests to the client begin at 1 in each session, so those of two sessions are the same."""
+    """One session. The ids of requests to the client are the same in each session: numbers and texts (see `request_id`)."""
 
     capabilities: dict[str, Any]
     version: str
@@ -38,17 +44,17 @@ class Peer:
 
     async def ask(self, stream: StoredStream, method: str, params: dict[str, Any] | None) -> Answer | None:
         """Send a request on a stream; return the client's response (with `result` or `error`), None if there is none."""
-        number = next(self._requests)
-        answer = self.waiting[number] = asyncio.get_running_loop().create_future()
+        identifier = request_id(next(self._requests))
+        answer = self.waiting[identifier] = asyncio.get_running_loop().create_future()
         stream.message(
-            {"jsonrpc": "2.0", "id": number, "method": method} | ({} if params is None else {"params": params})
+            {"jsonrpc": "2.0", "id": identifier, "method": method} | ({} if params is None else {"params": params})
         )
         try:
             return await asyncio.wait_for(answer, SECONDS)
         except TimeoutError:
             return None
         finally:
-            self.waiting.pop(number, None)
+            self.waiting.pop(identifier, None)
 
     def answered(self, message: dict[str, Any]) -> bool:
         """Take a client's response; return whether it answers a request of this session."""
