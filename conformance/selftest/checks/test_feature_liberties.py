@@ -55,13 +55,9 @@ def tools_only(builder: TranscriptBuilder) -> None:
 def capabilities_beside_those_of_members(builder: TranscriptBuilder) -> None:
     """Announces what is its own for a virtual server whose members have tools alone: changes, extensions, vendor's members."""
     of_members = [connected(builder, {"tools": {}}, one, client="direct").exchange for one in ("calculator", "tickets")]
-    own = {
-        "tools": {"listChanged": True},
-        "experimental": {"gateway": {}},
-        "extensions": {"example.com/a": {}},
-        "tasks": {},
-    }
-    for announced in ({}, {"tools": {}}, own, own | {"logging": None}):
+    own: dict[str, Any] = {"tools": {"listChanged": True}, "experimental": {"gateway": {}}, "tasks": {}}
+    further: list[dict[str, Any]] = [{}, {"extensions": {"example.com/a": {}}, "logging": None}]
+    for announced in [*further, *(own | one for one in further)]:
         opened = connected(builder, announced, "toolbox")
         builder.case("server-capabilities", opened, control=opened, original=of_members)
 
