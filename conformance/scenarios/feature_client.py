@@ -15,6 +15,9 @@ SERVERS = [SINGLE, ("alice", "desk", "web-search"), ("alice", "workbench", "mail
 """A caller, a server and the member that it is about: single, shared by all callers, and with per-user OAuth."""
 SEVERAL = [("alice", "library", member) for member in ("everything", "web-search")]
 """The same for each of two members that have the same features. A gateway need not be configured with this server."""
+OF_TOOLS = [("alice", "calculator", "calculator"), ("alice", "toolbox", "calculator")]
+"""The same for servers that have tools alone, a virtual one too. A gateway need not be configured with that."""
+NEED_NOT_BE = {"library", "toolbox"}
 OF_EACH_MEMBER = [*SERVERS, ("alice", "workbench", "web-search")]
 """The same, and the other member of a virtual server with two that have more than tools."""
 MOST_PAGES = 50
@@ -44,8 +47,8 @@ class FeatureClient:
 
     @property
     def configured(self) -> bool:
-        """Whether the gateway has this server; it need not have those of SEVERAL (see there)."""
-        return self.server not in {server for _, server, _ in SEVERAL} or self.connected.succeeded
+        """Whether the gateway has this server; it need not have those of SEVERAL and OF_TOOLS (see there)."""
+        return self.server not in NEED_NOT_BE or self.connected.succeeded
 
     def offers(self, capability: str) -> bool:
         """Return whether the gateway announces a capability (`resources.subscribe`: a part of it), or claims it."""

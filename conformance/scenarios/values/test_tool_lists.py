@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import patience, refresh
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
+from gatebench.conformance.scenarios.marks import in_each_era, in_each_revision, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.harness import scripted_calls
@@ -25,15 +25,29 @@ FRAMINGS = [
 RESULTS = catalog.results()["checked-results"]
 
 
-@judged_by_cases(tool_lists.LISTS, "END-002")
+IN_EACH_REVISION = ["schema-tools"]
+IN_ONE_REVISION = [name for name in tool_lists.LISTS if name not in IN_EACH_REVISION]
+
+
+@judged_by_cases(IN_ONE_REVISION, "END-002")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
-@pytest.mark.parametrize("case", list(tool_lists.LISTS))
+@pytest.mark.parametrize("case", IN_ONE_REVISION)
 async def test_tool_lists(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """All pages of a list, through the gateway and directly."""
     client = await scenario.client(principal, server, revision)
     rules = scripted_calls.tool_list_rules(tool_lists.pages(case), framed={})
     await play(scenario, case, client, rules)
+
+
+@judged_by_cases(IN_EACH_REVISION, "END-002", thorough=in_each_revision)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", IN_EACH_REVISION)
+async def test_schemas(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The same for a tool of each schema: a gateway may have other types for the tools of each revision."""
+    client = await scenario.client(principal, server, revision)
+    await play(scenario, case, client, scripted_calls.tool_list_rules(tool_lists.pages(case), framed={}))
 
 
 @judged_by_cases(["framed-pages"], "END-002")

@@ -52,6 +52,16 @@ def tools_only(builder: TranscriptBuilder) -> None:
     )
 
 
+def capabilities_beside_those_of_members(builder: TranscriptBuilder) -> None:
+    """Announces what is its own for a virtual server whose members have tools alone: changes, extensions, vendor's members."""
+    of_members = [connected(builder, {"tools": {}}, one, client="direct").exchange for one in ("calculator", "tickets")]
+    own: dict[str, Any] = {"tools": {"listChanged": True}, "experimental": {"gateway": {}}, "tasks": {}}
+    further: list[dict[str, Any]] = [{}, {"extensions": {"example.com/a": {}}, "logging": None}]
+    for announced in [*further, *(own | one for one in further)]:
+        opened = connected(builder, announced, "toolbox")
+        builder.case("server-capabilities", opened, control=opened, original=of_members)
+
+
 def lists_without_cache_scope(builder: TranscriptBuilder) -> None:
     """Gives lists without caching hints, as a gateway may that translates from an older revision."""
     for case in ("list-of-resources", "pages-of-resources"):
@@ -191,6 +201,7 @@ def subscriptions_refused(builder: TranscriptBuilder) -> None:
 
 LIBERTIES = [
     tools_only,
+    capabilities_beside_those_of_members,
     lists_without_cache_scope,
     features_without_notifications,
     requests_of_its_own,

@@ -86,6 +86,47 @@ def lists_in_pages_of_its_own(builder: TranscriptBuilder) -> None:
         builder.case(case, first, second, member="calculator", original=[original.exchange])
 
 
+def schemas_written_anew(builder: TranscriptBuilder) -> None:
+    """Writes the schemas of tools with their members in another order, other escapes and forms of numbers."""
+    written = (
+        '{"type": "object", "properties": {"ü": {"default": null, "maximum": 1.0}, "b": {}}, "x-a": [], "$id": "a"}',
+        '{"type": "object", "properties": {"n": {"maximum": 18446744073709551615, "multipleOf": 0.30000000000000004}}}',
+    )
+    anew = (
+        r'{"\u0024id":"\u0061","x-a":[],"properties":{"b":{},"\u00fc":{"maximum":1,"default":null}},"type":"object"}',
+        '{"properties":{"n":{"multipleOf":3.0000000000000004e-1,"maximum":18446744073709551615}},"type":"object"}',
+    )
+
+    def page(schemas: tuple[str, ...], server: str, prefix: str = "", **details: Any) -> ClientRequest:
+        made = builder.ask("alice", server, "tools/list", at="calculator", **details)
+        tools = [
+            f'{{"inputSchema": {text}, "outputSchema": {text}, "name": "{prefix}{n}"}}'
+            for n, text in enumerate(schemas)
+        ]
+        result = f'{{"tools": [{", ".join(tools)}]}}'
+        return made.answered(body=f'{{"result": {result}, "id": {json.dumps(made.rpc_id)}, "jsonrpc": "2.0"}}')
+
+    original = page(written, "calculator", client="direct")
+    for listed in (page(anew, "calculator"), page(anew, "desk", "calculator_")):
+        for case in ("schema-tools", "wide-number-tools", "thousand-tools"):
+            builder.case(case, listed, member="calculator", original=[original.exchange])
+
+
+def more_pages_than_the_upstream(builder: TranscriptBuilder) -> None:
+    """Gives the tools of a member on more pages than the member does, some of them empty, each with members of its own."""
+
+    def page(server: str, *names: str, **details: Any) -> ClientRequest:
+        made = builder.ask("alice", server, "tools/list", **details)
+        own = {} if server == "calculator" else {"_meta": {"gateway": {"page": len(names)}}, "ttlMs": 0}
+        tools = [{"name": name, "inputSchema": {"type": "object", "$defs": {}}} for name in names]
+        return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools, **own}})
+
+    original = page("calculator", "a", "b", client="direct")
+    pages = [page("desk", *names, at="calculator") for names in (["calculator_b"], [], ["calculator_a"], [])]
+    for case in ("schema-tools", "thousand-tools"):
+        builder.case(case, *pages, member="calculator", original=[original.exchange])
+
+
 def lists_without_end_left(builder: TranscriptBuilder) -> None:
     """Stops at a page that it has read, or at a limit, and gives the tools so far; or answers with an error."""
     asked = [builder.ask("alice", "desk", "tools/list") for _ in range(3)]
@@ -151,6 +192,8 @@ LIBERTIES: list[Liberty] = [
     incomplete_responses_refused,
     errors_under_another_status,
     lists_in_pages_of_its_own,
+    schemas_written_anew,
+    more_pages_than_the_upstream,
     lists_without_end_left,
 ]
 ROWS = [requirement.id for requirement in REGISTRY.all() if requirement.group == "values"]

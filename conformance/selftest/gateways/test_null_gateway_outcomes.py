@@ -107,7 +107,7 @@ RELAYED = {
         (
             *("VAL-013", "VAL-014", "VAL-015", "VAL-016", "VAL-017", "VAL-018", "VAL-020", "VAL-025", "VAL-026"),
             *("VAL-027", "VAL-029", "VAL-040", "VAL-043", "VAL-044", "VAL-045", "VAL-047", "VAL-049", "VAL-051"),
-            "VAL-056",
+            *("VAL-056", "VAL-058"),
         ),
         "bodies pass byte for byte",
     ),

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.feature_client import SERVERS, FeatureClient, base_of, feature_client
+from gatebench.conformance.scenarios.feature_client import OF_TOOLS, SERVERS, FeatureClient, base_of, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups, modern
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
-TOOLS_ONLY = ("alice", "calculator", "calculator")
+NOT_CONFIGURED = "the gateway is not configured with this server"
 ANNOUNCED = {
     "announced-resources": ("resources", ("resources/list", "resources/templates/list")),
     "announced-prompts": ("prompts", ("prompts/list",)),
@@ -40,7 +40,7 @@ async def _originals(here: FeatureClient, revision: str) -> list[McpResponse]:
 
 @judged_by_groups({"server": OF_A_SERVER}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), [*SERVERS, TOOLS_ONLY])
+@pytest.mark.parametrize(("principal", "server", "member"), [*SERVERS, *OF_TOOLS])
 @pytest.mark.parametrize("case", ["server"])
 async def test_announced(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
@@ -48,6 +48,10 @@ async def test_announced(
     """The handshake through the gateway and with each upstream; then the methods of each capability."""
     del case
     here = await feature_client(scenario, principal, server, member, revision)
+    if not here.configured:
+        for name in OF_A_SERVER:
+            scenario.case(name, here.connected, server=server, principal=principal, inapplicable=NOT_CONFIGURED)
+        return
     original = [one.exchange for one in await _originals(here, revision)]
     facts: dict[str, Any] = {"control": here.connected, "original": original}
     scenario.case("server-capabilities", here.connected, server=server, principal=principal, **facts)
@@ -65,7 +69,7 @@ async def test_announced(
 
 @judged_by_groups({"absent": ABSENT}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize(("principal", "server", "member"), [TOOLS_ONLY])
+@pytest.mark.parametrize(("principal", "server", "member"), OF_TOOLS)
 @pytest.mark.parametrize("case", ["absent"])
 async def test_absent(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
@@ -74,6 +78,9 @@ async def test_absent(
     del case
     here = await feature_client(scenario, principal, server, member, revision)
     for name, (capability, methods) in ABSENT.items():
+        if not here.configured:
+            scenario.case(name, here.connected, server=server, principal=principal, inapplicable=NOT_CONFIGURED)
+            continue
         answers = [await here.client.request(method, PARAMS.get(method)) for method in methods]
         scenario.case(
             name,
