@@ -44,6 +44,14 @@ def _with_other_cases(message: dict[str, Any]) -> str:
     )
 
 
+def _with_its_names_in_arguments(message: dict[str, Any]) -> str:
+    """Return a request whose arguments have members with the names of its own, and come before the name of its tool."""
+    params = message["params"]
+    repeated = {"name": "of the arguments", "arguments": {"name": 1}, "method": "tools/list", "params": {}, "id": 7}
+    arguments = {"arguments": params["arguments"] | repeated}
+    return json.dumps(message | {"params": arguments | params | arguments})
+
+
 Write = Callable[[dict[str, Any]], str]
 FORMS: dict[str, dict[str, Write]] = {
     "forms": {
@@ -51,6 +59,7 @@ FORMS: dict[str, dict[str, Write]] = {
         "request-with-blanks": lambda message: " \n" + json.dumps(message, indent="\t").replace("\n", "\r\n") + "\r\n ",
         "request-escaped": escaped,
         "request-that-names-its-tool-again": json.dumps,
+        "request-with-its-names-in-arguments": _with_its_names_in_arguments,
         "request-with-names-in-other-cases": _with_other_cases,
     }
 }

@@ -15,6 +15,7 @@ from gatebench.conformance.scenarios.protocol.http.test_upstream_http import (
     settled,
     witnessed,
 )
+from gatebench.fixtures.clients.mcp import new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS
@@ -59,7 +60,8 @@ GROUPS = {"errors": list(ERRORS)}
 async def test_error(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """A call of a client that accepts gzip, which its upstream answers with an error; each in a session of its own.
 
-    The upstream uses the coding whatever the gateway asked for: not all gateways hand on Accept-Encoding.
+    The upstream uses the coding whatever the gateway asked for: not all gateways hand on Accept-Encoding. With the errors
+    that it does not encode it sets a cookie.
     """
     tool = echo_of(scenario, server)
     _, control = await witnessed(scenario, principal, server, revision, tool)
@@ -67,12 +69,15 @@ async def test_error(scenario: Scenario, case: str, principal: str, server: str,
         client = await scenario.client(principal, server, revision)  # a 404 ends the session of the one before
         client.patience, client.changes = patience(scenario), {"Accept-Encoding": "gzip"}
         await settled(client)
-        coding = {"coding": "gzip", "unasked": True} if name.endswith("-encoded") else {}
+        cookie = new_nonce()
+        cookies = {"cookies": [f"{cookie}=1; Path=/; Max-Age=1"]}
+        habits: dict[str, Any] = {"coding": "gzip", "unasked": True} if name.endswith("-encoded") else cookies
         begin = scenario.here()
         rule = {"method": "tools/call", "action": {"respond": ERRORS[name]}}
-        with upstream_habits(scenario, MEMBER, **coding), scenario.upstream_fault(MEMBER, rule):
+        with upstream_habits(scenario, MEMBER, **habits), scenario.upstream_fault(MEMBER, rule):
             attempts = [await client.call(tool, AWKWARD_VALUES)]
-        record(scenario, client, name, attempts, control, since=begin)
+        facts = {"markers": [cookie], "what": "a cookie of the upstream"}
+        record(scenario, client, name, attempts, control, since=begin, **facts)
     for status, challenge in CHALLENGES.items():
         client = await scenario.client(principal, server, revision)
         client.patience = patience(scenario)
