@@ -72,24 +72,23 @@ async def test_token_for_the_resource(scenario: Scenario, principal: str, server
     client = await scenario.client(principal, server, revision)
     await client.connect()
     control = await client.call(scenario.identities.tool(server, "whoami"))
-    attempt = await call_with_token_for(scenario, value["resource"], ours[issuer], (principal, server, revision))
+    token = scenario.identities.token_for(principal, ours[issuer], value["resource"])
+    attempt = await call_with(scenario, token, (principal, server, revision))
     facts |= {"attempt": attempt.exchange, "control": control.exchange, "elsewhere": []}
     if value["resource"] == scenario.url(server):
         for other in (one for one in SERVERS if one != server):
             others = [one for one in await documents_of(scenario, other, revision) if one.published]
             if others and others[0].value.get("resource") == scenario.url(other):
-                params = (principal, server, revision)
-                foreign = await call_with_token_for(scenario, scenario.url(other), ours[issuer], params)
-                facts["elsewhere"] += [{"server": other, "attempt": foreign.exchange}]
+                token = scenario.identities.token_for(principal, ours[issuer], scenario.url(other))
+                # Before and after the token was used where it is accepted: a gateway may remember tokens that it has verified.
+                used = [await call_with(scenario, token, (principal, one, revision)) for one in (server, other, server)]
+                facts["elsewhere"] += [{"server": other, "attempt": one.exchange} for one in (used[0], used[2])]
     scenario.observe("resource-token", issuer=issuer, resource=value["resource"], **facts)
 
 
-async def call_with_token_for(
-    scenario: Scenario, resource: str, issuer: str, params: tuple[str, str, str]
-) -> McpResponse:
-    """Connect with a token of an issuer for a resource, and return the response to a call. `params`: user, server, revision."""
+async def call_with(scenario: Scenario, token: str, params: tuple[str, str, str]) -> McpResponse:
+    """Connect with this token, and return the response to a call. `params`: user, server, revision."""
     principal, server, revision = params
-    token = scenario.identities.token_for(principal, issuer, resource)
     client = await scenario.client(principal, server, revision)
     own = scenario.dialect.credential_header
     without = {} if own.lower() == "authorization" else {own: None}
