@@ -159,10 +159,11 @@ async def test_content(
         scenario.case(name, answer, server=server, principal=principal)
 
 
+UNKNOWN = {"unknown-mirrored-header": "a b", "unknown-mirrored-header-encoded": "=?base64?IMO8IA==?="}
 MIRRORED = (
     "mirrored-uri",
     "mirrored-prompt",
-    "unknown-mirrored-header",
+    *UNKNOWN,
     "mirrored-another-uri",
     "mirrored-another-prompt",
 )
@@ -179,17 +180,17 @@ async def test_mirrored_headers(
     del case
     here = await feature_client(scenario, principal, server, member, revision)
     uri, prompt = await here.uri(READS["read-awkward-uri"]), await here.prompt("test_simple_prompt")
-    canary = {"Mcp-Param-Canary": "a b"}
-    answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=canary)
-    here.case(MIRRORED[0], answer, capability="resources", shown=uri)
-    here.case(MIRRORED[2], answer, capability="resources", shown=uri)
+    for name, value in UNKNOWN.items():
+        answer = await here.client.request("resources/read", {"uri": uri or ""}, headers={"Mcp-Param-Canary": value})
+        here.case(name, answer, capability="resources", shown=uri)
+    here.case("mirrored-uri", answer, capability="resources", shown=uri)
     answer = await here.client.request("prompts/get", {"name": prompt or ""})
-    here.case(MIRRORED[1], answer, capability="prompts", shown=prompt)
+    here.case("mirrored-prompt", answer, capability="prompts", shown=prompt)
     other = {"Mcp-Name": "another"}
     answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=other)
-    here.case(MIRRORED[3], answer, capability="resources", shown=uri)
+    here.case("mirrored-another-uri", answer, capability="resources", shown=uri)
     answer = await here.client.request("prompts/get", {"name": prompt or ""}, headers=other)
-    here.case(MIRRORED[4], answer, capability="prompts", shown=prompt)
+    here.case("mirrored-another-prompt", answer, capability="prompts", shown=prompt)
 
 
 @judged_by_cases(["read-by-two-at-once"], thorough=in_each_era)
