@@ -11,7 +11,7 @@ from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import sequence_text, terminal
 from gatebench.reports.rendering.text import shorten, visible
 
-REPORT = model.build(Path(__file__).parent / "data" / "run")
+REPORT = model.build(Path(__file__).parents[2] / "data" / "run")
 
 
 class Terminal(io.StringIO):

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from gatebench.fixtures.errors import BenchError
 from gatebench.reports.load import metrics, otlp
 
-REPORT: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "load.json").read_text(encoding="utf-8"))
+REPORT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "load.json").read_text(encoding="utf-8"))
 
 
 class Collector(http.server.ThreadingHTTPServer):

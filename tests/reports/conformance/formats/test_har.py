@@ -11,7 +11,7 @@ import pytest
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import har
 
-RUN = Path(__file__).parent / "data" / "run"
+RUN = Path(__file__).parents[2] / "data" / "run"
 PAIRS = {"type": "array", "items": {"type": "object", "required": ["name", "value"]}}
 # What HTTP Archive 1.2 requires of an entry.
 ENTRY = {

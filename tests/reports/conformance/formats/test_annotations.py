@@ -9,7 +9,7 @@ import pytest
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import annotations
 
-REPORT = model.build(Path(__file__).parent / "data" / "run")
+REPORT = model.build(Path(__file__).parents[2] / "data" / "run")
 COMMAND = re.compile(r"::(error|warning|notice) (file=[^:,]+,)?title=[^:,]+(%2C [^:,]+)*::[^\r\n]+")
 
 

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import junit
 
-REPORT = model.build(Path(__file__).parent / "data" / "run")
+REPORT = model.build(Path(__file__).parents[2] / "data" / "run")
 
 
 def parsed(report: model.Report, folder: Path) -> Element:

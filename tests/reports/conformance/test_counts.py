@@ -17,7 +17,7 @@ from gatebench.reports.conformance.formats import badge, html, junit, markdown, 
 from gatebench.reports.published_matrix import matrix
 from gatebench.reports.published_matrix.index import Publication
 
-FOLDER = Path(__file__).parent / "data" / "run"
+FOLDER = Path(__file__).parents[1] / "data" / "run"
 NOT_PLAYED = {"outcome": "not-played", "reason": "it is played in 2025-11-25, and the revisions claimed are 2025-06-18"}
 
 Counts = dict[str, int]

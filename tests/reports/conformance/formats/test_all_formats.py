@@ -14,7 +14,7 @@ from gatebench.reports.conformance import compare, model
 from gatebench.reports.conformance.formats import badge, markdown, sarif
 from gatebench.reports.errors import NoRunError
 
-RUN = Path(__file__).parent / "data" / "run"
+RUN = Path(__file__).parents[2] / "data" / "run"
 REPORT = model.build(RUN)
 LEAK = next(f for f in REPORT["findings"] if f["requirement"] == "CRED-001")
 

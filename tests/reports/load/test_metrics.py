@@ -8,7 +8,7 @@ from typing import Any
 
 from gatebench.reports.load import openmetrics, table
 
-REPORT: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "load.json").read_text(encoding="utf-8"))
+REPORT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "load.json").read_text(encoding="utf-8"))
 SAMPLE = re.compile(r'^(gatebench_load_[a-z_]+)\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)+)\} (-?[0-9.e+-]+)$')
 
 

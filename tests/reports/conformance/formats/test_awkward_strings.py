@@ -19,7 +19,7 @@ from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.reports.conformance import model, schema
 from gatebench.reports.conformance.formats import badge, html, junit, markdown, sarif, terminal
 
-RUN = Path(__file__).parent / "data" / "run"
+RUN = Path(__file__).parents[2] / "data" / "run"
 AWKWARD = {
     "surrogate": "\ud800",
     "two surrogates": "\udfff x \ud83d",

@@ -19,7 +19,7 @@ from gatebench.reports.load import model as load_model
 from gatebench.reports.load import terminal as load_terminal
 from tests.support import chromium
 
-PATH = Path(__file__).parent / "data" / "load.json"
+PATH = Path(__file__).parents[1] / "data" / "load.json"
 REPORT: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 BARE: dict[str, Any] = {
     **REPORT,

@@ -12,7 +12,7 @@ from gatebench.reports.conformance import model
 from gatebench.reports.conformance.analysis.reproduce import Commands
 from gatebench.reports.errors import NoRunError
 
-RUN = Path(__file__).parent / "data" / "run"
+RUN = Path(__file__).parents[1] / "data" / "run"
 SCHEMA = json.loads((Path(model.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
 
 

@@ -14,7 +14,7 @@ from gatebench.reports.conformance.formats import html
 from gatebench.reports.load import html as load_html
 from tests.support import chromium
 
-REPORT = model.build(Path(__file__).parent / "data" / "run")
+REPORT = model.build(Path(__file__).parents[2] / "data" / "run")
 LEAK = next(f for f in REPORT["findings"] if f["requirement"] == "CRED-001")
 
 
@@ -166,7 +166,7 @@ def test_page_fits_a_phone_screen(fresh: Any, tmp_path: Path) -> None:
 
 
 def test_load_results_are_included(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).parent / "data" / "load.json", tmp_path)
+    shutil.copy(Path(__file__).parents[2] / "data" / "load.json", tmp_path)
     text = html.write(REPORT, tmp_path, load_html.section(tmp_path)).read_text(encoding="utf-8")
     assert 'id="load"' in text
     assert text.count("<svg") > 2

@@ -8,7 +8,7 @@ import pytest
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import sarif
 
-REPORT = model.build(Path(__file__).parent / "data" / "run")
+REPORT = model.build(Path(__file__).parents[2] / "data" / "run")
 
 
 def hash_of(cause: str, requirement: str = "FID-002", outcome: str = "fail") -> str:

@@ -19,7 +19,7 @@ from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix.index import NotPublishableError
 from gatebench.reports.published_matrix.publish import publish
 
-RUN = Path(__file__).parent / "data" / "run"
+RUN = Path(__file__).parents[1] / "data" / "run"
 
 
 @pytest.fixture
