@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from gatebench.commands.command import command
-from gatebench.commands.conformance import connection_options
 from gatebench.commands.options import PATH, TARGET, Choice, IntegerRange, NumberRange
+from gatebench.commands.run import connection_options
 
 WORLDS = ("embedded", "lean", "containers", "existing")
 EXAMPLES = """\b
@@ -73,7 +73,7 @@ def run(**options: Any) -> int:
 
     TARGET is a shipped name, the path of a descriptor, or a URL (default: reference).
     """
-    from gatebench.commands.conformance import run_session  # noqa: PLC0415 - pytest and the bench are slow to import
+    from gatebench.commands.run import run_session  # noqa: PLC0415 - pytest and the bench are slow to import
 
     connection = connection_options.take(options)
     return run_session.run(run_session.RunOptions(**options), connection)

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from gatebench import exit_codes, progress
 from gatebench.commands.command import settings
-from gatebench.commands.conformance import connection_options, report_files, selection, watching
-from gatebench.commands.conformance.connection_options import ConnectionOptions
+from gatebench.commands.conformance import report_files
+from gatebench.commands.run import connection_options, selection, watching
+from gatebench.commands.run.connection_options import ConnectionOptions
 from gatebench.commands.setup import descriptor_file
 from gatebench.conformance.pytest_plugin import invoke, validation
 from gatebench.conformance.text import json_text
