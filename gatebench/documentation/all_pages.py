@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from gatebench.conformance.requirements.registry import Registry, loaded
-from gatebench.documentation import adapter, claims, commands, descriptor, requirements, shapes, world
 from gatebench.documentation.markdown import table
+from gatebench.documentation.pages import adapter, claims, commands, descriptor, requirements, shapes, world
 
 CONTENTS = {
     "commands.md": ("Commands", "every command with its options, and the exit statuses"),
