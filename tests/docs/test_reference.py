@@ -25,7 +25,7 @@ from gatebench.exit_codes import MEANINGS
 from gatebench.fixtures.gateways.adapter import Adapter
 from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect
 from gatebench.fixtures.gateways.descriptor_loader import LAUNCH_VARIABLES
-from gatebench.fixtures.gateways.templates import FILTERS
+from gatebench.fixtures.gateways.launch.templates import FILTERS
 from gatebench.fixtures.reference_gateway import config
 from gatebench.fixtures.world import definition
 from tests.support.source.code_blocks import anchors

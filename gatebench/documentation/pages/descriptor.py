@@ -9,7 +9,7 @@ from gatebench.documentation.markdown import code, prose, sentence, table
 from gatebench.documentation.models import HEAD, described, rows, section_of, type_of
 from gatebench.fixtures.gateways.descriptor import Descriptor
 from gatebench.fixtures.gateways.descriptor_loader import LAUNCH_VARIABLES, REQUIRED_VARIABLES, TEMPLATE_VARIABLES
-from gatebench.fixtures.gateways.templates import FILTERS
+from gatebench.fixtures.gateways.launch.templates import FILTERS
 from gatebench.fixtures.world.own_upstream.model import OwnAuth, OwnCall
 
 PAGE = "descriptor"
