@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gatebench.reports.conformance import model
-from gatebench.reports.conformance.formats import sequence_text, terminal
+from gatebench.reports.conformance.formats import terminal
+from gatebench.reports.conformance.layout import sequence_text
 from gatebench.reports.rendering.text import shorten, visible
 
 REPORT = model.build(Path(__file__).parents[2] / "data" / "run")

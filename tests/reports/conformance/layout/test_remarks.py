@@ -1,6 +1,6 @@
 """Remarks of several scenarios, merged."""
 
-from gatebench.reports.conformance.formats import remarks
+from gatebench.reports.conformance.layout import remarks
 
 
 def judgement(requirement: str, *said: str) -> dict[str, object]:
