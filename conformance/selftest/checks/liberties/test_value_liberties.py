@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
-from gatebench.conformance.selftest.checks.test_liberties import HARMLESS, Liberty
+from gatebench.conformance.selftest.checks.liberties.test_liberties import HARMLESS, Liberty
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
