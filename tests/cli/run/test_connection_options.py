@@ -17,7 +17,7 @@ from gatebench import cli
 from tests.support.mocks.certificates import self_signed
 from tests.support.tls_front import http_proxy, tls_front
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FRONT_KEY = "the-key-of-the-front-4711-abcdef"
 PASSWORD = "pass-of-the-proxy-0815"
 

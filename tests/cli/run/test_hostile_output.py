@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONTROL_TEXT = (
     "evil\n::error file=a.py,line=1::pwned\n  ::set-env name=PATH::/tmp\r\n##[set-env name=A]b ##vso[task.complete]done "
     "\x1b]0;title\x07\x1b[2J\x1b[31m\x9b31m \u202egnp\u202c\u2028::warning::x\u2066y\r::stop-commands::z\ud800"

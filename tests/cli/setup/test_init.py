@@ -15,7 +15,7 @@ from gatebench.commands.setup.descriptor_file import DescriptorFacts, render
 from gatebench.conformance.requirements.features import claims_of
 from gatebench.fixtures.gateways import descriptor, descriptor_loader
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GATEBENCH = [sys.executable, "-m", "gatebench"]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gatebench import cli
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager

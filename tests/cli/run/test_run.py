@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jsonschema
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:

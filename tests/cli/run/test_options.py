@@ -12,7 +12,7 @@ import pytest
 from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.harness.bench import Bench, running_bench
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
