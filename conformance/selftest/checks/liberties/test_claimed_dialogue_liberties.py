@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
-from gatebench.conformance.selftest.support.examples.dialogue_examples import (
+from gatebench.conformance.selftest.support.dialogues import (
     SERVER,
     claims,
     question,

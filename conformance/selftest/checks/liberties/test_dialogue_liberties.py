@@ -7,7 +7,7 @@ import pytest
 
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.examples.dialogue_examples import (
+from gatebench.conformance.selftest.support.dialogues import (
     ACKNOWLEDGED,
     CHANGED,
     NEEDS,
