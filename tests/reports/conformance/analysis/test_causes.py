@@ -1,164 +1,22 @@
 """Causes in small transcripts: a refused handshake is reported once, followed by the findings that it explains."""
 
 import io
-import itertools
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import tostring
 
 import pytest
 
-from gatebench.reports.conformance import model, schema
+from gatebench.reports.conformance import model
 from gatebench.reports.conformance.analysis import causes
 from gatebench.reports.conformance.formats import html, junit, markdown, sarif, terminal
-
-CRM, MAIL = "crm", "mail"
-WORLD = {
-    "principals": {
-        "alice": {"kind": "user", "tokens": ["«pat:alice»"]},
-        "carol": {"kind": "external"},
-        "dave": {"kind": "user"},
-    },
-    "upstreams": {CRM: {"auth": {"model": "none"}}, MAIL: {"auth": {"model": "oauth"}}},
-    "virtual_servers": {},
-    "access": {"alice": [CRM, MAIL], "carol": [CRM, MAIL], "dave": []},
-}
-ASKS = {"error": {"code": -32001, "message": "consent", "data": "Please visit: http://idp.test/authorize"}}
-DENIED = {"error": {"code": -32001, "message": "no access"}}
-
-
-class Run:
-    """A builder of a run folder: scenarios with their traffic and judgements."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._events: list[dict[str, Any]] = []
-        self._judgements: list[dict[str, Any]] = []
-        self._names = itertools.count(1)
-        self._scenario = ""
-        for label in ("pat:alice", "jwt:carol", "jwt:carol:expired", "pat:dave"):
-            self._note("secret", label=label, category="gateway-token", owner=label.split(":")[1], audience=None)
-        self._note("world", sheet=WORLD)
-        self._note("target", target={"dialect": {}})
-
-    def _add(self, leg: str, kind: str, **facts: Any) -> int:
-        seq = len(self._events) + 1
-        self._events.append({"seq": seq, "t": seq / 1000, "leg": leg, "kind": kind, **facts})
-        return seq
-
-    def _note(self, kind: str, **facts: Any) -> int:
-        return self._add("harness", kind, **facts)
-
-    def scenario(self, name: str) -> "Run":
-        self.end()
-        self._scenario = name
-        self._note("scenario", phase="begin", scenario=name, params={})
-        return self
-
-    def end(self) -> None:
-        if self._scenario:
-            self._note("scenario", phase="end", scenario=self._scenario)
-            self._scenario = ""
-
-    def ask(
-        self,
-        principal: str | None,
-        server: str,
-        status: int | None = 200,
-        answer: Mapping[str, Any] | None = None,
-        *,
-        method: str = "initialize",
-        token: str = "",
-        revision: str = "2025-11-25",
-        client: str = "raw",
-        how: str = "complete",
-    ) -> str:
-        """Add a request of a client and its response (none without `status`); return the id of the exchange."""
-        name = f"client-{next(self._names)}"
-        own = token or {"alice": "pat:alice", "carol": "jwt:carol", "dave": "pat:dave"}.get(principal or "", "")
-        self._add(
-            "client",
-            "request",
-            exchange=name,
-            method="POST",
-            target=f"http://gateway.test/{server}",
-            headers=[["Authorization", f"Bearer «{own}»"]] if own else [],
-            body=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}),
-            principal=principal,
-            server=server,
-            client=client,
-            revision=revision,
-        )
-        if status is not None:
-            head = [["Content-Type", "application/json"]]
-            self._add("client", "response", exchange=name, status=status, headers=head)
-            said = {"jsonrpc": "2.0", "id": 1, **(answer or ({"result": {}} if status < 300 else DENIED))}
-            self._add("client", "chunk", exchange=name, body=json.dumps(said)[: None if how == "complete" else 20])
-        self._add("client", "end", exchange=name, how=how if status else "error", detail=None if status else "timeout")
-        return name
-
-    def probe(self, attempt: str, control: str, expect: str, principal: str, server: str) -> None:
-        self._note(
-            "probe", expect=expect, attempt=attempt, control=control, attribute="x", server=server, principal=principal
-        )
-
-    def line(self, name: str) -> int:
-        return next(int(e["seq"]) for e in self._events if e.get("exchange") == name)
-
-    def judged(self, requirement: str, outcome: str, what: str, at: str | None = None) -> None:
-        wrong = {"what": what, "expected": "it works", "actual": "it does not", "control": None}
-        self._judgements.append(
-            {
-                "kind": "judgement",
-                "requirement": requirement,
-                "scenario": self._scenario,
-                "outcome": outcome,
-                "subjects": 1,
-                "violations": [{**wrong, "seq": self.line(at) if at else None}] if outcome == "fail" else [],
-                "reason": what,
-                "remarks": [],
-                "failed": 1,
-                "played": 1,
-                "transcript": "transcript.jsonl",
-            }
-        )
-
-    def report(self) -> dict[str, Any]:
-        self.end()
-        ids = list(dict.fromkeys(judgement["requirement"] for judgement in self._judgements))
-        facts = {"level": "MUST", "group": "access", "text": "It works.", "sources": [], "guide": [], "verdict": "hard"}
-        header = {
-            "kind": "header",
-            "format": 2,
-            "selected": ids,
-            "unplayed": {},
-            "expected": len(self._judgements),
-            "requirements": [{"id": name, "feature": None, "exclusion": None, **facts} for name in ids],
-            "gateway": {"name": "acme", "organization": "", "version": "", "url": "", "contact": ""},
-            "target": "acme.toml",
-        }
-        footer = {
-            "kind": "footer",
-            "outcomes": {},
-            "totals": {},
-            "seconds": 1.0,
-            "stopped": None,
-            "stale": [],
-            "timing": {},
-        }
-        for name, lines in (("verdicts", [header, *self._judgements, footer]), ("transcript", self._events)):
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            (self.folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
-        made = model.build(self.folder)
-        schema.check(made)
-        return made
+from tests.support.run_folder import ASKS, CRM, DENIED, MAIL, RunFolder
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path)
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path)
 
 
 def causes_of(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -169,7 +27,7 @@ def findings_without_cause(report: dict[str, Any]) -> list[str]:
     return [finding["requirement"] for finding in report["findings"] if finding["consequence_of"] is None]
 
 
-def refused_everywhere(run: Run) -> dict[str, Any]:
+def refused_everywhere(run: RunFolder) -> dict[str, Any]:
     """Carol's handshake is refused in two revisions; three requirements report it differently, a fourth is not observed."""
     for revision in ("2025-06-18", "2025-11-25"):
         run.scenario(f"a/b[{revision}]")
@@ -182,7 +40,7 @@ def refused_everywhere(run: Run) -> dict[str, Any]:
     return run.report()
 
 
-def test_refused_handshake_in_two_revisions_is_one_cause(run: Run) -> None:
+def test_refused_handshake_in_two_revisions_is_one_cause(run: RunFolder) -> None:
     report = refused_everywhere(run)
     headline = "The gateway refused `initialize` of carol at crm with 401."
     assert causes_of(report) == [(headline, ["AUTH-007", "SES-001", "ACC-001", "CRED-007"])]
@@ -192,7 +50,7 @@ def test_refused_handshake_in_two_revisions_is_one_cause(run: Run) -> None:
     assert causes.summary(report) == "1 cause explains 4 of 4 findings"
 
 
-def test_outcomes_do_not_depend_on_causes(run: Run) -> None:
+def test_outcomes_do_not_depend_on_causes(run: RunFolder) -> None:
     report = refused_everywhere(run)
     assert report["conclusion"] == "findings"
     assert {r["id"]: r["outcome"] for r in report["requirements"]} == {
@@ -203,7 +61,7 @@ def test_outcomes_do_not_depend_on_causes(run: Run) -> None:
     }
 
 
-def test_failure_after_a_successful_handshake_has_no_cause(run: Run) -> None:
+def test_failure_after_a_successful_handshake_has_no_cause(run: RunFolder) -> None:
     run.scenario("a/b[1]")
     run.ask("carol", CRM, 401)
     fine = run.ask("alice", CRM, 200)
@@ -214,7 +72,7 @@ def test_failure_after_a_successful_handshake_has_no_cause(run: Run) -> None:
     assert findings_without_cause(report) == ["END-002"]
 
 
-def test_finding_with_an_unexplained_occurrence_has_no_cause(run: Run) -> None:
+def test_finding_with_an_unexplained_occurrence_has_no_cause(run: RunFolder) -> None:
     run.scenario("a/b[1]").ask("carol", CRM, 401)
     run.judged("END-002", "untestable", "the call failed")
     run.scenario("a/b[2]").ask("carol", CRM, 200)
@@ -224,7 +82,7 @@ def test_finding_with_an_unexplained_occurrence_has_no_cause(run: Run) -> None:
     assert findings_without_cause(report) == ["END-002"]
 
 
-def test_finding_with_two_causes_is_counted_once(run: Run) -> None:
+def test_finding_with_two_causes_is_counted_once(run: RunFolder) -> None:
     for number, (server, status) in enumerate(((CRM, 401), (CRM, 401), (MAIL, 503))):
         run.scenario(f"a/b[{number}]").ask("carol", server, status)
         run.judged("END-002", "untestable", f"the call at {server} failed")
@@ -247,14 +105,14 @@ def test_finding_with_two_causes_is_counted_once(run: Run) -> None:
     ],
 )
 def test_headline_of_each_kind_of_cause(
-    run: Run, status: int | None, answer: dict[str, Any] | None, headline: str
+    run: RunFolder, status: int | None, answer: dict[str, Any] | None, headline: str
 ) -> None:
     run.scenario("a/b[1]").ask("carol", CRM, status, answer)
     run.judged("END-002", "untestable", "the call failed")
     assert causes_of(run.report()) == [(headline, ["END-002"])]
 
 
-def test_headline_of_an_unfinished_response(run: Run) -> None:
+def test_headline_of_an_unfinished_response(run: RunFolder) -> None:
     run.scenario("a/b[1]").ask("carol", CRM, 200, how="closed")
     run.judged("END-002", "untestable", "the call failed")
     assert causes_of(run.report()) == [
@@ -262,7 +120,7 @@ def test_headline_of_an_unfinished_response(run: Run) -> None:
     ]
 
 
-def test_required_refusal_is_no_cause(run: Run) -> None:
+def test_required_refusal_is_no_cause(run: RunFolder) -> None:
     run.scenario("a/b[1]")
     control = run.ask("alice", CRM)
     run.probe(run.ask("carol", CRM, 401, token="jwt:carol:expired"), control, "unauthenticated", "carol", CRM)
@@ -275,7 +133,7 @@ def test_required_refusal_is_no_cause(run: Run) -> None:
     assert run.report()["causes"] == []
 
 
-def test_refusal_in_the_wrong_form_is_one_cause(run: Run) -> None:
+def test_refusal_in_the_wrong_form_is_one_cause(run: RunFolder) -> None:
     for number in (1, 2):
         run.scenario(f"a/b[{number}]")
         control = run.ask("alice", CRM)
@@ -287,7 +145,7 @@ def test_refusal_in_the_wrong_form_is_one_cause(run: Run) -> None:
     assert causes_of(run.report()) == [(headline, ["AUTH-001", "AUTH-002", "AUTH-009"])]
 
 
-def test_repeated_request_for_consent_is_a_cause(run: Run) -> None:
+def test_repeated_request_for_consent_is_a_cause(run: RunFolder) -> None:
     run.scenario("a/b[1]")
     run.ask("alice", MAIL, 401, ASKS)
     run.ask("alice", MAIL, 302, client="browser")
@@ -297,7 +155,7 @@ def test_repeated_request_for_consent_is_a_cause(run: Run) -> None:
     assert causes_of(run.report()) == [(headline, ["CONS-004"])]
 
 
-def test_every_format_shows_the_cause(run: Run) -> None:
+def test_every_format_shows_the_cause(run: RunFolder) -> None:
     report = refused_everywhere(run)
     stream = io.StringIO()
     terminal.show(report, stream, width=120)
@@ -314,7 +172,7 @@ def test_every_format_shows_the_cause(run: Run) -> None:
     assert tostring(junit.tree(report), encoding="unicode").count("follows from: The gateway refused") == 8
 
 
-def test_damaged_transcript_has_no_causes(run: Run) -> None:
+def test_damaged_transcript_has_no_causes(run: RunFolder) -> None:
     refused_everywhere(run)
     path = run.folder / "transcript.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
