@@ -67,13 +67,13 @@ def test_collector_gets_every_metric(collector: Collector) -> None:
 
 @pytest.mark.parametrize("collector", [401], indirect=True)
 def test_collector_that_refuses_is_reported(collector: Collector) -> None:
-    with pytest.raises(BenchError, match=rf"^the collector at {collector.endpoint} did not take the metrics: .*401"):
+    with pytest.raises(BenchError, match=rf"^the collector at {collector.endpoint} did not accept the metrics: .*401"):
         otlp.export(REPORT, collector.endpoint)
 
 
 def test_collector_that_is_not_there_is_reported(collector: Collector) -> None:
     endpoint = collector.endpoint.replace(str(collector.server_port), "1")
     with pytest.raises(
-        BenchError, match=r"^the collector at http://127\.0\.0\.1:1/v1/metrics did not take the metrics: "
+        BenchError, match=r"^the collector at http://127\.0\.0\.1:1/v1/metrics did not accept the metrics: "
     ):
         otlp.export(REPORT, endpoint)
