@@ -67,5 +67,5 @@ def test_gate_errors_are_reported() -> None:
     assert gate_error_rates._section(bad, pools, dict.fromkeys(pools, 40.0), 12, "").missed == [
         "10.0% false alarms: the reference is called slower than itself",
         "10% more work was found in 80.0%",
-        "finding a tenth more took 200 s",
+        "finding 10% more work took 200 s",
     ]
