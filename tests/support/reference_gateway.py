@@ -12,7 +12,8 @@ import httpx
 from gatebench.fixtures.reference_gateway.app import build_gateway
 from gatebench.fixtures.reference_gateway.config import WorldConfig
 from gatebench.fixtures.world import definition
-from gatebench.mock_upstreams.idp import ClientSpec, Idp, IdpSpec, IssuerSpec, build_idp
+from gatebench.mock_upstreams.idp.app import Idp, build_idp
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 from gatebench.mock_upstreams.upstream import MockUpstream, UpstreamSpec, build_upstream
 from tests.support.gateway_client import NO_TLS, Agent, consent_urls

@@ -4,7 +4,8 @@ import sys
 import httpx
 import pytest
 
-from gatebench.mock_upstreams.idp import ClientSpec, IdpSpec, IssuerSpec, build_idp
+from gatebench.mock_upstreams.idp.app import build_idp
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 from tests.support.mocks.idp import CONTROL_TOKEN, CORP, VENDOR, Bench
 

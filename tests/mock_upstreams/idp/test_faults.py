@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gatebench.mock_upstreams.idp import IssuerSpec
+from gatebench.mock_upstreams.idp.config import IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 from tests.support.mocks.idp import RESOURCE, Bench, landed, refused
 

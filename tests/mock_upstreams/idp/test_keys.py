@@ -7,7 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from gatebench.mock_upstreams.idp import IssuerSpec
+from gatebench.mock_upstreams.idp.config import IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 from tests.support.mocks.idp import CORP, Bench
 

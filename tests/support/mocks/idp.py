@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import jwt
 
-from gatebench.mock_upstreams.idp import ClientSpec, Idp, IdpSpec, IssuerSpec, build_idp
+from gatebench.mock_upstreams.idp.app import Idp, build_idp
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 
 VERIFIER = "verifier-verifier-verifier-verifier-verifier-1"
