@@ -7,31 +7,33 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.support.mocks.mcp_http import CONTROL_TOKEN, Caller
+from tests.support.mocks.mcp_http import CONTROL_TOKEN, UpstreamClient
 
 FAULT_PATHS = [("GET", "journal"), ("PUT", "faults"), ("POST", "sessions/forget"), ("GET", "ledger"), ("PUT", "script")]
 
 
 @pytest.fixture
-def scripted(serve: Callable[..., Caller]) -> Caller:
+def scripted(serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve(application="scripted")
 
 
 @pytest.mark.parametrize(("method", "path"), FAULT_PATHS)
 @pytest.mark.parametrize("token", [None, "", "wrong", CONTROL_TOKEN + "x"])
-def test_control_request_without_token_is_refused(scripted: Caller, method: str, path: str, token: str | None) -> None:
+def test_control_request_without_token_is_refused(
+    scripted: UpstreamClient, method: str, path: str, token: str | None
+) -> None:
     headers = {} if token is None else {"X-Bench-Token": token}
     refused = scripted.http.request(method, f"/_bench/{path}", headers=headers)
     nowhere = scripted.http.request(method, "/_bench/nowhere", headers=headers)
     assert (refused.status_code, refused.content, refused.headers) == (404, nowhere.content, nowhere.headers)
 
 
-def test_repeated_control_token_is_refused(scripted: Caller) -> None:
+def test_repeated_control_token_is_refused(scripted: UpstreamClient) -> None:
     headers = [("X-Bench-Token", CONTROL_TOKEN), ("X-Bench-Token", CONTROL_TOKEN)]
     assert scripted.http.get("/_bench/journal", headers=headers).status_code == 404
 
 
-def test_control_and_health_are_never_journalled(scripted: Caller) -> None:
+def test_control_and_health_are_never_journalled(scripted: UpstreamClient) -> None:
     assert scripted.http.get("/healthz").status_code == 200
     scripted.http.get("/_bench/journal")
     assert scripted.journal() == []
@@ -41,7 +43,7 @@ def test_control_and_health_are_never_journalled(scripted: Caller) -> None:
     assert targets == ["/.well-known/oauth-protected-resource", "/anything"]
 
 
-def test_journal_long_poll(scripted: Caller) -> None:
+def test_journal_long_poll(scripted: UpstreamClient) -> None:
     timer = threading.Timer(0.05, lambda: httpx.get(str(scripted.http.base_url) + "/late"))
     timer.start()
     answer = scripted.control("GET", "journal?since=0&wait=5")
@@ -69,14 +71,14 @@ def test_journal_long_poll(scripted: Caller) -> None:
     ],
 )
 def test_invalid_control_request_is_refused_with_a_sentence(
-    scripted: Caller, method: str, path: str, content: bytes, sentence: str
+    scripted: UpstreamClient, method: str, path: str, content: bytes, sentence: str
 ) -> None:
     answer = scripted.http.request(method, f"/_bench/{path}", headers={"X-Bench-Token": CONTROL_TOKEN}, content=content)
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]
 
 
-def test_folded_header_value(tools: str, serve: Callable[..., Caller]) -> None:
+def test_folded_header_value(tools: str, serve: Callable[..., UpstreamClient]) -> None:
     upstream = serve(application=tools)
     upstream.control("PUT", "habits", {"headers": {"X-Folded": "one {fold} two"}})
     address = upstream.http.base_url

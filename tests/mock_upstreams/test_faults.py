@@ -8,23 +8,23 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.mocks.mcp_http import ACCEPT, Caller
+from tests.support.mocks.mcp_http import ACCEPT, UpstreamClient
 
 
 @pytest.fixture(params=["scripted", "lean"])
-def disturbed(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Caller:
+def disturbed(request: pytest.FixtureRequest, serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve(application=request.param)
 
 
-def fault(caller: Caller, action: dict[str, Any], **match: Any) -> None:
+def fault(caller: UpstreamClient, action: dict[str, Any], **match: Any) -> None:
     assert caller.control("PUT", "faults", [{**match, "action": action}]) == {"rules": 1}
 
 
-def ping(caller: Caller) -> dict[str, Any]:
+def ping(caller: UpstreamClient) -> dict[str, Any]:
     return caller.modern_call("echo", {"nonce": "n"})
 
 
-def test_fault_status(disturbed: Caller) -> None:
+def test_fault_status(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"status": 503, "headers": {"Retry-After": "7"}, "body": "busy"})
     answer = disturbed.modern("tools/list")
     assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (503, "busy", "7")
@@ -33,13 +33,13 @@ def test_fault_status(disturbed: Caller) -> None:
     assert [event["status"] for event in disturbed.journal("response")] == [503, 200]
 
 
-def test_fault_body(disturbed: Caller) -> None:
+def test_fault_body(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"body": "<html>login</html>", "content_type": "text/html"})
     answer = disturbed.modern("tools/list")
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>login</html>", "text/html")
 
 
-def test_fault_delay(disturbed: Caller) -> None:
+def test_fault_delay(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"delay": 0.1}, times=1)
     started = time.monotonic()
     assert ping(disturbed)["structuredContent"]["nonce"] == "n"
@@ -49,7 +49,7 @@ def test_fault_delay(disturbed: Caller) -> None:
 
 
 @pytest.mark.parametrize("action", [{"hang": True}, {"delay": 60}])
-def test_fault_hang_ends_when_the_client_leaves(disturbed: Caller, action: dict[str, Any]) -> None:
+def test_fault_hang_ends_when_the_client_leaves(disturbed: UpstreamClient, action: dict[str, Any]) -> None:
     fault(disturbed, action, times=1)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{disturbed.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=0.05)
@@ -58,7 +58,7 @@ def test_fault_hang_ends_when_the_client_leaves(disturbed: Caller, action: dict[
     assert disturbed.journal("execution") == []
 
 
-def test_fault_hold_ends_with_the_rule(disturbed: Caller) -> None:
+def test_fault_hold_ends_with_the_rule(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"hold": True}, times=1)
     with ThreadPoolExecutor() as threads:
         held = threads.submit(httpx.post, f"{disturbed.http.base_url}/mcp", json={}, headers=ACCEPT, timeout=5)
@@ -69,7 +69,7 @@ def test_fault_hold_ends_with_the_rule(disturbed: Caller) -> None:
         assert held.result().status_code == 400
 
 
-def test_fault_together_waits_for_the_other_requests(disturbed: Caller) -> None:
+def test_fault_together_waits_for_the_other_requests(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"together": 2})
     with ThreadPoolExecutor() as threads:
         sent = [
@@ -80,7 +80,7 @@ def test_fault_together_waits_for_the_other_requests(disturbed: Caller) -> None:
     assert [event["kind"] for event in disturbed.journal()][:2] == ["request", "request"]
 
 
-def test_fault_reset(disturbed: Caller) -> None:
+def test_fault_reset(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"reset": True}, times=1)
     with pytest.raises(httpx.ReadError):
         ping(disturbed)
@@ -88,7 +88,7 @@ def test_fault_reset(disturbed: Caller) -> None:
     assert disturbed.journal("end")[0]["how"] == "reset"
 
 
-def test_fault_reset_after_the_work_is_done(disturbed: Caller) -> None:
+def test_fault_reset_after_the_work_is_done(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"reset": True, "after_bytes": 0}, times=1)
     with pytest.raises(httpx.ReadError):
         ping(disturbed)
@@ -96,7 +96,7 @@ def test_fault_reset_after_the_work_is_done(disturbed: Caller) -> None:
     assert disturbed.journal("end")[0]["how"] == "reset"
 
 
-def test_fault_reset_in_the_body(disturbed: Caller) -> None:
+def test_fault_reset_in_the_body(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"reset": True, "after_bytes": 10}, times=1)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         ping(disturbed)
@@ -104,7 +104,7 @@ def test_fault_reset_in_the_body(disturbed: Caller) -> None:
     assert disturbed.journal("end")[0]["how"] == "reset"
 
 
-def test_fault_truncate(disturbed: Caller) -> None:
+def test_fault_truncate(disturbed: UpstreamClient) -> None:
     fault(disturbed, {"truncate_after": 25}, times=1)
     with pytest.raises(httpx.RemoteProtocolError):
         ping(disturbed)
@@ -112,7 +112,7 @@ def test_fault_truncate(disturbed: Caller) -> None:
     assert disturbed.journal("end")[0]["how"] == "server-error"
 
 
-def test_fault_forget_session(disturbed: Caller) -> None:
+def test_fault_forget_session(disturbed: UpstreamClient) -> None:
     disturbed.initialize()
     assert disturbed.call("echo", {})["isError"] is False
     fault(disturbed, {"forget_session": True}, times=1)
@@ -122,7 +122,7 @@ def test_fault_forget_session(disturbed: Caller) -> None:
     assert disturbed.initialize().status_code == 200
 
 
-def test_faults_match_requests(disturbed: Caller) -> None:
+def test_faults_match_requests(disturbed: UpstreamClient) -> None:
     disturbed.initialize()
     fault(disturbed, {"status": 500}, method="tools/call", tool="echo", nth=2)
     call = {"name": "echo", "arguments": {}}
@@ -134,14 +134,14 @@ def test_faults_match_requests(disturbed: Caller) -> None:
     assert deletions == [500, 500, 200]
 
 
-def test_faults_match_tokens(disturbed: Caller) -> None:
+def test_faults_match_tokens(disturbed: UpstreamClient) -> None:
     digest = ping_digest(disturbed, "bad")
     fault(disturbed, {"status": 500}, token_digest=digest)
     assert disturbed.modern("tools/list", Authorization="Bearer bad").status_code == 500
     assert disturbed.modern("tools/list", Authorization="Bearer good").status_code == 200
 
 
-def ping_digest(caller: Caller, token: str | None) -> str:
+def ping_digest(caller: UpstreamClient, token: str | None) -> str:
     return caller.modern_call("whoami", {}, Authorization=f"Bearer {token}")["structuredContent"]["credentials"][0][
         "digest"
     ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.mocks.mcp_http import Caller, answer_of
+from tests.support.mocks.mcp_http import UpstreamClient, answer_of
 
 FOREIGN = [
     "http://evil.example",
@@ -17,12 +17,12 @@ FOREIGN = [
 
 
 @pytest.fixture(params=["tools", "lean", "scripted"])
-def upstream(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Caller:
+def upstream(request: pytest.FixtureRequest, serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve(application=request.param, name="mail", audience="http://mail.example:8000/mcp", hosts=("gw.example",))
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-def test_foreign_origin_is_refused_in_both_eras(upstream: Caller, origin: str) -> None:
+def test_foreign_origin_is_refused_in_both_eras(upstream: UpstreamClient, origin: str) -> None:
     refused = upstream.modern("tools/list", Origin=origin)
     assert (refused.status_code, answer_of(refused)["error"]["code"], answer_of(refused)["id"]) == (403, -32600, 1)
     assert upstream.initialize(headers={"Origin": origin}).status_code == 403
@@ -51,20 +51,20 @@ def test_foreign_origin_is_refused_in_both_eras(upstream: Caller, origin: str) -
     ],
     ids=str,
 )
-def test_requests_of_gateways_are_served(upstream: Caller, headers: dict[str, str]) -> None:
+def test_requests_of_gateways_are_served(upstream: UpstreamClient, headers: dict[str, str]) -> None:
     assert upstream.modern("tools/list", **headers).status_code == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "mail.example.evil.example"]
 )
-def test_a_foreign_host_is_refused(upstream: Caller, host: str) -> None:
+def test_a_foreign_host_is_refused(upstream: UpstreamClient, host: str) -> None:
     assert upstream.modern("tools/list", Host=host).status_code == 421
     assert upstream.modern("tools/list", Host=host, Origin=f"http://{host}").status_code == 421
     assert upstream.modern("tools/list").status_code == 200
 
 
-def test_rebinding_protection_can_be_switched_off(upstream: Caller) -> None:
+def test_rebinding_protection_can_be_switched_off(upstream: UpstreamClient) -> None:
     assert upstream.control("PUT", "rebinding", False) == {"checks": False}
     assert upstream.modern("tools/list", Origin="http://evil.example").status_code == 200
     assert upstream.modern("tools/list", Host="evil.example").status_code == 200
@@ -73,13 +73,13 @@ def test_rebinding_protection_can_be_switched_off(upstream: Caller) -> None:
     assert upstream.modern("tools/list", Host="evil.example").status_code == 421
 
 
-def test_refused_request_is_recorded(upstream: Caller) -> None:
+def test_refused_request_is_recorded(upstream: UpstreamClient) -> None:
     upstream.modern("tools/list", Origin="http://evil.example")
     assert [event["status"] for event in upstream.journal("response")] == [403]
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-def test_only_available_capabilities_are_announced(serve: Callable[..., Caller], tools: str, era: str) -> None:
+def test_only_available_capabilities_are_announced(serve: Callable[..., UpstreamClient], tools: str, era: str) -> None:
     caller = serve(application=tools)
     first = caller.modern("server/discover") if era == "modern" else caller.initialize()
     assert set(answer_of(first)["result"]["capabilities"]) == {"tools"}
@@ -91,7 +91,7 @@ def test_only_available_capabilities_are_announced(serve: Callable[..., Caller],
         assert answer.status_code == (404 if era == "modern" else 200)
 
 
-def test_the_version_error_lists_what_discovery_lists(serve: Callable[..., Caller], tools: str) -> None:
+def test_the_version_error_lists_what_discovery_lists(serve: Callable[..., UpstreamClient], tools: str) -> None:
     caller = serve(application=tools)
     discovered = answer_of(caller.modern("server/discover"))["result"]["supportedVersions"]
     error = answer_of(caller.modern("tools/list", **{"MCP-Protocol-Version": "1900-01-01"}))["error"]

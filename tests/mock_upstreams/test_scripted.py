@@ -6,23 +6,23 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.mocks.mcp_http import Caller, answer_of
+from tests.support.mocks.mcp_http import UpstreamClient, answer_of
 
 
 @pytest.fixture
-def scripted(serve: Callable[..., Caller]) -> Caller:
+def scripted(serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve(application="scripted")
 
 
-def ping(caller: Caller) -> dict[str, Any]:
+def ping(caller: UpstreamClient) -> dict[str, Any]:
     return caller.modern_call("echo", {"nonce": "n"})
 
 
-def script(caller: Caller, *entries: Any) -> None:
+def script(caller: UpstreamClient, *entries: Any) -> None:
     assert caller.control("PUT", "script", list(entries)) == {"entries": len(entries)}
 
 
-def test_script_sends_exactly_its_steps(scripted: Caller) -> None:
+def test_script_sends_exactly_its_steps(scripted: UpstreamClient) -> None:
     script(
         scripted,
         {
@@ -52,7 +52,7 @@ def test_script_sends_exactly_its_steps(scripted: Caller) -> None:
     assert ping(scripted)["isError"] is False
 
 
-def test_script_can_close_or_reset_the_connection(scripted: Caller) -> None:
+def test_script_can_close_or_reset_the_connection(scripted: UpstreamClient) -> None:
     script(scripted, {"match": {"times": 1}, "respond": {"chunks": [{"body": "half"}], "close": True}})
     with pytest.raises(httpx.RemoteProtocolError):
         ping(scripted)
@@ -62,14 +62,14 @@ def test_script_can_close_or_reset_the_connection(scripted: Caller) -> None:
     assert [event["how"] for event in scripted.journal("end")] == ["server-error", "reset"]
 
 
-def test_script_can_hang_until_the_client_leaves(scripted: Caller) -> None:
+def test_script_can_hang_until_the_client_leaves(scripted: UpstreamClient) -> None:
     script(scripted, {"match": {"http_method": "GET"}, "respond": {"status": 200, "hang": True}})
     with scripted.http.stream("GET", "/mcp") as response:
         assert response.status_code == 200
     assert scripted.control("GET", "journal?since=2&wait=5")["events"][0]["how"] == "client-disconnected"
 
 
-def test_script_ends_when_the_client_disconnects(scripted: Caller) -> None:
+def test_script_ends_when_the_client_disconnects(scripted: UpstreamClient) -> None:
     script(scripted, {"respond": {"chunks": [{"body": "a"}, {"body": "b", "after": 60}]}})
     with scripted.http.stream("GET", "/mcp") as response:
         assert next(response.iter_bytes()) == b"a"
@@ -85,13 +85,13 @@ def test_script_ends_when_the_client_disconnects(scripted: Caller) -> None:
     ],
 )
 def test_unscripted_requests_check_mirrored_headers(
-    scripted: Caller, headers: dict[str, str], status: int, code: int
+    scripted: UpstreamClient, headers: dict[str, str], status: int, code: int
 ) -> None:
     answer = scripted.modern("tools/call", {"name": "echo", "arguments": {}}, **headers)
     assert (answer.status_code, answer_of(answer)["error"]["code"]) == (status, code)
 
 
-def test_unscripted_legacy_refusals(scripted: Caller) -> None:
+def test_unscripted_legacy_refusals(scripted: UpstreamClient) -> None:
     assert scripted.post("tools/list").status_code == 400
     assert scripted.post("tools/list", headers={"Mcp-Session-Id": "x"}).status_code == 404
     assert scripted.http.get("/mcp").status_code == 400
@@ -105,7 +105,7 @@ def test_unscripted_legacy_refusals(scripted: Caller) -> None:
     assert scripted.post("tools/list").status_code == 404
 
 
-def test_unscripted_modern_answers(scripted: Caller) -> None:
+def test_unscripted_modern_answers(scripted: UpstreamClient) -> None:
     discovered = answer_of(scripted.modern("server/discover"))["result"]
     assert discovered["supportedVersions"] == ["2026-07-28"]
     listed = answer_of(scripted.modern("tools/list"))["result"]

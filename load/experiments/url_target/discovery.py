@@ -57,7 +57,7 @@ class Discovered:
 async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discovered:
     """Return what the load needs to know; the exchanges are recorded in a transcript. Raises BenchError with one sentence."""
     secrets = endpoint.registry()
-    with _Record(record, secrets, run="discovery") as writer:
+    with _ExchangeRecord(record, secrets, run="discovery") as writer:
         writer.masked = {name.lower() for name in endpoint.headers}
         writer.short = endpoint.short_values
         try:
@@ -66,7 +66,7 @@ async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discover
             raise BenchError(writer.short.redact(secrets.redact(str(error)))) from None
 
 
-class _Record(TranscriptWriter):
+class _ExchangeRecord(TranscriptWriter):
     """A transcript without the values of given headers and without short tokens, which a registry does not find by value."""
 
     masked: AbstractSet[str] = frozenset()  # names of headers, lower case

@@ -36,7 +36,7 @@ def gatebench(folder: Path, *arguments: str) -> tuple[int, str]:
 
 
 @dataclass(frozen=True)
-class Running:
+class OperatedGateway:
     folder: Path
     sheet: dict[str, Any]
 
@@ -67,7 +67,7 @@ def serving(stack: ExitStack, folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatedGateway]:
     """A reference gateway that runs, with a world behind it."""
     folder = tmp_path_factory.mktemp("running")
     with ExitStack() as stack:
@@ -76,10 +76,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         sheet = json.loads((folder / "world.json").read_text(encoding="utf-8"))
         (folder / "token").write_text(f"{sheet['principals']['alice']['tokens'][0]}\n", encoding="utf-8")
         (folder / "headers").write_text(f"X-Front-Key: {FRONT_KEY}\n", encoding="utf-8")
-        yield Running(folder, sheet)
+        yield OperatedGateway(folder, sheet)
 
 
-def test_run_through_a_proxy_and_a_tls_front(running: Running, tmp_path: Path) -> None:
+def test_run_through_a_proxy_and_a_tls_front(running: OperatedGateway, tmp_path: Path) -> None:
     server, client = (str(self_signed(tmp_path / f"{name}.pem")) for name in ("server", "client"))
     tls = {"certificate": server, "clients": client, "header": f"X-Front-Key: {FRONT_KEY}".encode()}
     with tls_front(running.port, **tls) as front, http_proxy() as proxy:  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def test_run_through_a_proxy_and_a_tls_front(running: Running, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("without", ["--ca-file", "--client-cert", "--header-file"])
-def test_front_refuses_a_run_without_an_option(without: str, running: Running, tmp_path: Path) -> None:
+def test_front_refuses_a_run_without_an_option(without: str, running: OperatedGateway, tmp_path: Path) -> None:
     server, client = (str(self_signed(tmp_path / f"{name}.pem")) for name in ("server", "client"))
     options = {
         "--ca-file": server,
@@ -126,7 +126,7 @@ def test_front_refuses_a_run_without_an_option(without: str, running: Running, t
     assert "Traceback" not in output
 
 
-def test_descriptor_of_a_running_gateway_with_a_token_in_a_file(running: Running, tmp_path: Path) -> None:
+def test_descriptor_of_a_running_gateway_with_a_token_in_a_file(running: OperatedGateway, tmp_path: Path) -> None:
     claims = "[claims]\nprofiles = ['outside']\nrevisions = ['2025-11-25']\n[tokens]\nalice = 'file:token'\n"
     base = "[gateway]\nname = 'mine'\n[endpoints]\nbase_url = '{}'\nsingle = '{{base_url}}'\n"
     server = str(self_signed(tmp_path / "server.pem"))

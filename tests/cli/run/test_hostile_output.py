@@ -21,7 +21,7 @@ CONTROL_TEXT = (
 HEADER_TEXT = "evil ##[error]x ::error::y \x9b31m"
 
 
-class HostileGateway(BaseHTTPRequestHandler):
+class HostileTextHandler(BaseHTTPRequestHandler):
     """A gateway that ignores tokens and returns the same hostile text in every field."""
 
     protocol_version = "HTTP/1.1"
@@ -67,7 +67,7 @@ class HostileGateway(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def hostile_address() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), HostileGateway) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HostileTextHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/mcp"
         server.shutdown()

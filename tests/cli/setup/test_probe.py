@@ -19,16 +19,16 @@ from gatebench.conformance.selftest.support.processes.outside_gateway import out
 from gatebench.fixtures.gateways import descriptor_loader
 from gatebench.mock_upstreams.server import ServerThread
 from tests.support.answering_gateway import Answer, acme, gateway
-from tests.support.reference_gateway import Bench
+from tests.support.reference_gateway import GatewayBench
 
 TOKEN = "tok-6jYw0Qm3Zr8xLc2Vb9Nh"
 Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def mocks() -> Iterator[Bench]:
+def mocks() -> Iterator[GatewayBench]:
     with ServerThread() as farm:
-        yield Bench(farm)
+        yield GatewayBench(farm)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def written() -> tuple[dict[str, Any], str]:
     return tomllib.loads(text), " ".join(re.sub(r"^# *", "", line) for line in text.splitlines())
 
 
-def test_reference_gateway(mocks: Bench, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_reference_gateway(mocks: GatewayBench, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setenv("TOK", "pat-alice")
     mocks.renew()
     url = f"{mocks.base}/api/llm/mcp/calculator/server"
@@ -86,7 +86,7 @@ def test_reference_gateway(mocks: Bench, monkeypatch: pytest.MonkeyPatch, capsys
     assert not [body for body in bodies if "tools/call" in body and "gatebench-unknown-" not in body]
 
 
-def test_upstream_without_a_gateway(mocks: Bench) -> None:
+def test_upstream_without_a_gateway(mocks: GatewayBench) -> None:
     assert probe(mocks.world_json["upstreams"]["calculator"]["url"]) == 0
     descriptor, text = written()
     assert "tokens" not in descriptor
@@ -94,7 +94,7 @@ def test_upstream_without_a_gateway(mocks: Bench) -> None:
     assert "the gateway needs no token at this address" in text
 
 
-def test_request_for_consent(mocks: Bench, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_request_for_consent(mocks: GatewayBench, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setenv("TOK", "pat-alice")
     mocks.renew()
     assert probe(f"{mocks.base}/api/llm/mcp/mail/server", "--token-env", "TOK") == 2

@@ -174,7 +174,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if not chromium.found():
         pytest.skip("NOT RUN: there is no Chromium on this machine; install the package `chromium`")
     path = load_html.write(REPORT, tmp_path_factory.mktemp("page"))
-    with chromium.Page() as opened:
+    with chromium.ChromiumPage() as opened:
         opened.open(path.as_uri())
         yield opened
 

@@ -30,7 +30,7 @@ VENDOR = IssuerSpec("vendor", ("ES256",), clients=CLIENTS, exchange_from=("vendo
 ROGUE = IssuerSpec("rogue", ("ES256",))
 
 
-class Bench:
+class IdpBench:
     """A served IdP and a client for it."""
 
     def __init__(

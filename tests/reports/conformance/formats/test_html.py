@@ -83,7 +83,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if not chromium.found():
         pytest.skip("NOT RUN: there is no Chromium on this machine; install the package `chromium`")
     path = html.write(REPORT, tmp_path_factory.mktemp("page"))
-    with chromium.Page() as opened:
+    with chromium.ChromiumPage() as opened:
         opened.address = path.as_uri()  # type: ignore[attr-defined]
         yield opened
 
