@@ -8,8 +8,8 @@ import pytest
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
-from gatebench.fixtures.harness.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.world.definition import DECLINING, REGISTERING, REVISIONS
 
 CASE, REFRESHED, FORGOTTEN = "client-registered", "client-registered-and-refreshed", "client-forgotten"

@@ -18,8 +18,8 @@ from gatebench.conformance.scenarios.feature_client import (
 )
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps import scripted_calls
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 from gatebench.mock_upstreams.mcp.features.catalogue import DOCUMENTS, FILES
 
