@@ -9,8 +9,8 @@ from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import Params, in_each_era, judged_by_cases
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
-from gatebench.fixtures.harness.grants import access_token_digests, rejected_tokens
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import access_token_digests, rejected_tokens
 from gatebench.fixtures.world.definition import REVISIONS
 
 FURTHER = ("calendar.write", "calendar.share")

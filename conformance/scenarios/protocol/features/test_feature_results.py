@@ -159,11 +159,11 @@ async def test_content(
         scenario.case(name, answer, server=server, principal=principal)
 
 
-UNKNOWN = {"unknown-mirrored-header": "a b", "unknown-mirrored-header-encoded": "=?base64?IMO8IA==?="}
+CANARIES = {"unknown-mirrored-header": "a b", "unknown-mirrored-header-encoded": "=?base64?IMO8IA==?="}
 MIRRORED = (
     "mirrored-uri",
     "mirrored-prompt",
-    *UNKNOWN,
+    *CANARIES,
     "mirrored-another-uri",
     "mirrored-another-prompt",
 )
@@ -180,8 +180,9 @@ async def test_mirrored_headers(
     del case
     here = await feature_client(scenario, principal, server, member, revision)
     uri, prompt = await here.uri(READS["read-awkward-uri"]), await here.prompt("test_simple_prompt")
-    for name, value in UNKNOWN.items():
-        answer = await here.client.request("resources/read", {"uri": uri or ""}, headers={"Mcp-Param-Canary": value})
+    for name, value in CANARIES.items():
+        canary = {"Mcp-Param-Canary": value}
+        answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=canary)
         here.case(name, answer, capability="resources", shown=uri)
     here.case("mirrored-uri", answer, capability="resources", shown=uri)
     answer = await here.client.request("prompts/get", {"name": prompt or ""})
