@@ -1,5 +1,7 @@
 """Passthrough: the caller's JWT, byte for byte, to the upstream that validates it itself."""
 
+from typing import Any
+
 import pytest
 
 from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, each_request, whole_life
@@ -78,7 +80,7 @@ async def test_renewed_at_a_member(
     )
     connected = await client.connect()
     if not connected.succeeded:
-        facts = {"server": server, "principal": principal, "headers": [{}]}
+        facts: dict[str, Any] = {"server": server, "principal": principal, "headers": [{}]}
         scenario.case(case, connected, inapplicable="the gateway is not configured with this server", **facts)
         return
     control = await client.call(tool)
