@@ -163,7 +163,7 @@ SHAPES: Mapping[str, Shape] = {
     "kept-out": _shape(client_requests.kept_out),
     "kept-from": _shape(client_requests.kept_from),
     "not-smuggled": _shape(client_requests.not_smuggled),
-    "error-formed": _shape(client_requests.error_formed),
+    "error-formed": _shape(client_requests.error_formed, optional="without_id"),
     "nothing-arrives": _shape(denials.nothing_arrives),
     "not-listed": _shape(denials.not_listed),
     "withheld": _shape(denials.withheld, "part"),
