@@ -12,7 +12,7 @@ from gatebench.conformance.selftest.support.examples.client_examples import OTHE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
-GROUPS = ("client_http", "sessions", "session_messages", "trace")
+GROUPS = ("client_http", "sessions", "trace")
 
 
 def ask(builder: TranscriptBuilder) -> ClientRequest:
