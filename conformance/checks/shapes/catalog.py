@@ -129,6 +129,7 @@ SHAPES: Mapping[str, Shape] = {
     "listening-goes-on": _shape(event_streams.listening_goes_on),
     "entries-listed": _shape(feature_lists.entries_listed, "members", "newest_leg"),
     "scope-not-widened": _shape(feature_lists.scope_not_widened),
+    "not-kept-longer": _shape(feature_lists.not_kept_longer, optional="newest_leg"),
     "capabilities-kept": _shape(capabilities.capabilities_kept, optional="parts"),
     "capabilities-not-added": _shape(capabilities.capabilities_not_added),
     "announced-works": _shape(capabilities.announced_works),
