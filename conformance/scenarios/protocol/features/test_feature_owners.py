@@ -8,6 +8,7 @@ import pytest
 from gatebench.conformance.scenarios.common import refresh
 from gatebench.conformance.scenarios.feature_client import FeatureClient, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.conformance.scenarios.protocol.features.test_capabilities import NOT_CONFIGURED
 from gatebench.conformance.scenarios.protocol.features.test_feature_lists import added
 from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
@@ -64,7 +65,8 @@ async def test_listed_beside_a_template(
         shown = await _shown(here, uri)
         attempt = await here.client.request("resources/read", {"uri": shown or uri})
     refresh(scenario, server)
-    here.case(CASE, attempt, capability="resources", shown=shown, own={"uri": uri})
+    unless = {} if here.configured else {"inapplicable": NOT_CONFIGURED}
+    here.case(CASE, attempt, capability="resources", shown=shown, own={"uri": uri}, **unless)
 
 
 async def _shown(here: FeatureClient, uri: str) -> str | None:
