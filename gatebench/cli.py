@@ -27,7 +27,7 @@ from gatebench.lazy_group import LazyGroup
 PROGRAM = "gatebench"
 _PACKAGE = "gatebench.commands"
 COMMANDS = {  # in the order of `gatebench --help`
-    "run": (f"{_PACKAGE}.conformance.run:run", "test a gateway"),
+    "run": (f"{_PACKAGE}.run.run:run", "test a gateway"),
     "init": (f"{_PACKAGE}.setup.init:init", "write a descriptor for your own gateway"),
     "new": (f"{_PACKAGE}.setup.new:new", "write the package of an extension"),
     "doctor": (f"{_PACKAGE}.setup.doctor:doctor", "check this machine: ports, Docker, browser, gateways"),

@@ -34,7 +34,6 @@ from gatebench.fixtures.harness.backend_choice import WorldKind
 from gatebench.fixtures.harness.bench import Bench, running_bench
 from gatebench.fixtures.harness.notes import PrerequisiteError
 from gatebench.fixtures.harness.scenario import Scenario, running_scenario
-from gatebench.fixtures.processes import host as host_facts
 from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget, TimeoutPolicy
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
@@ -304,22 +303,3 @@ def _broken_off(error: Exception, limit: float) -> tuple[Outcome, str]:
     if isinstance(error, TimeoutError):
         return Outcome.UNTESTABLE, f"the scenario did not end within {limit:.3g} s"
     return Outcome.HARNESS_ERROR, judging.describe_error(error)
-
-
-def describe(run: Executor) -> dict[str, Any]:
-    """Return the main facts of the run, for the header of its results."""
-    descriptor = run.target.descriptor
-    timing = {event["what"]: event["seconds"] for event in run.timing}
-    return {
-        "target": run.target_name,
-        "gateway": descriptor.gateway.model_dump(),
-        "descriptor": run.target.path.name,
-        "profiles": list(descriptor.claims.profiles),
-        "features": sorted(run.claims.features),
-        "revisions": list(run.claims.revisions),
-        "deviations": sorted(run.claims.deviations),
-        "registry": run.registry.digest,
-        "started_in_seconds": timing,
-        "expectations": [entry.model_dump(exclude_none=True) for entry in run.expectations.entries],
-        "machine": host_facts.facts(),
-    }

@@ -18,10 +18,11 @@ from gatebench.conformance.evaluation.applicability import (
     deselected_requirements,
     requirements_without_scenarios,
 )
-from gatebench.conformance.execution.executor import Executor, describe
+from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.outcomes import CUT, FAILURES, RED, UNJUDGED, Outcome, outcome_of, totals
 from gatebench.conformance.requirements.registry import Registry
 from gatebench.fixtures.gateways.descriptor import GatewaySection
+from gatebench.fixtures.processes import host as host_facts
 from gatebench.fixtures.recording import files
 
 FORMAT = 2
@@ -172,4 +173,23 @@ def _identity() -> dict[str, Any]:
         "format": FORMAT,
         "gatebench": version("gatebench"),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def describe(run: Executor) -> dict[str, Any]:
+    """Return the main facts of the run, for the header of its results."""
+    descriptor = run.target.descriptor
+    timing = {event["what"]: event["seconds"] for event in run.timing}
+    return {
+        "target": run.target_name,
+        "gateway": descriptor.gateway.model_dump(),
+        "descriptor": run.target.path.name,
+        "profiles": list(descriptor.claims.profiles),
+        "features": sorted(run.claims.features),
+        "revisions": list(run.claims.revisions),
+        "deviations": sorted(run.claims.deviations),
+        "registry": run.registry.digest,
+        "started_in_seconds": timing,
+        "expectations": [entry.model_dump(exclude_none=True) for entry in run.expectations.entries],
+        "machine": host_facts.facts(),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import installer
+from gatebench.fixtures.gateways.launch import installer
 from gatebench.fixtures.processes import child, environment, leftovers, supervisor
 
 NODE = 22  # the suite imports functions of this major version

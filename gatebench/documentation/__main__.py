@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from gatebench.documentation.pages import pages
+from gatebench.documentation.all_pages import pages
 
 
 def main(folder: Path) -> None:

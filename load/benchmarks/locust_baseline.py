@@ -38,7 +38,7 @@ class Plain(HttpUser):
 
 
 def main(kind: str) -> None:
-    """Run for the ordered time."""
+    """Run for the given time."""
     ORDER.update(json.load(sys.stdin))
     user: Any = Fast if kind == "fast" else Plain
     user.host = ORDER["url"]

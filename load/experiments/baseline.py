@@ -1,7 +1,8 @@
 """A stored baseline: the `load.json` of an earlier gate, which holds the cost of its candidate relative to a reference target.
 
 The new candidate is measured against the same reference target, and the two changes are compared. Times measured on different
-days are not comparable, even on one machine: half of all such comparisons that were tried called a gateway slower than itself.
+days are not comparable, even on one machine: half of the comparisons that were tried called a gateway slower than
+itself.
 """
 
 from dataclasses import dataclass

@@ -93,7 +93,7 @@ class PhaseRun:
                     if keep:
                         self._measured.results.append(result)
                 self.stop(INTERRUPTED, "interruption")
-        raise AssertionError("a player that does not finish raises")
+        raise AssertionError("a generator that does not finish raises an error")
 
     def stop(self, why: str, by: EndedBy) -> None:
         """End the run and keep the results so far."""

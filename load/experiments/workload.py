@@ -59,7 +59,7 @@ def choose_operations(
 
 
 def consents_of(profile: LoadProfile, called: Iterable[CallSpec]) -> dict[str, list[str]]:
-    """Return the users that give their consent before the load, by upstream: those that call it, as far as the profile says."""
+    """Return the users that give their consent before the load, by upstream: those of the profile that call it."""
     callers: dict[str, set[str]] = {}
     for call in called:
         for member in profile.members(call.server):
@@ -197,7 +197,7 @@ def stages(profile: LoadProfile, seconds: float, rate: float) -> list[Stage]:
 
 
 class Plans(Protocol):
-    """What makes the plans of a profile, such as a Workload."""
+    """Interface of what builds the plans of a profile, such as Workload."""
 
     def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:
         """Return the plan of one phase."""

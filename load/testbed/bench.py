@@ -24,7 +24,8 @@ from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.reference_gateway.config import WorldConfig
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.backends.lean import LeanBackend
-from gatebench.fixtures.world.config import WorldJson, without_tls
+from gatebench.fixtures.world.config import WorldJson
+from gatebench.fixtures.world.gateway_config import without_tls
 from gatebench.fixtures.world.world import World
 from gatebench.load.profiles.profiles import MANY, LoadProfile
 from gatebench.load.testbed.callers import CallerPool

@@ -78,7 +78,7 @@ def written(spec: Any) -> dict[str, Any]:
 
 
 def _idp(settings: dict[str, Any]) -> tuple[str, ControlApi]:
-    from ..idp import build_idp  # noqa: PLC0415 - upstreams do not need it
+    from ..idp.app import build_idp  # noqa: PLC0415 - upstreams do not need it
 
     issuers = tuple(
         IssuerSpec(**{**_tuples(IssuerSpec, issuer), "clients": tuple(_client(one) for one in issuer["clients"])})

@@ -80,7 +80,7 @@ def render(report: Report) -> str:
 
 
 def section(folder: Path) -> Report | None:
-    """What report.html shows of a measurement in the same folder, None where there is none. Raises NoRunError."""
+    """Return the part of report.html about a load report in the same folder; None without one. Raises NoRunError."""
     if not (folder / "load.json").exists():
         return None
     report = read(folder)

@@ -23,7 +23,7 @@ def export(report: Report, endpoint: str) -> int:
     """Send the metrics of a complete report to `endpoint`, such as http://127.0.0.1:4318/v1/metrics; return their number.
 
     Headers and certificates come from the environment (OTEL_EXPORTER_OTLP_HEADERS and so on, as OpenTelemetry documents them).
-    Raises BenchError with the cause if the collector does not take them.
+    Raises BenchError with the cause if the collector does not accept them.
     """
     reader = InMemoryMetricReader()
     resource = Resource.create({"service.name": "gatebench", "service.version": str(report["gatebench"])})
@@ -49,7 +49,9 @@ def export(report: Report, endpoint: str) -> int:
         exporter.shutdown()
         meters.shutdown()
     if not sent:
-        raise BenchError(f"the collector at {endpoint} did not take the metrics: {said.last or 'no reason was given'}")
+        raise BenchError(
+            f"the collector at {endpoint} did not accept the metrics: {said.last or 'no reason was given'}"
+        )
     return len(samples)
 
 

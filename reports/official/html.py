@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.fixtures.recording import files
-from gatebench.reports.conformance.formats import sequence
+from gatebench.reports.conformance.layout import sequence
 from gatebench.reports.official.model import DIFFERENT, rows, scenarios, sentence
 from gatebench.reports.rendering import templates
 

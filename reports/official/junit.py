@@ -1,4 +1,4 @@
-"""official-junit.xml: one test case for each check; only what the gateway loses is a failure."""
+"""official-junit.xml: one test case for each check; a failure is a check that passes directly but not through the gateway."""
 
 from pathlib import Path
 from typing import Any

@@ -15,7 +15,7 @@ from gatebench.reports.rendering.text import counted
 NAME = "official.json"
 FORMAT = 1
 DIFFERENT = ("fail", "warn", "known-failure", "known-flaw", "not-scored", "not-run", "better")
-"""Outcomes of a check that is not as it is directly, the most severe first."""
+"""Outcomes of checks whose result differs from the direct one, the most severe first."""
 MESSAGES = 40  # of a scenario's traffic in a report
 
 Report = dict[str, Any]

@@ -1,8 +1,8 @@
 """The heat map: gateways by scenarios of the guide and by groups of requirements, a bar of outcomes for each.
 
-A bar shows shares of requirements by outcome: not fulfilled, at SHOULD not fulfilled, fulfilled, claimed and not judged. What a
-gateway does not claim is no part of it: a scenario is empty unless its features are claimed. Nothing is added up over gateways,
-and there is no order among them but the alphabet.
+A bar shows shares of requirements by outcome: MUST not fulfilled, SHOULD not fulfilled, fulfilled, claimed but not judged.
+Requirements that a gateway does not claim are not counted: a scenario is empty unless its features are claimed. Nothing is summed
+over gateways, and they are in alphabetical order.
 """
 
 from collections import Counter

@@ -12,7 +12,7 @@ from typing import Any
 
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes
-from gatebench.reports.conformance.formats import sequence
+from gatebench.reports.conformance.layout import sequence
 from gatebench.reports.published_matrix import heat_map
 from gatebench.reports.published_matrix.heat_map import HeatRow
 from gatebench.reports.published_matrix.index import KINDS, Publication

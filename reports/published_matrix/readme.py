@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from gatebench.reports.conformance.formats import sequence_text
+from gatebench.reports.conformance.layout import sequence_text
 from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix.heat_map import SCENARIOS, scenario_rows
 from gatebench.reports.published_matrix.index import KINDS, Annotation, Publication

@@ -1,4 +1,4 @@
-"""Findings that are counted and not shown: what lets a caller act as another one is for the maintainers of the gateway first."""
+"""Findings that are counted but not shown: if a caller can act as another one, the maintainers of the gateway are told first."""
 
 from collections import Counter
 from collections.abc import Collection

@@ -11,7 +11,7 @@ import pytest
 from gatebench import cli
 from gatebench.commands import configuration
 from gatebench.commands.command import BenchCommand
-from gatebench.commands.conformance.run import run as conformance_run
+from gatebench.commands.run.run import run as conformance_run
 from gatebench.lazy_group import LazyGroup
 from tests.support.source.code_blocks import blocks
 

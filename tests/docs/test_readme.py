@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from gatebench.conformance.requirements.features import claims_of
-from gatebench.documentation.pages import CONTENTS, pages
+from gatebench.documentation.all_pages import CONTENTS, pages
 from gatebench.fixtures.gateways import descriptor_loader
 from tests.support.source.code_blocks import RUNNABLE, Block, anchors, blocks
 

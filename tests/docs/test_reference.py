@@ -16,15 +16,16 @@ from gatebench.conformance.checks.shapes.catalog import SHAPES
 from gatebench.conformance.requirements.features import FEATURES, PROFILES
 from gatebench.conformance.requirements.registry import loaded
 from gatebench.documentation import __main__ as program
-from gatebench.documentation import commands, descriptor, sentences, world
+from gatebench.documentation import sentences
+from gatebench.documentation.all_pages import pages
 from gatebench.documentation.markdown import prose
 from gatebench.documentation.models import UndescribedError, rows, section_of
-from gatebench.documentation.pages import pages
+from gatebench.documentation.pages import commands, descriptor, world
 from gatebench.exit_codes import MEANINGS
 from gatebench.fixtures.gateways.adapter import Adapter
 from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect
 from gatebench.fixtures.gateways.descriptor_loader import LAUNCH_VARIABLES
-from gatebench.fixtures.gateways.templates import FILTERS
+from gatebench.fixtures.gateways.launch.templates import FILTERS
 from gatebench.fixtures.reference_gateway import config
 from gatebench.fixtures.world import definition
 from tests.support.source.code_blocks import anchors

@@ -7,8 +7,8 @@ import pytest
 
 from gatebench.mock_upstreams.server import ServerThread
 from gatebench.mock_upstreams.upstream import UpstreamSpec, build_upstream
-from tests.support.mocks.issuer import Issuer
-from tests.support.mocks.mcp_http import CONTROL_TOKEN, Caller
+from tests.support.mocks.issuer import KeyServer
+from tests.support.mocks.mcp_http import CONTROL_TOKEN, UpstreamClient
 
 _names = itertools.count(1)
 
@@ -26,14 +26,14 @@ def tools(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def serve(farm: ServerThread) -> Iterator[Callable[..., Caller]]:
+def serve(farm: ServerThread) -> Iterator[Callable[..., UpstreamClient]]:
     """serve(personality, **spec): a new upstream on a port of its own, and a caller for it."""
-    callers: list[Caller] = []
+    callers: list[UpstreamClient] = []
 
-    def start(personality: str = "none", *, headers: dict[str, str] | None = None, **spec: object) -> Caller:
+    def start(personality: str = "none", *, headers: dict[str, str] | None = None, **spec: object) -> UpstreamClient:
         settings = {"name": f"upstream{next(_names)}", "control_token": CONTROL_TOKEN, **spec}
         upstream = build_upstream(UpstreamSpec(personality=personality, **settings))
-        caller = Caller(
+        caller = UpstreamClient(
             farm.serve(upstream.app, protocol=upstream.protocol), control_token=CONTROL_TOKEN, headers=headers
         )
         callers.append(caller)
@@ -59,7 +59,7 @@ def run_python() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def issuer(farm: ServerThread) -> Issuer:
-    made = Issuer()
+def issuer(farm: ServerThread) -> KeyServer:
+    made = KeyServer()
     made.url = farm.serve(made.app) + "/issuer"
     return made

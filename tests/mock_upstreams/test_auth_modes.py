@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 
 from gatebench.mock_upstreams.server import MockError
 from gatebench.mock_upstreams.upstream import UpstreamSpec
-from tests.support.mocks.issuer import KEYS, OTHER_KEY, Issuer
-from tests.support.mocks.mcp_http import Caller, answer_of
+from tests.support.mocks.issuer import KEYS, OTHER_KEY, KeyServer
+from tests.support.mocks.mcp_http import UpstreamClient, answer_of
 
 METADATA = "/.well-known/oauth-protected-resource"
 
@@ -28,33 +28,33 @@ def application(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def serve(serve: Callable[..., Caller], application: str) -> Callable[..., Caller]:
+def serve(serve: Callable[..., UpstreamClient], application: str) -> Callable[..., UpstreamClient]:
     return partial(serve, application=application)
 
 
 @pytest.fixture(params=["oauth", "jwt"])
-def guarded(request: pytest.FixtureRequest, serve: Callable[..., Caller], issuer: Issuer) -> Caller:
+def guarded(request: pytest.FixtureRequest, serve: Callable[..., UpstreamClient], issuer: KeyServer) -> UpstreamClient:
     return serve(request.param, issuer=issuer.url)
 
 
-def audience_of(caller: Caller) -> str:
+def audience_of(caller: UpstreamClient) -> str:
     return f"{str(caller.http.base_url).rstrip('/')}/mcp"
 
 
-def whoami(caller: Caller, token: str | None) -> httpx.Response:
+def whoami(caller: UpstreamClient, token: str | None) -> httpx.Response:
     return caller.modern("tools/call", {"name": "whoami", "arguments": {}}, Authorization=f"Bearer {token}")
 
 
 @pytest.mark.parametrize("algorithm", list(KEYS))
 @pytest.mark.parametrize("kind", ["at+jwt", "JWT", "application/at+jwt"])
-def test_valid_token_is_accepted(guarded: Caller, issuer: Issuer, algorithm: str, kind: str) -> None:
+def test_valid_token_is_accepted(guarded: UpstreamClient, issuer: KeyServer, algorithm: str, kind: str) -> None:
     answer = whoami(guarded, issuer.token(audience_of(guarded), algorithm, headers={"typ": kind}))
     assert answer.status_code == 200
     assert answer_of(answer)["result"]["structuredContent"]["identity"] == {"sub": "alice", "iss": issuer.url}
     assert guarded.journal("execution")[0]["identity"] == "alice"
 
 
-def test_audience_list_is_accepted(guarded: Caller, issuer: Issuer) -> None:
+def test_audience_list_is_accepted(guarded: UpstreamClient, issuer: KeyServer) -> None:
     assert whoami(guarded, issuer.token([audience_of(guarded), "else"])).status_code == 200
 
 
@@ -62,11 +62,11 @@ def segment(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-def unsigned(issuer: Issuer, audience: Any, algorithm: str) -> str:
+def unsigned(issuer: KeyServer, audience: Any, algorithm: str) -> str:
     return f"{segment({'alg': algorithm, 'kid': 'ES256'})}.{segment(issuer.claims(audience))}."
 
 
-def signed_with_public_key(issuer: Issuer, audience: Any) -> str:
+def signed_with_public_key(issuer: KeyServer, audience: Any) -> str:
     public = KEYS["RS256"].public_key()
     secret = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     signed = f"{segment({'alg': 'HS256', 'kid': 'RS256'})}.{segment(issuer.claims(audience))}"
@@ -74,7 +74,7 @@ def signed_with_public_key(issuer: Issuer, audience: Any) -> str:
     return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-def tampered(issuer: Issuer, audience: Any) -> str:
+def tampered(issuer: KeyServer, audience: Any) -> str:
     head, _, signature = issuer.token(audience).split(".")
     return f"{head}.{segment(issuer.claims(audience, sub='bob'))}.{signature}"
 
@@ -110,7 +110,9 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=list(BAD_TOKENS))
-def test_invalid_token_is_refused(guarded: Caller, issuer: Issuer, make: Callable[[Issuer, str], str]) -> None:
+def test_invalid_token_is_refused(
+    guarded: UpstreamClient, issuer: KeyServer, make: Callable[[KeyServer, str], str]
+) -> None:
     answer = whoami(guarded, make(issuer, audience_of(guarded)))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
@@ -119,12 +121,12 @@ def test_invalid_token_is_refused(guarded: Caller, issuer: Issuer, make: Callabl
 
 
 @pytest.mark.parametrize("given", ["Basic {token}", "{token}", "Bearer", "Bearer {token} {token}", "Bearer {token},x"])
-def test_other_authorization_headers_are_refused(guarded: Caller, issuer: Issuer, given: str) -> None:
+def test_other_authorization_headers_are_refused(guarded: UpstreamClient, issuer: KeyServer, given: str) -> None:
     value = given.format(token=issuer.token(audience_of(guarded)))
     assert guarded.modern("tools/list", Authorization=value).status_code == 401
 
 
-def test_repeated_authorization_header_is_refused(guarded: Caller, issuer: Issuer) -> None:
+def test_repeated_authorization_header_is_refused(guarded: UpstreamClient, issuer: KeyServer) -> None:
     token = issuer.token(audience_of(guarded))
     content, mirrored = guarded.modern_request("tools/list", None)
     headers = [*mirrored.items(), ("Authorization", f"Bearer {token}")]
@@ -132,14 +134,14 @@ def test_repeated_authorization_header_is_refused(guarded: Caller, issuer: Issue
     assert guarded.http.post("/mcp", json=content, headers=[*headers, headers[-1]]).status_code == 401
 
 
-def test_every_request_needs_a_token(guarded: Caller) -> None:
+def test_every_request_needs_a_token(guarded: UpstreamClient) -> None:
     assert guarded.http.get("/mcp").status_code == 401
     assert guarded.http.delete("/mcp").status_code == 401
     assert guarded.notify("notifications/initialized").status_code == 401
     assert guarded.initialize().status_code == 401
 
 
-def test_resource_metadata_and_challenge(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_resource_metadata_and_challenge(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     caller = serve("oauth", issuer=issuer.url)
     origin = str(caller.http.base_url).rstrip("/")
     challenge = caller.modern("tools/list")
@@ -152,26 +154,26 @@ def test_resource_metadata_and_challenge(serve: Callable[..., Caller], issuer: I
     assert METADATA in [event["target"] for event in caller.journal("request")]
 
 
-def test_jwt_personality_has_no_metadata(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_jwt_personality_has_no_metadata(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     caller = serve("jwt", issuer=issuer.url)
     assert caller.modern("tools/list").headers["www-authenticate"] == "Bearer"
     assert caller.http.get(f"{METADATA}/mcp").status_code == 404
 
 
-def test_only_the_configured_audience_is_accepted(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_only_the_configured_audience_is_accepted(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     caller = serve("oauth", issuer=issuer.url, audience="https://mail.example/mcp")
     assert whoami(caller, issuer.token("https://mail.example/mcp")).status_code == 200
     assert whoami(caller, issuer.token(audience_of(caller))).status_code == 401
     assert "https://mail.example/.well-known" in caller.modern("tools/list").headers["www-authenticate"]
 
 
-def test_host_header_does_not_change_the_audience(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_host_header_does_not_change_the_audience(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     caller = serve("oauth", issuer=issuer.url, hosts=("evil.example",))
     evil = issuer.token("http://evil.example/mcp")
     assert caller.modern("tools/list", Authorization=f"Bearer {evil}", Host="evil.example").status_code == 401
 
 
-def test_insufficient_scope(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_insufficient_scope(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     caller = serve("oauth", issuer=issuer.url)
     caller.control("PUT", "scopes", ["mail.send"])
     refused = whoami(caller, issuer.token(audience_of(caller), scope="mail.read"))
@@ -182,7 +184,9 @@ def test_insufficient_scope(serve: Callable[..., Caller], issuer: Issuer) -> Non
     assert whoami(caller, issuer.token(audience_of(caller), scope="mail.read mail.send")).status_code == 200
 
 
-def test_keys_are_cached_and_refetched_for_an_unknown_kid(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_keys_are_cached_and_refetched_for_an_unknown_kid(
+    serve: Callable[..., UpstreamClient], issuer: KeyServer
+) -> None:
     caller = serve("jwt", name="crm", issuer=issuer.url)
     for _ in range(3):
         assert whoami(caller, issuer.token(audience_of(caller))).status_code == 200
@@ -194,7 +198,7 @@ def test_keys_are_cached_and_refetched_for_an_unknown_kid(serve: Callable[..., C
     assert len(issuer.fetches) == 3
 
 
-def test_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_outage_of_the_issuer(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     caller = serve("jwt", issuer=issuer.url)
     issuer.status = 500
     token = issuer.token(audience_of(caller))
@@ -205,7 +209,7 @@ def test_outage_of_the_issuer(serve: Callable[..., Caller], issuer: Issuer) -> N
     assert whoami(caller, token).status_code == 200
 
 
-def test_keys_are_fetched_from_the_back_channel(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_keys_are_fetched_from_the_back_channel(serve: Callable[..., UpstreamClient], issuer: KeyServer) -> None:
     public = "http://issuer.example/corp"
     caller = serve("jwt", issuer=public, back_channel=issuer.url)
     assert whoami(caller, issuer.token(audience_of(caller), iss=public)).status_code == 200
@@ -213,7 +217,7 @@ def test_keys_are_fetched_from_the_back_channel(serve: Callable[..., Caller], is
 
 
 @pytest.mark.parametrize("name", ["X-API-Key", "Authorization"])
-def test_static_header(serve: Callable[..., Caller], name: str) -> None:
+def test_static_header(serve: Callable[..., UpstreamClient], name: str) -> None:
     caller = serve("static", header=(name, "Bearer s3cret"))
     content, mirrored = caller.modern_request("tools/list", None)
 
@@ -231,7 +235,7 @@ def test_static_header(serve: Callable[..., Caller], name: str) -> None:
     assert caller.http.delete("/mcp").status_code == 401
 
 
-def test_additional_static_keys_can_be_set_and_removed(serve: Callable[..., Caller]) -> None:
+def test_additional_static_keys_can_be_set_and_removed(serve: Callable[..., UpstreamClient]) -> None:
     caller = serve("static", header=("X-API-Key", "s3cret"))
     content, mirrored = caller.modern_request("tools/list", None)
 
@@ -245,7 +249,7 @@ def test_additional_static_keys_can_be_set_and_removed(serve: Callable[..., Call
     assert [status("own"), status("s3cret")] == [401, 200]
 
 
-def test_personality_none_records_every_credential(serve: Callable[..., Caller]) -> None:
+def test_personality_none_records_every_credential(serve: Callable[..., UpstreamClient]) -> None:
     caller = serve("none")
     headers = {"Authorization": "Bearer one", "Cookie": "a=b", "X-Vault-TOKEN": "two", "X-Other": "three"}
     content = caller.modern_call("whoami", {}, **headers)["structuredContent"]

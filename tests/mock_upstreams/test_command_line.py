@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from gatebench.mock_upstreams.__main__ import main
-from tests.support.mocks.mcp_http import Caller
+from tests.support.mocks.mcp_http import UpstreamClient
 
 COMMAND = [sys.executable, "-m", "mock_upstreams"]
 
@@ -47,7 +47,7 @@ def test_serves_until_a_signal(application: str, stop: signal.Signals) -> None:
         assert set(facts) == {"name", "url", "mcp_url", "control_token"}
         assert (facts["name"], facts["mcp_url"]) == ("web-search", f"{facts['url']}/mcp")
         assert httpx.get(f"{facts['url']}/healthz").status_code == 200
-        caller = Caller(facts["url"], control_token=facts["control_token"])
+        caller = UpstreamClient(facts["url"], control_token=facts["control_token"])
         assert caller.modern("tools/list").status_code == 401
         assert caller.modern("tools/list", **{"X-API-Key": "k=1"}).status_code == 200
         assert {event["node"] for event in caller.journal()} == {"web-search"}

@@ -16,7 +16,7 @@ import pytest
 
 from gatebench.fixtures.world.certificates import Authority
 from gatebench.mock_upstreams.cli.from_config import read, written
-from gatebench.mock_upstreams.idp import ClientSpec, IdpSpec, IssuerSpec
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import MockError
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +135,7 @@ class Refuse:
             raise ModuleNotFoundError(f"the image has no {name}", name=name)
 
 sys.meta_path.insert(0, Refuse())
-from mock_upstreams import idp
+from mock_upstreams.idp import app
 from mock_upstreams.upstream import UpstreamSpec, build_upstream
 
 for application in ("tools", "scripted"):

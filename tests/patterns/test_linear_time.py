@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.conformance.selftest.support.cases import check_each
 from tests.support.source.adversary import slow_text
-from tests.support.source.regular_expressions import PACKAGES, Found, computed, everything
+from tests.support.source.regular_expressions import PACKAGES, FoundPattern, computed, everything
 
 # Built at run time from our own escaped words. Check that a pattern is linear before adding it.
 READ = {
@@ -28,7 +28,7 @@ READ = {
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_pattern_is_linear(package: str) -> None:
-    def check(found: Found) -> None:
+    def check(found: FoundPattern) -> None:
         assert slow_text(found.pattern, how=found.how) is None
 
     patterns = [found for found in everything() if found.where.startswith(f"{package}/")]

@@ -28,7 +28,7 @@ def found() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-class Page:
+class ChromiumPage:
     """One page in its own browser, which closes with it. Console errors and requests are recorded."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Page:
         )
         try:
             self._socket = self._connected()
-            for domain in ("Page", "Runtime", "Network", "Log"):
+            for domain in ("ChromiumPage", "Runtime", "Network", "Log"):
                 self.send(f"{domain}.enable")
         except BaseException:
             self.close()

@@ -20,7 +20,7 @@ NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 NO_TLS = ssl.create_default_context()  # created once: no client here uses TLS
 
 
-class Agent:
+class GatewayClient:
     """A client with a token at one server of the gateway."""
 
     def __init__(self, base: str, token: str | None, server: str, **headers: str) -> None:

@@ -30,7 +30,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-class WholeRun:
+class PytestProcess:
     """`pytest gatebench/conformance/scenarios ...` with its own place for temporary files and a mark by which its
     processes are known.
     """

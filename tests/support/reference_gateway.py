@@ -12,10 +12,11 @@ import httpx
 from gatebench.fixtures.reference_gateway.app import build_gateway
 from gatebench.fixtures.reference_gateway.config import WorldConfig
 from gatebench.fixtures.world import definition
-from gatebench.mock_upstreams.idp import ClientSpec, Idp, IdpSpec, IssuerSpec, build_idp
+from gatebench.mock_upstreams.idp.app import Idp, build_idp
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 from gatebench.mock_upstreams.upstream import MockUpstream, UpstreamSpec, build_upstream
-from tests.support.gateway_client import NO_TLS, Agent, consent_urls
+from tests.support.gateway_client import NO_TLS, GatewayClient, consent_urls
 
 CONTROL = "control-token-of-the-tests"
 ADMIN = "admin-token-of-the-tests"
@@ -31,7 +32,7 @@ ORDINARY = {
 UPSTREAMS = ("calculator", "web-search", "mail", "calendar", "crm", "scripted")
 
 
-class Lines:
+class LogLines:
     """A stream that keeps the log lines of the gateway."""
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class Lines:
         pass
 
 
-class Front:
+class ReplaceableApp:
     """An application on one address that calls a replaceable one: each test has a new gateway, with the same redirect URI."""
 
     app: Any = None
@@ -54,12 +55,12 @@ class Front:
             await self.app(scope, receive, send)
 
 
-class Bench:
+class GatewayBench:
     """Mocks that serve all tests, and the gateway of one test."""
 
     def __init__(self, farm: ServerThread) -> None:
         self.farm = farm
-        self.front = Front()
+        self.front = ReplaceableApp()
         ports = {name: farm.reserve() for name in (*UPSTREAMS, "idp", "gateway")}
         self.base = farm.url(ports["gateway"])
         self.idp_url = farm.url(ports["idp"])
@@ -70,7 +71,7 @@ class Bench:
         for name, mock in self.mocks.items():
             farm.serve(mock.app, port=ports[name])
         farm.serve(self.front, port=ports["gateway"])
-        self.log = Lines()
+        self.log = LogLines()
         self.marks: dict[str, int] = {}
         self.disturbed: set[str] = set()
         self._ids = itertools.count(1)
@@ -154,7 +155,7 @@ class Bench:
         """Start a gateway without state, with a changed sheet."""
         sheet = copy.deepcopy(self.world_json)
         change(sheet)
-        self.log = Lines()
+        self.log = LogLines()
         self.front.app = build_gateway(WorldConfig.from_json(sheet), self.log)  # type: ignore[arg-type]
         for name in self.disturbed.copy():
             self.control(name, "DELETE", "faults")
@@ -237,5 +238,5 @@ class Bench:
                 answer = browser.get(url)
                 assert answer.status_code == 200, answer.text
 
-    def agent(self, token: str | None, server: str) -> Agent:
-        return Agent(self.base, token, server)
+    def agent(self, token: str | None, server: str) -> GatewayClient:
+        return GatewayClient(self.base, token, server)

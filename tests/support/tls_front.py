@@ -11,7 +11,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
-class Front:
+class TlsFront:
     """A running front or proxy."""
 
     port: int = 0
@@ -21,14 +21,14 @@ class Front:
 
 
 @contextlib.contextmanager
-def tls_front(port: int, certificate: str, *, clients: str = "", header: bytes = b"") -> Iterator[Front]:
+def tls_front(port: int, certificate: str, *, clients: str = "", header: bytes = b"") -> Iterator[TlsFront]:
     """Serve a port over TLS. `clients`: the certificate that clients must have; `header`: 403 for requests without it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     if clients:
         context.load_verify_locations(clients)
         context.verify_mode = ssl.CERT_REQUIRED
-    front = Front()
+    front = TlsFront()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -45,9 +45,9 @@ def tls_front(port: int, certificate: str, *, clients: str = "", header: bytes =
 
 
 @contextlib.contextmanager
-def http_proxy() -> Iterator[Front]:
+def http_proxy() -> Iterator[TlsFront]:
     """Serve CONNECT (RFC 9110, section 9.3.6)."""
-    proxy = Front()
+    proxy = TlsFront()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -75,7 +75,7 @@ async def _relay(client: Streams, server: Streams, received: bytearray) -> None:
 
 
 @contextlib.contextmanager
-def _serving(front: Front, serve: Callable[..., Awaitable[None]], context: ssl.SSLContext | None) -> Iterator[None]:
+def _serving(front: TlsFront, serve: Callable[..., Awaitable[None]], context: ssl.SSLContext | None) -> Iterator[None]:
     ready, over = threading.Event(), asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,8 +2,8 @@
 
 from gatebench.fixtures.clients.browser import Visit
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import REFRESHED_SECONDS
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import REFRESHED_SECONDS
 from gatebench.fixtures.world.definition import UPSTREAMS
 
 

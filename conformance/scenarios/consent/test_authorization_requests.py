@@ -6,10 +6,11 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
-from gatebench.conformance.scenarios.marks import Params, judged_by_cases
+from gatebench.conformance.scenarios.marks import Params, in_each_era, judged_by_cases
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import access_token_digests, rejected_tokens
 from gatebench.fixtures.world.definition import REVISIONS
 
 FURTHER = ("calendar.write", "calendar.share")
@@ -81,6 +82,25 @@ async def test_step_up(scenario: Scenario, case: str, principal: str, server: st
     since = scenario.here()
     attempt = await steps.call(scenario, principal, server, revision)
     scenario.case(case, attempt, since=since, **common)
+
+
+MEANWHILE = "refresh-while-a-scope-is-demanded"
+
+
+@judged_by_cases([MEANWHILE], *LEAKS, needs=("consent-withdrawal",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server"), [(MEANWHILE, "alice", "calendar")])
+async def test_refreshed_meanwhile(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The upstream demands a further scope, the user has not answered, and the token is refreshed for another call."""
+    granted = steps.settings_of(scenario, server)["scope"]
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, FURTHER[0]):
+        await steps.call(scenario, principal, server, revision)
+    since, rejected = scenario.here(), await access_token_digests(scenario, principal, server)
+    with rejected_tokens(scenario, server, rejected):
+        attempt = await steps.call(scenario, principal, server, revision)
+    facts: dict[str, Any] = {"server": server, "principal": principal, "allowed": granted.split()}
+    scenario.case(case, attempt, control=control, since=since, **facts)
 
 
 @judged_by_cases(["client-refused"], *LEAKS, needs=("consent-withdrawal",))

@@ -8,10 +8,10 @@ from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patien
 from gatebench.conformance.scenarios.consent import flows
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.certificates import presented
-from gatebench.fixtures.harness.grants import connect_and_call, expired_consent
-from gatebench.fixtures.harness.issuer_keys import IssuerKeys
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.certificates import presented
+from gatebench.fixtures.harness.steps.grants import connect_and_call, expired_consent
+from gatebench.fixtures.harness.steps.issuer_keys import IssuerKeys
 from gatebench.fixtures.world import issuer_variants
 from gatebench.fixtures.world.certificates import KINDS, CertificateKind
 from gatebench.fixtures.world.definition import PRINCIPALS, TLS

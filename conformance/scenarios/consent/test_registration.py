@@ -1,5 +1,6 @@
 """An authorization server for which the gateway is configured with no client: it registers itself (RFC 7591)."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,11 +8,13 @@ import pytest
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
-from gatebench.fixtures.harness.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.world.definition import DECLINING, REGISTERING, REVISIONS
 
 CASE, REFRESHED, FORGOTTEN = "client-registered", "client-registered-and-refreshed", "client-forgotten"
+AT_ONCE = "client-registered-at-once"
+REGISTRATION_SECONDS = 0.3  # longer than two browsers take to open their links
 NEEDS = ("client-registration", "consent-withdrawal")
 PAGE: dict[str, Any] = {"content_type": "text/html", "body": "<html>not here</html>"}
 # Case: what the authorization server does with a registration instead of refusing it with invalid_redirect_uri.
@@ -54,6 +57,24 @@ async def test_registered(scenario: Scenario, principal: str, other: str, server
             break
     last = (await call_until_success(scenario, principal, server, revision))[-1]
     scenario.case(FORGOTTEN, last, control=attempts[0], since=since, **common)
+
+
+@judged_by_cases([AT_ONCE], *LEAKS, needs=NEEDS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", REGISTERING)])
+async def test_registered_at_once(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """The server has forgotten the client, and two users open their links while the registration takes a moment."""
+    issuer = steps.issuer_of(server)
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    await expired_consent(scenario, principal, server, revision, issuer)
+    scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
+    await contact(scenario, principal, server, revision)  # the gateway learns that its client is unknown
+    since = scenario.here()
+    links = [(one, (await steps.begin(scenario, one, server, revision))[1]) for one in (principal, other)]
+    with scenario.idp_fault({"issuer": issuer, "endpoint": "register", "action": {"delay": REGISTRATION_SECONDS}}):
+        await asyncio.gather(*(steps.follow(scenario, one, urls) for one, urls in links))
+    attempts = [await steps.call(scenario, one, server, revision) for one in (principal, other)]
+    scenario.case(AT_ONCE, *attempts, control=control, since=since, server=server, principal=principal)
 
 
 @judged_by_cases(REFUSALS, *LEAKS, needs=(*NEEDS, "server.calendar"))

@@ -7,7 +7,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
-from gatebench.fixtures.harness.grants import (
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import (
     access_token_digests,
     consent_anew,
     contact,
@@ -17,7 +18,6 @@ from gatebench.fixtures.harness.grants import (
     personal_tool,
     rejected_tokens,
 )
-from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 NEEDS = ("consent-withdrawal",)

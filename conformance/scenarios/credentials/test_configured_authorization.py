@@ -5,7 +5,7 @@ import pytest
 from gatebench.conformance.scenarios.common import ARRIVALS, AWKWARD_VALUES, LEAKS, MODELS, patience, whole_life
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import address_of
+from gatebench.fixtures.harness.steps.upstream_habits import address_of
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 SERVER, ELSEWHERE = "tickets", "everything"

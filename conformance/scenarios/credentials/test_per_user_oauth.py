@@ -13,8 +13,8 @@ from gatebench.conformance.scenarios.common import (
 )
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
-from gatebench.fixtures.harness.grants import personal_members, personal_tool
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import personal_members, personal_tool
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 

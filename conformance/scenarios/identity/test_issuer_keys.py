@@ -12,8 +12,8 @@ from gatebench.conformance.scenarios.common import LEAKS, within_claims
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.issuer_keys import IssuerKeys
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.issuer_keys import IssuerKeys
 from gatebench.fixtures.world.variants.model import TokenVariant
 
 FLOOD = 40

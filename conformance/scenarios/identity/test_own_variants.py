@@ -4,9 +4,9 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patience
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by
-from gatebench.fixtures.harness.grants import connect_and_call, consent_anew, contact, expired_consent
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import upstream_habits
+from gatebench.fixtures.harness.steps.grants import connect_and_call, consent_anew, contact, expired_consent
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 from gatebench.fixtures.world.variants import own
 

@@ -19,8 +19,8 @@ from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, 
 from gatebench.conformance.scenarios.troubleshooting.test_restart import echo_of, held_call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import personal_tool
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import personal_tool
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 SERVER, OTHER, VIRTUAL = "calculator", "everything", "desk"

@@ -9,14 +9,14 @@ from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, gr
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import (
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import (
     access_token_digests,
     contact,
     expired_consent,
     personal_tool,
     rejected_tokens,
 )
-from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, UPSTREAMS
 
 MEMBER = "calculator"

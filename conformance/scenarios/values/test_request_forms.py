@@ -9,9 +9,9 @@ import pytest
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all
+from gatebench.fixtures.harness.steps import scripted_calls
+from gatebench.fixtures.harness.steps.scripted_calls import ScriptedCall, call_all
 from gatebench.fixtures.world.definition import REVISIONS
 
 MEMBER = "calculator"

@@ -9,9 +9,9 @@ import pytest
 from gatebench.conformance.scenarios.marks import judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all
+from gatebench.fixtures.harness.steps import scripted_calls
+from gatebench.fixtures.harness.steps.scripted_calls import ScriptedCall, call_all
 from gatebench.fixtures.world.corpus import catalog
 from gatebench.fixtures.world.definition import REVISIONS
 

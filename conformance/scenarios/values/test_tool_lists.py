@@ -10,9 +10,9 @@ from gatebench.conformance.scenarios.common import patience, refresh
 from gatebench.conformance.scenarios.marks import in_each_era, in_each_revision, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.values.test_values import MEMBER, SERVERS
 from gatebench.fixtures.clients.mcp import McpClient
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.scripted_calls import ScriptedCall
+from gatebench.fixtures.harness.steps import scripted_calls
+from gatebench.fixtures.harness.steps.scripted_calls import ScriptedCall
 from gatebench.fixtures.world.corpus import catalog, tool_lists
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 

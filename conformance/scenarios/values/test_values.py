@@ -16,9 +16,9 @@ from gatebench.conformance.scenarios.marks import (
 )
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.scripted_calls import ScriptedCall, call_all
+from gatebench.fixtures.harness.steps import scripted_calls
+from gatebench.fixtures.harness.steps.scripted_calls import ScriptedCall, call_all
 from gatebench.fixtures.protocol.messages import CLIENT_INFO
 from gatebench.fixtures.world.corpus import catalog
 from gatebench.fixtures.world.definition import REVISIONS

@@ -19,7 +19,7 @@ def response(status: int) -> McpResponse:
     return cast("McpResponse", SimpleNamespace(status=status, succeeded=status == 200))
 
 
-class Gateway:
+class ScriptedStatuses:
     """A client at a gateway that answers requests with these statuses, one after the other."""
 
     def __init__(self, *statuses: int) -> None:
@@ -48,13 +48,13 @@ class Gateway:
     ],
 )
 def test_after_a_loss_opens_a_new_session_only_if_needed(first: int, made: list[Any]) -> None:
-    gateway = Gateway(*(one for one in made if one != NEW_SESSION))
+    gateway = ScriptedStatuses(*(one for one in made if one != NEW_SESSION))
     last = asyncio.run(after_a_loss(cast("McpClient", gateway), response(first), gateway.ask()))
     assert (gateway.made, last.status) == (made, made[-1])
 
 
 @pytest.mark.parametrize("made", [[200], [404], [502, 200], [502, 404], [502, 502]])
 def test_at_second_try_retries_once(made: list[int]) -> None:
-    gateway = Gateway(*made)
+    gateway = ScriptedStatuses(*made)
     last = asyncio.run(at_second_try(gateway.ask()))
     assert (gateway.made, last.status) == (made, made[-1])

@@ -1,1 +1,1 @@
-"""Commands about runs: test a gateway, evaluate a recording, build and publish reports."""
+"""Commands about finished runs and recordings: reports, comparisons, publications; and the official suite."""

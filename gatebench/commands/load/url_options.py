@@ -15,7 +15,7 @@ Command = Callable[..., int]
 
 @dataclass(frozen=True, kw_only=True)
 class UrlOptions:
-    """What a user tells about a running gateway. Options that a command does not have keep their defaults."""
+    """The options about a running gateway and its tool. Options that a command does not have keep their defaults."""
 
     tool: str | None
     args: str
@@ -54,7 +54,7 @@ _COMMON = (
     click.option("--insecure", is_flag=True, help="URL: do not verify the server's certificate"),
 )
 _SEVERAL_USERS = (
-    click.option("--tokens-file", type=PATH, metavar="FILE", help="URL: several tokens, one a line, a user each"),
+    click.option("--tokens-file", type=PATH, metavar="FILE", help="URL: tokens of several users, one per line"),
     click.option("--isolation", metavar="POINTER", help="URL: a value in the result that differs from token to token"),
 )
 _DIRECT = (
@@ -99,7 +99,7 @@ def refuse(given: UrlOptions, target: str) -> None:
         if value not in (None, False, (), "{}"):
             option = f"--{one.name.replace('_', '-')}"
             raise BenchError(
-                f"{option} requires a URL as target, such as https://gw.example.com/mcp, and {target} is none; "
+                f"{option} requires a URL as target, such as https://gw.example.com/mcp, but {target} is not one; "
                 "a descriptor has its own settings"
             )
 

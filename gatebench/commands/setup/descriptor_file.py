@@ -28,7 +28,7 @@ SINGLE = "{base_url}/mcp/{server}"
 
 @dataclass(kw_only=True)
 class DescriptorFacts:
-    """What a user tells about a gateway: the options of `gatebench init`."""
+    """The options of `gatebench init`: what the user knows about the gateway."""
 
     kind: Kind
     name: str | None = None

@@ -15,7 +15,8 @@ from gatebench import exit_codes
 from gatebench.commands.command import command
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
-from gatebench.fixtures.gateways import descriptor_loader, installer
+from gatebench.fixtures.gateways import descriptor_loader
+from gatebench.fixtures.gateways.launch import installer
 from gatebench.fixtures.gateways.lookup import resolve, shipped
 
 MIN_FILES = 1024  # open files for a run and its gateway

@@ -6,8 +6,8 @@ from gatebench import exit_codes, progress
 from gatebench.commands.command import command
 from gatebench.commands.suggestions import closest
 from gatebench.fixtures.errors import BenchError
-from gatebench.fixtures.gateways import installer
-from gatebench.fixtures.gateways.installer import Recipe
+from gatebench.fixtures.gateways.launch import installer
+from gatebench.fixtures.gateways.launch.installer import Recipe
 
 
 @command()

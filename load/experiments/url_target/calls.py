@@ -124,7 +124,7 @@ def notes(found: Discovered) -> list[str]:
     )
     checked = ["HTTP status", "JSON-RPC result and its id", "isError", *values, *own]
     unchecked = [
-        "that an answer was made for its very call (no nonce is sent)",
+        "that an answer belongs to its own call (no nonce is sent)",
         "the path to the upstream, its credentials, latency and requests per call",
         "CPU and memory of the gateway",
         "the ceiling of the bench",

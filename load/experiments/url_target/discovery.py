@@ -1,6 +1,6 @@
 """Before any load: connect in both protocol eras, find the tool, check the arguments, and call the tool once with each token.
 
-Everything that the load would do thousands of times is tried here first, so that bad input is one sentence and no load.
+Every kind of request of the load is tried here once, so that bad input is reported in one sentence before the load begins.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Discovered:
-    """What an endpoint offers: revisions, oldest first; `callers` know their own value if there is `isolation`."""
+    """What an endpoint offers: revisions, oldest first; with `isolation`, each of `callers` has the value of its token."""
 
     endpoint: Endpoint
     call: ToolCall
@@ -55,9 +55,9 @@ class Discovered:
 
 
 async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discovered:
-    """Find out what a load needs to know, and record the exchanges in a transcript. Raises BenchError with one sentence."""
+    """Return what the load needs to know; the exchanges are recorded in a transcript. Raises BenchError with one sentence."""
     secrets = endpoint.registry()
-    with _Record(record, secrets, run="discovery") as writer:
+    with _ExchangeRecord(record, secrets, run="discovery") as writer:
         writer.masked = {name.lower() for name in endpoint.headers}
         writer.short = endpoint.short_values
         try:
@@ -66,7 +66,7 @@ async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discover
             raise BenchError(writer.short.redact(secrets.redact(str(error)))) from None
 
 
-class _Record(TranscriptWriter):
+class _ExchangeRecord(TranscriptWriter):
     """A transcript without the values of given headers and without short tokens, which a registry does not find by value."""
 
     masked: AbstractSet[str] = frozenset()  # names of headers, lower case

@@ -56,7 +56,7 @@ class Endpoint:
 
     @property
     def short_values(self) -> ShortValues:
-        """The credentials that are too short for that; headers and queries may also hold words and numbers that are none."""
+        """The credentials that are too short for the registry: tokens, and values of headers and queries from 4 characters on."""
         found = {label: value for label, value in self._credentials().items() if len(value) < MIN_LENGTH}
         return ShortValues({label: value for label, value in found.items() if value in self.tokens or len(value) >= 4})
 
@@ -67,7 +67,7 @@ class Endpoint:
         return found | {f"{of}query {name}": value for name, value in parse_qsl(urlsplit(self.url).query)}
 
     def registry(self) -> SecretRegistry:
-        """Return a registry that redacts them."""
+        """Return a registry that redacts the credentials of this endpoint."""
         registry = SecretRegistry()
         for label, value in self.secrets().items():
             registry.add("gateway-token", label, value)

@@ -58,7 +58,7 @@ def _as_pointer(path: str) -> str:
 
 
 def _either(value: str) -> list[Any]:
-    """Return what a word on a command line may mean: the JSON value that it is, and the text itself."""
+    """Return the possible meanings of a value on the command line: the JSON value, if it is one, and the text itself."""
     try:
         return [json.loads(value), value]
     except (ValueError, RecursionError):

@@ -26,7 +26,7 @@ ALPHA = 0.025  # of each bound
 NAMES = {DIRECT: "baseline", GATEWAY: "candidate"}
 UNCONTROLLED = "not controlled: fresh starts, CPU shares, other load on what is measured"
 ALREADY_RUNNING = (
-    "both gateways already run: nothing is started afresh, so that a difference may be of these two processes or hosts"
+    "both gateways already run: nothing is started afresh, so a difference may come from these two processes or hosts"
 )
 
 

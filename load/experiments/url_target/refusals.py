@@ -1,4 +1,4 @@
-"""Sentences about first responses that no load can follow."""
+"""Error messages for first responses that rule out a load."""
 
 import html
 import re
@@ -14,7 +14,7 @@ _TLS = ("CERTIFICATE", "certificate", "SSL", "TLS")
 
 
 def why_not(endpoint: Endpoint, caller: PlannedCaller, response: McpResponse, what: str) -> str:
-    """Return the sentence with cause and fix for a response that is not the one needed; `what` was asked for."""
+    """Return a sentence with cause and fix for an unexpected response; `what`: the request."""
     where = endpoint.shown
     if response.status == 0:
         return _unreachable(endpoint, response)
@@ -50,12 +50,12 @@ def _refused(endpoint: Endpoint, caller: PlannedCaller, response: McpResponse) -
     elif response.status == 403:
         fix = "this caller may not do that: use a token with access"
     else:
-        fix = "the token is invalid or expired, or belongs into another header (--header)"
+        fix = "the token is invalid or expired, or belongs in another header (--header)"
     return f"{endpoint.shown} refused {caller.name} with status {response.status} ({reason[:_EXCERPT]}): {fix}"
 
 
 def explained(response: McpResponse) -> str:
-    """Return what a response says, as a part of a sentence."""
+    """Describe a response, as a part of a sentence."""
     if response.status == 0:
         return response.error_text or "no response"
     if error := response.error:

@@ -7,7 +7,7 @@ that it is never a command. A runner shows the first ten errors and the first te
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gatebench.reports.conformance.formats.blocks import group_findings, unexplained_findings
+from gatebench.reports.conformance.layout.blocks import group_findings, unexplained_findings
 from gatebench.reports.rendering.text import counted, shorten, visible
 
 MAX_TEXT = 500  # characters

@@ -12,8 +12,8 @@ from typing import Any
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes
 from gatebench.reports.conformance.analysis import causes
-from gatebench.reports.conformance.formats import remarks, sequence
-from gatebench.reports.conformance.formats.blocks import (
+from gatebench.reports.conformance.layout import remarks, sequence
+from gatebench.reports.conformance.layout.blocks import (
     FindingGroup,
     consequences,
     group_findings,

@@ -10,7 +10,7 @@ from typing import Any
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes
 from gatebench.reports.conformance.analysis import causes
-from gatebench.reports.conformance.formats.blocks import consequences, unexplained_findings
+from gatebench.reports.conformance.layout.blocks import consequences, unexplained_findings
 from gatebench.reports.rendering.markdown import code, plain
 from gatebench.reports.rendering.text import counted, visible
 

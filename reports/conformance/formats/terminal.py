@@ -8,8 +8,8 @@ from rich.text import Text
 
 from gatebench.reports.conformance import outcomes
 from gatebench.reports.conformance.analysis import causes
-from gatebench.reports.conformance.formats import remarks, sequence_text
-from gatebench.reports.conformance.formats.blocks import (
+from gatebench.reports.conformance.layout import remarks, sequence_text
+from gatebench.reports.conformance.layout.blocks import (
     FindingGroup,
     consequences,
     group_findings,

@@ -65,7 +65,7 @@ def test_gate_errors_are_reported() -> None:
         "a tenth more": (Counter({"slower": gate_error_rates.REPLAYS * 4 // 5}), 5.0),
     }
     assert gate_error_rates._section(bad, pools, dict.fromkeys(pools, 40.0), 12, "").missed == [
-        "10.0% wrong alarms of the same against itself",
-        "a tenth more was found in 80.0%",
-        "finding a tenth more took 200 s",
+        "10.0% false alarms: the reference is called slower than itself",
+        "10% more work was found in 80.0%",
+        "finding 10% more work took 200 s",
     ]

@@ -1,65 +1,15 @@
-"""`gatebench load run`: its files, how it ends, and the defects that profiles find.
+"""`gatebench load run`: its files, the defects that profiles find, and gateways that end.
 
 These tests do not depend on the speed of the machine: counts, correct responses, statuses, complete reports. `make bench
 PARTS=profiles` shows all profiles and their defects together.
 """
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from gatebench import cli
-from gatebench.fixtures.errors import BenchError
-from gatebench.load.generator.recording.checkpoint import KEPT, batches
-from gatebench.load.plan import plan as plans
-
-ROOT = Path(__file__).parents[3]
-TIMEOUT = 120.0  # for a busy machine
-# `gatebench` with a shorter calibration and shorter steps of a search.
-SHORT = """
-import sys
-from gatebench import cli
-from gatebench.load.experiments import phase_run, workload
-workload.CALIBRATION, phase_run.MIN_STEP = 0.5, 1.0
-sys.exit(cli.main(sys.argv[1:]))
-"""
-
-
-class LoadRun:
-    """A command in a separate process."""
-
-    def __init__(self, folder: Path, *arguments: str, program: Sequence[str] = ("-c", SHORT)) -> None:
-        self.folder = folder
-        command = [sys.executable, *program, "load", "run", *arguments, "--out", str(folder)]
-        self.process = subprocess.Popen(  # noqa: S603 - ours
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self.said = ""
-
-    def finish(self) -> int:
-        out, err = self.process.communicate(timeout=TIMEOUT)
-        self.said = out + err
-        return self.process.returncode
-
-    @property
-    def report(self) -> dict[str, Any]:
-        return dict(json.loads((self.folder / "load.json").read_text(encoding="utf-8")))
-
-    def budget(self, measure: str) -> str:
-        return str(next(one["outcome"] for one in self.report["budgets"] if one["measure"] == measure))
-
-
-Play = Callable[..., LoadRun]
+from tests.support.load.load_run import LoadRun, Play
 
 
 @pytest.fixture
@@ -190,128 +140,6 @@ def test_gateway_that_stops_responding_ends_the_run_as_incomplete(play: Play, tm
     (end_event,) = [one for one in report["events"] if "the run ended here" in one["what"]]
     assert end_event["at"] > 0
     assert (run.folder / "load.html").exists()
-
-
-def wait_for_load(run: LoadRun, batches_written: int = 4) -> int:
-    """Wait until the load (not the calibration) has written some batches; return the pid of its generator."""
-    deadline = time.monotonic() + TIMEOUT
-    folder = None
-    while folder is None or len(list(batches(folder / KEPT))) < batches_written:
-        for one in children_of(run.process.pid) if folder is None else ():
-            command = _command(one)
-            if command[1:3] == ["-m", "gatebench.load.generator"] and "--worker" not in command:
-                with contextlib.suppress(BenchError):  # the process has ended meanwhile
-                    if plans.read(Path(command[3])).arrivals != "closed":
-                        generator, folder = one.pid, Path(command[4])
-        assert time.monotonic() < deadline
-        assert run.process.poll() is None
-        time.sleep(0.05)
-    return generator
-
-
-def test_killed_worker_is_an_error_of_the_bench_and_its_results_are_kept(tmp_path: Path) -> None:
-    more = ("--profile", "ramp", "--rate", "40", "--seconds", "8", "--workers", "2")
-    run = LoadRun(tmp_path / "out", "reference", *more)
-    generator = wait_for_load(run, batches_written=8)  # two per second, including the warm-up
-    workers = [one for one in children_of(generator) if "--worker" in _command(one)]
-    assert len(workers) == 2
-    workers[0].kill()
-    assert run.finish() == 3, run.said
-    report = run.report
-    assert (report["complete"], report["conclusion"]) == (False, "incomplete")
-    assert report["generator"]["workers"] == 2
-    (lost,) = [one for one in report["events"] if "worker" in one["what"] and "is gone" in one["what"]]
-    assert lost["at"] < 8
-    assert sum(one["count"] for one in report["arms"][0]["operations"]) > 20, (
-        "results of both workers until then, and of the other one to the end"
-    )
-    assert (run.folder / "load.html").exists()
-
-
-def test_results_of_a_killed_generator_are_kept(tmp_path: Path) -> None:
-    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "60")
-    os.kill(wait_for_load(run, batches_written=6), signal.SIGKILL)  # one per second, including the warm-up
-    assert run.finish() == 3, run.said
-    report = run.report
-    assert (report["complete"], report["incomplete_reason"]) == (
-        False,
-        "the load did not complete: incomplete",
-    )
-    assert any("the load generator was killed" in one["what"] for one in report["events"])
-    assert 2 <= report["seconds"] < 60
-    assert report["arms"][0]["done"] > 10
-    assert report["arms"][0]["failed"] == 0
-    assert (run.folder / "load.html").exists()
-
-
-def test_results_before_killed_upstreams_are_kept(tmp_path: Path) -> None:
-    run = LoadRun(tmp_path / "out", "reference", "--profile", "ramp", "--rate", "40", "--seconds", "8")
-    wait_for_load(run)
-    lean = [one for one in children_of(run.process.pid) if "mock_upstreams" in " ".join(_command(one))]
-    assert lean
-    for one in lean:
-        one.kill()
-    assert run.finish() == 3, run.said
-    assert "Traceback" not in run.said
-    report = run.report
-    assert (report["complete"], report["conclusion"]) == (False, "incomplete")
-    assert report["incomplete_reason"] == (
-        "a part of the bench was lost: the upstreams of the load bench were killed by SIGKILL"
-    )
-    assert report["arms"][0]["done"] > 10
-    assert (run.folder / "load.html").exists()
-
-
-def test_two_interruptions_keep_the_results(tmp_path: Path) -> None:
-    run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
-    wait_for_load(run)
-    for _ in range(2):
-        os.kill(run.process.pid, signal.SIGINT)
-        time.sleep(0.2)  # two separate signals
-    assert run.finish() == 130, run.said
-    assert (run.report["complete"], run.report["incomplete_reason"]) == (False, "interrupted")
-    assert run.report["arms"][0]["done"] > 0
-
-
-def test_interruption_of_the_calibration_has_no_results(tmp_path: Path) -> None:
-    run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300", program=("-m", "gatebench"))
-    deadline = time.monotonic() + TIMEOUT
-    while not any("gatebench.load.generator" in _command(one) for one in children_of(run.process.pid)):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(1.2)  # the calibration takes two and a half seconds
-    os.kill(run.process.pid, signal.SIGINT)
-    assert run.finish() == 130, run.said
-    assert run.report["arms"] == []
-    assert {one["outcome"] for one in run.report["budgets"]} <= {"not measured", "not applicable"}
-
-
-def children_of(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def test_interruption_keeps_the_results_and_ends_all_processes(tmp_path: Path) -> None:
-    run = LoadRun(tmp_path / "out", "reference", "--profile", "steady", "--seconds", "300")
-    wait_for_load(run)
-    seen = children_of(run.process.pid)
-    assert len(seen) >= 4, "supervisor and generator, gateway, upstreams"
-    os.kill(run.process.pid, signal.SIGINT)
-    assert run.finish() == 130, run.said
-    assert run.said.count("interrupted") >= 1
-    assert run.report["complete"] is False
-    assert run.report["incomplete_reason"] == "interrupted"
-    for process in seen:
-        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, _command(process)
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
 
 
 @pytest.mark.parametrize(

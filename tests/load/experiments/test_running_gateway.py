@@ -28,13 +28,13 @@ revisions = ["2025-11-25", "2026-07-28"]
 
 
 @dataclass(frozen=True)
-class Running:
+class GatewayWithSheet:
     sheet: Path
     descriptor: Path
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWithSheet]:
     folder = tmp_path_factory.mktemp("operator")
     with World(SecretRegistry()) as world:
         sheet = world.world_json
@@ -50,7 +50,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     assert process.stdin
     assert process.stdout
     descriptor.write_text(DESCRIPTOR.format(base_url=json.loads(process.stdout.readline())["base_url"]))
-    yield Running(path, descriptor)
+    yield GatewayWithSheet(path, descriptor)
     process.stdin.close()
     process.stdout.close()
     assert process.wait(30) == 0, "the bench has not stopped it"
@@ -60,7 +60,9 @@ def report_in(folder: Path) -> LoadReport:
     return LoadReport.model_validate_json((folder / "load.json").read_bytes())
 
 
-def test_load_on_a_running_gateway(running: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_load_on_a_running_gateway(
+    running: GatewayWithSheet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [str(running.descriptor), "--sheet", str(running.sheet), "--profile", "steady", "--seconds", "3"]
     status = cli.main(["load", "run", *arguments, "--out", str(tmp_path / "out")])
     assert status in (0, 2, 4), capsys.readouterr()  # void, or over its budget, where the machine is busy
@@ -76,7 +78,7 @@ def test_load_on_a_running_gateway(running: Running, tmp_path: Path, capsys: pyt
     assert secret not in (tmp_path / "out" / "load.json").read_text(encoding="utf-8")
 
 
-def test_overhead_of_a_running_gateway_has_one_start(running: Running, tmp_path: Path) -> None:
+def test_overhead_of_a_running_gateway_has_one_start(running: GatewayWithSheet, tmp_path: Path) -> None:
     arguments = [str(running.descriptor), "--sheet", str(running.sheet), "--seconds", "6", "--rate", "60"]
     status = cli.main(["load", "overhead", *arguments, "--out", str(tmp_path / "out")])
     report = report_in(tmp_path / "out")
@@ -103,7 +105,7 @@ def test_overhead_of_a_running_gateway_has_one_start(running: Running, tmp_path:
     ],
 )
 def test_invalid_use_of_a_running_gateway_is_refused(
-    running: Running, arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    running: GatewayWithSheet, arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = {"descriptor": running.descriptor, "sheet": running.sheet, "folder": tmp_path}
     status = cli.main(["load", *(word.format(**known) for word in arguments), "--out", str(tmp_path / "out")])
@@ -114,7 +116,7 @@ def test_invalid_use_of_a_running_gateway_is_refused(
 
 
 def test_world_served_by_another_process_is_refused(
-    running: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    running: GatewayWithSheet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stored = world_config.load(running.sheet)
     sheet = stored.to_json()

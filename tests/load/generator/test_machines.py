@@ -32,7 +32,7 @@ def ip(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @dataclass
-class Machine:
+class NamespaceMachine:
     """A network namespace with its address; `here` is the address of the host's end of the veth pair."""
 
     name: str
@@ -44,11 +44,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(place: int) -> Iterator[Machine]:
+def machine(place: int) -> Iterator[NamespaceMachine]:
     """Make a namespace and a veth pair, on a network for benchmarks (RFC 2544), which is unlikely to be in use."""
     name, network = f"gb{os.getpid()}-{place}", f"198.18.{os.getpid() % 250}.{4 * place}"
     stem = network.rpartition(".")[0]
-    made = Machine(name, f"{stem}.{4 * place + 2}", f"{stem}.{4 * place + 1}")
+    made = NamespaceMachine(name, f"{stem}.{4 * place + 2}", f"{stem}.{4 * place + 1}")
     steps = [
         ("netns", "add", name),
         ("link", "add", f"{name}h", "type", "veth", "peer", "name", f"{name}n"),
@@ -72,7 +72,7 @@ def machine(place: int) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def machines() -> Iterator[list[Machine]]:
+def machines() -> Iterator[list[NamespaceMachine]]:
     if not Path("/sbin/ip").exists() and not Path("/usr/sbin/ip").exists():
         pytest.skip("network namespaces cannot be made here: there is no ip(8); on Debian: apt-get install iproute2")
     with machine(1) as one, machine(2) as two:
@@ -82,7 +82,7 @@ def machines() -> Iterator[list[Machine]]:
 class Cluster:
     """A locust master on the host and a worker on each machine."""
 
-    def __init__(self, machines: list[Machine], plan: Path, out: Path) -> None:
+    def __init__(self, machines: list[NamespaceMachine], plan: Path, out: Path) -> None:
         here, common = machines[0].here, [LOCUST, "-f", str(LOCUSTFILE), "--headless"]
         bind = ["--master-bind-host", here, "--master-bind-port", "25557"]  # no other process uses the address
         self.master = subprocess.Popen(  # noqa: S603
@@ -115,7 +115,7 @@ class Cluster:
         return self.master.returncode, log
 
 
-def test_two_machines_run_one_plan_with_exact_histograms(machines: list[Machine], tmp_path: Path) -> None:
+def test_two_machines_run_one_plan_with_exact_histograms(machines: list[NamespaceMachine], tmp_path: Path) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
     with TinyServer(host=machines[0].here) as server:
         arm = PlannedArm(name="direct", calls=[a_call(server.url())])
@@ -139,7 +139,7 @@ def test_two_machines_run_one_plan_with_exact_histograms(machines: list[Machine]
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_to_the_master_ends_all_machines(
-    machines: list[Machine], tmp_path: Path, number: signal.Signals
+    machines: list[NamespaceMachine], tmp_path: Path, number: signal.Signals
 ) -> None:
     path, out = tmp_path / "plan.json", tmp_path / "out"
     with TinyServer(host=machines[0].here) as server:

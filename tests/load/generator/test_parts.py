@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.load.generator.client import response_head
 from gatebench.load.generator.client.response_head import CHUNKED, REMEMBERED, UNTIL_CLOSE, head_of
 from gatebench.load.generator.client.sse import events_of, foreign_progress, progress_of
 from gatebench.load.generator.recording.checkpoint import KEPT, Checkpoint
@@ -50,8 +51,6 @@ def test_invalid_head_is_none(raw: bytes) -> None:
 
 
 def test_cache_of_heads_is_bounded() -> None:
-    from gatebench.load.generator.client import response_head  # noqa: PLC0415
-
     for number in range(3 * REMEMBERED):
         head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nx-request-id: %d" % number)
     assert len(response_head._known) <= REMEMBERED

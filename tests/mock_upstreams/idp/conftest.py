@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.mocks.idp import Bench
+from tests.support.mocks.idp import IdpBench
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,6 @@ def http() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def bench(farm: ServerThread, http: httpx.Client) -> Bench:
+def bench(farm: ServerThread, http: httpx.Client) -> IdpBench:
     http.cookies.clear()
-    return Bench(farm, http)
+    return IdpBench(farm, http)

@@ -3,16 +3,16 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.support.mocks.idp import RESOURCE, Bench, claims, landed, refused
+from tests.support.mocks.idp import RESOURCE, IdpBench, claims, landed, refused
 
 
-def test_control_request_without_token_is_refused(bench: Bench) -> None:
+def test_control_request_without_token_is_refused(bench: IdpBench) -> None:
     for headers in ({}, {"X-Bench-Token": "wrong"}):
         assert bench.get("/_bench/stats", headers=headers).status_code == 404
     assert bench.stats()["jwks"] == 0
 
 
-def test_minted_token_has_exactly_the_given_claims(bench: Bench) -> None:
+def test_minted_token_has_exactly_the_given_claims(bench: IdpBench) -> None:
     said = {"iss": 7, "aud": ["a", 1], "exp": "tomorrow", "nested": {"x": None}}
     body = {"issuer": "corp", "claims": said, "alg": "ES256", "headers": {"typ": "at+jwt", "x5u": "y"}, "label": "odd"}
     token = bench.control("POST", "mint", body)["token"]
@@ -23,13 +23,13 @@ def test_minted_token_has_exactly_the_given_claims(bench: Bench) -> None:
     assert (secret["class"], secret["value"], secret["label"], secret["audience"]) == ("jwt", token, "odd", ["a", 1])
 
 
-def test_header_parameters_can_be_replaced_and_left_out(bench: Bench) -> None:
+def test_header_parameters_can_be_replaced_and_left_out(bench: IdpBench) -> None:
     body = {"issuer": "corp", "claims": {}, "alg": "ES256", "headers": {"alg": "none", "kid": None}, "label": None}
     header = jwt.get_unverified_header(bench.control("POST", "mint", body)["token"])
     assert header == {"alg": "none", "typ": "JWT"}
 
 
-def test_minted_token_is_active(bench: Bench) -> None:
+def test_minted_token_is_active(bench: IdpBench) -> None:
     token = bench.mint(aud=RESOURCE)
     facts = bench.post("introspect", token=token).json()
     assert (facts["active"], facts["sub"], facts["aud"]) == (True, "carol", RESOURCE)
@@ -37,7 +37,7 @@ def test_minted_token_is_active(bench: Bench) -> None:
     assert not bench.active(token)
 
 
-def test_revoking_a_subject_revokes_only_its_tokens(bench: Bench) -> None:
+def test_revoking_a_subject_revokes_only_its_tokens(bench: IdpBench) -> None:
     alice, bob, pending, minted = bench.tokens(), bench.tokens(user="bob"), bench.code(), bench.mint(sub="alice")
     assert bench.control("POST", "revoke", {"issuer": "corp", "subject": "alice"}) == {"revoked": 3}
     assert not bench.active(alice["access_token"])
@@ -69,21 +69,21 @@ def test_revoking_a_subject_revokes_only_its_tokens(bench: Bench) -> None:
     ],
 )
 def test_invalid_control_request_is_refused_with_a_sentence(
-    bench: Bench, *, method: str, path: str, body: Any, status: int, words: str
+    bench: IdpBench, *, method: str, path: str, body: Any, status: int, words: str
 ) -> None:
     response = bench.raw_control(method, path, body)
     assert response.status_code == status
     assert words in response.json()["error"]
 
 
-def test_settings_are_changed_completely_or_not_at_all(bench: Bench) -> None:
+def test_settings_are_changed_completely_or_not_at_all(bench: IdpBench) -> None:
     body = {"issuer": "corp", "access_lifetime": 1, "omit_iss": "yes"}
     assert bench.raw_control("PUT", "settings", body).status_code == 400
     assert bench.tokens()["expires_in"] == 3600
     assert bench.control("PUT", "settings", {"issuer": "corp", "deny": ["bob"]})["deny"] == ["bob"]
 
 
-def test_statistics_count_by_endpoint_and_grant(bench: Bench) -> None:
+def test_statistics_count_by_endpoint_and_grant(bench: IdpBench) -> None:
     bench.refresh(bench.tokens()["refresh_token"])
     bench.refresh("unknown")
     bench.token(grant_type="nonsense")
@@ -93,7 +93,7 @@ def test_statistics_count_by_endpoint_and_grant(bench: Bench) -> None:
     assert bench.stats("vendor")["token"] == {}
 
 
-def test_every_secret_is_announced_before_its_response(bench: Bench) -> None:
+def test_every_secret_is_announced_before_its_response(bench: IdpBench) -> None:
     """When a secret is announced, the latest event of the journal is the request that led to it."""
     seen: dict[str, str] = {}
     journal = bench.idp.journal
@@ -110,7 +110,7 @@ def test_every_secret_is_announced_before_its_response(bench: Bench) -> None:
     assert minted in seen
 
 
-def test_secret_event_names_the_subject(bench: Bench) -> None:
+def test_secret_event_names_the_subject(bench: IdpBench) -> None:
     tokens = bench.tokens()
     found = bench.control("GET", "secrets?since=1")
     assert found["head"] == 3
@@ -128,13 +128,13 @@ def test_secret_event_names_the_subject(bench: Bench) -> None:
     assert by_class["refresh-token"]["value"] == tokens["refresh_token"]
 
 
-def test_late_subscriber_receives_earlier_secrets(bench: Bench) -> None:
+def test_late_subscriber_receives_earlier_secrets(bench: IdpBench) -> None:
     code, received = bench.code(), []
     bench.idp.secrets.subscribe(lambda secret: received.append(secret["value"]))
     assert received == [code]
 
 
-def test_every_request_is_journalled_under_its_issuer(bench: Bench) -> None:
+def test_every_request_is_journalled_under_its_issuer(bench: IdpBench) -> None:
     bench.tokens("vendor")
     bench.get("/.well-known/oauth-authorization-server/corp")
     bench.get("/unknown/jwks")

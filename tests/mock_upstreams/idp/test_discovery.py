@@ -4,9 +4,10 @@ import sys
 import httpx
 import pytest
 
-from gatebench.mock_upstreams.idp import ClientSpec, IdpSpec, IssuerSpec, build_idp
+from gatebench.mock_upstreams.idp.app import build_idp
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.mocks.idp import CONTROL_TOKEN, CORP, VENDOR, Bench
+from tests.support.mocks.idp import CONTROL_TOKEN, CORP, VENDOR, IdpBench
 
 PATHS = [
     "/{}/.well-known/openid-configuration",
@@ -18,7 +19,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("issuer", ["corp", "vendor"])
-def test_every_well_known_path_returns_the_same_metadata(bench: Bench, path: str, issuer: str) -> None:
+def test_every_well_known_path_returns_the_same_metadata(bench: IdpBench, path: str, issuer: str) -> None:
     found = bench.get(path.format(issuer))
     assert found.status_code == 200
     document = found.json()
@@ -33,11 +34,11 @@ def test_every_well_known_path_returns_the_same_metadata(bench: Bench, path: str
 @pytest.mark.parametrize(
     "path", [*(path.format("unknown") for path in PATHS), "/.well-known/openid-configuration", "/corp", "/"]
 )
-def test_metadata_of_an_unknown_issuer_is_not_found(bench: Bench, path: str) -> None:
+def test_metadata_of_an_unknown_issuer_is_not_found(bench: IdpBench, path: str) -> None:
     assert bench.get(path).status_code == 404
 
 
-def test_every_endpoint_of_the_metadata_responds(bench: Bench) -> None:
+def test_every_endpoint_of_the_metadata_responds(bench: IdpBench) -> None:
     document = bench.get("/corp/.well-known/openid-configuration").json()
     for name, url in document.items():
         if name.endswith(("_endpoint", "_uri")):
@@ -45,7 +46,7 @@ def test_every_endpoint_of_the_metadata_responds(bench: Bench) -> None:
 
 
 def test_back_channel_endpoints_have_their_own_address(farm: ServerThread, http: httpx.Client) -> None:
-    bench = Bench(farm, http, CORP, VENDOR, back_channel_url="http://idp.internal:9000")
+    bench = IdpBench(farm, http, CORP, VENDOR, back_channel_url="http://idp.internal:9000")
     document = bench.get("/corp/.well-known/openid-configuration").json()
     front = {name: url for name, url in document.items() if str(url).startswith(bench.url)}
     assert sorted(front) == ["authorization_endpoint", "issuer"]

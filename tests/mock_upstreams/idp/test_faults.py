@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from gatebench.mock_upstreams.idp import IssuerSpec
+from gatebench.mock_upstreams.idp.config import IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.mocks.idp import RESOURCE, Bench, landed, refused
+from tests.support.mocks.idp import RESOURCE, IdpBench, landed, refused
 
 
-def faults(bench: Bench, *rules: dict[str, Any]) -> None:
+def faults(bench: IdpBench, *rules: dict[str, Any]) -> None:
     assert bench.control("PUT", "faults", list(rules)) == {"rules": len(rules)}
 
 
@@ -19,7 +19,7 @@ def rule(endpoint: str, action: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"issuer": "corp", "endpoint": endpoint, "action": action, **more}
 
 
-def broken_exchanges(bench: Bench) -> SimpleQueue[dict[str, Any]]:
+def broken_exchanges(bench: IdpBench) -> SimpleQueue[dict[str, Any]]:
     """Return a queue of the end events of exchanges that do not complete."""
     ends: SimpleQueue[dict[str, Any]] = SimpleQueue()
 
@@ -34,7 +34,7 @@ def broken_exchanges(bench: Bench) -> SimpleQueue[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("endpoint", "path"), [("jwks", "/corp/jwks"), ("metadata", "/corp/.well-known/openid-configuration")]
 )
-def test_status_fault_applies_once(bench: Bench, endpoint: str, path: str) -> None:
+def test_status_fault_applies_once(bench: IdpBench, endpoint: str, path: str) -> None:
     action = {"status": 502, "body": "bad gateway", "headers": {"Retry-After": "1"}}
     faults(bench, rule(endpoint, action, times=1))
     assert bench.get(path.replace("corp", "vendor")).status_code == 200
@@ -43,19 +43,19 @@ def test_status_fault_applies_once(bench: Bench, endpoint: str, path: str) -> No
     assert bench.get(path).status_code == 200
 
 
-def test_fault_of_the_nth_request_applies_to_it_only(bench: Bench) -> None:
+def test_fault_of_the_nth_request_applies_to_it_only(bench: IdpBench) -> None:
     faults(bench, rule("jwks", {"status": 500}, nth=2))
     assert [bench.get("/corp/jwks").status_code for _ in range(3)] == [200, 500, 200]
 
 
-def test_fault_applies_until_it_is_removed(bench: Bench) -> None:
+def test_fault_applies_until_it_is_removed(bench: IdpBench) -> None:
     faults(bench, rule("jwks", {"status": 500}))
     assert [bench.get("/corp/jwks").status_code for _ in range(2)] == [500, 500]
     bench.control("DELETE", "faults")
     assert bench.get("/corp/jwks").status_code == 200
 
 
-def test_error_for_one_grant_does_not_consume_the_token(bench: Bench) -> None:
+def test_error_for_one_grant_does_not_consume_the_token(bench: IdpBench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"error": "invalid_grant"}, grant="refresh_token", times=1))
     assert bench.tokens()["access_token"]
@@ -63,7 +63,7 @@ def test_error_for_one_grant_does_not_consume_the_token(bench: Bench) -> None:
     assert bench.refresh(token).status_code == 200
 
 
-def test_error_of_the_authorization_endpoint_is_redirected_to_the_client(bench: Bench) -> None:
+def test_error_of_the_authorization_endpoint_is_redirected_to_the_client(bench: IdpBench) -> None:
     faults(bench, rule("authorize", {"error": "temporarily_unavailable"}))
     answer = landed(bench.authorize())
     assert (answer["error"], answer["iss"]) == ("temporarily_unavailable", f"{bench.url}/corp")
@@ -71,13 +71,13 @@ def test_error_of_the_authorization_endpoint_is_redirected_to_the_client(bench: 
 
 
 @pytest.mark.parametrize("endpoint", ["revoke", "introspect"])
-def test_invalid_client_error_has_status_401(bench: Bench, endpoint: str) -> None:
+def test_invalid_client_error_has_status_401(bench: IdpBench, endpoint: str) -> None:
     faults(bench, rule(endpoint, {"error": "invalid_client"}, times=1))
     assert refused(bench.post(endpoint, token="x"), "invalid_client", 401)
     assert bench.post(endpoint, token="x").status_code == 200
 
 
-def test_lost_response_has_its_effect(bench: Bench) -> None:
+def test_lost_response_has_its_effect(bench: IdpBench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"lose_response": True}, grant="refresh_token", times=1))
     before, broken = bench.idp.secrets.head, broken_exchanges(bench)
@@ -94,7 +94,7 @@ def test_lost_response_has_its_effect(bench: Bench) -> None:
     assert refused(bench.refresh(token), "invalid_grant")
 
 
-def test_a_reset_request_has_no_effect(bench: Bench) -> None:
+def test_a_reset_request_has_no_effect(bench: IdpBench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"reset": True}, grant="refresh_token", times=1))
     with pytest.raises(httpx.TransportError):
@@ -102,7 +102,7 @@ def test_a_reset_request_has_no_effect(bench: Bench) -> None:
     assert bench.refresh(token).status_code == 200
 
 
-def test_truncated_response_has_its_effect(bench: Bench) -> None:
+def test_truncated_response_has_its_effect(bench: IdpBench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"truncate_after": 20}, grant="refresh_token", times=1))
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without"):
@@ -110,21 +110,21 @@ def test_truncated_response_has_its_effect(bench: Bench) -> None:
     assert refused(bench.refresh(token), "invalid_grant")
 
 
-def test_registration_with_lost_response_exists(bench: Bench) -> None:
+def test_registration_with_lost_response_exists(bench: IdpBench) -> None:
     faults(bench, rule("register", {"lose_response": True}))
     with pytest.raises(httpx.TransportError):
         bench.http.post(f"{bench.url}/corp/register", json={"redirect_uris": [RESOURCE]})
     assert bench.idp.secrets.since(0)[-1]["client_id"] in bench.idp.issuers["corp"].clients
 
 
-def test_delayed_response_is_complete(bench: Bench) -> None:
+def test_delayed_response_is_complete(bench: IdpBench) -> None:
     faults(bench, rule("jwks", {"delay": 0.2}, times=1))
     begun = time.monotonic()
     assert bench.get("/corp/jwks").json()["keys"]
     assert time.monotonic() - begun >= 0.2
 
 
-def test_client_that_disconnects_during_a_delay_causes_no_effect(bench: Bench) -> None:
+def test_client_that_disconnects_during_a_delay_causes_no_effect(bench: IdpBench) -> None:
     token = bench.tokens()["refresh_token"]
     faults(bench, rule("token", {"delay": 30}, times=1))
     with pytest.raises(httpx.ReadTimeout):
@@ -138,7 +138,7 @@ def test_client_that_disconnects_during_a_delay_causes_no_effect(bench: Bench) -
     assert bench.stats()["token"]["refresh_token"] == 2
 
 
-def test_hanging_request_ends_when_the_client_disconnects(bench: Bench) -> None:
+def test_hanging_request_ends_when_the_client_disconnects(bench: IdpBench) -> None:
     faults(bench, rule("jwks", {"hang": True}))
     broken = broken_exchanges(bench)
     with pytest.raises(httpx.ReadTimeout):
@@ -148,7 +148,7 @@ def test_hanging_request_ends_when_the_client_disconnects(bench: Bench) -> None:
 
 def test_hanging_request_does_not_delay_shutdown() -> None:
     with ServerThread() as farm, httpx.Client(trust_env=False, timeout=10) as http:
-        bench = Bench(farm, http, IssuerSpec("corp"))
+        bench = IdpBench(farm, http, IssuerSpec("corp"))
         faults(bench, rule("jwks", {"hang": True}))
         arrived = threading.Event()
         bench.idp.journal.subscribe(lambda _event: arrived.set())
@@ -182,7 +182,7 @@ def test_hanging_request_does_not_delay_shutdown() -> None:
         ([{"nth": "1", "action": {"status": 500}}], "nth"),
     ],
 )
-def test_invalid_rule_is_refused_by_name_and_changes_nothing(bench: Bench, body: Any, words: str) -> None:
+def test_invalid_rule_is_refused_by_name_and_changes_nothing(bench: IdpBench, body: Any, words: str) -> None:
     faults(bench, rule("jwks", {"status": 500}))
     response = bench.raw_control("PUT", "faults", body)
     assert response.status_code == 400

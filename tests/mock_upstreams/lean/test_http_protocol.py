@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gatebench.mock_upstreams.lean.http import response_writer
-from tests.support.mocks.mcp_http import META, MODERN, Caller
+from tests.support.mocks.mcp_http import META, MODERN, UpstreamClient
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 CLOSE = b"Connection: close\r\n"
@@ -19,7 +19,7 @@ SLOW = {"steps": 2, "interval_ms": 1}
 
 
 @pytest.fixture(params=["tools", "lean"])
-def server(serve: Callable[..., Caller], request: pytest.FixtureRequest) -> Caller:
+def server(serve: Callable[..., UpstreamClient], request: pytest.FixtureRequest) -> UpstreamClient:
     return serve(application=request.param)
 
 
@@ -33,13 +33,13 @@ def request(tool: str, arguments: Any = None, extra: bytes = b"", version: str =
     return head.encode() + fixed + extra + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def connected(caller: Caller) -> socket.socket:
+def connected(caller: UpstreamClient) -> socket.socket:
     connection = socket.create_connection((caller.http.base_url.host, caller.http.base_url.port or 0), 5)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 
-def raw(caller: Caller, sent: bytes) -> bytes:
+def raw(caller: UpstreamClient, sent: bytes) -> bytes:
     """Return everything that the server sends until it closes the connection."""
     with connected(caller) as connection:
         connection.sendall(sent)
@@ -58,7 +58,9 @@ def head_of(answer: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [("echo", {"value": 1}), ("slow", SLOW)])
-def test_http_1_0_response_is_not_chunked_and_closes_the_connection(server: Caller, tool: str, arguments: Any) -> None:
+def test_http_1_0_response_is_not_chunked_and_closes_the_connection(
+    server: UpstreamClient, tool: str, arguments: Any
+) -> None:
     """RFC 9112, section 6.1. Some proxies use HTTP/1.0 to their upstreams by default."""
     for extra in (b"", b"Connection: keep-alive\r\n"):
         answer = raw(server, request(tool, arguments, extra, version="1.0"))
@@ -68,19 +70,19 @@ def test_http_1_0_response_is_not_chunked_and_closes_the_connection(server: Call
         assert not answer.rstrip().endswith(b"0")
 
 
-def test_http_1_0_error_response_is_not_chunked(server: Caller) -> None:
+def test_http_1_0_error_response_is_not_chunked(server: UpstreamClient) -> None:
     answer = raw(server, b"GET /nowhere HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b"transfer-encoding" not in head_of(answer)
 
 
 @pytest.mark.parametrize("sent", [request("echo", extra=CLOSE), request("slow", SLOW, CLOSE)])
-def test_connection_close_is_answered_with_connection_close(server: Caller, sent: bytes) -> None:
+def test_connection_close_is_answered_with_connection_close(server: UpstreamClient, sent: bytes) -> None:
     """RFC 9112, section 9.6."""
     assert b"connection: close" in head_of(raw(server, sent))
 
 
-def test_unknown_upgrade_is_ignored(server: Caller) -> None:
+def test_unknown_upgrade_is_ignored(server: UpstreamClient) -> None:
     """RFC 9110, section 7.8. Java's HTTP client asks for HTTP/2 with its first request, whatever that is."""
     sent = request("echo", {"value": 1, "nonce": "first"}, H2C)
     end = sent.index(b"\r\n\r\n") + 4
@@ -99,13 +101,13 @@ def test_unknown_upgrade_is_ignored(server: Caller) -> None:
     assert upgrades.count("h2c") == 6
 
 
-def test_connect_is_refused(serve: Callable[..., Caller]) -> None:
+def test_connect_is_refused(serve: Callable[..., UpstreamClient]) -> None:
     assert raw(serve(application="lean"), b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("tool", ["echo", "slow"])
 def test_a_response_is_recorded_before_it_is_sent(
-    serve: Callable[..., Caller], tool: str, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., UpstreamClient], tool: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a scenario could end before the upstream's part of its last exchange is recorded."""
     order: list[str] = []

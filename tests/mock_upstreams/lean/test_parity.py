@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.mocks.issuer import Issuer
-from tests.support.mocks.mcp_http import META, MODERN, Caller, answer_of
+from tests.support.mocks.issuer import KeyServer
+from tests.support.mocks.mcp_http import META, MODERN, UpstreamClient, answer_of
 
 
 def sha(value: str) -> str:
@@ -51,7 +51,7 @@ METHODS: list[tuple[str, Any]] = [
 
 
 @pytest.fixture
-def both(serve: Callable[..., Caller]) -> tuple[Caller, Caller]:
+def both(serve: Callable[..., UpstreamClient]) -> tuple[UpstreamClient, UpstreamClient]:
     return serve(application="tools", name="same"), serve(application="lean", name="same")
 
 
@@ -68,12 +68,12 @@ def comparable(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def asked(callers: tuple[Caller, Caller], era: str, method: str, params: Any) -> list[httpx.Response]:
+def asked(callers: tuple[UpstreamClient, UpstreamClient], era: str, method: str, params: Any) -> list[httpx.Response]:
     return [(caller.modern if era == "modern" else caller.post)(method, params) for caller in callers]
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_responses_equal_those_of_fastmcp(both: tuple[Caller, Caller], era: str) -> None:
+def test_responses_equal_those_of_fastmcp(both: tuple[UpstreamClient, UpstreamClient], era: str) -> None:
     if era == "legacy":
         first, second = (answer_of(caller.initialize()) for caller in both)
         assert first == second
@@ -85,7 +85,7 @@ def test_responses_equal_those_of_fastmcp(both: tuple[Caller, Caller], era: str)
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_list_pages_equal_those_of_fastmcp(both: tuple[Caller, Caller], era: str) -> None:
+def test_list_pages_equal_those_of_fastmcp(both: tuple[UpstreamClient, UpstreamClient], era: str) -> None:
     if era == "legacy":
         for caller in both:
             caller.initialize()
@@ -110,13 +110,13 @@ def test_list_pages_equal_those_of_fastmcp(both: tuple[Caller, Caller], era: str
     assert (len(first["tools"]), "nextCursor" in first) == (4, True)
 
 
-def test_discovery_equals_that_of_fastmcp(both: tuple[Caller, Caller]) -> None:
+def test_discovery_equals_that_of_fastmcp(both: tuple[UpstreamClient, UpstreamClient]) -> None:
     theirs, ours = (answer_of(caller.modern("server/discover"))["result"] for caller in both)
     assert theirs == ours
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_arguments_that_fastmcp_refuses_are_refused(both: tuple[Caller, Caller], era: str) -> None:
+def test_arguments_that_fastmcp_refuses_are_refused(both: tuple[UpstreamClient, UpstreamClient], era: str) -> None:
     if era == "legacy":
         for caller in both:
             caller.initialize()
@@ -150,7 +150,7 @@ def test_arguments_that_fastmcp_refuses_are_refused(both: tuple[Caller, Caller],
     ],
 )
 def test_invalid_modern_requests_are_refused_as_by_fastmcp(
-    both: tuple[Caller, Caller], headers: dict[str, str], body: Any
+    both: tuple[UpstreamClient, UpstreamClient], headers: dict[str, str], body: Any
 ) -> None:
     fixed = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/list"}
     theirs, ours = (caller.http.post("/mcp", json=body, headers={**fixed, **headers}) for caller in both)
@@ -159,7 +159,7 @@ def test_invalid_modern_requests_are_refused_as_by_fastmcp(
         assert answer_of(theirs)["error"]["code"] == answer_of(ours)["error"]["code"]
 
 
-def test_journal_equals_that_of_fastmcp(both: tuple[Caller, Caller]) -> None:
+def test_journal_equals_that_of_fastmcp(both: tuple[UpstreamClient, UpstreamClient]) -> None:
     received = []
     for caller in both:
         caller.modern_call("echo", {"nonce": "n"}, Authorization="Bearer x")
@@ -177,7 +177,9 @@ def test_journal_equals_that_of_fastmcp(both: tuple[Caller, Caller]) -> None:
     assert theirs == ours
 
 
-def test_responses_from_templates_equal_computed_responses(serve: Callable[..., Caller], issuer: Issuer) -> None:
+def test_responses_from_templates_equal_computed_responses(
+    serve: Callable[..., UpstreamClient], issuer: KeyServer
+) -> None:
     """Without a journal, `whoami` and `mailbox` use templates; the responses are the same for each user and connection."""
     fast, plain = (
         serve("oauth", application="lean", name="same", issuer=issuer.url, record=kept) for kept in (False, True)
@@ -205,7 +207,7 @@ def test_responses_from_templates_equal_computed_responses(serve: Callable[..., 
 
 
 @pytest.mark.parametrize("nonce", ['"', "\\", "ü", "", "Zn0nceZn0nceZ", "918273645000001", None, "a b"])
-def test_any_nonce_is_returned(serve: Callable[..., Caller], nonce: str | None) -> None:
+def test_any_nonce_is_returned(serve: Callable[..., UpstreamClient], nonce: str | None) -> None:
     caller = serve(application="lean", record=False)
     for _ in range(2):
         said = caller.modern_call("whoami", {"nonce": nonce})

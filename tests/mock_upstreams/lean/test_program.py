@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.mocks.mcp_http import MODERN, Caller, events_of
+from tests.support.mocks.mcp_http import MODERN, UpstreamClient, events_of
 
 
 def test_program_serves_several_upstreams() -> None:
@@ -23,11 +23,11 @@ def test_program_serves_several_upstreams() -> None:
         program.stdin.flush()
         facts = json.loads(program.stdout.readline())
         assert facts["pid"] == program.pid
-        first = Caller(facts["upstreams"]["a"]["url"], control_token="ta")
+        first = UpstreamClient(facts["upstreams"]["a"]["url"], control_token="ta")
         assert first.initialize().status_code == 200
         assert events_of(first.post("ping").text)[-1]["result"] == {}
         assert first.journal() == []  # the lean server keeps no journal
-        second = Caller(facts["upstreams"]["b"]["url"], control_token="tb")
+        second = UpstreamClient(facts["upstreams"]["b"]["url"], control_token="tb")
         assert second.modern("tools/list").status_code == 401
         assert second.modern("tools/list", **{"X-Key": "k"}).status_code == 200
         first.close()

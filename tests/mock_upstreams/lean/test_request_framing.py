@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.mocks.mcp_http import META, MODERN, Caller
+from tests.support.mocks.mcp_http import META, MODERN, UpstreamClient
 
 
 def request(tool: str, extra: bytes = b"") -> bytes:
@@ -17,7 +17,7 @@ def request(tool: str, extra: bytes = b"") -> bytes:
     return head.encode() + fixed + extra + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def raw(caller: Caller, *pieces: bytes) -> list[str]:
+def raw(caller: UpstreamClient, *pieces: bytes) -> list[str]:
     """Send the pieces on one connection and return the ids of the responses, in order."""
     with socket.create_connection((caller.http.base_url.host, caller.http.base_url.port or 0), 5) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -40,12 +40,12 @@ CLOSE = b"Connection: close\r\n"
         [request("echo")[:-3], request("echo")[-3:] + request("whoami"), request("add", CLOSE)],
     ],
 )
-def test_requests_split_and_joined_at_any_byte_are_answered(lean: Caller, pieces: list[bytes]) -> None:
+def test_requests_split_and_joined_at_any_byte_are_answered(lean: UpstreamClient, pieces: list[bytes]) -> None:
     answered = raw(lean, *pieces)
     assert (answered[0], answered[-2:]) == ("echo", ["whoami", "add"])
 
 
-def test_request_pipelined_behind_a_slow_one_is_answered_in_order(lean: Caller) -> None:
+def test_request_pipelined_behind_a_slow_one_is_answered_in_order(lean: UpstreamClient) -> None:
     slow = request("slow").replace(b'"arguments": {}', b'"arguments":{"steps":1,"interval_ms":100}')
     slow = slow.replace(
         b"Content-Length: %d" % len(request("slow").partition(b"\r\n\r\n")[2]),
@@ -54,13 +54,13 @@ def test_request_pipelined_behind_a_slow_one_is_answered_in_order(lean: Caller) 
     assert raw(lean, slow + request("echo"), request("add", CLOSE)) == ["slow", "echo", "add"]
 
 
-def test_invalid_http_is_refused(lean: Caller) -> None:
+def test_invalid_http_is_refused(lean: UpstreamClient) -> None:
     with socket.create_connection((lean.http.base_url.host, lean.http.base_url.port or 0), 5) as connection:
         connection.sendall(b"GET / RUBBISH\r\n\r\n")
         assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
 
 
-def test_large_request_and_response_bodies(lean: Caller) -> None:
+def test_large_request_and_response_bodies(lean: UpstreamClient) -> None:
     text = "x" * (2 << 20)
     said = lean.modern_call("echo", {"value": text})["structuredContent"]
     assert said["arguments"]["value"] == text

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatebench.mock_upstreams.lean.mcp.app import LeanApplication
-from tests.support.mocks.issuer import Issuer
-from tests.support.mocks.mcp_http import META, Caller
+from tests.support.mocks.issuer import KeyServer
+from tests.support.mocks.mcp_http import META, UpstreamClient
 
 _numbers = count(1_000_000)
 
 
-class Plain:
+class PlainClient:
     """A client that sends each request in one write, as a load generator does."""
 
-    def __init__(self, caller: Caller, token: str = "") -> None:
+    def __init__(self, caller: UpstreamClient, token: str = "") -> None:
         where = urlsplit(str(caller.http.base_url))
         self.socket = socket.create_connection((where.hostname, where.port), timeout=10)
         self.reading = self.socket.makefile("rb")
@@ -85,14 +85,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def client(serve: Callable[..., Caller]) -> Iterator[Callable[..., tuple[Caller, Plain]]]:
-    made: list[Plain] = []
+def client(serve: Callable[..., UpstreamClient]) -> Iterator[Callable[..., tuple[UpstreamClient, PlainClient]]]:
+    made: list[PlainClient] = []
 
     def start(
         personality: str = "none", token: Callable[[str], str] = lambda _: "", **spec: Any
-    ) -> tuple[Caller, Plain]:
+    ) -> tuple[UpstreamClient, PlainClient]:
         caller = serve(personality, application="lean", record=False, **spec)
-        made.append(Plain(caller, token(f"{str(caller.http.base_url).rstrip('/')}/mcp")))
+        made.append(PlainClient(caller, token(f"{str(caller.http.base_url).rstrip('/')}/mcp")))
         return caller, made[-1]
 
     yield start
@@ -100,7 +100,9 @@ def client(serve: Callable[..., Caller]) -> Iterator[Callable[..., tuple[Caller,
         one.close()
 
 
-def test_equal_requests_are_computed_once(client: Callable[..., tuple[Caller, Plain]], asked: list[str]) -> None:
+def test_equal_requests_are_computed_once(
+    client: Callable[..., tuple[UpstreamClient, PlainClient]], asked: list[str]
+) -> None:
     caller, plain = client()
     said = [plain.right() for _ in range(10)]
     assert len(asked) == 1
@@ -113,9 +115,9 @@ def test_equal_requests_are_computed_once(client: Callable[..., tuple[Caller, Pl
     assert counted["statuses"] == {"200": 10}
 
 
-def test_cached_response_names_its_own_connection(client: Callable[..., tuple[Caller, Plain]]) -> None:
+def test_cached_response_names_its_own_connection(client: Callable[..., tuple[UpstreamClient, PlainClient]]) -> None:
     caller, plain = client()
-    other = Plain(caller)
+    other = PlainClient(caller)
     assert len({one.right()["connection"] for _ in range(4) for one in (plain, other)}) == 2
     other.close()
 
@@ -139,7 +141,9 @@ def another_method(message: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("change", [longer, two_nonces])
 def test_different_request_is_computed(
-    client: Callable[..., tuple[Caller, Plain]], asked: list[str], change: Callable[[dict[str, Any]], None]
+    client: Callable[..., tuple[UpstreamClient, PlainClient]],
+    asked: list[str],
+    change: Callable[[dict[str, Any]], None],
 ) -> None:
     _, plain = client()
     for _ in range(3):
@@ -151,7 +155,7 @@ def test_different_request_is_computed(
 
 @pytest.mark.parametrize("change", [other_revision, another_method])
 def test_invalid_request_similar_to_a_cached_one_is_refused(
-    client: Callable[..., tuple[Caller, Plain]], change: Callable[[dict[str, Any]], None]
+    client: Callable[..., tuple[UpstreamClient, PlainClient]], change: Callable[[dict[str, Any]], None]
 ) -> None:
     _, plain = client()
     for _ in range(3):
@@ -159,7 +163,9 @@ def test_invalid_request_similar_to_a_cached_one_is_refused(
     assert plain.ask(change)[0] in (400, 404)
 
 
-def test_change_of_faults_knobs_or_tools_invalidates_the_cache(client: Callable[..., tuple[Caller, Plain]]) -> None:
+def test_change_of_faults_knobs_or_tools_invalidates_the_cache(
+    client: Callable[..., tuple[UpstreamClient, PlainClient]],
+) -> None:
     caller, plain = client()
     plain.right()
     plain.right()
@@ -181,10 +187,10 @@ def test_change_of_faults_knobs_or_tools_invalidates_the_cache(client: Callable[
 
 
 def test_cached_response_depends_on_the_token(
-    client: Callable[..., tuple[Caller, Plain]], issuer: Issuer, asked: list[str]
+    client: Callable[..., tuple[UpstreamClient, PlainClient]], issuer: KeyServer, asked: list[str]
 ) -> None:
     caller, plain = client("oauth", lambda audience: issuer.token(audience, sub="alice"), issuer=issuer.url)
-    other = Plain(caller, issuer.token(f"{str(caller.http.base_url).rstrip('/')}/mcp", sub="bobby"))
+    other = PlainClient(caller, issuer.token(f"{str(caller.http.base_url).rstrip('/')}/mcp", sub="bobby"))
     for _ in range(5):
         assert plain.right()["identity"]["sub"] == "alice"
         assert other.right()["identity"]["sub"] == "bobby"

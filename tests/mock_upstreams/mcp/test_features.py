@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-from tests.support.mocks.mcp_http import Caller, answer_of, next_event
+from tests.support.mocks.mcp_http import UpstreamClient, answer_of, next_event
 
 Post = Callable[..., Any]
 ERAS = ["legacy", "modern"]
 
 
 @pytest.fixture(params=["features", "lean-features"])
-def caller(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Caller:
+def caller(request: pytest.FixtureRequest, serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve(application=request.param, name="everything")
 
 
 @pytest.fixture
-def complete(serve: Callable[..., Caller]) -> Caller:
+def complete(serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     """A server with log messages and content of every kind."""
     return serve(application="features", name="everything")
 
 
 @pytest.fixture(params=ERAS)
-def post(request: pytest.FixtureRequest, caller: Caller) -> Post:
+def post(request: pytest.FixtureRequest, caller: UpstreamClient) -> Post:
     if request.param == "modern":
         return caller.modern
     caller.initialize()
@@ -39,7 +39,7 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("method", "key", "count"), LISTS)
-def test_lists_are_paginated(caller: Caller, post: Post, method: str, key: str, count: int) -> None:
+def test_lists_are_paginated(caller: UpstreamClient, post: Post, method: str, key: str, count: int) -> None:
     whole = answer_of(post(method))["result"][key]
     assert len(whole) == count
     caller.control("PUT", "pages", {"size": 1})
@@ -64,7 +64,7 @@ def test_every_listed_resource_can_be_read(post: Post) -> None:
     )
 
 
-def test_unknown_resource_prompt_and_cursor_are_errors(caller: Caller, post: Post) -> None:
+def test_unknown_resource_prompt_and_cursor_are_errors(caller: UpstreamClient, post: Post) -> None:
     code = -32602 if post == caller.modern else -32002
     error = answer_of(post("resources/read", {"uri": "test://nothing"}))["error"]
     assert (error["code"], error["data"]) == (code, {"uri": "test://nothing"})
@@ -87,7 +87,7 @@ def test_prompts_and_completion(post: Post) -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_content_of_each_kind(complete: Caller, era: str) -> None:
+def test_content_of_each_kind(complete: UpstreamClient, era: str) -> None:
     if era == "legacy":
         complete.initialize()
     post = complete.modern if era == "modern" else complete.post
@@ -101,7 +101,7 @@ def levels(response: Any) -> list[str]:
     return [one["params"]["level"] for one in events if one.get("method") == "notifications/message"]
 
 
-def test_log_messages_of_a_session(complete: Caller) -> None:
+def test_log_messages_of_a_session(complete: UpstreamClient) -> None:
     caller = complete
     caller.initialize()
     call = ("tools/call", {"name": "test_tool_with_logging", "arguments": {}})
@@ -110,7 +110,7 @@ def test_log_messages_of_a_session(complete: Caller) -> None:
     assert levels(caller.post(*call)) == ["critical", "alert", "emergency"]
 
 
-def test_updates_reach_subscribers_only(caller: Caller) -> None:
+def test_updates_reach_subscribers_only(caller: UpstreamClient) -> None:
     caller.initialize()
     uri = {"uri": "test://watched-resource"}
     with caller.http.stream("GET", "/mcp", headers=caller.session) as stream:
@@ -127,7 +127,7 @@ def test_updates_reach_subscribers_only(caller: Caller) -> None:
         assert next_event(lines)["method"] == "notifications/prompts/list_changed"
 
 
-def test_updates_reach_listening_clients_only(caller: Caller) -> None:
+def test_updates_reach_listening_clients_only(caller: UpstreamClient) -> None:
     uri = {"uri": "test://watched-resource"}
     content, mirrored = caller.modern_request(
         "subscriptions/listen", {"notifications": {"resourceSubscriptions": [uri["uri"]], "promptsListChanged": True}}
@@ -142,7 +142,7 @@ def test_updates_reach_listening_clients_only(caller: Caller) -> None:
         assert next_event(lines)["method"] == "notifications/prompts/list_changed"
 
 
-def test_capabilities_are_those_of_its_features(caller: Caller, complete: Caller) -> None:
+def test_capabilities_are_those_of_its_features(caller: UpstreamClient, complete: UpstreamClient) -> None:
     lean = {
         "tools": {"listChanged": True},
         "resources": {"listChanged": True, "subscribe": True},

@@ -13,7 +13,7 @@ from gatebench.fixtures.clients.conversation import StreamReader, call, call_mes
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.mock_upstreams.mcp.interaction.names import HANDSHAKE, ROUNDS
-from tests.support.mocks.mcp_http import Caller
+from tests.support.mocks.mcp_http import UpstreamClient
 
 pytestmark = pytest.mark.anyio
 
@@ -30,11 +30,13 @@ class Marked(httpx.AsyncHTTPTransport):
 
 
 @pytest.fixture
-def caller(serve: Callable[..., Caller]) -> Caller:
+def caller(serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve(name="everything")
 
 
-async def connected(caller: Caller, revision: str = LEGACY, capabilities: dict[str, Any] | None = None) -> McpClient:
+async def connected(
+    caller: UpstreamClient, revision: str = LEGACY, capabilities: dict[str, Any] | None = None
+) -> McpClient:
     url = f"{caller.http.base_url}/mcp".replace("//mcp", "/mcp")
     client = McpClient(httpx.AsyncClient(transport=Marked()), url, revision, {}, {"server": "everything"})
     client.capabilities = conversation.CAPABILITIES if capabilities is None else capabilities
@@ -51,7 +53,7 @@ def reply(message: dict[str, Any]) -> dict[str, Any]:
     return {"result": kinds.get(message["method"], {})}
 
 
-async def test_tool_that_asks_its_client_receives_the_answer(caller: Caller) -> None:
+async def test_tool_that_asks_its_client_receives_the_answer(caller: UpstreamClient) -> None:
     client = await connected(caller)
     for tool in [
         name for name in HANDSHAKE if name.startswith(("test_sampling", "test_el", "test_roots", "test_ping"))
@@ -64,14 +66,14 @@ async def test_tool_that_asks_its_client_receives_the_answer(caller: Caller) -> 
     assert ["first" in json.dumps(one) for one in two] == [True, False]
 
 
-async def test_a_client_without_a_capability_is_not_asked(caller: Caller) -> None:
+async def test_a_client_without_a_capability_is_not_asked(caller: UpstreamClient) -> None:
     client = await connected(caller, capabilities={"roots": {}})
     called = await call(client, "test_sampling", reply=reply)
     assert called.response.result["isError"]
     assert not conversation.requests_in(called.reader.events)
 
 
-async def test_a_closed_stream_is_resumed(caller: Caller) -> None:
+async def test_a_closed_stream_is_resumed(caller: UpstreamClient) -> None:
     client = await connected(caller)
     called = await call(client, "test_reconnection")
     assert called.response.answer == {}
@@ -86,7 +88,7 @@ async def test_a_closed_stream_is_resumed(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("revision", [LEGACY, MODERN])
-async def test_a_held_call_is_released_or_cancelled(caller: Caller, revision: str) -> None:
+async def test_a_held_call_is_released_or_cancelled(caller: UpstreamClient, revision: str) -> None:
     client = await connected(caller, revision)
     message, nonce = call_message(client, "test_held", token="t")
     reader = StreamReader(client)
@@ -104,7 +106,7 @@ async def test_a_held_call_is_released_or_cancelled(caller: Caller, revision: st
         assert [one["tool"] for one in caller.journal("cancelled")] == ["test_held"]
 
 
-async def test_input_rounds_end_with_a_result(caller: Caller) -> None:
+async def test_input_rounds_end_with_a_result(caller: UpstreamClient) -> None:
     client = await connected(caller, MODERN)
     for tool in ROUNDS:
         assert (await rounds(client, tool, reply))[-1].succeeded, tool
@@ -112,7 +114,7 @@ async def test_input_rounds_end_with_a_result(caller: Caller) -> None:
     assert [one.result["resultType"] for one in results] == ["input_required", "input_required", "complete"]
 
 
-async def test_changed_request_state_is_refused(caller: Caller) -> None:
+async def test_changed_request_state_is_refused(caller: UpstreamClient) -> None:
     client = await connected(caller, MODERN)
     state = (await client.call("test_input_required_result_tampered_state")).result["requestState"]
     for changed in (state + " ", state.replace("ü", "u"), "", state[:-1]):
@@ -124,7 +126,7 @@ async def test_changed_request_state_is_refused(caller: Caller) -> None:
     assert (await client.post(other, nonce=nonce)).error["code"] == -32602
 
 
-async def test_interactive_tool_can_be_added_to_another_server(serve: Callable[..., Caller]) -> None:
+async def test_interactive_tool_can_be_added_to_another_server(serve: Callable[..., UpstreamClient]) -> None:
     caller = serve()
     client = await connected(caller)
     assert (await client.call("test_ping")).error["code"] == -32602

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.mocks.mcp_http import Caller, answer_of, next_event
+from tests.support.mocks.mcp_http import UpstreamClient, answer_of, next_event
 
 TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}
 
 
 @pytest.fixture
-def caller(serve: Callable[..., Caller], tools: str) -> Caller:
+def caller(serve: Callable[..., UpstreamClient], tools: str) -> UpstreamClient:
     return serve(application=tools)
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_tools_can_be_changed_at_run_time(caller: Caller, era: str) -> None:
+def test_tools_can_be_changed_at_run_time(caller: UpstreamClient, era: str) -> None:
     if era == "legacy":
         caller.initialize()
         opened = caller.http.stream("GET", "/mcp", headers=caller.session)
@@ -42,13 +42,13 @@ def test_tools_can_be_changed_at_run_time(caller: Caller, era: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{"remove": ["nope"]}, {"ad": []}, [], {"add": [1]}, {"add": "x"}, {"add": ["echo"]}])
-def test_invalid_tool_changes_are_refused(caller: Caller, body: Any) -> None:
+def test_invalid_tool_changes_are_refused(caller: UpstreamClient, body: Any) -> None:
     answer = caller.http.put("/_bench/tools", headers=caller._control, json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
-def test_request_of_a_forgotten_session_is_not_found(caller: Caller) -> None:
+def test_request_of_a_forgotten_session_is_not_found(caller: UpstreamClient) -> None:
     caller.initialize()
     with caller.http.stream("GET", "/mcp", headers=caller.session) as stream:
         assert caller.control("POST", "sessions/forget") == {"forgotten": 1}

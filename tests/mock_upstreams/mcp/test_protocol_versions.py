@@ -4,21 +4,23 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.mocks.mcp_http import META, Caller, answer_of
+from tests.support.mocks.mcp_http import META, UpstreamClient, answer_of
 
 LEGACY, MODERN = ("2025-06-18", "2025-11-25"), ("2026-07-28",)
 
 
 @pytest.fixture(params=["tools", "lean", "scripted"])
-def serve_both(request: pytest.FixtureRequest, serve: Callable[..., Caller]) -> Callable[[tuple[str, ...]], Caller]:
-    def start(revisions: tuple[str, ...]) -> Caller:
+def serve_both(
+    request: pytest.FixtureRequest, serve: Callable[..., UpstreamClient]
+) -> Callable[[tuple[str, ...]], UpstreamClient]:
+    def start(revisions: tuple[str, ...]) -> UpstreamClient:
         return serve(application=request.param, revisions=revisions)
 
     return start
 
 
 def test_legacy_only_refuses_modern_requests_without_a_modern_error(
-    serve_both: Callable[[tuple[str, ...]], Caller],
+    serve_both: Callable[[tuple[str, ...]], UpstreamClient],
 ) -> None:
     caller = serve_both(LEGACY)
     for method in ("server/discover", "tools/list"):
@@ -33,7 +35,7 @@ def test_legacy_only_refuses_modern_requests_without_a_modern_error(
     assert caller.modern("tools/call", {"name": "echo", "arguments": {}}).status_code == 400
 
 
-def test_modern_only_refuses_the_handshake(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_modern_only_refuses_the_handshake(serve_both: Callable[[tuple[str, ...]], UpstreamClient]) -> None:
     caller = serve_both(MODERN)
     answer = caller.initialize("2025-11-25")
     assert answer.status_code == 400
@@ -44,7 +46,7 @@ def test_modern_only_refuses_the_handshake(serve_both: Callable[[tuple[str, ...]
     assert "mcp-session-id" not in answer.headers
 
 
-def test_modern_only_refuses_get_and_delete(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_modern_only_refuses_get_and_delete(serve_both: Callable[[tuple[str, ...]], UpstreamClient]) -> None:
     caller = serve_both(MODERN)
     for method in ("GET", "DELETE", "PUT"):
         answer = caller.http.request(method, "/mcp")
@@ -52,7 +54,7 @@ def test_modern_only_refuses_get_and_delete(serve_both: Callable[[tuple[str, ...
     assert caller.modern_call("echo", {"nonce": "n"})["structuredContent"]["nonce"] == "n"
 
 
-def test_modern_only_requires_the_version_header(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_modern_only_requires_the_version_header(serve_both: Callable[[tuple[str, ...]], UpstreamClient]) -> None:
     caller = serve_both(MODERN)
     missing = caller.http.post(
         "/mcp", json=caller.body("tools/list", {"_meta": META}), headers={"Mcp-Method": "tools/list"}
@@ -77,7 +79,7 @@ def test_modern_only_requires_the_version_header(serve_both: Callable[[tuple[str
     ],
 )
 def test_initialize_negotiates(
-    serve_both: Callable[[tuple[str, ...]], Caller], revisions: tuple[str, ...], asked: str, spoken: str
+    serve_both: Callable[[tuple[str, ...]], UpstreamClient], revisions: tuple[str, ...], asked: str, spoken: str
 ) -> None:
     caller = serve_both(revisions)
     assert answer_of(caller.initialize(asked))["result"]["protocolVersion"] == spoken
@@ -85,7 +87,9 @@ def test_initialize_negotiates(
     assert f'"{asked}"' in caller.journal("request")[0]["body"]
 
 
-def test_unsupported_revision_is_refused_after_initialize(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_unsupported_revision_is_refused_after_initialize(
+    serve_both: Callable[[tuple[str, ...]], UpstreamClient],
+) -> None:
     caller = serve_both(("2025-06-18",))
     caller.initialize("2025-06-18")
     answer = caller.post("tools/list", headers={"MCP-Protocol-Version": "2025-11-25"})
@@ -94,7 +98,7 @@ def test_unsupported_revision_is_refused_after_initialize(serve_both: Callable[[
     assert caller.post("tools/list").status_code == 200
 
 
-def test_dual_era_upstream_serves_both_eras(serve_both: Callable[[tuple[str, ...]], Caller]) -> None:
+def test_dual_era_upstream_serves_both_eras(serve_both: Callable[[tuple[str, ...]], UpstreamClient]) -> None:
     caller = serve_both(("2025-11-25", "2026-07-28"))
     caller.initialize()
     assert caller.call("echo", {"nonce": "old"})["structuredContent"]["nonce"] == "old"

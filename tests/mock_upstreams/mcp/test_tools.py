@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.mocks.issuer import Issuer
-from tests.support.mocks.mcp_http import Caller, answer_of, events_of, next_event
+from tests.support.mocks.issuer import KeyServer
+from tests.support.mocks.mcp_http import UpstreamClient, answer_of, events_of, next_event
 
 LEGACY = ("2025-06-18", "2025-11-25")
 TOOLS = {"whoami", "echo", "add", "counter", "slow", "fail", "big", "mailbox"}
@@ -22,16 +22,16 @@ def sha(value: Any) -> str:
 
 
 @pytest.fixture
-def serve(serve: Callable[..., Caller], tools: str) -> Callable[..., Caller]:
+def serve(serve: Callable[..., UpstreamClient], tools: str) -> Callable[..., UpstreamClient]:
     return partial(serve, application=tools)
 
 
 @pytest.fixture
-def caller(serve: Callable[..., Caller]) -> Caller:
+def caller(serve: Callable[..., UpstreamClient]) -> UpstreamClient:
     return serve()
 
 
-def wait_for(caller: Caller, kind: str) -> dict[str, Any]:
+def wait_for(caller: UpstreamClient, kind: str) -> dict[str, Any]:
     """Wait for the first event of the kind and return it."""
     head, seen = 0, []
     while not seen:
@@ -47,7 +47,7 @@ def test_importing_the_scripted_upstream_does_not_import_fastmcp(run_python: Cal
 
 
 @pytest.mark.parametrize("revision", LEGACY)
-def test_legacy_era_end_to_end(caller: Caller, revision: str) -> None:
+def test_legacy_era_end_to_end(caller: UpstreamClient, revision: str) -> None:
     opened = caller.initialize(revision)
     result = answer_of(opened)["result"]
     assert result["protocolVersion"] == revision
@@ -65,7 +65,7 @@ def test_legacy_era_end_to_end(caller: Caller, revision: str) -> None:
     assert [event["tool"] for event in ledger["executions"]] == ["add"]
 
 
-def test_modern_era_end_to_end(caller: Caller) -> None:
+def test_modern_era_end_to_end(caller: UpstreamClient) -> None:
     discovered = answer_of(caller.modern("server/discover"))["result"]
     assert discovered["supportedVersions"] == ["2026-07-28"]
     assert discovered["capabilities"]["tools"] == {"listChanged": True}
@@ -79,7 +79,7 @@ def test_modern_era_end_to_end(caller: Caller) -> None:
     assert caller.http.get("/mcp", headers={"MCP-Protocol-Version": "2026-07-28"}).status_code == 405
 
 
-def calls(caller: Caller, era: str) -> Callable[..., dict[str, Any]]:
+def calls(caller: UpstreamClient, era: str) -> Callable[..., dict[str, Any]]:
     if era == "modern":
         return caller.modern_call
     caller.initialize()
@@ -87,7 +87,7 @@ def calls(caller: Caller, era: str) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_every_tool_result_carries_the_identity_of_the_caller(caller: Caller, era: str) -> None:
+def test_every_tool_result_carries_the_identity_of_the_caller(caller: UpstreamClient, era: str) -> None:
     call = calls(caller, era)
     arguments = {"add": {"a": 1, "b": 2}, "slow": {"steps": 0}, "big": {"size": 10}}
     for tool in sorted(TOOLS):
@@ -103,7 +103,7 @@ def test_every_tool_result_carries_the_identity_of_the_caller(caller: Caller, er
         assert event["session"] == caller.session.get("Mcp-Session-Id")
 
 
-def test_identity_is_that_of_the_message_not_of_the_session(caller: Caller) -> None:
+def test_identity_is_that_of_the_message_not_of_the_session(caller: UpstreamClient) -> None:
     """The identity comes from the credential of this message, not from that of initialize."""
     caller.initialize(headers={"Authorization": "Bearer first"})
     for token in ("first", "second", "third"):
@@ -125,7 +125,7 @@ def test_identity_is_that_of_the_message_not_of_the_session(caller: Caller) -> N
     }
 
 
-def test_concurrent_calls_on_one_session_are_distinguished(caller: Caller) -> None:
+def test_concurrent_calls_on_one_session_are_distinguished(caller: UpstreamClient) -> None:
     caller.initialize()
     slow = {"name": "slow", "arguments": {"steps": 1, "interval_ms": 150}}
     headers = {**caller.session, "Authorization": "Bearer slow"}
@@ -140,7 +140,7 @@ VALUES = [None, True, 7, 1.5, 1e300, "text ü \u2028 \U0001f600", [], [1, [2]], 
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_echo_returns_its_arguments(caller: Caller, era: str) -> None:
+def test_echo_returns_its_arguments(caller: UpstreamClient, era: str) -> None:
     call = calls(caller, era)
     for value in VALUES:
         content = call("echo", {"value": value, "nonce": "n"})["structuredContent"]
@@ -152,7 +152,7 @@ def test_echo_returns_its_arguments(caller: Caller, era: str) -> None:
     assert [event["arguments"]["value"] for event in caller.control("GET", "ledger")["executions"]] == VALUES
 
 
-def test_counter_is_per_session_in_the_legacy_era(serve: Callable[..., Caller]) -> None:
+def test_counter_is_per_session_in_the_legacy_era(serve: Callable[..., UpstreamClient]) -> None:
     caller = serve()
     counts = []
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_counter_is_per_session_in_the_legacy_era(serve: Callable[..., Caller]) 
     ]
 
 
-def test_counter_is_per_credential_in_the_modern_era(caller: Caller) -> None:
+def test_counter_is_per_credential_in_the_modern_era(caller: UpstreamClient) -> None:
     tokens = ["Bearer a", "Bearer a", "Bearer b"]
     counts = [caller.modern_call("counter", {}, Authorization=token)["structuredContent"] for token in tokens]
     assert [(one["per"], one["count"], one["total"]) for one in counts] == [
@@ -178,7 +178,7 @@ def test_counter_is_per_credential_in_the_modern_era(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_slow_reports_progress(caller: Caller, era: str) -> None:
+def test_slow_reports_progress(caller: UpstreamClient, era: str) -> None:
     if era == "legacy":
         caller.initialize()
     params = {"name": "slow", "arguments": {"steps": 3, "interval_ms": 20}, "_meta": {"progressToken": "p1"}}
@@ -194,7 +194,7 @@ def test_slow_reports_progress(caller: Caller, era: str) -> None:
     assert len(chunks) >= 4
 
 
-def test_cancellation_by_message_in_the_legacy_era(caller: Caller) -> None:
+def test_cancellation_by_message_in_the_legacy_era(caller: UpstreamClient) -> None:
     caller.initialize()
     params = {
         "name": "slow",
@@ -213,7 +213,7 @@ def test_cancellation_by_message_in_the_legacy_era(caller: Caller) -> None:
     assert 1 <= event["step"] < 1000
 
 
-def test_disconnect_is_no_cancellation_in_the_legacy_era(caller: Caller) -> None:
+def test_disconnect_is_no_cancellation_in_the_legacy_era(caller: UpstreamClient) -> None:
     caller.initialize()
     params = {"name": "slow", "arguments": {"steps": 3, "interval_ms": 20}, "_meta": {"progressToken": 1}}
     with caller.http.stream("POST", "/mcp", json=caller.body("tools/call", params), headers=caller.session) as stream:
@@ -223,7 +223,7 @@ def test_disconnect_is_no_cancellation_in_the_legacy_era(caller: Caller) -> None
     assert caller.journal("cancelled") == []
 
 
-def test_disconnect_is_cancellation_in_the_modern_era(caller: Caller) -> None:
+def test_disconnect_is_cancellation_in_the_modern_era(caller: UpstreamClient) -> None:
     params = {"name": "slow", "arguments": {"steps": 1000, "interval_ms": 50}, "_meta": {"progressToken": 1}}
     with caller.listening("tools/call", params) as (_, lines):
         assert next_event(lines)["method"] == "notifications/progress"
@@ -232,7 +232,7 @@ def test_disconnect_is_cancellation_in_the_modern_era(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_fail_big_and_unknown(caller: Caller, era: str) -> None:
+def test_fail_big_and_unknown(caller: UpstreamClient, era: str) -> None:
     call = calls(caller, era)
     failed = call("fail", {"nonce": "f"})
     assert failed["isError"] is True
@@ -250,14 +250,16 @@ def test_fail_big_and_unknown(caller: Caller, era: str) -> None:
     assert [event["tool"] for event in caller.control("GET", "ledger")["executions"]] == ["fail", "big", "big", "big"]
 
 
-def test_mailbox_without_identity(caller: Caller) -> None:
+def test_mailbox_without_identity(caller: UpstreamClient) -> None:
     refused = caller.modern_call("mailbox", {})
     assert refused["isError"] is True
     assert refused["structuredContent"]["owner"] is None
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_mailbox_belongs_to_the_subject_of_the_token(serve: Callable[..., Caller], issuer: Issuer, era: str) -> None:
+def test_mailbox_belongs_to_the_subject_of_the_token(
+    serve: Callable[..., UpstreamClient], issuer: KeyServer, era: str
+) -> None:
     caller = serve("oauth", issuer=issuer.url)
     audience = f"{str(caller.http.base_url).rstrip('/')}/mcp"
     for owner in ("alice", "bob"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.fixtures.gateways import installer
+from gatebench.fixtures.gateways.launch import installer
 from gatebench.reports.published_matrix import index as published_index
 
 pytestmark = pytest.mark.real

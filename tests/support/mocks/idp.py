@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import jwt
 
-from gatebench.mock_upstreams.idp import ClientSpec, Idp, IdpSpec, IssuerSpec, build_idp
+from gatebench.mock_upstreams.idp.app import Idp, build_idp
+from gatebench.mock_upstreams.idp.config import ClientSpec, IdpSpec, IssuerSpec
 from gatebench.mock_upstreams.server import ServerThread
 
 VERIFIER = "verifier-verifier-verifier-verifier-verifier-1"
@@ -29,7 +30,7 @@ VENDOR = IssuerSpec("vendor", ("ES256",), clients=CLIENTS, exchange_from=("vendo
 ROGUE = IssuerSpec("rogue", ("ES256",))
 
 
-class Bench:
+class IdpBench:
     """A served IdP and a client for it."""
 
     def __init__(

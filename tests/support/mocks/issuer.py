@@ -25,7 +25,7 @@ MAKERS = {
 
 
 @dataclass
-class Issuer:
+class KeyServer:
     """An issuer served at `url`; `fetches` are the user agents of the requests for its keys."""
 
     url: str = ""

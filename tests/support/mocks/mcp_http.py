@@ -40,7 +40,7 @@ def next_event(lines: Iterator[str]) -> dict[str, Any]:
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
-class Caller:
+class UpstreamClient:
     """A client of one upstream; `headers` are sent with every request."""
 
     def __init__(self, base_url: str, *, control_token: str = "", headers: dict[str, str] | None = None) -> None:

@@ -18,7 +18,7 @@ DEEPEST = 6  # containers in containers of a module
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPattern:
     """A pattern, its location, and the slowest method that it is used with: `finditer`, `match` or `fullmatch`."""
 
     where: str
@@ -47,14 +47,14 @@ def calls(tree: ast.Module) -> Iterator[ast.Call]:
                 yield node
 
 
-def inline() -> Iterator[Found]:
+def inline() -> Iterator[FoundPattern]:
     """Patterns that are literals where they are used: in a call other than `re.compile`, or in one inside a function."""
     for path, tree in sources():
         for call in calls(tree):
             assert isinstance(call.func, ast.Attribute)
             if call.args and isinstance(call.args[0], ast.Constant) and not _of_a_module(call, tree):
                 text: Any = call.args[0].value
-                yield Found(f"{path}:{call.lineno}", re.compile(text, _flags(call)), _hardest({call.func.attr}))
+                yield FoundPattern(f"{path}:{call.lineno}", re.compile(text, _flags(call)), _hardest({call.func.attr}))
 
 
 def _flags(call: ast.Call) -> int:
@@ -87,7 +87,7 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(name if name.startswith("gatebench.") else f"gatebench.{name}")
 
 
-def compiled() -> Iterator[Found]:
+def compiled() -> Iterator[FoundPattern]:
     """Patterns in globals, classes and containers of modules."""
     seen: set[int] = set()
     for module in modules():
@@ -96,7 +96,7 @@ def compiled() -> Iterator[Found]:
             for pattern in _patterns(value, module.__name__):
                 if id(pattern) not in seen:
                     seen.add(id(pattern))
-                    yield Found(f"{path}:{name}", pattern, _hardest(_uses().get(_key(path, name), set())))
+                    yield FoundPattern(f"{path}:{name}", pattern, _hardest(_uses().get(_key(path, name), set())))
 
 
 def _patterns(value: Any, module: str, depth: int = 0) -> Iterator["re.Pattern[Any]"]:
@@ -139,7 +139,7 @@ def _hardest(uses: set[str]) -> str:
 
 
 @functools.cache
-def everything() -> list[Found]:
+def everything() -> list[FoundPattern]:
     """Return all patterns, each once."""
     found = {(one.pattern.pattern, one.pattern.flags, one.how): one for one in [*inline(), *compiled()]}
     return list(found.values())

@@ -8,7 +8,8 @@ from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.grants import (
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import (
     access_token_digests,
     consent_anew,
     exchanges,
@@ -17,7 +18,6 @@ from gatebench.fixtures.harness.grants import (
     personal_tool,
     rejected_tokens,
 )
-from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 NEEDS = ("consent-withdrawal",)

@@ -7,7 +7,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
-from gatebench.fixtures.harness.grants import (
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import (
     REFRESHED_SECONDS,
     access_token_digests,
     connect_and_call,
@@ -19,7 +20,6 @@ from gatebench.fixtures.harness.grants import (
     personal_tool,
     rejected_tokens,
 )
-from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 from gatebench.fixtures.world.variants import token_endpoint
 

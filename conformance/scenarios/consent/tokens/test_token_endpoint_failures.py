@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from gatebench.conformance.scenarios.marks import judged_by_cases
-from gatebench.fixtures.harness.grants import (
+from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.grants import (
     call_until_success,
     connect_and_call,
     consent_anew,
@@ -15,7 +16,6 @@ from gatebench.fixtures.harness.grants import (
     personal_members,
     personal_tool,
 )
-from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 from gatebench.fixtures.world.variants import token_endpoint
 from gatebench.fixtures.world.variants.token_endpoint import Failure

@@ -18,8 +18,8 @@ from gatebench.conformance.scenarios.feature_client import (
 )
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps import scripted_calls
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 from gatebench.mock_upstreams.mcp.features.catalogue import DOCUMENTS, FILES
 
@@ -159,10 +159,11 @@ async def test_content(
         scenario.case(name, answer, server=server, principal=principal)
 
 
+CANARIES = {"unknown-mirrored-header": "a b", "unknown-mirrored-header-encoded": "=?base64?IMO8IA==?="}
 MIRRORED = (
     "mirrored-uri",
     "mirrored-prompt",
-    "unknown-mirrored-header",
+    *CANARIES,
     "mirrored-another-uri",
     "mirrored-another-prompt",
 )
@@ -179,17 +180,18 @@ async def test_mirrored_headers(
     del case
     here = await feature_client(scenario, principal, server, member, revision)
     uri, prompt = await here.uri(READS["read-awkward-uri"]), await here.prompt("test_simple_prompt")
-    canary = {"Mcp-Param-Canary": "a b"}
-    answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=canary)
-    here.case(MIRRORED[0], answer, capability="resources", shown=uri)
-    here.case(MIRRORED[2], answer, capability="resources", shown=uri)
+    for name, value in CANARIES.items():
+        canary = {"Mcp-Param-Canary": value}
+        answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=canary)
+        here.case(name, answer, capability="resources", shown=uri)
+    here.case("mirrored-uri", answer, capability="resources", shown=uri)
     answer = await here.client.request("prompts/get", {"name": prompt or ""})
-    here.case(MIRRORED[1], answer, capability="prompts", shown=prompt)
+    here.case("mirrored-prompt", answer, capability="prompts", shown=prompt)
     other = {"Mcp-Name": "another"}
     answer = await here.client.request("resources/read", {"uri": uri or ""}, headers=other)
-    here.case(MIRRORED[3], answer, capability="resources", shown=uri)
+    here.case("mirrored-another-uri", answer, capability="resources", shown=uri)
     answer = await here.client.request("prompts/get", {"name": prompt or ""}, headers=other)
-    here.case(MIRRORED[4], answer, capability="prompts", shown=prompt)
+    here.case("mirrored-another-prompt", answer, capability="prompts", shown=prompt)
 
 
 @judged_by_cases(["read-by-two-at-once"], thorough=in_each_era)

@@ -10,8 +10,8 @@ from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_b
 from gatebench.conformance.scenarios.protocol.http.test_client_http import raw_caller
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, exchanges
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.client_habits import RawCaller
 from gatebench.fixtures.world.definition import REVISIONS
 from gatebench.fixtures.world.variants import client_http
 

@@ -11,8 +11,8 @@ from gatebench.conformance.scenarios.protocol.http.test_upstream_http import SER
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.clients.raw_http import RawConnection
-from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.client_habits import RawCaller
 from gatebench.fixtures.protocol.messages import META_CAPABILITIES, META_CLIENT, META_VERSION
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 from gatebench.fixtures.world.variants import client_http

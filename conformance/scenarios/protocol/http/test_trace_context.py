@@ -11,8 +11,8 @@ from gatebench.conformance.scenarios.marks import in_each_era, in_the_newest, ju
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
-from gatebench.fixtures.harness.client_habits import RawCaller
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.client_habits import RawCaller
 from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 from gatebench.fixtures.world.variants.client_http import ClientHabit
 

@@ -9,7 +9,7 @@ import pytest
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, witnessed
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import upstream_habits
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS
 
 TARGETS = {

@@ -17,7 +17,7 @@ from gatebench.conformance.scenarios.protocol.http.test_upstream_http import (
 )
 from gatebench.fixtures.clients.mcp import new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import upstream_habits
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS
 
 ERROR = {"jsonrpc": "2.0", "id": "$id", "error": {"code": -32000, "message": "the tool is not available just now"}}

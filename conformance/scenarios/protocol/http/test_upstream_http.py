@@ -12,7 +12,7 @@ from gatebench.conformance.scenarios.marks import judged_by_cases, judged_by_gro
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import upstream_habits
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import REVISIONS
 from gatebench.fixtures.world.variants import upstream_http
 

@@ -5,7 +5,7 @@ import pytest
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patience
 from gatebench.conformance.scenarios.marks import judged_by_groups
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import address_of, upstream_habits
+from gatebench.fixtures.harness.steps.upstream_habits import address_of, upstream_habits
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 ELSEWHERE = "everything"

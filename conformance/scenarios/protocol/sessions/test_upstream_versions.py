@@ -9,7 +9,7 @@ from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_ca
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.upstream_habits import upstream_habits, upstream_revisions
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits, upstream_revisions
 from gatebench.fixtures.protocol import messages as protocol_messages
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.examples.dialogue_examples import answer, posted
+from gatebench.conformance.selftest.support.dialogues import answer, posted
 from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder

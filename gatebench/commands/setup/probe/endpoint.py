@@ -79,7 +79,7 @@ class AnswerWatch:
         return any(map(messages.is_answer, found))
 
 
-class Endpoint:
+class ProbedEndpoint:
     """An MCP endpoint that is probed with one token; `token` is None for a gateway that needs none."""
 
     def __init__(self, http: httpx.AsyncClient, transport: ProbeTransport, url: str, token: str | None) -> None:
@@ -149,7 +149,7 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def standing(url: str, token: str | None) -> AsyncIterator[Endpoint]:
+async def standing(url: str, token: str | None) -> AsyncIterator[ProbedEndpoint]:
     """Yield the endpoint within the block, and end its sessions after it."""
     transport = ProbeTransport()
     async with httpx.AsyncClient(
@@ -160,7 +160,7 @@ async def standing(url: str, token: str | None) -> AsyncIterator[Endpoint]:
         trust_env=False,
         follow_redirects=False,
     ) as http:
-        endpoint = Endpoint(http, transport, url, token)
+        endpoint = ProbedEndpoint(http, transport, url, token)
         try:
             yield endpoint
         except Exception:  # not after Ctrl-C, which ends the probe at once

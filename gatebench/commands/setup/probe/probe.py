@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from gatebench.commands.setup.probe import failures, steps
-from gatebench.commands.setup.probe.endpoint import Endpoint, standing
+from gatebench.commands.setup.probe.endpoint import ProbedEndpoint, standing
 from gatebench.commands.setup.probe.observations import Observations
 from gatebench.commands.setup.probe.wording import Wording, wording
 from gatebench.fixtures.errors import BenchError
@@ -65,7 +65,7 @@ async def probe(url: str, token: str | None, token_env: str | None, says: Wordin
     return seen
 
 
-def _why_not(endpoint: Endpoint, where: str, seen: Observations, token_env: str | None, says: Wording) -> str:
+def _why_not(endpoint: ProbedEndpoint, where: str, seen: Observations, token_env: str | None, says: Wording) -> str:
     if not any(answer.status for answer in seen.connected.values()):
         return failures.unreachable(where, endpoint.failure, says)
     return failures.not_mcp(where, seen, token_env, says)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gatebench.commands.setup.probe.addresses import server_segment
-from gatebench.commands.setup.probe.endpoint import Endpoint
+from gatebench.commands.setup.probe.endpoint import ProbedEndpoint
 from gatebench.commands.setup.probe.observations import Observations
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.recording.secrets import random_token
@@ -17,7 +17,7 @@ MAX_PAGES = 5
 Show = Callable[[str], None]
 
 
-async def connect(endpoint: Endpoint, seen: Observations, show: Show) -> dict[str, McpClient]:
+async def connect(endpoint: ProbedEndpoint, seen: Observations, show: Show) -> dict[str, McpClient]:
     """Connect in each revision; return the clients by revision. It stops at a request without a response."""
     clients: dict[str, McpClient] = {}
     for revision in REVISIONS:
@@ -31,7 +31,7 @@ async def connect(endpoint: Endpoint, seen: Observations, show: Show) -> dict[st
     return clients
 
 
-async def explore(endpoint: Endpoint, seen: Observations, client: McpClient, show: Show) -> None:
+async def explore(endpoint: ProbedEndpoint, seen: Observations, client: McpClient, show: Show) -> None:
     """Send the other requests, in the revision of the client."""
     show("listing tools")
     await _list_tools(endpoint, seen, client)
@@ -52,7 +52,7 @@ async def explore(endpoint: Endpoint, seen: Observations, client: McpClient, sho
         seen.unknown_server = await endpoint.connect(stranger)
 
 
-async def _list_tools(endpoint: Endpoint, seen: Observations, client: McpClient) -> None:
+async def _list_tools(endpoint: ProbedEndpoint, seen: Observations, client: McpClient) -> None:
     cursor: object = None
     for _ in range(MAX_PAGES):
         page = await endpoint.ask(client, "tools/list", {} if cursor is None else {"cursor": cursor})
@@ -62,7 +62,7 @@ async def _list_tools(endpoint: Endpoint, seen: Observations, client: McpClient)
             break
 
 
-async def _try_token(endpoint: Endpoint, seen: Observations, revision: str, token: str | None) -> None:
+async def _try_token(endpoint: ProbedEndpoint, seen: Observations, revision: str, token: str | None) -> None:
     """Connect and, if that succeeds, list tools: a gateway may refuse a caller at either request."""
     answers = seen.without_token if token is None else seen.wrong_token
     client = endpoint.client(revision, token)

@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.mocks.idp import CHALLENGE, PUBLIC, REDIRECT, Bench, landed
+from tests.support.mocks.idp import CHALLENGE, PUBLIC, REDIRECT, IdpBench, landed
 
 
-def test_success_carries_code_state_and_issuer(bench: Bench) -> None:
+def test_success_carries_code_state_and_issuer(bench: IdpBench) -> None:
     response = bench.authorize()
     assert response.headers["location"].startswith(f"{REDIRECT}?")
     answer = landed(response)
@@ -17,13 +17,13 @@ def test_success_carries_code_state_and_issuer(bench: Bench) -> None:
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_query_of_the_redirect_uri_is_kept(bench: Bench) -> None:
+def test_query_of_the_redirect_uri_is_kept(bench: IdpBench) -> None:
     answer = landed(bench.authorize(redirect_uri=f"{REDIRECT}?tenant=1"))
     assert answer["tenant"] == "1"
     assert answer["code"]
 
 
-def test_authorization_request_by_post_is_accepted(bench: Bench) -> None:
+def test_authorization_request_by_post_is_accepted(bench: IdpBench) -> None:
     form = {
         "response_type": "code",
         "client_id": "gateway",
@@ -60,7 +60,7 @@ def test_authorization_request_by_post_is_accepted(bench: Bench) -> None:
         ({"scope": 'a"b'}, "invalid_scope"),
     ],
 )
-def test_invalid_request_is_redirected_with_an_error(bench: Bench, changes: dict[str, Any], error: str) -> None:
+def test_invalid_request_is_redirected_with_an_error(bench: IdpBench, changes: dict[str, Any], error: str) -> None:
     answer = landed(bench.authorize(**changes))
     assert answer["error"] == error
     assert answer["state"] == "st te&1"
@@ -83,19 +83,19 @@ def test_invalid_request_is_redirected_with_an_error(bench: Bench, changes: dict
         {"client_id": "app", "redirect_uri": f"{REDIRECT}?tenant=1"},
     ],
 )
-def test_unregistered_redirect_uri_is_not_redirected_to(bench: Bench, changes: dict[str, Any]) -> None:
+def test_unregistered_redirect_uri_is_not_redirected_to(bench: IdpBench, changes: dict[str, Any]) -> None:
     response = bench.authorize(**changes)
     assert response.status_code == 400
     assert "location" not in response.headers
     assert response.headers["content-type"].startswith("text/html")
 
 
-def test_client_of_another_issuer_is_refused(bench: Bench) -> None:
+def test_client_of_another_issuer_is_refused(bench: IdpBench) -> None:
     assert bench.authorize("rogue").status_code == 400
     assert bench.authorize("vendor").status_code == 302
 
 
-def test_request_without_cookie_gets_a_login_page_that_continues(bench: Bench) -> None:
+def test_request_without_cookie_gets_a_login_page_that_continues(bench: IdpBench) -> None:
     response = bench.authorize(user=None)
     assert response.status_code == 200
     assert "<form" in response.text
@@ -111,7 +111,7 @@ def test_request_without_cookie_gets_a_login_page_that_continues(bench: Bench) -
     assert answer["state"] == "st te&1"
 
 
-def test_login_link_signs_in_at_one_issuer(bench: Bench) -> None:
+def test_login_link_signs_in_at_one_issuer(bench: IdpBench) -> None:
     response = bench.get("/corp/login", params={"user": "bob", "next": "/corp/authorize?x=1"})
     assert response.headers["location"] == "/corp/authorize?x=1"
     assert "Path=/corp;" in response.headers["set-cookie"] + ";"
@@ -120,13 +120,13 @@ def test_login_link_signs_in_at_one_issuer(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/vendor/authorize", "corp/authorize"])
-def test_login_does_not_redirect_to_another_address(bench: Bench, target: str) -> None:
+def test_login_does_not_redirect_to_another_address(bench: IdpBench, target: str) -> None:
     response = bench.get("/corp/login", params={"user": "bob", "next": target})
     assert response.status_code == 400
     assert "set-cookie" not in response.headers
 
 
-def test_first_of_two_cookies_identifies_the_user(bench: Bench) -> None:
+def test_first_of_two_cookies_identifies_the_user(bench: IdpBench) -> None:
     query = urlencode(
         {"client_id": "gateway", "redirect_uri": REDIRECT, "response_type": "code", "code_challenge": CHALLENGE}
     )
@@ -135,12 +135,12 @@ def test_first_of_two_cookies_identifies_the_user(bench: Bench) -> None:
     assert bench.idp.secrets.since(0)[0]["subject"] == "alice"
 
 
-def test_prompt_none_without_session_is_refused(bench: Bench) -> None:
+def test_prompt_none_without_session_is_refused(bench: IdpBench) -> None:
     assert landed(bench.authorize(user=None, prompt="none"))["error"] == "login_required"
     assert landed(bench.authorize(prompt="none"))["code"]
 
 
-def test_denied_consent_is_access_denied(bench: Bench) -> None:
+def test_denied_consent_is_access_denied(bench: IdpBench) -> None:
     bench.settings(deny=["alice"])
     denied = landed(bench.authorize())
     assert denied["error"] == "access_denied"
@@ -150,20 +150,20 @@ def test_denied_consent_is_access_denied(bench: Bench) -> None:
     assert landed(bench.authorize())["code"]
 
 
-def test_iss_parameter_can_be_disabled(bench: Bench) -> None:
+def test_iss_parameter_can_be_disabled(bench: IdpBench) -> None:
     bench.settings(omit_iss=True)
     assert "iss" not in landed(bench.authorize())
     assert "iss" not in landed(bench.authorize(response_type="token"))
     assert landed(bench.authorize("vendor"))["iss"] == f"{bench.url}/vendor"
 
 
-def test_request_parameters_are_escaped_in_html(bench: Bench) -> None:
+def test_request_parameters_are_escaped_in_html(bench: IdpBench) -> None:
     assert "<script>" not in bench.authorize(user=None, state='"><script>').text
     assert "<script>" not in bench.get("/corp/login", params={"user": "<script>"}).text
 
 
 @pytest.mark.parametrize("uri", [REDIRECT.replace("5000", "61234"), REDIRECT.replace(":5000", "")])
-def test_loopback_redirect_uri_with_another_port_is_accepted(bench: Bench, uri: str) -> None:
+def test_loopback_redirect_uri_with_another_port_is_accepted(bench: IdpBench, uri: str) -> None:
     """RFC 8252 section 7.3: it learns its port when it starts."""
     answer = bench.authorize(client_id="app", redirect_uri=uri)
     assert answer.headers["location"].startswith(f"{uri}?code=")
@@ -184,12 +184,12 @@ def test_loopback_redirect_uri_with_another_port_is_accepted(bench: Bench, uri: 
         REDIRECT.replace("5000", "5001") + "/more",
     ],
 )
-def test_loopback_redirect_uri_with_another_difference_is_refused(bench: Bench, uri: str) -> None:
+def test_loopback_redirect_uri_with_another_difference_is_refused(bench: IdpBench, uri: str) -> None:
     assert bench.authorize(client_id="app", redirect_uri=uri).status_code == 400
 
 
 @pytest.mark.parametrize("asked", [{"prompt": "login"}, {"prompt": "login consent"}, {"max_age": "0"}])
-def test_prompt_or_max_age_asks_a_signed_in_user_again(bench: Bench, asked: dict[str, str]) -> None:
+def test_prompt_or_max_age_asks_a_signed_in_user_again(bench: IdpBench, asked: dict[str, str]) -> None:
     answer = bench.authorize(**asked)
     assert (answer.status_code, 'name="user"' in answer.text) == (200, True)
     target = html.unescape(re.search(r'name="next" value="([^"]*)"', answer.text)[1])

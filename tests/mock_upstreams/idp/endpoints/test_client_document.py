@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from gatebench.mock_upstreams.idp.endpoints.client_document import problem_of_document, problem_of_url
 from gatebench.mock_upstreams.server import ServerThread
-from tests.support.mocks.idp import REDIRECT, Bench
+from tests.support.mocks.idp import REDIRECT, IdpBench
 
 ANNOUNCED = {"metadata": {"client_id_metadata_document_supported": True}}
 Served = Callable[[Response | None], str]
@@ -42,7 +42,7 @@ def right(url: str, **changes: Any) -> dict[str, Any]:
     return {"client_id": url, "client_name": "gw", "redirect_uris": [REDIRECT], "grant_types": grants, **changes}
 
 
-def test_client_with_a_document_can_complete_the_flow(bench: Bench, served: Served) -> None:
+def test_client_with_a_document_can_complete_the_flow(bench: IdpBench, served: Served) -> None:
     bench.settings(**ANNOUNCED)
     assert bench.get("/corp/.well-known/openid-configuration").json()["client_id_metadata_document_supported"] is True
     client = (served(None), None)
@@ -50,7 +50,7 @@ def test_client_with_a_document_can_complete_the_flow(bench: Bench, served: Serv
     assert bench.refresh(tokens["refresh_token"], client).status_code == 200
 
 
-def test_document_without_grant_types_gives_no_refresh_token(bench: Bench, served: Served) -> None:
+def test_document_without_grant_types_gives_no_refresh_token(bench: IdpBench, served: Served) -> None:
     bench.settings(**ANNOUNCED)
     url = served(None)
     document = {name: value for name, value in right(url).items() if name != "grant_types"}
@@ -58,7 +58,7 @@ def test_document_without_grant_types_gives_no_refresh_token(bench: Bench, serve
     assert "refresh_token" not in bench.redeem(bench.code(client_id=url), (url, None)).json()
 
 
-def test_document_is_read_with_each_authorization_request(bench: Bench, served: Served) -> None:
+def test_document_is_read_with_each_authorization_request(bench: IdpBench, served: Served) -> None:
     bench.settings(**ANNOUNCED)
     url = served(None)
     bench.code(client_id=url)
@@ -78,13 +78,13 @@ def test_document_is_read_with_each_authorization_request(bench: Bench, served: 
     ],
     ids=["empty", "page", "nested", "long", "missing", "redirect"],
 )
-def test_document_that_cannot_be_used_is_refused_on_a_page(bench: Bench, served: Served, response: Response) -> None:
+def test_document_that_cannot_be_used_is_refused_on_a_page(bench: IdpBench, served: Served, response: Response) -> None:
     bench.settings(**ANNOUNCED)
     answer = bench.authorize(client_id=served(response))
     assert (answer.status_code, "document of the client" in answer.text) == (400, True)
 
 
-def test_document_is_not_read_without_the_announcement_or_from_another_host(bench: Bench, served: Served) -> None:
+def test_document_is_not_read_without_the_announcement_or_from_another_host(bench: IdpBench, served: Served) -> None:
     url = served(None)
     assert "no such client" in bench.authorize(client_id=url).text
     bench.settings(**ANNOUNCED, client_document_hosts=["gateway.example"])
@@ -135,20 +135,20 @@ def test_documents_that_may_be_used(document: Any, problem: str | None) -> None:
     assert problem_of_document("u", document) == problem
 
 
-def test_registered_clients_can_be_forgotten_and_configured_ones_not(bench: Bench) -> None:
+def test_registered_clients_can_be_forgotten_and_configured_ones_not(bench: IdpBench) -> None:
     made = bench.http.post(f"{bench.url}/corp/register", json={"redirect_uris": [REDIRECT]}).json()
     assert bench.control("DELETE", "clients", {"issuer": "corp"}) == {"forgotten": 1}
     assert bench.authorize(client_id=made["client_id"]).status_code == 400
     assert bench.authorize().status_code == 302
 
 
-def test_error_can_repeat_the_request(bench: Bench) -> None:
+def test_error_can_repeat_the_request(bench: IdpBench) -> None:
     bench.control("PUT", "faults", [{"endpoint": "token", "action": {"error": "invalid_grant", "echo": True}}])
     answer = bench.redeem("a-code-of-ours")
     assert (answer.status_code, "a-code-of-ours" in answer.json()["error_description"]) == (400, True)
 
 
-def test_page_with_status_200_where_there_are_no_metadata(bench: Bench) -> None:
+def test_page_with_status_200_where_there_are_no_metadata(bench: IdpBench) -> None:
     bench.settings(documents=["appended-openid-configuration"], page_elsewhere=True)
     page = bench.get("/.well-known/oauth-authorization-server/corp")
     assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")

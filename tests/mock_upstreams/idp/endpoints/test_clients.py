@@ -3,12 +3,12 @@ import base64
 import httpx
 import pytest
 
-from tests.support.mocks.idp import GATEWAY, PUBLIC, RESOURCE, Bench, claims, refused
+from tests.support.mocks.idp import GATEWAY, PUBLIC, RESOURCE, IdpBench, claims, refused
 
 CC = {"grant_type": "client_credentials"}
 
 
-def post(bench: Bench, form: dict[str, str], **headers: str) -> httpx.Response:
+def post(bench: IdpBench, form: dict[str, str], **headers: str) -> httpx.Response:
     return bench.http.post(f"{bench.url}/corp/token", data=form, headers=headers)
 
 
@@ -16,7 +16,7 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-def test_client_secret_basic_and_post_are_accepted(bench: Bench) -> None:
+def test_client_secret_basic_and_post_are_accepted(bench: IdpBench) -> None:
     assert post(bench, CC, Authorization=basic("gateway:gateway-secret")).status_code == 200
     assert post(bench, CC, Authorization=basic("g%61teway:gateway%2Dsecret")).status_code == 200
     assert post(bench, {**CC, "client_id": "gateway"}, Authorization=basic("gateway:gateway-secret")).status_code == 200
@@ -35,7 +35,7 @@ def test_client_secret_basic_and_post_are_accepted(bench: Bench) -> None:
         basic("app:"),
     ],
 )
-def test_invalid_authorization_header_is_challenged(bench: Bench, authorization: str) -> None:
+def test_invalid_authorization_header_is_challenged(bench: IdpBench, authorization: str) -> None:
     response = post(bench, CC, Authorization=authorization)
     assert refused(response, "invalid_client", 401)
     assert response.headers["www-authenticate"].startswith("Basic ")
@@ -51,13 +51,13 @@ def test_invalid_authorization_header_is_challenged(bench: Bench, authorization:
         {"client_id": "app", "client_secret": "invented"},
     ],
 )
-def test_invalid_client_parameters_are_refused_without_challenge(bench: Bench, form: dict[str, str]) -> None:
+def test_invalid_client_parameters_are_refused_without_challenge(bench: IdpBench, form: dict[str, str]) -> None:
     response = post(bench, {**CC, **form})
     assert refused(response, "invalid_client", 401)
     assert response.headers["www-authenticate"].startswith("Basic ")
 
 
-def test_two_authentication_methods_are_refused(bench: Bench) -> None:
+def test_two_authentication_methods_are_refused(bench: IdpBench) -> None:
     right = basic("gateway:gateway-secret")
     assert refused(post(bench, {**CC, "client_secret": "gateway-secret"}, Authorization=right), "invalid_request")
     assert refused(post(bench, {**CC, "client_id": "other"}, Authorization=right), "invalid_request")
@@ -65,12 +65,12 @@ def test_two_authentication_methods_are_refused(bench: Bench) -> None:
     assert refused(bench.http.post(f"{bench.url}/corp/token", data=CC, headers=twice), "invalid_request")
 
 
-def test_client_of_another_issuer_is_refused(bench: Bench) -> None:
+def test_client_of_another_issuer_is_refused(bench: IdpBench) -> None:
     assert refused(bench.token("rogue", GATEWAY, **CC), "invalid_client", 401)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x"])
-def test_body_that_is_not_a_form_is_refused(bench: Bench, kind: str) -> None:
+def test_body_that_is_not_a_form_is_refused(bench: IdpBench, kind: str) -> None:
     content = b"grant_type=client_credentials&client_id=gateway&client_secret=gateway-secret"
     response = bench.http.post(f"{bench.url}/corp/token", content=content, headers={"content-type": kind})
     assert refused(response, "invalid_request")
@@ -80,7 +80,7 @@ def test_body_that_is_not_a_form_is_refused(bench: Bench, kind: str) -> None:
     assert refused(broken, "invalid_request")
 
 
-def test_parameters_in_the_query_are_ignored(bench: Bench) -> None:
+def test_parameters_in_the_query_are_ignored(bench: IdpBench) -> None:
     assert bench.get("/corp/token", params=CC).status_code == 405
     response = bench.http.post(
         f"{bench.url}/corp/token", params=CC, auth=("gateway", "gateway-secret"), data={"x": "1"}
@@ -88,7 +88,7 @@ def test_parameters_in_the_query_are_ignored(bench: Bench) -> None:
     assert refused(response, "invalid_request")
 
 
-def test_client_credentials_token_has_the_client_as_subject(bench: Bench) -> None:
+def test_client_credentials_token_has_the_client_as_subject(bench: IdpBench) -> None:
     answer = bench.token(**CC, scope="mail", resource=RESOURCE).json()
     said = claims(answer["access_token"])
     assert (said["sub"], said["client_id"], said["aud"], said["scope"]) == ("gateway", "gateway", RESOURCE, "mail")
@@ -96,5 +96,5 @@ def test_client_credentials_token_has_the_client_as_subject(bench: Bench) -> Non
     assert refused(bench.token(**CC, resource="mail"), "invalid_target")
 
 
-def test_public_client_cannot_use_client_credentials(bench: Bench) -> None:
+def test_public_client_cannot_use_client_credentials(bench: IdpBench) -> None:
     assert refused(bench.token("corp", PUBLIC, **CC), "unauthorized_client")

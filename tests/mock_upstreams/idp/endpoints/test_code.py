@@ -15,13 +15,13 @@ from tests.support.mocks.idp import (
     REDIRECT,
     RESOURCE,
     VERIFIER,
-    Bench,
+    IdpBench,
     claims,
     refused,
 )
 
 
-def test_code_is_exchanged_for_an_access_token_of_the_resource(bench: Bench) -> None:
+def test_code_is_exchanged_for_an_access_token_of_the_resource(bench: IdpBench) -> None:
     response = bench.redeem(bench.code(scope="mail calendar"))
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
@@ -44,13 +44,13 @@ def test_code_is_exchanged_for_an_access_token_of_the_resource(bench: Bench) -> 
     }
 
 
-def test_access_token_verifies_with_the_published_key(bench: Bench) -> None:
+def test_access_token_verifies_with_the_published_key(bench: IdpBench) -> None:
     token = bench.tokens()["access_token"]
     (key,) = bench.get("/corp/jwks").json()["keys"]
     jwt.decode(token, jwt.PyJWK(key), algorithms=["ES256"], audience=RESOURCE, issuer=f"{bench.url}/corp")
 
 
-def test_scope_openid_returns_an_id_token_for_the_client(bench: Bench) -> None:
+def test_scope_openid_returns_an_id_token_for_the_client(bench: IdpBench) -> None:
     said = claims(bench.tokens(scope="openid", nonce="n-1")["id_token"])
     assert (said["aud"], said["sub"], said["nonce"]) == ("gateway", "alice", "n-1")
     assert "id_token" not in bench.tokens(scope="mail")
@@ -75,7 +75,7 @@ def test_scope_openid_returns_an_id_token_for_the_client(bench: Bench) -> None:
     ],
 )
 def test_invalid_request_is_refused_and_valid_request_still_works(
-    bench: Bench, changes: dict[str, Any], error: str
+    bench: IdpBench, changes: dict[str, Any], error: str
 ) -> None:
     code = bench.code()
     right = {"client": GATEWAY, "grant_type": "authorization_code", "code": code}
@@ -84,19 +84,19 @@ def test_invalid_request_is_refused_and_valid_request_still_works(
     assert bench.token(**right).status_code == 200
 
 
-def test_short_verifier_is_refused_even_if_its_digest_matches(bench: Bench) -> None:
+def test_short_verifier_is_refused_even_if_its_digest_matches(bench: IdpBench) -> None:
     # "abc" hashed as S256 does.
     code = bench.code(code_challenge="ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0")
     assert refused(bench.redeem(code, code_verifier="abc"), "invalid_grant")
 
 
-def test_code_of_another_issuer_is_refused(bench: Bench) -> None:
+def test_code_of_another_issuer_is_refused(bench: IdpBench) -> None:
     code = bench.code()
     assert refused(bench.redeem(code, issuer="vendor"), "invalid_grant")
     assert bench.redeem(code).status_code == 200
 
 
-def test_reuse_of_a_code_revokes_its_tokens(bench: Bench) -> None:
+def test_reuse_of_a_code_revokes_its_tokens(bench: IdpBench) -> None:
     code = bench.code()
     tokens = bench.redeem(code).json()
     bystander = bench.tokens()
@@ -109,7 +109,7 @@ def test_reuse_of_a_code_revokes_its_tokens(bench: Bench) -> None:
     assert bench.active(bystander["access_token"])
 
 
-def test_code_expires_after_a_minute(bench: Bench) -> None:
+def test_code_expires_after_a_minute(bench: IdpBench) -> None:
     issuer, now = bench.idp.issuers["corp"], time.time()
     issuer.clock = lambda: now
     late, punctual = bench.code(), bench.code()
@@ -119,26 +119,26 @@ def test_code_expires_after_a_minute(bench: Bench) -> None:
     assert refused(bench.redeem(late), "invalid_grant")
 
 
-def test_public_client_needs_pkce_only(bench: Bench) -> None:
+def test_public_client_needs_pkce_only(bench: IdpBench) -> None:
     code = bench.code(client_id="app")
     assert refused(bench.redeem(code, PUBLIC, code_verifier=VERIFIER + "x"), "invalid_grant")
     assert bench.redeem(code, PUBLIC).json()["access_token"]
 
 
-def test_resources_can_be_narrowed(bench: Bench) -> None:
+def test_resources_can_be_narrowed(bench: IdpBench) -> None:
     both = [RESOURCE, OTHER_RESOURCE]
     assert claims(bench.redeem(bench.code(resource=both)).json()["access_token"])["aud"] == both
     narrow = bench.redeem(bench.code(resource=both), resource=OTHER_RESOURCE).json()
     assert claims(narrow["access_token"])["aud"] == OTHER_RESOURCE
 
 
-def test_token_without_resource_has_the_issuer_as_audience(bench: Bench) -> None:
+def test_token_without_resource_has_the_issuer_as_audience(bench: IdpBench) -> None:
     assert claims(bench.tokens(resource=None)["access_token"])["aud"] == f"{bench.url}/corp"
     assert refused(bench.redeem(bench.code(resource=None), resource=RESOURCE), "invalid_target")
 
 
 @pytest.mark.parametrize(("form", "expires_in"), [("int", 120), ("string", "120"), ("absent", None)])
-def test_lifetime_and_form_of_expires_in(bench: Bench, form: str, expires_in: object) -> None:
+def test_lifetime_and_form_of_expires_in(bench: IdpBench, form: str, expires_in: object) -> None:
     bench.settings(access_lifetime=120, expires_in_form=form)
     answer = bench.tokens()
     assert answer.get("expires_in") == expires_in
@@ -146,7 +146,7 @@ def test_lifetime_and_form_of_expires_in(bench: Bench, form: str, expires_in: ob
     assert said["exp"] - said["iat"] == 120
 
 
-def test_response_members_can_be_replaced_added_and_removed(bench: Bench) -> None:
+def test_response_members_can_be_replaced_added_and_removed(bench: IdpBench) -> None:
     bench.settings(
         answer_members={"token_type": "bearer", "expires_in": 10**12, "x": {"a": [1]}}, answer_omits=["scope"]
     )
@@ -156,7 +156,7 @@ def test_response_members_can_be_replaced_added_and_removed(bench: Bench) -> Non
     assert claims(answer["access_token"])["exp"] - claims(answer["access_token"])["iat"] == 3600
 
 
-def test_response_is_a_form_unless_json_is_requested(bench: Bench) -> None:
+def test_response_is_a_form_unless_json_is_requested(bench: IdpBench) -> None:
     bench.settings(answer_form_encoded=True)
     answer = bench.redeem(bench.code())
     assert answer.headers["content-type"].startswith("application/x-www-form-urlencoded")
@@ -165,13 +165,13 @@ def test_response_is_a_form_unless_json_is_requested(bench: Bench) -> None:
     assert bench.redeem(bench.code()).json()["token_type"] == "Bearer"
 
 
-def test_lifetime_is_as_configured_when_the_second_changes(bench: Bench) -> None:
+def test_lifetime_is_as_configured_when_the_second_changes(bench: IdpBench) -> None:
     clock = itertools.count(int(time.time()))
     bench.idp.issuers["corp"].clock = lambda: float(next(clock))
     assert bench.tokens()["expires_in"] == 3600
 
 
-def test_token_can_be_issued_expired(bench: Bench) -> None:
+def test_token_can_be_issued_expired(bench: IdpBench) -> None:
     bench.settings(access_lifetime=-10)
     answer = bench.tokens()
     assert claims(answer["access_token"])["exp"] < time.time()
@@ -179,6 +179,6 @@ def test_token_can_be_issued_expired(bench: Bench) -> None:
     assert not bench.active(answer["access_token"])
 
 
-def test_refresh_token_can_be_withheld(bench: Bench) -> None:
+def test_refresh_token_can_be_withheld(bench: IdpBench) -> None:
     bench.settings(omit_refresh_token=True)
     assert "refresh_token" not in bench.tokens()

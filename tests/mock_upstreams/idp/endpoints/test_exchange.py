@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.mocks.idp import PUBLIC, RESOURCE, Bench, claims, refused
+from tests.support.mocks.idp import PUBLIC, RESOURCE, IdpBench, claims, refused
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
@@ -11,13 +11,13 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 ID = "urn:ietf:params:oauth:token-type:id_token"
 
 
-def exchange(bench: Bench, subject: str | None, **form: Any) -> httpx.Response:
+def exchange(bench: IdpBench, subject: str | None, **form: Any) -> httpx.Response:
     """Exchange a token at vendor, which accepts tokens of corp and its own, not those of rogue."""
     right = {"grant_type": GRANT, "subject_token": subject, "subject_token_type": ACCESS, "resource": RESOURCE}
     return bench.token("vendor", **{**right, **form})
 
 
-def test_token_of_a_caller_is_exchanged_for_one_of_the_upstream(bench: Bench) -> None:
+def test_token_of_a_caller_is_exchanged_for_one_of_the_upstream(bench: IdpBench) -> None:
     answer = exchange(bench, bench.mint("corp"), scope="mail").json()
     assert (answer["issued_token_type"], answer["token_type"], answer["scope"]) == (ACCESS, "Bearer", "mail")
     assert "refresh_token" not in answer
@@ -27,13 +27,13 @@ def test_token_of_a_caller_is_exchanged_for_one_of_the_upstream(bench: Bench) ->
     assert bench.active(answer["access_token"], "vendor")
 
 
-def test_access_tokens_and_id_tokens_are_accepted_as_subject_tokens(bench: Bench) -> None:
+def test_access_tokens_and_id_tokens_are_accepted_as_subject_tokens(bench: IdpBench) -> None:
     tokens = bench.tokens("corp", scope="openid")
     assert exchange(bench, tokens["access_token"]).status_code == 200
     assert claims(exchange(bench, tokens["id_token"], subject_token_type=ID).json()["access_token"])["sub"] == "alice"
 
 
-def test_audience_is_accepted_instead_of_resource(bench: Bench) -> None:
+def test_audience_is_accepted_instead_of_resource(bench: IdpBench) -> None:
     answer = exchange(bench, bench.mint("corp"), resource=None, audience="mail").json()
     assert claims(answer["access_token"])["aud"] == "mail"
     both = exchange(bench, bench.mint("corp"), audience="mail", requested_token_type=JWT).json()
@@ -41,7 +41,7 @@ def test_audience_is_accepted_instead_of_resource(bench: Bench) -> None:
     assert both["issued_token_type"] == JWT
 
 
-def test_act_claim_names_nested_actors(bench: Bench) -> None:
+def test_act_claim_names_nested_actors(bench: IdpBench) -> None:
     first = exchange(bench, bench.mint("corp")).json()["access_token"]
     agent = bench.mint("corp", sub="agent")
     said = claims(exchange(bench, first, actor_token=agent, actor_token_type=JWT).json()["access_token"])
@@ -49,13 +49,13 @@ def test_act_claim_names_nested_actors(bench: Bench) -> None:
     assert said["act"] == {"sub": "agent", "iss": f"{bench.url}/corp", "act": {"sub": "gateway"}}
 
 
-def test_exchanged_token_expires_no_later_than_its_subject_token(bench: Bench) -> None:
+def test_exchanged_token_expires_no_later_than_its_subject_token(bench: IdpBench) -> None:
     bench.settings(access_lifetime=7)
     subject = bench.tokens()["access_token"]
     assert claims(exchange(bench, subject).json()["access_token"])["exp"] == claims(subject)["exp"]
 
 
-def test_exchange_within_an_issuer_cannot_widen_the_scope(bench: Bench) -> None:
+def test_exchange_within_an_issuer_cannot_widen_the_scope(bench: IdpBench) -> None:
     subject = bench.tokens("vendor", scope="mail")["access_token"]
     assert refused(exchange(bench, subject, scope="mail admin"), "invalid_scope")
     assert exchange(bench, subject, scope="mail").status_code == 200
@@ -79,7 +79,7 @@ def test_exchange_within_an_issuer_cannot_widen_the_scope(bench: Bench) -> None:
         ({"client": PUBLIC}, "unauthorized_client"),
     ],
 )
-def test_invalid_request_is_refused(bench: Bench, changes: dict[str, Any], error: str) -> None:
+def test_invalid_request_is_refused(bench: IdpBench, changes: dict[str, Any], error: str) -> None:
     subject = bench.mint("corp")
     assert refused(exchange(bench, subject, **changes), error)
     assert exchange(bench, subject).status_code == 200
@@ -89,11 +89,11 @@ def test_invalid_request_is_refused(bench: Bench, changes: dict[str, Any], error
     "deviation",
     [{"exp": 1_000_000_000}, {"nbf": 4_000_000_000}, {"sub": None}, {"exp": None}, {"iss": "http://elsewhere"}],
 )
-def test_subject_token_outside_its_validity_is_refused(bench: Bench, deviation: dict[str, Any]) -> None:
+def test_subject_token_outside_its_validity_is_refused(bench: IdpBench, deviation: dict[str, Any]) -> None:
     assert refused(exchange(bench, bench.mint("corp", **deviation)), "invalid_request")
 
 
-def test_subject_token_with_invalid_signature_is_refused(bench: Bench) -> None:
+def test_subject_token_with_invalid_signature_is_refused(bench: IdpBench) -> None:
     good = bench.mint("corp", sub="carol")
     head, body, _ = good.split(".")
     foreign = bench.mint("rogue", iss=f"{bench.url}/corp")
@@ -102,14 +102,14 @@ def test_subject_token_with_invalid_signature_is_refused(bench: Bench) -> None:
     assert all(refused(exchange(bench, forged), "invalid_request") for forged in (foreign, unsigned, swapped))
 
 
-def test_subject_token_of_an_untrusted_issuer_is_refused(bench: Bench) -> None:
+def test_subject_token_of_an_untrusted_issuer_is_refused(bench: IdpBench) -> None:
     assert refused(exchange(bench, bench.mint("rogue")), "invalid_request")
     # corp has no list of trusted issuers, so it accepts every issuer of the process.
     form = {"grant_type": GRANT, "subject_token": bench.mint("rogue"), "subject_token_type": JWT}
     assert bench.token("corp", **form).status_code == 200
 
 
-def test_a_revoked_subject_token_is_refused(bench: Bench) -> None:
+def test_a_revoked_subject_token_is_refused(bench: IdpBench) -> None:
     subject = bench.mint("corp")
     bench.control("POST", "revoke", {"issuer": "corp", "token": subject})
     assert refused(exchange(bench, subject), "invalid_request")

@@ -3,14 +3,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.mocks.idp import REDIRECT, Bench, refused
+from tests.support.mocks.idp import REDIRECT, IdpBench, refused
 
 
-def register(bench: Bench, **metadata: Any) -> httpx.Response:
+def register(bench: IdpBench, **metadata: Any) -> httpx.Response:
     return bench.http.post(f"{bench.url}/corp/register", json={"redirect_uris": [REDIRECT], **metadata})
 
 
-def test_registered_client_can_complete_the_flow(bench: Bench) -> None:
+def test_registered_client_can_complete_the_flow(bench: IdpBench) -> None:
     response = register(
         bench, client_name="gw", application_type="web", grant_types=["authorization_code", "refresh_token"]
     )
@@ -27,7 +27,7 @@ def test_registered_client_can_complete_the_flow(bench: Bench) -> None:
     assert (secret["value"], secret["client_id"]) == (client[1], client[0])
 
 
-def test_unregistered_grant_type_is_refused(bench: Bench) -> None:
+def test_unregistered_grant_type_is_refused(bench: IdpBench) -> None:
     made = register(bench).json()
     assert made["grant_types"] == ["authorization_code"]
     client = (made["client_id"], made["client_secret"])
@@ -35,7 +35,7 @@ def test_unregistered_grant_type_is_refused(bench: Bench) -> None:
     assert refused(bench.token("corp", client, grant_type="client_credentials"), "unauthorized_client")
 
 
-def test_unregistered_authentication_method_is_refused(bench: Bench) -> None:
+def test_unregistered_authentication_method_is_refused(bench: IdpBench) -> None:
     made = register(bench, token_endpoint_auth_method="client_secret_post", grant_types=["client_credentials"]).json()
     form = {"grant_type": "client_credentials"}
     assert refused(bench.token("corp", (made["client_id"], made["client_secret"]), **form), "invalid_client", 401)
@@ -43,7 +43,7 @@ def test_unregistered_authentication_method_is_refused(bench: Bench) -> None:
     assert bench.http.post(f"{bench.url}/corp/token", data=posted).status_code == 200
 
 
-def test_issuer_can_register_another_method_than_was_asked_for(bench: Bench) -> None:
+def test_issuer_can_register_another_method_than_was_asked_for(bench: IdpBench) -> None:
     bench.settings(registration={"token_endpoint_auth_method": "client_secret_post"})
     made = register(bench, token_endpoint_auth_method="client_secret_basic").json()
     assert made["token_endpoint_auth_method"] == "client_secret_post"
@@ -54,13 +54,13 @@ def test_issuer_can_register_another_method_than_was_asked_for(bench: Bench) -> 
     )
 
 
-def test_a_public_client_gets_no_secret(bench: Bench) -> None:
+def test_a_public_client_gets_no_secret(bench: IdpBench) -> None:
     made = register(bench, token_endpoint_auth_method="none").json()
     assert "client_secret" not in made
     assert bench.redeem(bench.code(client_id=made["client_id"]), (made["client_id"], None)).status_code == 200
 
 
-def test_client_ids_are_unique_and_valid_at_one_issuer(bench: Bench) -> None:
+def test_client_ids_are_unique_and_valid_at_one_issuer(bench: IdpBench) -> None:
     first, second = register(bench).json(), register(bench).json()
     assert first["client_id"] != second["client_id"]
     assert first["client_secret"] != second["client_secret"]
@@ -70,7 +70,7 @@ def test_client_ids_are_unique_and_valid_at_one_issuer(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "uri", ["https://gw.example/cb", "http://localhost:1/cb", "http://[::1]:1/cb", "com.example.app:/cb", REDIRECT]
 )
-def test_https_loopback_and_app_redirect_uris_are_accepted(bench: Bench, uri: str) -> None:
+def test_https_loopback_and_app_redirect_uris_are_accepted(bench: IdpBench, uri: str) -> None:
     assert register(bench, redirect_uris=[uri]).json()["redirect_uris"] == [uri]
 
 
@@ -91,7 +91,7 @@ def test_https_loopback_and_app_redirect_uris_are_accepted(bench: Bench, uri: st
         [REDIRECT, "ftp://gw.example/cb"],
     ],
 )
-def test_other_redirect_uris_are_refused(bench: Bench, uris: Any) -> None:
+def test_other_redirect_uris_are_refused(bench: IdpBench, uris: Any) -> None:
     assert refused(register(bench, redirect_uris=uris), "invalid_redirect_uri")
 
 
@@ -106,11 +106,11 @@ def test_other_redirect_uris_are_refused(bench: Bench, uris: Any) -> None:
         {"token_endpoint_auth_method": "none", "grant_types": ["client_credentials"]},
     ],
 )
-def test_invalid_metadata_is_refused(bench: Bench, metadata: dict[str, Any]) -> None:
+def test_invalid_metadata_is_refused(bench: IdpBench, metadata: dict[str, Any]) -> None:
     assert refused(register(bench, **metadata), "invalid_client_metadata")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff"])
-def test_body_that_is_not_an_object_is_refused(bench: Bench, body: bytes) -> None:
+def test_body_that_is_not_an_object_is_refused(bench: IdpBench, body: bytes) -> None:
     response = bench.http.post(f"{bench.url}/corp/register", content=body)
     assert refused(response, "invalid_client_metadata")

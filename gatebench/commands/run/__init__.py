@@ -1,0 +1,1 @@
+"""`gatebench run`: its options, and the work behind them."""

@@ -1,0 +1,1 @@
+"""What several formats show alike: groups of findings, remarks, and the sequence diagram of an exchange."""
