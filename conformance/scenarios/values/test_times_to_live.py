@@ -9,8 +9,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import refresh
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps import scripted_calls
 from gatebench.fixtures.world.corpus import tool_lists
 from gatebench.fixtures.world.definition import MODERN_REVISION
 

@@ -10,8 +10,8 @@ from gatebench.conformance.scenarios.feature_client import FeatureClient, featur
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.conformance.scenarios.protocol.features.test_capabilities import NOT_CONFIGURED
 from gatebench.conformance.scenarios.protocol.features.test_feature_lists import added
-from gatebench.fixtures.harness import scripted_calls
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps import scripted_calls
 from gatebench.fixtures.world.definition import REVISIONS
 
 CASE = "read-listed-beside-a-template"
