@@ -17,7 +17,7 @@ SEVERAL = [("alice", "library", member) for member in ("everything", "web-search
 """The same for each of two members that have the same features. A gateway need not be configured with this server."""
 OF_TOOLS = [("alice", "calculator", "calculator"), ("alice", "toolbox", "calculator")]
 """The same for servers that have tools alone, a virtual one too. A gateway need not be configured with that."""
-NEED_NOT_BE = {"library", "toolbox"}
+NEED_NOT_BE = {"library", "toolbox", "portal"}
 OF_EACH_MEMBER = [*SERVERS, ("alice", "workbench", "web-search")]
 """The same, and the other member of a virtual server with two that have more than tools."""
 MOST_PAGES = 50

@@ -59,7 +59,7 @@ SHAPES: Mapping[str, Shape] = {
     "no-result": _shape(responses.no_result),
     "listed": _shape(responses.listed, "members", "newest_leg"),
     "absent": _shape(values.absent, "leg"),
-    "once": _shape(values.once),
+    "once": _shape(values.once, optional="if_at_all"),
     "headers-sent": _shape(headers.headers_sent),
     "headers-of-each-kind": _shape(headers.headers_of_each_kind),
     "name-mirrored": _shape(headers.name_mirrored),

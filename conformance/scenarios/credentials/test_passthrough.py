@@ -1,9 +1,12 @@
 """Passthrough: the caller's JWT, byte for byte, to the upstream that validates it itself."""
 
+from typing import Any
+
 import pytest
 
 from gatebench.conformance.scenarios.common import ARRIVALS, LEAKS, MODELS, each_request, whole_life
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 from gatebench.fixtures.world.variants.model import TokenVariant
@@ -56,4 +59,38 @@ async def test_renewed(scenario: Scenario, case: str, principal: str, server: st
         await client.connect()
     attempts = await each_request(client)
     headers = [{"Authorization": f"Bearer {newer}"}] * len(attempts)
+    scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)
+
+
+AT_A_MEMBER = "passthrough-renewed-at-a-member"
+
+
+@judged_by_cases([AT_A_MEMBER], "CRED-006", "CRED-007", "CRED-010", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "server", "member"), [(AT_A_MEMBER, "carol", "portal", "crm")])
+async def test_renewed_at_a_member(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A caller of a virtual server calls its passthrough member with several JWTs in one session, in turn."""
+    variants = [TokenVariant(name=f"{case}-{one}", expect="accepted", claims={"jti": f"{case}-{one}"}) for one in "ab"]
+    jwts = [scenario.identities.variant_jwt(principal, one) for one in variants]
+    client, tool = (
+        await scenario.client(principal, server, revision, token=jwts[0]),
+        scenario.identities.tool(server, "whoami", member),
+    )
+    connected = await client.connect()
+    if not connected.succeeded:
+        facts: dict[str, Any] = {"server": server, "principal": principal, "headers": [{}]}
+        scenario.case(case, connected, inapplicable="the gateway is not configured with this server", **facts)
+        return
+    control = await client.call(tool)
+    since, attempts, headers = scenario.here(), list[McpResponse](), list[dict[str, str]]()
+    for jwt in [*reversed(jwts), *jwts]:
+        client.changes = scenario.identities.credential(jwt)
+        answer = await client.call(tool)
+        if answer.status == 404:  # a gateway may bind a session to the token that began it
+            await client.connect()
+            answer = await client.call(tool)
+        attempts.append(answer)
+        headers.append({"Authorization": f"Bearer {jwt}"})
     scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)

@@ -255,14 +255,14 @@ def _excerpt(text: str, marker: str) -> str:
 
 
 def once(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt arrives exactly once."""
+    """Every attempt arrives exactly once; with `if_at_all`, at most once."""
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             context.examined()
             landed = [
                 arrival for arrival in transcript.landed(attempt.nonce) if arrival.rpc_method == attempt.rpc_method
             ]
-            if len(landed) != 1:
+            if len(landed) > 1 or (not landed and not row.options.get("if_at_all")):
                 context.violation(
                     f"{attempt.describe()} with {case.where} arrived {len(landed)} times",
                     expected="it arrives once",

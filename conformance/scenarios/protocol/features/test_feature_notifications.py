@@ -80,7 +80,7 @@ async def test_updates(
 async def test_two_members(
     scenario: Scenario, principal: str, server: str, members: tuple[str, str], revision: str
 ) -> None:
-    """A caller subscribes to a resource of each of two members, which change in turn."""
+    """A caller subscribes to a resource of each of two members, which change in turn, and the first one once more."""
     case, there = "subscribed-at-two-members", {member: base_of(member) + WATCHED for member in members}
     sides = [await feature_client(scenario, principal, server, member, revision) for member in members]
     if not sides[0].configured:
@@ -90,7 +90,8 @@ async def test_two_members(
         sides[0].case(case, sides[0].connected, capability="resources.subscribe", expected=[[]])
         return
     got, expected = [], list[Expected]()
-    for side, member, uri in zip(sides, members, uris, strict=True):
+    in_turn = [*zip(sides, members, uris, strict=True)]
+    for side, member, uri in [*in_turn, in_turn[0]]:
         if not side.client.modern:
             for one in uris:
                 await side.client.request("resources/subscribe", {"uri": one})
