@@ -1,4 +1,4 @@
-"""The shapes about lists of resources, templates and prompts: complete, every entry unchanged, and no wider cache scope."""
+"""The shapes about lists of resources, templates and prompts: complete, unchanged, in no wider scope, for no longer time."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -70,6 +70,33 @@ def scope_not_widened(context: CheckContext, transcript: Transcript, row: ShapeR
                     actual="cacheScope public",
                     at=page,
                 )
+
+
+def not_kept_longer(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """No page of a list has a longer `ttlMs` than the upstream's pages in `original`. Without one, it is 0 (ibid., TTL Field).
+
+    `newest_leg`: only if the gateway asks in 2026-07-28.
+    """
+    for case in of_lists(context, transcript, row):
+        original = [transcript.exchanges[name] for name in case.facts["original"]]
+        if not all(page.succeeded for page in original):
+            context.blocked(f"the upstream {case.facts['member']} listed nothing ({outcome_of(original[-1])})")
+            continue
+        allowed = min(_time_to_live(page) for page in original)
+        for page in case.attempts:
+            context.examined()
+            if _time_to_live(page) > allowed:
+                context.violation(
+                    f"{page.describe()} may be kept longer than the list of {case.facts['member']} ({case.where})",
+                    expected=f"a ttlMs of at most {allowed}, as the upstream declares it, or none",
+                    actual=f"ttlMs {_time_to_live(page)}",
+                    at=page,
+                )
+
+
+def _time_to_live(page: Exchange) -> int:
+    given = page.result.get("ttlMs")
+    return given if isinstance(given, int) and given > 0 else 0
 
 
 def _entries(pages: list[Exchange], case: Case) -> Iterator[dict[str, Any]]:

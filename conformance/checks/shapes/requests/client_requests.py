@@ -13,6 +13,7 @@ from gatebench.conformance.transcript import Transcript
 
 ECHOED = "result.structuredContent.arguments.value"
 VALUE = "params.arguments.value"
+SERVER_ERROR = "server-error"  # what a widely used SDK writes as the id of errors that answer no request
 NOT_IMPLEMENTED = (501, 505)  # RFC 9110 sections 15.6.2 and 15.6.6: they are about the request
 
 
@@ -170,17 +171,24 @@ def not_smuggled(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 
 
 def error_formed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """A JSON-RPC error has an integer code, a text, and the id of its request, or none where that could not be read."""
+    """A JSON-RPC error has an integer code, a text, and the id of its request, or none where that could not be read.
+
+    `without_id`: the attempts are no requests, so that no id is right (MCP 2025-11-25, basic/transports, Sending Messages to the
+    Server); bodies that are not JSON-RPC are left out, and the form of the error. SERVER_ERROR is the id of no message.
+    """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            if "error" not in attempt.answer:
+            if "error" not in attempt.answer or (row.options.get("without_id") and "jsonrpc" not in attempt.answer):
                 continue
             context.examined()
             error, given = mapping(attempt.answer["error"]), attempt.answer.get("id")
             code = error.get("code")
-            if isinstance(code, bool) or not isinstance(code, int) or not isinstance(error.get("message"), str):
+            if row.options.get("without_id"):
+                if given not in (None, SERVER_ERROR):
+                    _violation(context, case, attempt, "no id: the message is no request", f"the id {given!r}")
+            elif isinstance(code, bool) or not isinstance(code, int) or not isinstance(error.get("message"), str):
                 _violation(context, case, attempt, "an integer code and a message", str(attempt.answer["error"])[:200])
-            elif given is not None and str(given) not in attempt.request_body and given != "server-error":
+            elif given is not None and str(given) not in attempt.request_body and given != SERVER_ERROR:
                 _violation(context, case, attempt, "the id of the request, or none", f"the id {given!r}")
 
 

@@ -9,10 +9,10 @@ import pytest
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS
 from gatebench.conformance.scenarios.marks import judged_by_cases
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import MEMBER, SERVER, VIRTUAL, echo_of, exchanges
-from gatebench.fixtures.clients.mcp import McpClient
+from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.protocol.messages import CLIENT_INFO
+from gatebench.fixtures.protocol.messages import CLIENT_INFO, META_NONCE
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
 SERVERS = [SERVER, VIRTUAL]
@@ -24,6 +24,7 @@ USES: dict[str, Use] = {
     "notification": lambda client, _tool: client.notify("notifications/cancelled", {"requestId": 1, "reason": "none"}),
     "get": lambda client, _tool: client.open_stream_and_leave(),
     "delete": lambda client, _tool: client.delete(),
+    "response": lambda client, _tool: post_response(client),
 }
 UNKNOWN: dict[str, Callable[[str], str]] = {
     "random": lambda _own: secrets.token_hex(16),
@@ -38,6 +39,13 @@ UNKNOWN_CASES = [f"unknown-session-{use}" for use in USES]
 FOREIGN_CASES = [f"foreign-session-{use}" for use in USES]
 TOKENLESS_CASES = [f"session-without-token-{use}" for use in USES]
 INVALID_CASES = [f"session-with-unknown-token-{use}" for use in USES]
+
+
+async def post_response(client: McpClient) -> McpResponse:
+    """Post a response to a request that the server never made."""
+    nonce = new_nonce()
+    message = {"jsonrpc": "2.0", "id": f"of-a-server-{nonce}", "result": {"_meta": {META_NONCE: nonce}}}
+    return await client.post(message, nonce=nonce)
 
 
 async def owner_of(scenario: Scenario, principal: str, server: str, revision: str) -> tuple[McpClient, McpResponse]:
@@ -99,6 +107,25 @@ async def test_session_of_another(scenario: Scenario, principal: str, other: str
             after = await still(scenario, owner) if use in ("delete", "notification") else []
             facts: dict[str, Any] = {"server": server, "principal": other, "after": after}
             scenario.case(f"{prefix}-{use}", attempt, control=control, since=begin, **facts)
+
+
+REFUSED = ("response-without-access", "notification-without-access")
+
+
+@judged_by_cases(REFUSED, needs=("access-rules",))
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "control", "server"), [("dave", "alice", SERVER), ("dave", "alice", VIRTUAL)])
+async def test_messages_without_access(
+    scenario: Scenario, *, principal: str, control: str, server: str, revision: str
+) -> None:
+    """A response and a notification of a caller who may not use the server, outside of a session."""
+    allowed = await scenario.client(control, server, revision)
+    await allowed.connect()
+    accepted = await allowed.call(echo_of(scenario, server), AWKWARD_VALUES)
+    for case in REFUSED:
+        denied, begin = await scenario.client(principal, server, revision), scenario.here()
+        attempt = await USES[case.partition("-")[0]](denied, "")
+        scenario.case(case, attempt, control=accepted, since=begin, server=server, principal=principal)
 
 
 REVOKED = {

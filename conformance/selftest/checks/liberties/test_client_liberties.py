@@ -217,12 +217,24 @@ def unknown_revisions_negotiated_or_refused(builder: TranscriptBuilder) -> None:
     record(builder, case, builder.ask("alice", "calculator", "initialize", params=asked).answered(400))
 
 
+def refused_messages_answered_in_its_own_way(builder: TranscriptBuilder) -> None:
+    """Refuses responses and notifications with an error without an id, under null or a fixed text, or without a body."""
+    error = {"jsonrpc": "2.0", "error": {"code": -32600, "message": "no such session"}}
+    for case in ("unknown-session-response", "foreign-session-notification", "response-without-access"):
+        record(builder, case, ask(builder).answered(404, error), ask(builder).answered(403, {**error, "id": None}))
+        record(builder, case, ask(builder).answered(400, {**error, "id": "server-error"}))
+        record(
+            builder, case, ask(builder).answered(401), ask(builder).answered(404, {"error": "not_found", "id": "log-1"})
+        )
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     lines_of_a_field_forwarded_as_one_or_several,
     mirrored_headers_compared_here_or_there,
     hosts_and_folded_fields_served_or_refused,
     unknown_revisions_negotiated_or_refused,
     malformed_bodies_refused,
+    refused_messages_answered_in_its_own_way,
     judgement_left_to_the_upstream,
     unusual_calls_served_or_refused,
     broken_requests_closed,

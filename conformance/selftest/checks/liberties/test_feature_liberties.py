@@ -52,6 +52,15 @@ def tools_only(builder: TranscriptBuilder) -> None:
     )
 
 
+def listed_resources_under_uris_of_its_own(builder: TranscriptBuilder) -> None:
+    """Reads a listed resource at its member, under the URI that it has there or shows here."""
+    facts = about(builder, server="library") | {"own": {"uri": "test://shared/listed"}, "member": "web-search"}
+    for shown in ("test://shared/listed", "web-search+test://shared/listed"):
+        made = builder.ask("alice", "library", "resources/read", params={"uri": shown})
+        made.arrives("web-search", changed={"uri": "test://shared/listed"})
+        builder.case("read-listed-beside-a-template", answered(made, {"contents": []}), **facts)
+
+
 def capabilities_beside_those_of_members(builder: TranscriptBuilder) -> None:
     """Announces what is its own for a virtual server whose members have tools alone: changes, extensions, vendor's members."""
     of_members = [connected(builder, {"tools": {}}, one, client="direct").exchange for one in ("calculator", "tickets")]
@@ -202,6 +211,7 @@ def subscriptions_refused(builder: TranscriptBuilder) -> None:
 LIBERTIES = [
     tools_only,
     capabilities_beside_those_of_members,
+    listed_resources_under_uris_of_its_own,
     lists_without_cache_scope,
     features_without_notifications,
     requests_of_its_own,

@@ -8,6 +8,7 @@ import pytest
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.checks.liberties.test_liberties import HARMLESS, Liberty
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.response_examples import kept_for
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
@@ -127,6 +128,21 @@ def more_pages_than_the_upstream(builder: TranscriptBuilder) -> None:
         builder.case(case, *pages, member="calculator", original=[original.exchange])
 
 
+def lists_kept_for_a_shorter_time(builder: TranscriptBuilder) -> None:
+    """Declares the time to live of its upstream, a shorter one, or none."""
+    kept_for(builder, REGISTRY["VAL-060"], "tools-with-a-time-to-live", 300, 299, 0, None)
+
+
+def lists_kept_of_an_older_upstream(builder: TranscriptBuilder) -> None:
+    """Asks its upstream in an older revision, which has no times to live: neither they nor changes are known."""
+    made = builder.ask("alice", "calculator", "tools/list", client="direct")
+    original = made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": [{"name": "a"}]}})
+    for case in ("tools-with-a-time-to-live", "tools-after-their-time-to-live"):
+        kept = builder.ask("alice", "calculator", "tools/list")
+        kept.answered(200, {"jsonrpc": "2.0", "id": kept.rpc_id, "result": {"tools": [], "ttlMs": 5000}})
+        builder.case(case, kept, member="calculator", original=[original.exchange])
+
+
 def lists_without_end_left(builder: TranscriptBuilder) -> None:
     """Stops at a page that it has read, or at a limit, and gives the tools so far; or answers with an error."""
     asked = [builder.ask("alice", "desk", "tools/list") for _ in range(3)]
@@ -195,6 +211,7 @@ LIBERTIES: list[Liberty] = [
     schemas_written_anew,
     more_pages_than_the_upstream,
     lists_without_end_left,
+    lists_kept_for_a_shorter_time,
 ]
 ROWS = [requirement.id for requirement in REGISTRY.all() if requirement.group == "values"]
 
@@ -206,3 +223,10 @@ def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liber
     wrong = [judgement for judgement in judgements if judgement.outcome not in HARMLESS]
     assert not wrong
     assert any(judgement.outcome is Outcome.PASS for judgement in judgements)
+
+
+def test_times_to_live_are_not_judged_where_the_upstream_is_asked_in_an_older_revision(
+    builder: TranscriptBuilder,
+) -> None:
+    lists_kept_of_an_older_upstream(builder)
+    assert {builder.judged_by(row).outcome for row in ("VAL-059", "VAL-060")} == {Outcome.NOT_APPLICABLE}

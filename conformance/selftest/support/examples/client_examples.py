@@ -95,6 +95,13 @@ def _hidden(builder: TranscriptBuilder, row: Requirement, case: str, *, runs: bo
     return hidden.arrival if runs else made.arrival
 
 
+def _error_without_id(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
+    if not row.options.get("without_id"):
+        return _error(builder, row, case)
+    error = {"jsonrpc": "2.0", "error": {"code": 404, "message": "no"}}
+    return _case(builder, row, case, builder.ask("alice", "mail").answered(404, error))
+
+
 def _wrong_code(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     made = builder.ask("alice", "mail")
     error = {"jsonrpc": "2.0", "id": made.rpc_id, "error": {"code": "invalid", "message": "no"}}
@@ -103,7 +110,8 @@ def _wrong_code(builder: TranscriptBuilder, row: Requirement, case: str) -> Clie
 
 def _another_id(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     made = builder.ask("alice", "mail")
-    error = {"jsonrpc": "2.0", "id": "of-another", "error": {"code": 400, "message": "no"}}
+    identifier = made.rpc_id if row.options.get("without_id") else "of-another"
+    error = {"jsonrpc": "2.0", "id": identifier, "error": {"code": 400, "message": "no"}}
     return _case(builder, row, case, made.answered(400, error))
 
 
@@ -180,7 +188,7 @@ CONFORMING: Mapping[str, Example] = {
     "kept-out": _error,
     "kept-from": lambda builder, row, case: _elsewhere(builder, row, case, "calculator"),
     "not-smuggled": lambda builder, row, case: _hidden(builder, row, case, runs=False),
-    "error-formed": _error,
+    "error-formed": _error_without_id,
     "new-id": lambda builder, _row, case: _opened(builder, case, "q8Jz0vX2", chosen="chosen"),
     "not-on-session": lambda builder, row, case: _on_session(builder, row, case, "of-alice"),
     "at-their-upstream": lambda builder, row, case: _elsewhere_on_session(builder, row, case, "of-everything"),

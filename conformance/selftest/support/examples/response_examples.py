@@ -45,9 +45,11 @@ def _tool(name: str, **changed: Any) -> dict[str, Any]:
     return {"name": name, **described, **schemas, "_meta": {"a": 1}, "x-vendor": None, "category": "c"} | changed
 
 
-def _page(builder: TranscriptBuilder, tools: list[dict[str, Any]], **details: Any) -> ClientRequest:
+def _page(
+    builder: TranscriptBuilder, tools: list[dict[str, Any]], hints: dict[str, Any] | None = None, **details: Any
+) -> ClientRequest:
     made = builder.ask("alice", "calculator", "tools/list", **details)
-    return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools}})
+    return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools, **(hints or {})}})
 
 
 def _lists(builder: TranscriptBuilder, case: str, *pages: list[dict[str, Any]]) -> ClientRequest:
@@ -75,6 +77,14 @@ def _repeated_list(builder: TranscriptBuilder, row: Requirement, case: str) -> C
     return _lists(builder, case, [_tool("a"), _tool("b")], [_tool("b"), _tool("c")])
 
 
+def kept_for(builder: TranscriptBuilder, row: Requirement, case: str, *times: int | None) -> ClientRequest:
+    """Add pages with these times to live, in milliseconds; that of the upstream has 300."""
+    asked_in_newest(builder, row, "tools/list", "calculator")
+    original = _page(builder, [_tool("a")], {"ttlMs": 300}, client="direct")
+    pages = [_page(builder, [_tool("a")], {} if one is None else {"ttlMs": one}) for one in times]
+    return builder.case(case, *pages, member="calculator", original=[original.exchange])
+
+
 def _result(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
     return builder.case(case, builder.call("alice", "mail"))
 
@@ -98,8 +108,20 @@ def _no_tool(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientR
     return builder.case(case, made, tools=["a"])
 
 
-CONFORMING = {"same-id": _own_id, "no-result": _error_instead, "listed": _whole_list, "called": _own_tools}
-VIOLATING = {"same-id": _other_id, "no-result": _result, "listed": _changed_list, "called": _other_tool}
+CONFORMING: dict[str, Example] = {
+    "same-id": _own_id,
+    "no-result": _error_instead,
+    "listed": _whole_list,
+    "called": _own_tools,
+    "not-kept-longer": lambda builder, row, case: kept_for(builder, row, case, 300, None),
+}
+VIOLATING: dict[str, Example] = {
+    "same-id": _other_id,
+    "no-result": _result,
+    "listed": _changed_list,
+    "called": _other_tool,
+    "not-kept-longer": lambda builder, row, case: kept_for(builder, row, case, 600),
+}
 OTHER_VIOLATIONS: dict[str, list[Example]] = {
     "same-id": [_no_id],
     "listed": [_repeated_list],
