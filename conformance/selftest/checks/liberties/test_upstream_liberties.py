@@ -90,10 +90,11 @@ def errors_relayed_or_its_own(builder: TranscriptBuilder) -> None:
     for case in ("error-400-encoded", "error-500-text-encoded"):
         builder.case(case, encoded, empty, text, *answers)
     own = made(405, allow).answered(405, headers=[("allow", "POST, DELETE")])
-    builder.case("error-405", own, *(made(405, allow).answered(status) for status in (404, 502)))
+    cookie = {"markers": ["n-1-cookie"]}
+    builder.case("error-405", own, *(made(405, allow).answered(status) for status in (404, 502)), **cookie)
     later = made(429, retry).answered(429, headers=[("retry-after", "Tue, 01 Jan 2030 00:00:00 GMT")])
-    builder.case("error-429", later, made(429, retry).refused("not now", 200), made(503, retry).answered(502))
-    builder.case("error-503", made(503).answered(503), builder.ask("alice", "calculator").answered(503))
+    builder.case("error-429", later, made(429, retry).refused("not now", 200), made(503, retry).answered(502), **cookie)
+    builder.case("error-503", made(503).answered(503), builder.ask("alice", "calculator").answered(503), **cookie)
 
 
 def broken_connections_refused(builder: TranscriptBuilder) -> None:
