@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def errors_relayed_or_its_own(builder: TranscriptBuilder) -> None:
     for case in ("error-400-encoded", "error-500-text-encoded"):
         builder.case(case, encoded, empty, text, *answers)
     own = made(405, allow).answered(405, headers=[("allow", "POST, DELETE")])
-    cookie = {"markers": ["n-1-cookie"]}
+    cookie: dict[str, Any] = {"markers": ["n-1-cookie"]}
     builder.case("error-405", own, *(made(405, allow).answered(status) for status in (404, 502)), **cookie)
     later = made(429, retry).answered(429, headers=[("retry-after", "Tue, 01 Jan 2030 00:00:00 GMT")])
     builder.case("error-429", later, made(429, retry).refused("not now", 200), made(503, retry).answered(502), **cookie)
