@@ -135,10 +135,16 @@ def _streams(exchanges: list[Exchange]) -> Iterator[Exchange]:
 
 
 def requests_are_messages(context: CheckContext, transcript: Transcript) -> None:
-    """JSM-004: a body that a client sent so is the client's. Depth and size do not count."""
+    """JSM-004: a body that a client sent so is the client's. Depth and size do not count, nor a body that was cut off."""
     sent: set[str] | None = None
     for exchange in transcript.upstream:
-        if exchange.method != "POST" or not exchange.request_body:
+        form = messages.media_type(exchange.request_headers) not in ("", messages.JSON_TYPE)
+        if (
+            exchange.method != "POST"
+            or form
+            or not exchange.request_body
+            or exchange.tags.get("body_complete") is False
+        ):
             continue
         context.examined()
         problem = _problem_of_body(exchange.request_body)

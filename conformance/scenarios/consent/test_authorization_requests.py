@@ -1,6 +1,7 @@
 """What the gateway's requests to authorization servers carry: resource, scope, and the scopes that an upstream demands later."""
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -11,10 +12,12 @@ from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness import oauth_conditions
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.steps.grants import access_token_digests, rejected_tokens
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.world.definition import REVISIONS
 
 FURTHER = ("calendar.write", "calendar.share")
 LAST = "calendar.invite"
+UNHEARD = "calendar.delete"  # demanded in one scenario alone
 
 
 def _knows_documents(params: Params) -> bool:
@@ -93,13 +96,21 @@ MEANWHILE = "refresh-while-a-scope-is-demanded"
 async def test_refreshed_meanwhile(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """The upstream demands a further scope, the user has not answered, and the token is refreshed for another call."""
     granted = steps.settings_of(scenario, server)["scope"]
-    control = await steps.consent_and_call(scenario, principal, server, revision)
-    with oauth_conditions.required_scopes(scenario.bench, server, granted, FURTHER[0]):
+    _, urls = await steps.begin(scenario, principal, server, revision)
+    visits = await steps.follow(scenario, principal, urls)
+    asked = [parse_qs(split_url(url).query).get("scope", []) for visit in visits for url in visit.urls]
+    control = await steps.call(scenario, principal, server, revision)
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, UNHEARD):
         await steps.call(scenario, principal, server, revision)
     since, rejected = scenario.here(), await access_token_digests(scenario, principal, server)
     with rejected_tokens(scenario, server, rejected):
         attempt = await steps.call(scenario, principal, server, revision)
-    facts: dict[str, Any] = {"server": server, "principal": principal, "allowed": granted.split()}
+    allowed = [
+        *granted.split(),
+        "offline_access",
+        *(word for found in asked for text in found for word in text.split()),
+    ]
+    facts: dict[str, Any] = {"server": server, "principal": principal, "allowed": allowed}
     scenario.case(case, attempt, control=control, since=since, **facts)
 
 

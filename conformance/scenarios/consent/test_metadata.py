@@ -1,6 +1,7 @@
 """Metadata of authorization servers and of resources: what a gateway must be able to use, and what it must refuse."""
 
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -80,9 +81,9 @@ async def test_unusable(scenario: Scenario, case: str, principal: str, server: s
         answer, urls = await steps.begin(scenario, principal, server, revision)
         browser = await scenario.browser(principal)
         pages = [await browser.load(url) for url in urls]
-        for page in pages:
+        for url, page in zip(urls, pages, strict=True):
             if page.location:
-                await browser.visit(page.location)
+                await browser.visit(urljoin(url, page.location))
         scenario.case(case, answer, *pages, since=since, server=server, principal=principal)
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.steps.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.world.definition import DECLINING, REGISTERING, REVISIONS
@@ -59,16 +60,19 @@ async def test_registered(scenario: Scenario, principal: str, other: str, server
     scenario.case(FORGOTTEN, last, control=attempts[0], since=since, **common)
 
 
-@judged_by_cases([AT_ONCE], *LEAKS, needs=NEEDS, thorough=in_each_era)
+@judged_by_cases([AT_ONCE], *LEAKS, needs=NEEDS, thorough=in_one_with_sessions)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", REGISTERING)])
 async def test_registered_at_once(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
     """The server has forgotten the client, and two users open their links while the registration takes a moment."""
     issuer = steps.issuer_of(server)
     control = await steps.consent_and_call(scenario, principal, server, revision)
-    await expired_consent(scenario, principal, server, revision, issuer)
+    scenario.require(control.succeeded, "the call after the consent did not succeed")
+    for one in (principal, other):
+        await expired_consent(scenario, one, server, revision, issuer)
     scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
-    await contact(scenario, principal, server, revision)  # the gateway learns that its client is unknown
+    for one in (principal, other):  # the gateway learns that its client, or that of each user, is unknown
+        await contact(scenario, one, server, revision)
     since = scenario.here()
     links = [(one, (await steps.begin(scenario, one, server, revision))[1]) for one in (principal, other)]
     with scenario.idp_fault({"issuer": issuer, "endpoint": "register", "action": {"delay": REGISTRATION_SECONDS}}):
@@ -90,9 +94,9 @@ async def test_refused(scenario: Scenario, principal: str, server: str, elsewher
             answer, urls = await steps.begin(scenario, principal, server, revision)
             browser = await scenario.browser(principal)
             pages = [await browser.load(url) for url in urls]
-            for page in pages:
+            for url, page in zip(urls, pages, strict=True):
                 if page.location:
-                    await browser.visit(page.location)
+                    await browser.visit(urljoin(url, page.location))
             others = [await beside.call("whoami"), *await call_until_success(scenario, principal, elsewhere, revision)]
         facts: dict[str, Any] = {"server": server, "principal": principal, "others": exchanges(others)}
         scenario.case(case, answer, *pages, since=since, **facts)

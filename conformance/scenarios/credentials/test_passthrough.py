@@ -88,9 +88,10 @@ async def test_renewed_at_a_member(
     for jwt in [*reversed(jwts), *jwts]:
         client.changes = scenario.identities.credential(jwt)
         answer = await client.call(tool)
-        if answer.status == 404:  # a gateway may bind a session to the token that began it
+        if answer.status and 400 <= answer.status < 500:  # a gateway may bind a session to the token that began it
             await client.connect()
             answer = await client.call(tool)
         attempts.append(answer)
         headers.append({"Authorization": f"Bearer {jwt}"})
-    scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)
+    facts = {"server": server, "principal": principal, "member": member, "headers": headers}
+    scenario.case(case, *attempts, control=control, since=since, **facts)

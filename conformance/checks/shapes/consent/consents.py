@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.probes import asked_for_consent, consent_urls, outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
 from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
@@ -17,8 +17,15 @@ BEGINNINGS = ("authorize", "token", "register")
 
 
 def granted(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """After the user has given consent every attempt reaches the upstream and succeeds, without a further consent."""
+    """After the user has given consent every attempt reaches the upstream and succeeds, without a further consent.
+
+    `after`: only if the gateway has sent a request to this endpoint of the authorization server during the case.
+    """
     for case in with_control(context, transcript, row):
+        after = row.options.get("after")
+        if after and not any(endpoint_of(one) == after for one in at_own_issuers(transcript, case)):
+            context.inapplicable(f"the gateway sent no request to the endpoint {after} ({case.where})")
+            continue
         for attempt in case.attempts:
             context.examined()
             asked = asked_for_consent(transcript, attempt)

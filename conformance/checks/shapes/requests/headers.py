@@ -13,7 +13,7 @@ from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 MIRROR = "Mcp-Name"
-HANDSHAKES = ("initialize", "server/discover")
+BEFORE_A_CALL = ("initialize", "server/discover", "tools/list")
 REFUSED = (401, 403)
 SENTINEL = re.compile(r"=\?base64\?(.*)\?=")
 
@@ -23,10 +23,16 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 
     The scenario records the expected headers in the order of the attempts. Where it expects none, an attempt that does not
     arrive proves nothing. A gateway that opens a session for each set of headers arrives with its handshake, if that is refused.
+    Of a virtual server only arrivals at the case's `member` count, if it names one. `if_arrived`: what does not arrive is left
+    to another requirement.
     """
     for case in with_control(context, transcript, row):
         for attempt, expected in zip(case.attempts, case.facts["headers"], strict=True):
-            landed = transcript.landed(attempt.nonce) or _refused_handshakes(transcript, attempt, expected)
+            landed = transcript.landed(attempt.nonce) or _refused_for_it(transcript, attempt, expected)
+            landed = [one for one in landed if one.node == case.facts.get("member", one.node)]
+            if not landed and row.options.get("if_arrived"):
+                context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
+                continue
             if not landed and not any(expected.values()):
                 context.blocked(f"{attempt.describe()} with {case.where} did not arrive: {outcome_of(attempt)}")
                 continue
@@ -51,13 +57,11 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                         )
 
 
-def _refused_handshakes(
-    transcript: Transcript, attempt: Exchange, expected: Mapping[str, str | None]
-) -> list[Exchange]:
-    """Return the handshakes with the expected headers that an upstream refused while the attempt was under way."""
+def _refused_for_it(transcript: Transcript, attempt: Exchange, expected: Mapping[str, str | None]) -> list[Exchange]:
+    """Return the handshakes and lists with the expected headers that an upstream refused while the attempt was under way."""
     end = attempt.ended or float("inf")
     meanwhile = (one for one in transcript.upstream if attempt.seq < one.seq < end)
-    refused = [one for one in meanwhile if one.rpc_method in HANDSHAKES and one.status in REFUSED]
+    refused = [one for one in meanwhile if one.rpc_method in BEFORE_A_CALL and one.status in REFUSED]
     return [one for one in refused if all(_as_expected(one, *header) for header in expected.items())]
 
 
@@ -65,10 +69,16 @@ def headers_of_each_kind(context: CheckContext, transcript: Transcript, row: Sha
     """Of the requests that an attempt causes at the upstream of its server, one has its `headers`, each once and unchanged.
 
     They are those of its method while it is under way. A gateway may cause none, and may make others for an older session.
+    `of_the_session`: those without the attempt's nonce count only in the upstream session of the control.
     """
     for case in with_control(context, transcript, row):
+        begun = transcript.landed(case.control.nonce) if case.control else []
+        sessions = {session for one in begun for session in one.header("mcp-session-id")}
         for attempt, expected in zip(case.attempts, case.facts["headers"], strict=True):
             caused = _caused(transcript, attempt, case.server)
+            if row.options.get("of_the_session"):
+                own = transcript.landed(attempt.nonce)
+                caused = [one for one in caused if one in own or sessions & set(one.header("mcp-session-id"))]
             if not caused:
                 continue
             context.examined()

@@ -38,7 +38,11 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
                 continue
             context.examined()
-            if not landed and row.options.get("or_refused") and is_client_error(attempt):
+            if (
+                not landed
+                and row.options.get("or_refused")
+                and (is_client_error(attempt) or attempt.result.get("isError"))
+            ):
                 continue
             if not landed:
                 context.violation(
@@ -133,7 +137,7 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                 given, got = _kept(given, got)
             if row.options.get("message_within"):
                 got = _with_message_of(given, got)
-            if row.options.get("or_refused") and answer_part(attempt, "error") is not ABSENT:
+            if row.options.get("or_refused") and _is_an_error(attempt, landed[-1]):
                 continue
             if difference := first_difference(given, got, exact=exact):
                 context.violation(
@@ -143,6 +147,12 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                     at=attempt,
                     control=case.control,
                 )
+
+
+def _is_an_error(attempt: Exchange, arrival: Exchange) -> bool:
+    """Return whether an error took the place of the upstream's result: of HTTP, of JSON-RPC, or of the tool."""
+    failed = attempt.result.get("isError") is True and arrival.result.get("isError") is not True
+    return failed or (attempt.status or 0) >= 400 or answer_part(attempt, "error") is not ABSENT
 
 
 def _refused_alone(attempt: Exchange, landed: list[Exchange]) -> bool:
