@@ -63,7 +63,7 @@ class ChromiumPage:
         )
         try:
             self._socket = self._connected()
-            for domain in ("ChromiumPage", "Runtime", "Network", "Log"):
+            for domain in ("Page", "Runtime", "Network", "Log"):
                 self.send(f"{domain}.enable")
         except BaseException:
             self.close()

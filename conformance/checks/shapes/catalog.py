@@ -60,7 +60,7 @@ SHAPES: Mapping[str, Shape] = {
     "listed": _shape(responses.listed, "members", "newest_leg"),
     "absent": _shape(values.absent, "leg"),
     "once": _shape(values.once, optional="if_at_all"),
-    "headers-sent": _shape(headers.headers_sent, optional="if_arrived"),
+    "headers-sent": _shape(headers.headers_sent),
     "headers-of-each-kind": _shape(headers.headers_of_each_kind, optional="of_the_session"),
     "name-mirrored": _shape(headers.name_mirrored),
     "owned": _shape(ownership.owned),

@@ -144,6 +144,8 @@ async def test_refused_by_upstream(scenario: Scenario, principal: str, server: s
     wrong = {auth["header"]: value} if auth["model"] == "static" else {"Authorization": f"Bearer {value}"}
     client.changes = scenario.override(server, wrong)
     attempt = await client.call("whoami")
+    if attempt.status == 404:  # a gateway may bind a session to the override that began it
+        attempt = await client.connect()
     record(scenario, "override-refused-by-the-upstream", [(attempt, {**wrong})], client, control)
 
 

@@ -23,16 +23,12 @@ def headers_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 
     The scenario records the expected headers in the order of the attempts. Where it expects none, an attempt that does not
     arrive proves nothing. A gateway that opens a session for each set of headers arrives with its handshake, if that is refused.
-    Of a virtual server only arrivals at the case's `member` count, if it names one. `if_arrived`: what does not arrive is left
-    to another requirement.
+    Of a virtual server only arrivals at the case's `member` count, if it names one.
     """
     for case in with_control(context, transcript, row):
         for attempt, expected in zip(case.attempts, case.facts["headers"], strict=True):
             landed = transcript.landed(attempt.nonce) or _refused_for_it(transcript, attempt, expected)
             landed = [one for one in landed if one.node == case.facts.get("member", one.node)]
-            if not landed and row.options.get("if_arrived"):
-                context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
-                continue
             if not landed and not any(expected.values()):
                 context.blocked(f"{attempt.describe()} with {case.where} did not arrive: {outcome_of(attempt)}")
                 continue

@@ -34,6 +34,8 @@ def _key_set(builder: TranscriptBuilder, row: Requirement) -> None:
         builder.issuer_request(issuer, "jwks", {})
     if row.options.get("client_refused"):
         builder.refresh("vendor", status=401)
+    if after := row.options.get("after"):
+        builder.issuer_request("vendor", after, {})
 
 
 def _refused(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
@@ -139,8 +141,9 @@ def _handshakes(builder: TranscriptBuilder, _row: Requirement, case: str, *, own
     return last
 
 
-def _asked_after_consent(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
+def _asked_after_consent(builder: TranscriptBuilder, row: Requirement, case: str) -> ClientRequest:
     control = _control(builder)
+    _key_set(builder, row)
     made = builder.ask("alice", "mail").asked_to_consent("http://127.0.0.1:5000/oauth/connect/1")
     return builder.case(case, made, control=control)
 
