@@ -139,8 +139,8 @@ RELAYED = {
         "streams and what clients post pass byte for byte, as they come",
     ),
 }
-# The session of the first client announces nothing, and its server is not to be asked by others; a batch ends it. Requests of other
-# clients are in it, with their own revisions and without a handshake of their own.
+# The session of the first client announces nothing, and its server is not to be asked by others; a batch ends it.
+# Requests of other clients are in it, with their own revisions and without a handshake of their own.
 NOT_IN_ONE_SESSION = {"CLI-006", "SNM-003", "SNM-004", "SNM-006", "SRQ-001", "SRQ-002", "SRQ-004", "SRQ-007"}
 PASSES = {
     "deny-all": INDEPENDENT_OF_THE_GATEWAY
