@@ -1,4 +1,4 @@
-"""Findings that are counted but not shown: if a caller can act as another one, the maintainers of the gateway are told first."""
+"""Findings that pages count but do not show: one caller can act as another, and the gateway's vendor must know first."""
 
 from collections import Counter
 from collections.abc import Collection

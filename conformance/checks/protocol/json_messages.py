@@ -165,6 +165,7 @@ def requests_are_messages(context: CheckContext, transcript: Transcript) -> None
 def _problem_of_body(body: str) -> str:
     """Return what is wrong with the body of a request; nothing for a JSON-RPC message."""
     try:
+        # Python limits the digits of integers, and JSON does not.
         value = json.loads(body, parse_constant=_no_constant, parse_int=str)
     except RecursionError:
         return ""

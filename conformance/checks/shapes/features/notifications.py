@@ -78,12 +78,12 @@ def notified_only(context: CheckContext, transcript: Transcript, row: ShapeRow) 
     A notification that comes after its stream has ended may be on the next stream of the same caller.
     """
     for case in with_control(context, transcript, row):
-        open_: dict[Any, Counter[tuple[str, Any]]] = {}  # by caller: what was expected, and has not come
+        outstanding: dict[Any, Counter[tuple[str, Any]]] = {}  # by caller: what was expected, and has not come
         for attempt, expected in zip(case.attempts, case.facts["expected"], strict=True):
             context.examined()
             caller = attempt.tags.get("principal")
-            allowed = open_.get(caller, Counter()) + Counter(tuple(one) for one in expected)
-            more, open_[caller] = _notifications(attempt) - allowed, allowed - _notifications(attempt)
+            allowed = outstanding.get(caller, Counter()) + Counter(tuple(one) for one in expected)
+            more, outstanding[caller] = _notifications(attempt) - allowed, allowed - _notifications(attempt)
             if surplus := [_named(one) for one in more if one[1] is not None]:
                 context.violation(
                     f"{attempt.tags.get('principal')} got {', '.join(surplus)} without having subscribed ({case.where})",

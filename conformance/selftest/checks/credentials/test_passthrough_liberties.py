@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+import pytest
+
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
@@ -77,3 +79,31 @@ def test_header_of_another_session_is_a_violation(builder: TranscriptBuilder) ->
     call = builder.ask("alice", "everything").arrives(also=[("x-custom-header", "of another")]).answered()
     builder.case("no-override-beside-overrides", call, headers=[{"X-Custom-Header": None}])
     assert builder.judged_by("GPA-006").outcome is Outcome.FAIL
+
+
+def request_without_a_nonce(builder: TranscriptBuilder, method: str, session: str, credential: str) -> None:
+    """Add a request of the gateway's own to `web-search`, in an upstream session, with this configured or given key."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 9, "method": method, "params": {}})
+    headers = [["X-API-Key", credential], ["Mcp-Session-Id", session]]
+    request = {"method": "POST", "target": "/mcp", "headers": headers, "body": body}
+    builder.far_end("upstream", "web-search", request, status=200, headers=[], body="{}")
+
+
+@pytest.mark.parametrize(("session", "outcome"), [("shared", Outcome.NOT_APPLICABLE), ("own", Outcome.FAIL)])
+def test_catalogue_is_refreshed_in_a_session_with_the_configured_key(
+    builder: TranscriptBuilder, session: str, outcome: Outcome
+) -> None:
+    """The client's list is answered from a catalogue, which the gateway reads again meanwhile, in another session."""
+    control = builder.ask("alice", "web-search").arrives(auth=[("X-API-Key", "given")], session="own").answered()
+    made = builder.ask("alice", "web-search", "tools/list")
+    request_without_a_nonce(builder, "tools/list", session, "configured")
+    builder.case("override-on-each-request", made.answered(), control=control, headers=[{"X-API-Key": "given"}])
+    assert builder.judged_by("GPA-024").outcome is outcome
+
+
+def test_other_members_get_requests_without_the_jwt(builder: TranscriptBuilder) -> None:
+    """The gateway lists the tools of all members with the `_meta` of the call, before it calls one."""
+    made = builder.ask("carol", "portal", at="crm")
+    made.arrives("calculator", auth=[]).arrives(auth=["newer"])
+    builder.case("passthrough-renewed-at-a-member", made.answered(), headers=[NEWER], member="crm")
+    assert builder.judged_by("GPA-015").outcome is Outcome.PASS
