@@ -22,6 +22,9 @@ from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, 
 Subject = str | Mapping[str, Iterable[str]]
 Example = Callable[..., Any]
 
+HARMLESS = frozenset({Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE})
+"""The outcomes of a check that accuses nothing."""
+
 
 class Proof(Protocol):
     """Compares a result with what the test returned."""
@@ -106,5 +109,4 @@ not_observed = _mark("not_observed", _not_observed)
 
 def assert_no_violation(judgements: Iterable[CheckResult]) -> None:
     """Assert that no check accuses a right gateway, or cannot judge it."""
-    harmless = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
-    assert not [judgement for judgement in judgements if judgement.outcome not in harmless]
+    assert not [judgement for judgement in judgements if judgement.outcome not in HARMLESS]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.outcome_marks import assert_no_violation
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
 CONNECT = "http://127.0.0.1:5000/connect/"
@@ -14,7 +15,6 @@ CLIENT_ID = "http://127.0.0.1:5000/client.json"
 DOCUMENT: dict[str, Any] = {"client_id": CLIENT_ID, "client_name": "gateway", "redirect_uris": [CALLBACK]}
 SHAPES = ("client-document", "consent-unguessable", "orderly", "requests-bounded", "bounded", "own-answer")
 ROWS = [requirement for requirement in REGISTRY.all() if requirement.check in SHAPES]
-HARMLESS = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
 Liberty = Callable[[TranscriptBuilder], object]
 BY_DOCUMENT = "client-by-document"
 
@@ -66,6 +66,11 @@ def a_registration_that_is_not_tried_again(builder: TranscriptBuilder) -> None:
     builder.case("registration-refused", builder.ask("alice", "mail").answered(503), others=[])
 
 
+def one_client_whatever_happens_to_it(builder: TranscriptBuilder) -> None:
+    """Is not registered anew when the server has forgotten its client, so that no user gets a consent there."""
+    builder.case("client-registered-at-once", builder.ask("alice", "mail").answered(502))
+
+
 def no_request_after_a_failure(builder: TranscriptBuilder) -> None:
     """Answers with an error, of whatever kind, before it asks the authorization server."""
     builder.case("endpoint-missing", builder.ask("alice", "mail").answered(500))
@@ -110,6 +115,7 @@ LIBERTIES: list[Liberty] = [
     forged_headers_refused,
     a_failed_registration_on_its_page,
     a_registration_that_is_not_tried_again,
+    one_client_whatever_happens_to_it,
     no_request_after_a_failure,
     one_link_for_all_who_sign_in,
     states_that_are_signed,
@@ -122,5 +128,5 @@ LIBERTIES: list[Liberty] = [
 def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     judgements = [builder.judged_by(row.id) for row in ROWS]
-    assert not [judgement for judgement in judgements if judgement.outcome not in HARMLESS]
+    assert_no_violation(judgements)
     assert [judgement for judgement in judgements if judgement.outcome is not Outcome.NOT_OBSERVED]

@@ -7,11 +7,11 @@ import pytest
 
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.outcome_marks import assert_no_violation
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
 CONSENT = "http://127.0.0.1:5000/oauth/connect/1"
 ROWS = [requirement for requirement in REGISTRY.all() if requirement.group == "token_answers"]
-HARMLESS = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
 Liberty = Callable[[TranscriptBuilder], object]
 
 
@@ -142,5 +142,5 @@ LIBERTIES: list[Liberty] = [
 def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     judgements = [builder.judged_by(row.id) for row in ROWS]
-    assert not [judgement for judgement in judgements if judgement.outcome not in HARMLESS]
+    assert_no_violation(judgements)
     assert any(judgement.outcome is Outcome.PASS for judgement in judgements)

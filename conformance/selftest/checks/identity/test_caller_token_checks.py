@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.selftest.support.outcome_marks import assert_no_violation
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
@@ -13,7 +14,6 @@ from gatebench.fixtures.world.variants import catalog
 
 CONSENT = "http://127.0.0.1:5000/oauth/connect/1"
 ROWS = [one for one in REGISTRY.all() if one.group == "caller_tokens"]
-HARMLESS = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
 Liberty = Callable[[TranscriptBuilder], object]
 
 
@@ -160,8 +160,8 @@ LIBERTIES: list[Liberty] = [
 def test_conforming_behaviour_has_no_violation(builder: TranscriptBuilder, liberty: Liberty) -> None:
     liberty(builder)
     judgements = [builder.judged_by(row.id) for row in ROWS]
-    assert not [judgement for judgement in judgements if judgement.outcome not in HARMLESS]
-    assert builder.judged_by("CRED-006").outcome in HARMLESS
+    assert_no_violation(judgements)
+    assert_no_violation([builder.judged_by("CRED-006")])
 
 
 def test_data_of_another_caller_is_a_violation(builder: TranscriptBuilder) -> None:

@@ -10,13 +10,13 @@ from gatebench.conformance.selftest.support.liberties import (
     consent_liberties,
     override_liberties,
 )
+from gatebench.conformance.selftest.support.outcome_marks import HARMLESS
 from gatebench.conformance.selftest.support.probe_steps import attempt
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, bearer
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.fixtures.world import definition
 
 CONSENT = "http://127.0.0.1:5000/oauth/connect/1"
-HARMLESS = {Outcome.PASS, Outcome.NOT_OBSERVED, Outcome.NOT_APPLICABLE}
 Liberty = Callable[[TranscriptBuilder], object]
 
 

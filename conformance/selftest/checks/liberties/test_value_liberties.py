@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
-from gatebench.conformance.selftest.checks.liberties.test_liberties import HARMLESS, Liberty
+from gatebench.conformance.selftest.checks.liberties.test_liberties import Liberty
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.examples.response_examples import kept_for
+from gatebench.conformance.selftest.support.outcome_marks import HARMLESS
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
@@ -230,3 +231,13 @@ def test_times_to_live_are_not_judged_where_the_upstream_is_asked_in_an_older_re
 ) -> None:
     lists_kept_of_an_older_upstream(builder)
     assert {builder.judged_by(row).outcome for row in ("VAL-059", "VAL-060")} == {Outcome.NOT_APPLICABLE}
+
+
+@pytest.mark.parametrize("error", ["jsonrpc", "tool"])
+def test_further_arguments_are_refused_by_the_schema(builder: TranscriptBuilder, error: str) -> None:
+    refused = {"error": {"code": -32602, "message": "name is no argument"}}
+    failed = {"result": {"content": [], "isError": True}}
+    made = builder.ask("alice", "calculator")
+    made.answered(200, {"jsonrpc": "2.0", "id": 1, **(refused if error == "jsonrpc" else failed)})
+    builder.case("request-with-its-names-in-arguments", made)
+    assert builder.judged_by("VAL-061").outcome is Outcome.PASS
