@@ -233,7 +233,7 @@ def test_bad_input_is_refused_before_any_load(load: LoadCommand, name: str) -> N
     ("arguments", "sentence"),
     [
         (["run", "reference", "--tool", "x"], "--tool requires a URL as target"),
-        (["run", "127.0.0.1:9/mcp", "--tool", "x"], "and 127.0.0.1:9/mcp is none"),
+        (["run", "127.0.0.1:9/mcp", "--tool", "x"], "but 127.0.0.1:9/mcp is not one"),
         (["run", "http://127.0.0.1:9/mcp", *TOOL], "cannot reach http://127.0.0.1:9/mcp"),
         (["run", "http://me:pw@127.0.0.1/mcp", *TOOL], "a URL with a user and password is not supported"),
         (["overhead", "http://127.0.0.1:9/mcp", *TOOL], "name the upstream's address with --direct-url"),
