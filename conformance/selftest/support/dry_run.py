@@ -7,6 +7,7 @@ the scenario *records*: its probes and observations, the ones that checks look f
 import asyncio
 import itertools
 import os
+import selectors
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ def dry_runs(*, narrowly: bool = False, **dialect: str) -> list[DryRun]:
     `narrowly`: for one that claims only what the scenario needs; scenarios that choose among claims are left out.
     """
     plays, stub_bench = [], _StubBench(dialect)
-    with stub_bench.in_use(), asyncio.Runner() as runner:
+    with stub_bench.in_use(), asyncio.Runner(loop_factory=_LoopWithoutWaits) as runner:
         for one in collection.collect_scenarios():
             play = DryRun(one.name, dict(one.params), frozenset(one.judges), one.needs)
             if (narrowly and play.judges == {"CLM-001"}) or (narrowly and play.name.startswith(f"{OUTSIDE}/")):
@@ -115,6 +116,32 @@ def dry_run(name: str, claimed: set[str] | None = None, dialect: dict[str, Any] 
     with stub_bench.in_use():
         asyncio.run(_run_scenario(found.function, play, stub_bench))
     return play
+
+
+class _LoopWithoutWaits(asyncio.SelectorEventLoop):
+    """Where nothing is ready, its time goes on to the next timer at once: a pause or a time limit takes no time."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0  # seconds
+        super().__init__(_Selector(self._skip))
+
+    def time(self) -> float:
+        return super().time() + self._skipped
+
+    def _skip(self, seconds: float) -> None:
+        self._skipped += seconds
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, skip: Callable[[float], None]) -> None:
+        super().__init__()
+        self._skip = skip
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout and 0)
+        if timeout and not ready:
+            self._skip(timeout)
+        return ready
 
 
 async def _run_scenario(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
