@@ -1,7 +1,7 @@
 """Digests of what the result of a whole run depends on: of the bench, of each fault, and of both together.
 
 The digest of the bench covers registry, checks, scenarios, fixtures, mocks and the reference gateway; that of a fault
-its own definition and the rest of its module. Prose does not count (comments, docstrings, the sentences of requirements
+its own definition and what it uses of its module. Prose does not count (comments, docstrings, the sentences of requirements
 and faults), nor does the place of a definition: the hash covers the set of all top-level statements and TOML entries,
 without imports and paths. So renaming a file or moving a function invalidates nothing, nor does moving a
 module of the reference gateway to another folder: of the decision that a fault replaces, the folders do not count.
@@ -33,7 +33,7 @@ PROSE = {
     "stands_for",
     "collateral",
 }  # keys that no result depends on
-DIGEST_CACHE = "sources-2.json"  # in the cache: the digests of each source file
+DIGEST_CACHE = "sources-3.json"  # in the cache: the digests of each source file
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,9 @@ def _toml(content: bytes) -> _SourceFile:
 
 
 def _python(content: bytes) -> _SourceFile:
-    """Hash each top-level statement; faults separately, each with the rest of its module."""
-    common, faults = [], {}
+    """Hash each top-level statement; faults separately, each with the statements of its module that it uses."""
+    definitions, common = _Definitions(), []
+    faults: dict[str, tuple[str, ast.stmt]] = {}
     for statement in ast.parse(content).body:
         decisions = _decisions(statement) if isinstance(statement, ast.FunctionDef) else []
         for decision in decisions:
@@ -114,12 +115,51 @@ def _python(content: bytes) -> _SourceFile:
                 decision.value = _without_folders(decision.value)
         text = " ".join(_words(statement))
         if isinstance(statement, ast.FunctionDef) and decisions:
-            faults[statement.name.replace("_", "-")] = text
+            faults[statement.name.replace("_", "-")] = text, statement
         elif text:
             common.append(_hash([text]))
+            definitions.add(statement, common[-1])
     if not faults:
         return _SourceFile(common)
-    return _SourceFile([], {name: _hash([text, *sorted(common)]) for name, text in faults.items()})
+    return _SourceFile(
+        [], {name: _hash([text, *sorted(definitions.used_by(fault))]) for name, (text, fault) in faults.items()}
+    )
+
+
+class _Definitions:
+    """Which top-level statements of a module define which names. Those without a name have an effect on every function."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, list[tuple[str, ast.stmt]]] = {}
+        self._unnamed: list[tuple[str, ast.stmt]] = []
+
+    def add(self, statement: ast.stmt, digest: str) -> None:
+        """Add a statement with its digest."""
+        names = set(_defined_names(statement))
+        for name in names:
+            self._named.setdefault(name, []).append((digest, statement))
+        if not names:
+            self._unnamed.append((digest, statement))
+
+    def used_by(self, statement: ast.stmt) -> set[str]:
+        """Return the digests of the statements that this one depends on, directly or through others."""
+        used, waiting = {digest for digest, _ in self._unnamed}, [statement, *(one for _, one in self._unnamed)]
+        while waiting:
+            for node in ast.walk(waiting.pop()):
+                for digest, definition in self._named.get(node.id, []) if isinstance(node, ast.Name) else []:
+                    if digest not in used:
+                        used.add(digest)
+                        waiting.append(definition)
+        return used
+
+
+def _defined_names(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a top-level statement defines."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+    elif isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        yield from (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
 
 
 def _decisions(function: ast.FunctionDef) -> list[ast.expr]:

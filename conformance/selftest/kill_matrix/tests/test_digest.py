@@ -26,10 +26,14 @@ FAULTS = '''from faults import fault
 COMMON = 1
 
 
+def _more(right):
+    return right + COMMON
+
+
 @fault("m.a", caught_by="R-1", stands_for="x", collateral="y")
 def wrong_one(right):
     """It is wrong."""
-    return right + COMMON
+    return _more(right)
 
 
 @fault("m.b", caught_by="R-2", stands_for="x")
@@ -94,6 +98,22 @@ def test_a_changed_fault_changes_its_own_digest_and_no_other(tree: Path) -> None
     assert after.of("wrong-one") != before.of("wrong-one")
     assert after.of("wrong-two") == before.of("wrong-two")
     assert after.bench == before.bench
+
+
+def test_what_a_fault_uses_of_its_module_changes_its_digest_and_no_other(tree: Path) -> None:
+    before = digests_of(tree)
+    (tree / "faults.py").write_text(FAULTS.replace("COMMON = 1", "COMMON = 2"), encoding="utf-8")
+    after = digests_of(tree)
+    assert after.of("wrong-one") != before.of("wrong-one")
+    assert after.of("wrong-two") == before.of("wrong-two")
+
+
+def test_a_fault_may_move_to_another_module_with_what_it_uses(tree: Path) -> None:
+    before = digests_of(tree)
+    first, decorator, second = FAULTS.partition('@fault("m.b"')
+    (tree / "faults.py").write_text(first, encoding="utf-8")
+    (tree / "more_faults.py").write_text(f"from faults import fault\n\n{decorator}{second}", encoding="utf-8")
+    assert digests_of(tree) == before
 
 
 def test_every_fault_has_a_digest() -> None:
