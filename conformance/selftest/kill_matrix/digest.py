@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,16 @@ class Digests:
 
 @dataclass
 class _SourceFile:
+    """Digests of the top-level statements of a file.
+
+    Of a module with faults, each fault and each other name has its own digest, those of what it uses in the module, and
+    the names that it uses of other modules with faults.
+    """
+
     statements: list[str] = field(default_factory=list)
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    imported: dict[str, list[str]] = field(default_factory=dict)
 
 
 def current(packages: Iterable[Path] = PACKAGES, cache: Path = files.CACHE) -> Digests:
@@ -71,8 +79,21 @@ def current(packages: Iterable[Path] = PACKAGES, cache: Path = files.CACHE) -> D
         with contextlib.suppress(OSError):  # the cache only saves time
             files.write(cache / DIGEST_CACHE, json.dumps({name: vars(entry) for name, entry in read.items()}))
     statements = [statement for entry in read.values() for statement in entry.statements]
-    faults = {name: digest for entry in read.values() for name, digest in entry.faults.items()}
-    return Digests(_hash(sorted(statements)), dict(sorted(faults.items())))
+    return Digests(_hash(sorted(statements)), dict(sorted(_faults(read.values()))))
+
+
+def _faults(files: Collection[_SourceFile]) -> Iterator[tuple[str, str]]:
+    """Yield each fault with its digest: of what it uses, in its module and in other modules with faults."""
+    for file in files:
+        for fault, digests in file.faults.items():
+            used, seen, waiting = {*digests}, set[str](), [*file.imported[fault]]
+            while waiting:
+                name = waiting.pop()
+                for other in files if name not in seen else ():
+                    used.update(other.names.get(name, ()))
+                    waiting += other.imported.get(name, ())
+                seen.add(name)
+            yield fault, _hash(sorted(used))
 
 
 def _cached_files(cache: Path) -> dict[str, Any]:
@@ -105,52 +126,61 @@ def _toml(content: bytes) -> _SourceFile:
 
 
 def _python(content: bytes) -> _SourceFile:
-    """Hash each top-level statement; faults separately, each with the statements of its module that it uses."""
-    definitions, common = _Definitions(), []
-    faults: dict[str, tuple[str, ast.stmt]] = {}
+    """Hash each top-level statement; with faults, each name with the statements of its module that it uses."""
+    module, faults = _Module(), []
     for statement in ast.parse(content).body:
         decisions = _decisions(statement) if isinstance(statement, ast.FunctionDef) else []
         for decision in decisions:
             if isinstance(decision, ast.Constant):
                 decision.value = _without_folders(decision.value)
-        text = " ".join(_words(statement))
+        module.add(statement)
         if isinstance(statement, ast.FunctionDef) and decisions:
-            faults[statement.name.replace("_", "-")] = text, statement
-        elif text:
-            common.append(_hash([text]))
-            definitions.add(statement, common[-1])
+            faults.append(statement.name)
     if not faults:
-        return _SourceFile(common)
-    return _SourceFile(
-        [], {name: _hash([text, *sorted(definitions.used_by(fault))]) for name, (text, fault) in faults.items()}
-    )
+        return _SourceFile(module.digests)
+    found = _SourceFile()
+    for name in module.defined:
+        of = found.faults if name in faults else found.names
+        key = name.replace("_", "-") if name in faults else name
+        of[key], found.imported[key] = (sorted(each) for each in module.used_by(name))
+    return found
 
 
-class _Definitions:
-    """Which top-level statements of a module define which names. Those without a name have an effect on every function."""
+class _Module:
+    """The top-level statements of a module: which names they define, and which they use."""
 
     def __init__(self) -> None:
-        self._named: dict[str, list[tuple[str, ast.stmt]]] = {}
-        self._unnamed: list[tuple[str, ast.stmt]] = []
+        self.digests: list[str] = []
+        self.defined: dict[str, list[tuple[str, ast.stmt]]] = {}
+        self._unnamed: list[tuple[str, ast.stmt]] = []  # these have an effect on every function
+        self._imported: set[str] = set()
 
-    def add(self, statement: ast.stmt, digest: str) -> None:
-        """Add a statement with its digest."""
-        names = set(_defined_names(statement))
+    def add(self, statement: ast.stmt) -> None:
+        """Add the next statement."""
+        if isinstance(statement, ast.ImportFrom) and "faults" in (statement.module or "").split("."):
+            self._imported |= {alias.name for alias in statement.names}
+        if not (text := " ".join(_words(statement))):
+            return
+        digest, names = _hash([text]), set(_defined_names(statement))
+        self.digests.append(digest)
         for name in names:
-            self._named.setdefault(name, []).append((digest, statement))
+            self.defined.setdefault(name, []).append((digest, statement))
         if not names:
             self._unnamed.append((digest, statement))
 
-    def used_by(self, statement: ast.stmt) -> set[str]:
-        """Return the digests of the statements that this one depends on, directly or through others."""
-        used, waiting = {digest for digest, _ in self._unnamed}, [statement, *(one for _, one in self._unnamed)]
+    def used_by(self, name: str) -> tuple[set[str], set[str]]:
+        """Return the digests of the statements that a name depends on, and the names that these import."""
+        waiting = [*self.defined[name], *self._unnamed]
+        used, imported = {digest for digest, _ in waiting}, set()
         while waiting:
-            for node in ast.walk(waiting.pop()):
-                for digest, definition in self._named.get(node.id, []) if isinstance(node, ast.Name) else []:
-                    if digest not in used:
-                        used.add(digest)
-                        waiting.append(definition)
-        return used
+            _, statement = waiting.pop()
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name):
+                    imported |= {node.id} & self._imported
+                    further = [one for one in self.defined.get(node.id, []) if one[0] not in used]
+                    used |= {digest for digest, _ in further}
+                    waiting += further
+        return used, imported
 
 
 def _defined_names(statement: ast.stmt) -> Iterator[str]:

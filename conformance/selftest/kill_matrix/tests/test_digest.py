@@ -116,5 +116,22 @@ def test_a_fault_may_move_to_another_module_with_what_it_uses(tree: Path) -> Non
     assert digests_of(tree) == before
 
 
+def test_a_fault_that_moved_imports_what_it_uses(tree: Path) -> None:
+    before = digests_of(tree)
+    first, decorator, second = FAULTS.partition('@fault("m.b"')
+    body = first.partition("COMMON = 1")[2].partition("@fault")
+    (tree / "faults.py").write_text(
+        f"from faults import fault\n\nCOMMON = 1\n{body[0]}{decorator}{second}", encoding="utf-8"
+    )
+    (tree / "more_faults.py").write_text(f"from p.faults.faults import _more\n\n@fault{body[2]}", encoding="utf-8")
+    assert digests_of(tree) == before
+    (tree / "faults.py").write_text(
+        f"from faults import fault\n\nCOMMON = 2\n{body[0]}{decorator}{second}", encoding="utf-8"
+    )
+    after = digests_of(tree)
+    assert after.of("wrong-one") != before.of("wrong-one")
+    assert after.of("wrong-two") == before.of("wrong-two")
+
+
 def test_every_fault_has_a_digest() -> None:
     assert list(digest.current().faults) == sorted(all_faults())
