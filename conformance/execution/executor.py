@@ -34,7 +34,7 @@ from gatebench.fixtures.harness.backend_choice import WorldKind
 from gatebench.fixtures.harness.bench import Bench, running_bench
 from gatebench.fixtures.harness.notes import PrerequisiteError
 from gatebench.fixtures.harness.scenario import Scenario, running_scenario
-from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget, TimeoutPolicy
+from gatebench.fixtures.protocol.limits import BUDGET, NoAnswerError, TimeBudget, TimeoutPolicy, default_budget
 from gatebench.fixtures.recording.secrets import SecretRegistry
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world import config as world_config
@@ -57,7 +57,9 @@ class Executor:
     plays_of_failures: int = 3
     direct_first: bool = False
     smoke_first: bool = True
-    budget_seconds: float | None = BUDGET  # of the whole run, from the start of the gateway; None: no limit
+    budget_seconds: float | None = (
+        None  # of the whole run, from the start of the gateway; 0: no limit; None: `expect` sets it
+    )
     world: WorldKind | None = None  # None: the kind that the world config or the descriptor asks for
     upstream: Path | None = None  # the file that describes a user's own server
     target: Target = field(init=False)
@@ -77,7 +79,7 @@ class Executor:
                 raise BenchError(
                     f"{self.target.path}: claims.deviations names {deviation}, which is not a requirement; see `gatebench list`"
                 )
-        self._budget = TimeBudget(self.budget_seconds)
+        self._budget = TimeBudget(BUDGET if self.budget_seconds is None else self.budget_seconds or None)
         self._restarts = 0
         self._stack = ExitStack()
         self._bench: Bench | None = None
@@ -90,6 +92,11 @@ class Executor:
         self.events: list[Event] = []  # of the current scenario: earlier ones are in the transcript
         self.timing: list[Event] = []  # how long the start of the bench took
         self.facts = Facts()
+
+    def expect(self, scenarios: int, *, worlds: int) -> None:
+        """Set the time limit, unless one was given, for so many scenarios that so many worlds share."""
+        if self.budget_seconds is None:
+            self._budget.seconds = default_budget(scenarios, worlds)
 
     # -- the bench
 

@@ -22,7 +22,6 @@ from gatebench.conformance.text import visible
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.extensions import catalog, folders
 from gatebench.fixtures.harness import gc_pauses
-from gatebench.fixtures.protocol.limits import BUDGET
 from gatebench.fixtures.world import definition
 from gatebench.fixtures.world.variants import own
 
@@ -75,9 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--budget",
         type=budget,
-        default=BUDGET,
         metavar="SECONDS",
-        help="seconds for the whole run once the gateway is ready; what has not run by then is untestable (0: no limit)",
+        help="seconds for the whole run once the gateway is ready; what has not run by then is untestable (0: no limit; "
+        "default: 240, and 0.5 for each scenario of a world)",
     )
     group.addoption(
         "--direct",

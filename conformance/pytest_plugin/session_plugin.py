@@ -74,7 +74,7 @@ class ConformancePlugin:
                     smoke_first=not self.config.getoption("--no-smoke"),
                     world=self.config.getoption("--world"),
                     upstream=self.config.getoption("--upstream"),
-                    budget_seconds=self.config.getoption("--budget") or None,
+                    budget_seconds=self.config.getoption("--budget"),
                 )
             except BenchError as error:
                 self._stop(error)
@@ -134,6 +134,7 @@ class ConformancePlugin:
         scenarios = [scenario for item in session.items if (scenario := ScenarioItem.of(item))]
         self._selected = {scenario.requirement for scenario in scenarios}
         if scenarios:
+            self.run.expect(len({scenario.name for scenario in scenarios}), worlds=_worlds())
             _write_safely(self.config)
         if scenarios and not self.worker and not self.config.option.collectonly:
             self.results.begin(self._selected, len(scenarios), collect_scenarios(), narrowing_of(self.config))
@@ -301,6 +302,11 @@ JUDGEMENT = pytest.StashKey[CheckResult]()
 STOPPED = pytest.StashKey[str]()
 FAILED = pytest.StashKey[str]()  # an error of the bench
 FLAKY = "gatebench/flaky"  # in pytest's cache: how often the flaky entries of expectations were played, and failed
+
+
+def _worlds() -> int:
+    """Return how many worlds share the scenarios: one for each worker of xdist."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def _write_safely(config: pytest.Config) -> None:

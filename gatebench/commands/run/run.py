@@ -58,7 +58,7 @@ gatebench; 130 interrupted"""
     "--budget",
     type=NumberRange(0, 86_400),
     metavar="SECONDS",
-    help="time limit of the run once the gateway is ready (default: 480; 0: no limit)",
+    help="time limit of the run once the gateway is ready (default: 240, and 0.5 for each scenario of a world; 0: no limit)",
 )
 @click.option("--direct", is_flag=True, help="first run each scenario without the gateway, where possible")
 @click.option(
