@@ -1,7 +1,9 @@
 """Trace context of clients, in header fields and in `_meta`: valid and invalid, of several callers in turn and at once."""
 
 import asyncio
+import itertools
 import secrets
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -81,17 +83,22 @@ async def witnessed(scenario: Scenario, people: tuple[str, ...], server: str, re
 async def test_context(
     scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
 ) -> None:
-    """Calls with a context in header fields, each with one of its own; the last of them has none."""
+    """Calls with a context in header fields, each with one of its own, in several sessions and in one; the last may have none."""
     clients, control = await witnessed(scenario, (principal, other, principal), server, revision)
     tool, begin = echo_of(scenario, server), scenario.here()
-    marks = [secrets.token_hex(16) for _ in clients[: 2 if case == TURNS[2] else 3]]
-    for client, mark in zip(clients, marks, strict=False):
-        client.changes = {**context_of(mark), "X-Request-Id": mark}
+    senders = [*clients, clients[0]] if case == TURNS[0] else clients
+    marks = [secrets.token_hex(16) for _ in senders[: 2 if case == TURNS[2] else None]]
+
+    def call(client: McpClient, mark: str | None) -> Coroutine[Any, Any, McpResponse]:
+        client.changes = {**context_of(mark), "X-Request-Id": mark} if mark else {}
+        return client.call(tool, AWKWARD_VALUES)
+
+    calls = itertools.zip_longest(senders, marks)
     if case == TURNS[1]:
         with scenario.upstream_fault(MEMBER, {"method": "tools/call", "action": {"together": len(clients)}}):
-            attempts = list(await asyncio.gather(*(client.call(tool, AWKWARD_VALUES) for client in clients)))
+            attempts = list(await asyncio.gather(*(call(client, mark) for client, mark in calls)))
     else:
-        attempts = [await client.call(tool, AWKWARD_VALUES) for client in clients]
+        attempts = [await call(client, mark) for client, mark in calls]
     facts: dict[str, Any] = {"server": server, "principal": principal, "marks": _named(attempts, marks)}
     scenario.case(case, *attempts, control=control, since=begin, **facts)
 
