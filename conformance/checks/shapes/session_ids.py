@@ -80,15 +80,21 @@ def _common(given: list[str]) -> int:
 
 
 def nameless(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """No session id in the responses to the attempts contains the name of its caller, or a secret."""
+    """No session id in the responses to the attempts contains a secret, nor do all those of a caller contain its name.
+
+    One long id may contain a short name by chance.
+    """
     for case in with_control(context, transcript, row):
-        for attempt in case.attempts:
-            for identifier in attempt.response_header(SESSION):
-                context.examined()
-                name = str(attempt.tags.get("principal"))
-                found = transcript.labels(identifier) or [one for one in (name,) if one in identifier.lower()]
-                if found:
-                    _violation(context, case, attempt, "an id without names and secrets", f"it contains {found[0]}")
+        ids = [
+            (attempt, str(attempt.tags.get("principal")), identifier)
+            for attempt in case.attempts
+            for identifier in attempt.response_header(SESSION)
+        ]
+        for attempt, name, identifier in ids:
+            context.examined()
+            named = all(name in other.lower() for _, owner, other in ids if owner == name)
+            if found := transcript.labels(identifier) or ([name] if named else []):
+                _violation(context, case, attempt, "an id without names and secrets", f"it contains {found[0]}")
 
 
 def upstream_ended(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
