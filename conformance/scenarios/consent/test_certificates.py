@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, patience
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, LEAKS, each_request, patience
 from gatebench.conformance.scenarios.consent import flows
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by_groups
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -27,24 +27,28 @@ def _names(group: str, *more: str) -> list[str]:
 
 
 def _record(
-    scenario: Scenario, name: str, attempt: McpResponse | None, control: McpResponse, *, since: int | None = None
+    scenario: Scenario, name: str, *attempts: McpResponse, control: McpResponse, since: int | None = None
 ) -> None:
     """Record a case while the certificate is presented: what the gateway sends after that goes to a server with a valid one."""
-    attempts = [] if attempt is None else [attempt]
     scenario.case(name, *attempts, control=control, since=since, server=TLS, principal=USER, elsewhere=TLS)
 
 
 async def upstream(scenario: Scenario, revision: str) -> None:
-    """Calls in an open session at an upstream whose certificate changes."""
+    """Calls and other requests in open sessions at an upstream whose certificate changes."""
     client = await scenario.consented(USER, TLS, revision)
     control = await client.call("echo", AWKWARD_VALUES)
     scenario.case("upstream-certificate-valid", control, server=TLS, principal=USER)
     client.patience = patience(scenario)
     for kind in WRONG:
+        another = await scenario.consented(USER, TLS, revision)
+        another.patience = client.patience
         with presented(scenario, issuer_variants.MOCK, kind):
             since = scenario.here()
             attempt = await client.call("echo", AWKWARD_VALUES)
-            _record(scenario, f"upstream-certificate-{kind}", attempt, control, since=since)
+            _record(scenario, f"upstream-certificate-{kind}", attempt, control=control, since=since)
+            since = scenario.here()
+            attempts = await each_request(another)
+            _record(scenario, f"upstream-requests-{kind}", *attempts, control=control, since=since)
 
 
 async def refresh(scenario: Scenario, revision: str) -> None:
@@ -56,7 +60,7 @@ async def refresh(scenario: Scenario, revision: str) -> None:
         with presented(scenario, "idp", kind):
             since = scenario.here()
             attempt = (await connect_and_call(scenario, USER, TLS, revision))[-1]
-            _record(scenario, f"refresh-certificate-{kind}", attempt, control, since=since)
+            _record(scenario, f"refresh-certificate-{kind}", attempt, control=control, since=since)
 
 
 async def code(scenario: Scenario, revision: str) -> None:
@@ -68,7 +72,7 @@ async def code(scenario: Scenario, revision: str) -> None:
         with presented(scenario, "idp", kind):
             since = scenario.here()
             await browser.load(back)
-            _record(scenario, f"code-certificate-{kind}", None, link.given_in, since=since)
+            _record(scenario, f"code-certificate-{kind}", control=link.given_in, since=since)
 
 
 async def key_set(scenario: Scenario, revision: str) -> None:
@@ -89,7 +93,10 @@ async def key_set(scenario: Scenario, revision: str) -> None:
 
 
 GROUPS: dict[str, tuple[Callable[[Scenario, str], Awaitable[None]], list[str]]] = {
-    "upstream": (upstream, _names("upstream-certificate", "upstream-certificate-valid")),
+    "upstream": (
+        upstream,
+        [*_names("upstream-certificate", "upstream-certificate-valid"), *_names("upstream-requests")],
+    ),
     "refresh": (refresh, _names("refresh-certificate")),
     "code": (code, _names("code-certificate")),
 }
