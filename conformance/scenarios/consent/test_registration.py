@@ -15,6 +15,7 @@ from gatebench.fixtures.world.definition import DECLINING, REGISTERING, REVISION
 
 CASE, REFRESHED, FORGOTTEN = "client-registered", "client-registered-and-refreshed", "client-forgotten"
 AT_ONCE = "client-registered-at-once"
+AFTER_ANOTHER = "refreshed-after-another-user"
 REGISTRATION_SECONDS = 0.3  # longer than two browsers take to open their links
 NEEDS = ("client-registration", "consent-withdrawal")
 PAGE: dict[str, Any] = {"content_type": "text/html", "body": "<html>not here</html>"}
@@ -80,6 +81,22 @@ async def test_registered_at_once(scenario: Scenario, principal: str, other: str
         await asyncio.gather(*(steps.follow(scenario, one, urls) for one, urls in links))
     attempts = [await steps.call(scenario, one, server, revision) for one in (principal, other)]
     scenario.case(AT_ONCE, *attempts, control=control, since=since, server=server, principal=principal)
+
+
+@judged_by_cases([AFTER_ANOTHER], *LEAKS, needs=NEEDS, thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("alice", "bob", REGISTERING)])
+async def test_refreshed_after_another(
+    scenario: Scenario, principal: str, other: str, server: str, revision: str
+) -> None:
+    """A user's token has expired, another user gives consent, and then the token is refreshed."""
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    scenario.require(control.succeeded, "the call after the consent did not succeed")
+    await expired_consent(scenario, principal, server, revision, steps.issuer_of(server))
+    await steps.consent_and_call(scenario, other, server, revision)
+    since = scenario.here()
+    attempt = await steps.call(scenario, principal, server, revision)
+    scenario.case(AFTER_ANOTHER, attempt, control=control, since=since, server=server, principal=principal)
 
 
 @judged_by_cases(REFUSALS, *LEAKS, needs=(*NEEDS, "server.calendar"))
