@@ -31,19 +31,37 @@ def trace_valid(context: CheckContext, transcript: Transcript, row: ShapeRow) ->
 def own_trace(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Nothing of another attempt's context reaches an upstream with an attempt, or its client in the response.
 
-    The case's fact `marks` names the texts in the context of each attempt.
+    The case's fact `marks` names the texts in the context of each attempt. What the gateway asks an upstream while it serves
+    one attempt alone belongs to this attempt, or to the one before, for which it may still be at work.
     """
     for case in with_control(context, transcript, row):
         marks = case.facts["marks"]
-        for attempt in case.attempts:
+        for place, attempt in enumerate(case.attempts):
             context.examined()
             others = [mark for name, texts in marks.items() if name != attempt.id for mark in texts]
-            for where in [attempt, *transcript.landed(attempt.nonce)]:
-                text = where.response_text if where is attempt else where.request_text
-                if found := [mark for mark in others if mark in text]:
+            earlier = [mark for one in case.attempts[: max(place - 1, 0)] for mark in marks.get(one.id, [])]
+            places = [(attempt, attempt.response_text, others)]
+            places += [(one, one.request_text, others) for one in transcript.landed(attempt.nonce)]
+            places += [(one, one.request_text, earlier) for one in _asked_during(transcript, case, attempt)]
+            for one in _asked_during(transcript, case, attempt):
+                if one.nonce and one.nonce not in transcript.caller_by_nonce:
+                    _violation(
+                        context, case, one, "`_meta` of this request, or its own", f"{one.nonce} of an earlier one"
+                    )
+            for where, text, foreign in places:
+                if found := [mark for mark in foreign if mark in text]:
                     _violation(
                         context, case, where, "the context of this request, or a new one", f"{found[0]} of another"
                     )
+
+
+def _asked_during(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:
+    """Return the gateway's own JSON-RPC requests during an attempt that no other one overlaps."""
+    end = attempt.ended or attempt.seq
+    if any(one is not attempt and one.seq < end and (one.ended or end) > attempt.seq for one in case.attempts):
+        return []
+    during = [one for one in transcript.upstream if attempt.seq < one.seq < end]
+    return [one for one in during if one.rpc.get("id") is not None]
 
 
 def trace_complete(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -129,6 +129,28 @@ async def test_context_in_meta(scenario: Scenario, principal: str, other: str, s
         scenario.case(case, *attempts, control=control, since=begin, **facts)
 
 
+OF_LISTS = "context-of-lists"
+LISTS = ("tools/list", "resources/list", "prompts/list")
+
+
+@judged_by_cases([OF_LISTS], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
+@pytest.mark.parametrize("server", SERVERS)
+async def test_context_of_lists(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """Lists with a context in header fields and, in the stateless era, in `_meta`: for these a gateway may ask with its own."""
+    clients, control = await witnessed(scenario, (principal, other), server, revision)
+    begin, attempts, marks = scenario.here(), list[McpResponse](), list[str]()
+    for method in LISTS:
+        for client in clients:
+            marks.append(secrets.token_hex(16))
+            context = context_of(marks[-1])
+            client.changes = {**context, "X-Request-Id": marks[-1]}
+            attempts.append(await client.request(method, {"_meta": context} if client.modern else None))
+    facts: dict[str, Any] = {"server": server, "principal": principal, "marks": _named(attempts, marks)}
+    scenario.case(OF_LISTS, *attempts, control=control, since=begin, **facts)
+
+
 LINES = "context-on-several-lines"
 
 
