@@ -1,5 +1,6 @@
 """What right gateways may do with unusual requests of clients, with session ids of other callers, and with trace context."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -179,6 +180,20 @@ def contexts_forwarded_or_new(builder: TranscriptBuilder) -> None:
     )
 
 
+def own_requests_of_the_gateway(builder: TranscriptBuilder) -> None:
+    """Asks an upstream without a context, with that of the request that it serves, or still for the one before."""
+    traces, made = [f"{number}" * 32 for number in (4, 5, 6)], list[ClientRequest]()
+    own = json.dumps({"jsonrpc": "2.0", "id": "gw-1", "method": "tools/list"})
+    for place, trace in enumerate(traces):
+        made.append(builder.ask("alice", "calculator", "tools/list", also=[("traceparent", parent(trace))]))
+        for headers in ([], *([["traceparent", parent(one)]] for one in traces[max(place - 1, 0) : place + 1])):
+            request = {"method": "POST", "target": "/mcp", "headers": headers, "body": own}
+            builder.far_end("upstream", "calculator", request, status=200, headers=JSON_HEADERS, body="{}")
+        made[-1].answered()
+    marks = {one.exchange: [trace] for one, trace in zip(made, traces, strict=True)}
+    record(builder, "context-of-lists", *made, marks=marks)
+
+
 def lines_of_a_field_forwarded_as_one_or_several(builder: TranscriptBuilder) -> None:
     """Forwards the lines of a context as they are or as one, baggage in another form or order; or drops it, or restarts."""
     states, baggage = [("tracestate", "a=1"), ("tracestate", "b=2")], [("baggage", "k=%41;p=1"), ("baggage", "l=2")]
@@ -251,6 +266,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     handshakes_of_its_own,
     session_ids_echoed_to_the_newest_revision,
     contexts_forwarded_or_new,
+    own_requests_of_the_gateway,
 ]
 
 
