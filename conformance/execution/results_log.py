@@ -5,6 +5,7 @@ A file without a footer belongs to a run that was cut off; its results still cou
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
@@ -21,9 +22,11 @@ from gatebench.conformance.evaluation.applicability import (
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.outcomes import CUT, FAILURES, RED, UNJUDGED, Outcome, outcome_of, totals
 from gatebench.conformance.requirements.registry import Registry
+from gatebench.fixtures.extensions import folders
 from gatebench.fixtures.gateways.descriptor import GatewaySection
 from gatebench.fixtures.processes import host as host_facts
 from gatebench.fixtures.recording import files
+from gatebench.fixtures.world.variants import own
 
 FORMAT = 2
 
@@ -182,6 +185,7 @@ def describe(run: Executor) -> dict[str, Any]:
     timing = {event["what"]: event["seconds"] for event in run.timing}
     return {
         "target": run.target_name,
+        "options": _options(run),
         "gateway": descriptor.gateway.model_dump(),
         "descriptor": run.target.path.name,
         "profiles": list(descriptor.claims.profiles),
@@ -193,3 +197,11 @@ def describe(run: Executor) -> dict[str, Any]:
         "expectations": [entry.model_dump(exclude_none=True) for entry in run.expectations.entries],
         "machine": host_facts.facts(),
     }
+
+
+def _options(run: Executor) -> list[str]:
+    """Return the options that a further run of the same scenarios needs, with paths from the working directory."""
+    named = {"--upstream": run.upstream, "--variants": os.environ.get(own.VARIABLE)}
+    paths = [(option, str(path)) for option, path in named.items() if path]
+    paths += [("--extension", path) for path in os.environ.get(folders.VARIABLE, "").split(os.pathsep) if path]
+    return [word for option, path in paths for word in (option, os.path.relpath(path))]

@@ -13,6 +13,7 @@ from gatebench.conformance.outcomes import Outcome, outcome_of
 from gatebench.fixtures.recording import files
 from gatebench.reports.conformance import outcomes, schema, upgrade
 from gatebench.reports.conformance.analysis import causes, findings
+from gatebench.reports.conformance.analysis.reproduce import Commands
 from gatebench.reports.conformance.traffic import examples
 from gatebench.reports.conformance.traffic.evidence import Evidence, json_lines
 from gatebench.reports.errors import NoRunError
@@ -43,7 +44,9 @@ def build(folder: Path) -> Report:
     stale = list((footer or {}).get("stale", []))
     target = header.get("target", "")
     explaining = causes.CauseFinder(evidence)
-    found = findings.collect(judgements, requirements, evidence, target, explaining.explain)
+    options = header.get("options", [])
+    commands = Commands(target, judgements, options)
+    found = findings.collect(judgements, requirements, evidence, commands, explaining.explain)
     return {
         "report": REPORT_FORMAT,
         "complete": reason is None,
@@ -53,6 +56,7 @@ def build(folder: Path) -> Report:
         "gatebench": header.get("gatebench", ""),
         "time": header.get("time", ""),
         "target": target,
+        "options": options,
         "descriptor": header.get("descriptor", ""),
         "gateway": header.get("gateway", {}),
         "claims": {key: header.get(key, []) for key in ("profiles", "features", "revisions", "deviations")},

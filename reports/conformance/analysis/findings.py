@@ -55,7 +55,7 @@ def collect(
     judgements: list[Event],
     requirements: list[Event],
     evidence: Evidence,
-    target: str,
+    commands: Commands,
     explained: ExplainedBy = lambda _finding, _occurrences: None,
 ) -> list[dict[str, Any]]:
     """Return all findings with evidence, worst first; `explained` returns the cause of a finding, if any."""
@@ -69,7 +69,6 @@ def collect(
         for violation in judgement.get("violations") or [{"what": judgement.get("reason") or outcome}]:
             key = (judgement["requirement"], outcome, causes.of(violation["what"]))
             groups.setdefault(key, []).append((judgement, violation))
-    commands = Commands(target, judgements)
     found = [_finding(key, group, evidence, causes, commands) for key, group in groups.items()]
     keys = {id(finding): key for finding, key in zip(found, groups, strict=True)}
     found += [_silent(name) for name in sorted(unobserved - {requirement for requirement, _, _ in groups})]

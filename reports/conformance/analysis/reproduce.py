@@ -10,10 +10,10 @@ _WORDS = re.compile(r"[\w:+\-.\[\]/]+", re.ASCII)  # valid in an expression of p
 
 
 class Commands:
-    """Builds commands for one run; `judgements` show which scenario functions share a name."""
+    """Builds commands for one run of a target with these options; `judgements` show which scenario functions share a name."""
 
-    def __init__(self, target: str, judgements: Iterable[Mapping[str, Any]]) -> None:
-        self._target = shlex.quote(target)
+    def __init__(self, target: str, judgements: Iterable[Mapping[str, Any]], options: Iterable[str] = ()) -> None:
+        self._target = shlex.join([target, *options])
         self._modules: dict[str, set[str]] = {}
         for judgement in judgements:
             scenario = _SCENARIO.fullmatch(judgement["scenario"])

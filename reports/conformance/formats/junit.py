@@ -34,7 +34,7 @@ def write(report: Report, folder: Path) -> Path:
 def tree(report: Report) -> Element:
     """Return the root element of the document."""
     requirements = {requirement["id"]: requirement for requirement in report["requirements"]}
-    commands = Commands(report["target"], report["judgements"])
+    commands = Commands(report["target"], report["judgements"], report.get("options", []))
     suite = Element("testsuite", name=visible(f"gatebench {report['target']}"), timestamp=report["time"].rstrip("Z"))
     _properties(report, suite)
     headlines = _headlines(report)

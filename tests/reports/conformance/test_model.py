@@ -158,6 +158,11 @@ def test_reproduction_selects_one_item(requirement: str, scenario: str, expressi
     assert commands.of(requirement, scenario) == f"gatebench run 'acme gateway.toml' -k \"{expression}\""
 
 
+def test_reproduction_names_the_files_of_the_run() -> None:
+    commands = Commands("acme.toml", [{"scenario": "a/once[x]"}], ["--upstream", "my docs.toml"])
+    assert commands.of("OWN-001", "a/once[x]").startswith("gatebench run acme.toml --upstream 'my docs.toml' -k ")
+
+
 # -- runs that ended early
 
 
