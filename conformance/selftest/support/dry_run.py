@@ -7,7 +7,6 @@ the scenario *records*: its probes and observations, the ones that checks look f
 import asyncio
 import itertools
 import os
-import selectors
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import httpx
 
 from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.requirements.features import FEATURES, OUTSIDE, features_of
+from gatebench.conformance.selftest.support.loop_without_waits import LoopWithoutWaits
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -98,7 +98,7 @@ def dry_runs(*, narrowly: bool = False, **dialect: str) -> list[DryRun]:
     collected = [*collection.collect_scenarios()]
     names = {one.name for one in collected}
     older, newer, _ = definition.REVISIONS
-    with stub_bench.in_use(), asyncio.Runner(loop_factory=_LoopWithoutWaits) as runner:
+    with stub_bench.in_use(), asyncio.Runner(loop_factory=LoopWithoutWaits) as runner:
         for one in collected:
             if older in one.name and one.name.replace(older, newer) in names:
                 continue
@@ -122,32 +122,6 @@ def dry_run(name: str, claimed: set[str] | None = None, dialect: dict[str, Any] 
     with stub_bench.in_use():
         asyncio.run(_run_scenario(found.function, play, stub_bench))
     return play
-
-
-class _LoopWithoutWaits(asyncio.SelectorEventLoop):
-    """Where nothing is ready, its time goes on to the next timer at once: a pause or a time limit takes no time."""
-
-    def __init__(self) -> None:
-        self._skipped = 0.0  # seconds
-        super().__init__(_Selector(self._skip))
-
-    def time(self) -> float:
-        return super().time() + self._skipped
-
-    def _skip(self, seconds: float) -> None:
-        self._skipped += seconds
-
-
-class _Selector(selectors.DefaultSelector):
-    def __init__(self, skip: Callable[[float], None]) -> None:
-        super().__init__()
-        self._skip = skip
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(timeout and 0)
-        if timeout and not ready:
-            self._skip(timeout)
-        return ready
 
 
 async def _run_scenario(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
