@@ -219,7 +219,7 @@ VIOLATING: Mapping[str, Example] = {
     "not-on-session": lambda builder, row, case: _on_session(builder, row, case, "of-bob"),
     "at-their-upstream": lambda builder, row, case: _elsewhere_on_session(builder, row, case, "of-calculator"),
     "unguessable": lambda builder, _row, case: _opened(builder, case, "session-0001", "session-0002"),
-    "nameless": lambda builder, _row, case: _opened(builder, case, "q8Jz-alice-0vX2", "Zt71-alice-mBd9"),
+    "nameless": lambda builder, _row, case: _opened(builder, case, "q8Jz-alice-0vX2"),
     "upstream-ended": lambda builder, row, case: _end(builder, row, case, both=False),
     "stateless": lambda builder, _row, case: _of_an_era(builder, case),
     "stream-ended": lambda builder, row, case: _stream(builder, row, case, ends=False),
