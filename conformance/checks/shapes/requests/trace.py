@@ -42,8 +42,9 @@ def own_trace(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             earlier = [mark for one in case.attempts[: max(place - 1, 0)] for mark in marks.get(one.id, [])]
             places = [(attempt, attempt.response_text, others)]
             places += [(one, one.request_text, others) for one in transcript.landed(attempt.nonce)]
-            places += [(one, one.request_text, earlier) for one in _asked_during(transcript, case, attempt)]
-            for one in _asked_during(transcript, case, attempt):
+            asked = _asked_during(transcript, case, attempt)
+            places += [(one, one.request_text, earlier) for one in asked]
+            for one in asked:
                 if one.nonce and one.nonce not in transcript.caller_by_nonce:
                     _violation(
                         context, case, one, "`_meta` of this request, or its own", f"{one.nonce} of an earlier one"
