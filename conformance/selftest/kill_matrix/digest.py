@@ -142,7 +142,8 @@ def _python(content: bytes) -> _SourceFile:
     for name in module.defined:
         of = found.faults if name in faults else found.names
         key = name.replace("_", "-") if name in faults else name
-        of[key], found.imported[key] = (sorted(each) for each in module.used_by(name))
+        digests, imported = module.used_by(name)
+        of[key], found.imported[key] = sorted(digests), sorted(imported)
     return found
 
 
