@@ -57,9 +57,7 @@ class Executor:
     plays_of_failures: int = 3
     direct_first: bool = False
     smoke_first: bool = True
-    budget_seconds: float | None = (
-        None  # of the whole run, from the start of the gateway; 0: no limit; None: `expect` sets it
-    )
+    budget_seconds: float | None = None  # of the whole run; 0: no limit; None: `expect` sets it
     world: WorldKind | None = None  # None: the kind that the world config or the descriptor asks for
     upstream: Path | None = None  # the file that describes a user's own server
     target: Target = field(init=False)
