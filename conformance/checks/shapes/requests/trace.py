@@ -36,6 +36,7 @@ def own_trace(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     """
     for case in with_control(context, transcript, row):
         marks = case.facts["marks"]
+        begun = {one.nonce: one.seq for one in transcript.client if one.nonce}
         for place, attempt in enumerate(case.attempts):
             context.examined()
             others = [mark for name, texts in marks.items() if name != attempt.id for mark in texts]
@@ -44,8 +45,9 @@ def own_trace(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             places += [(one, one.request_text, others) for one in transcript.landed(attempt.nonce)]
             asked = _asked_during(transcript, case, attempt)
             places += [(one, one.request_text, earlier) for one in asked]
+            since = case.attempts[max(place - 1, 0)].seq
             for one in asked:
-                if one.nonce and one.nonce not in transcript.caller_by_nonce:
+                if one.nonce and begun.get(one.nonce, 0) < since:
                     _violation(
                         context, case, one, "`_meta` of this request, or its own", f"{one.nonce} of an earlier one"
                     )
