@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gatebench.conformance.execution.smoke import simplest
+from gatebench.conformance.scenarios.identity.refusals.test_origin import FOREIGN, STATES_THE_STATUS, foreign_origins
 from gatebench.conformance.scenarios.identity.test_discovery import METADATA, observe_metadata
 from gatebench.conformance.scenarios.identity.test_gateway_token import BAD_HEADERS, NO_TOKEN, UNKNOWN
-from gatebench.conformance.scenarios.identity.test_origin import FOREIGN, STATES_THE_STATUS, foreign_origins
 from gatebench.conformance.scenarios.marks import in_one_with_sessions, judged_by, legacy
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse

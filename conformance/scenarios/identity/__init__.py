@@ -1,1 +1,1 @@
-"""The caller at the gateway: tokens, the way to a token, origins, and access to servers."""
+"""The caller at the gateway: tokens, the way to a token, and access to servers."""

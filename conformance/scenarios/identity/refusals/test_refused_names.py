@@ -3,7 +3,7 @@
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, page_with
-from gatebench.conformance.scenarios.identity.test_refusals import echo_of
+from gatebench.conformance.scenarios.identity.refusals.test_refusals import echo_of
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
