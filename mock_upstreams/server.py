@@ -233,12 +233,12 @@ class ServerThread:
             await self._sites[port].cut_off()
             self.reserve(port)
 
-    async def present(self, port: int, pem: str | None) -> None:
+    async def present(self, port: int, pem: str | None, *, old_tls: bool = False) -> None:
         """Serve HTTPS beside HTTP on a port that was served with `tls`, with this private key and certificate; None: no longer.
 
-        Called from within the event loop. Raise ValueError where they are not usable.
+        `old_tls`: over TLS 1.0 and 1.1 only. Called from within the event loop. Raise ValueError where they are not usable.
         """
-        await self._sites[port].present(None if pem is None else server_context(pem))
+        await self._sites[port].present(None if pem is None else server_context(pem, old=old_tls))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the event loop and return its result. Called from that loop it would deadlock."""

@@ -6,19 +6,22 @@ import os
 import socket
 import ssl
 import tempfile
+import warnings
 from collections.abc import Callable
 
 HANDSHAKE = b"\x16"
 """The first byte of a TLS connection: the content type `handshake` (RFC 8446 section 5.1). No HTTP request begins with it."""
 
 
-def server_context(pem: str) -> ssl.SSLContext:
-    """Return the TLS settings of a server with this private key and certificate, both in PEM.
+def server_context(pem: str, *, old: bool = False) -> ssl.SSLContext:
+    """Return the TLS settings of a server with this private key and certificate, both in PEM; `old`: for TLS 1.0 and 1.1 only.
 
     Raise ValueError where they are not usable. Python's ssl module reads keys from files only: this one is readable by its owner
     only, and is removed before this function returns.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if old:
+        _allow_old_versions_only(context)
     handle, path = tempfile.mkstemp(prefix="gatebench-", suffix=".pem")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -29,6 +32,14 @@ def server_context(pem: str) -> ssl.SSLContext:
     finally:
         os.unlink(path)  # noqa: PTH108 - Path.unlink is the same call
     return context
+
+
+def _allow_old_versions_only(context: ssl.SSLContext) -> None:
+    """Let a server offer TLS 1.0 and 1.1 only, with the signatures that these versions have (RFC 8996: clients refuse both)."""
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
 
 
 class EitherListener:

@@ -29,7 +29,7 @@ MODELS: dict[str, When] = {
     "AUTH-007": lambda params: params["principal"] == "carol",
 }
 # Messages of both legs have what HTTP and their revision require: judged on the traffic of one caller, and over the whole run.
-OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "JSM-002", "JSM-003", "JSM-004")
+OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "JSM-002", "JSM-003", "JSM-004", "JSM-005")
 REQUESTS: dict[str, dict[str, Any]] = {
     "tools/list": {},
     "resources/list": {},
@@ -101,9 +101,13 @@ def page_with(pages: Sequence[McpResponse], tool: str) -> McpResponse:
 
 
 async def whole_life(scenario: Scenario, client: McpClient, server: str) -> None:
-    """Send everything that a client of its era sends: list, call, ping, listen, disconnect. `client` is connected."""
+    """Send everything that a client of its era sends: list, call (also without arguments), ping, listen, disconnect.
+
+    `client` is connected.
+    """
     await client.list_tools()
     await client.call(scenario.identities.tool(server, "whoami"))
+    await client.request("tools/call", {"name": client.named(scenario.identities.tool(server, "whoami"))})
     await client.call(scenario.identities.tool(server, "echo"), AWKWARD_VALUES)
     if not client.modern:
         await client.request("ping")

@@ -29,6 +29,17 @@ OPTIONAL = frozenset(
     }
 )
 """Members that the schemas of all revisions let a server leave out, and none of which may be null."""
+OPTIONAL_OF_CLIENTS = OPTIONAL | {
+    "arguments",
+    "context",
+    "cursor",
+    "inputResponses",
+    "params",
+    "requestState",
+    "stopReason",
+    "websiteUrl",
+}
+"""Members that they let a client leave out. `params` that are null are no JSON-RPC either."""
 
 
 def errors_are_whole(context: CheckContext, transcript: Transcript) -> None:
@@ -80,17 +91,17 @@ def absent_members_are_left_out(context: CheckContext, transcript: Transcript) -
             )
 
 
-def _nulls(value: Any) -> Iterator[str]:
-    """Yield the names of optional members that are null, in a result and in the entries of its lists."""
+def _nulls(value: Any, optional: frozenset[str] = OPTIONAL) -> Iterator[str]:
+    """Yield the names of optional members that are null, in a result or message and in the entries of its lists."""
     if isinstance(value, list):
         for one in value:
-            yield from _nulls(one)
+            yield from _nulls(one, optional)
     elif isinstance(value, dict):
         for name, one in value.items():
-            if one is None and name in OPTIONAL:
+            if one is None and name in optional:
                 yield name
             elif name not in OPAQUE:
-                yield from _nulls(one)
+                yield from _nulls(one, optional)
 
 
 def events_are_messages(context: CheckContext, transcript: Transcript) -> None:
@@ -160,6 +171,34 @@ def requests_are_messages(context: CheckContext, transcript: Transcript) -> None
             )
     if not context.subjects and transcript.client:
         context.inapplicable("no request reached an upstream")
+
+
+def absent_members_of_requests_are_left_out(context: CheckContext, transcript: Transcript) -> None:
+    """JSM-005: a member that is null in a message of a client, anywhere, is the client's."""
+    given: set[str] | None = None
+    for exchange in transcript.upstream:
+        if exchange.method != "POST" or not exchange.request_body:
+            continue
+        context.examined()
+        nulls = _nulls_of_body(exchange.request_body)
+        if not nulls:
+            continue
+        if given is None:
+            given = {name for one in transcript.client for name in _nulls_of_body(one.request_body)}
+        if added := sorted(nulls - given):
+            context.violation(
+                f"the gateway sent {exchange.node} a message with members that are null: {', '.join(added)}",
+                expected="optional members have a value of their type, or are left out, as the client left them out",
+                actual=", ".join(f"{name}: null" for name in added),
+                at=exchange,
+            )
+    if not context.subjects and transcript.client:
+        context.inapplicable("no request reached an upstream")
+
+
+def _nulls_of_body(body: str) -> set[str]:
+    """Return the names of optional members that are null in the body of a request."""
+    return set(_nulls(messages.parse_json(body), OPTIONAL_OF_CLIENTS)) if "null" in body else set()
 
 
 def _problem_of_body(body: str) -> str:

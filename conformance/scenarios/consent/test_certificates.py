@@ -1,5 +1,6 @@
 """Certificates of an upstream and of its authorization server: of the run's authority, and wrong in one attribute each."""
 
+import ssl
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,13 +14,14 @@ from gatebench.fixtures.harness.steps.certificates import presented
 from gatebench.fixtures.harness.steps.grants import connect_and_call, expired_consent
 from gatebench.fixtures.harness.steps.issuer_keys import IssuerKeys
 from gatebench.fixtures.world import issuer_variants
-from gatebench.fixtures.world.certificates import KINDS, CertificateKind
+from gatebench.fixtures.world.certificates import KINDS, OLD_TLS, CertificateKind
 from gatebench.fixtures.world.definition import PRINCIPALS, TLS
 
 ISSUER = issuer_variants.VARIANTS[TLS].issuer
 USER, CALLER = "alice", "grace"  # who consents at that issuer, and who has a JWT of it
 SERVER_OF_CALLER = PRINCIPALS[CALLER].access[0]
 WRONG: tuple[CertificateKind, ...] = tuple(kind for kind in KINDS if kind != "valid")
+PRESENTABLE = WRONG if ssl.HAS_TLSv1_1 else tuple(kind for kind in WRONG if kind != OLD_TLS)
 
 
 def _names(group: str, *more: str) -> list[str]:
@@ -39,7 +41,7 @@ async def upstream(scenario: Scenario, revision: str) -> None:
     control = await client.call("echo", AWKWARD_VALUES)
     scenario.case("upstream-certificate-valid", control, server=TLS, principal=USER)
     client.patience = patience(scenario)
-    for kind in WRONG:
+    for kind in PRESENTABLE:
         another = await scenario.consented(USER, TLS, revision)
         another.patience = client.patience
         with presented(scenario, issuer_variants.MOCK, kind):
@@ -55,7 +57,7 @@ async def refresh(scenario: Scenario, revision: str) -> None:
     """An access token is expired, and the token endpoint has another certificate than at the consent."""
     await expired_consent(scenario, USER, TLS, revision, ISSUER)
     control = (await connect_and_call(scenario, USER, TLS, revision))[-1]
-    for kind in WRONG:
+    for kind in PRESENTABLE:
         await expired_consent(scenario, USER, TLS, revision, ISSUER)
         with presented(scenario, "idp", kind):
             since = scenario.here()
@@ -65,7 +67,7 @@ async def refresh(scenario: Scenario, revision: str) -> None:
 
 async def code(scenario: Scenario, revision: str) -> None:
     """The browser comes back with a code, and the token endpoint has another certificate than the pages before it."""
-    for kind in WRONG:
+    for kind in PRESENTABLE:
         link = await flows.ask_anew(scenario, USER, TLS, revision)
         browser = await scenario.browser(USER)
         back = await flows.begin(scenario, browser, link.url)
@@ -81,7 +83,7 @@ async def key_set(scenario: Scenario, revision: str) -> None:
     await client.connect()
     control, keys = await client.call("whoami"), IssuerKeys(scenario, ISSUER)
     scenario.case("key-set-certificate-valid", control, server=SERVER_OF_CALLER, principal=CALLER)
-    for kind in WRONG:
+    for kind in PRESENTABLE:
         with presented(scenario, "idp", kind):
             keys.rotate()
             token = scenario.identities.new_jwt(CALLER, f"jwt:{CALLER}:{kind}")

@@ -25,11 +25,12 @@ from gatebench.fixtures.world.definition import REVISIONS
     [("alice", "workbench"), ("carol", "workbench"), ("bob", "inbox"), ("carol", "inbox"), ("alice", "desk")],
 )
 async def test_each_member(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """List, then call two tools of each member."""
+    """List, then call two tools of each member, one of them also without arguments."""
     client = await scenario.consented(principal, server, revision)
     await client.list_tools()
     for member in scenario.identities.members(server):
         await client.call(scenario.identities.tool(server, "whoami", member))
+        await client.request("tools/call", {"name": client.named(scenario.identities.tool(server, "whoami", member))})
         await client.call(scenario.identities.tool(server, "echo", member), AWKWARD_VALUES)
     if not client.modern:
         await client.open_stream_and_leave()

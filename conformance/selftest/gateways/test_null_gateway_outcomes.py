@@ -42,7 +42,7 @@ RELAYED = {
     **HEADERS,
     **dict.fromkeys(("HTP-001", "HTP-003", "HTP-005"), "it hands on only the headers that it knows, each of them once"),
     **dict.fromkeys(("HTP-007", "SNM-001", "SNM-002"), "streams are the upstream's"),
-    **dict.fromkeys(("JSM-001", "JSM-002", "JSM-003", "JSM-004"), "and so are messages"),
+    **dict.fromkeys(("JSM-001", "JSM-002", "JSM-003", "JSM-004", "JSM-005"), "and so are messages"),
     **dict.fromkeys(
         ("SNM-003", "SNM-004", "SNM-005", "SNM-006"), "handshakes and the headers of sessions are the client's"
     ),

@@ -178,3 +178,28 @@ def test_body_of_the_client_is_no_message(builder: TranscriptBuilder) -> int:
     log.request("POST", builder.world_json["gateway"]["base_url"], [], b"[]")
     sent(builder, "[]")
     return 1
+
+
+# -- JSM-005
+
+
+@passes("JSM-005")
+@pytest.mark.parametrize("value", ["1", "null", '{"cursor":null}'])
+def test_null_of_a_client_in_its_arguments(builder: TranscriptBuilder, value: str) -> int:
+    sent(builder, CALL % value)
+    return 1
+
+
+@fails("JSM-005")
+@pytest.mark.parametrize("params", ["null", '{"cursor":null}', '{"name":"add","arguments":null}', '{"_meta":null}'])
+def test_member_that_the_client_left_out_is_null(builder: TranscriptBuilder, params: str) -> TranscriptLine:
+    return sent(builder, f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}')
+
+
+@passes("JSM-005")
+def test_null_of_a_client(builder: TranscriptBuilder) -> int:
+    body = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":null}}'
+    log = ExchangeLog(builder.recorder, {"scenario": "story", "principal": "alice", "client": "raw"})
+    log.request("POST", builder.world_json["gateway"]["base_url"], [], body.encode())
+    sent(builder, body)
+    return 1
