@@ -53,7 +53,10 @@ def offered(scenario: Scenario, server: str, members: Sequence[str], tools: Sequ
 
 
 def replying(label: str, kind: str = "result") -> Reply:
-    """Return a client's answers (`kind`: result, decline, cancel, error); `label` makes those of two clients differ."""
+    """Return a client's answers; `label` makes those of two clients differ.
+
+    `kind`: result, decline, cancel, error; blocks is a result of sampling with several content blocks (since 2025-11-25).
+    """
 
     def reply(message: Message) -> Message:
         method = message.get("method")
@@ -65,7 +68,9 @@ def replying(label: str, kind: str = "result") -> Reply:
                 "text": f'sampled by {label}: ü \u2028 "quoted"',
                 "annotations": {"priority": 0.5},
             }
-            return {"result": {"role": "assistant", "content": content, "model": "m", "stopReason": "endTurn"}}
+            blocks = [content, {"type": "image", "data": "AA==", "mimeType": "image/png"}, {"type": "text", "text": ""}]
+            sampled = {"role": "assistant", "content": blocks if kind == "blocks" else content, "model": "m"}
+            return {"result": {**sampled, "stopReason": "endTurn"}}
         if method == "elicitation/create":
             text = str(message.get("params", {}).get("message"))
             filled = {

@@ -142,6 +142,7 @@ SHAPES: Mapping[str, Shape] = {
     "notified-only": _shape(notifications.notified_only),
     "log-messages-kept": _shape(notifications.log_messages_kept),
     "new-id": _shape(session_ids.new_id),
+    "level-in-session": _shape(notifications.level_in_session),
     "not-on-session": _shape(session_ids.not_on_session),
     "at-their-upstream": _shape(session_ids.at_their_upstream),
     "unguessable": _shape(session_ids.unguessable),

@@ -14,6 +14,7 @@ from gatebench.fixtures.protocol import messages
 
 LOG_MESSAGE = "notifications/message"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+SESSION = "mcp-session-id"
 LEVEL = "io.modelcontextprotocol/logLevel"
 
 
@@ -136,6 +137,43 @@ def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeR
                     at=attempt,
                     control=case.control,
                 )
+
+
+def level_in_session(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """Each attempt, a call, reaches the upstream in a session in which a log level was set before, as the control does.
+
+    The client has set one. A gateway may use other upstream sessions for calls than for levels: then the control shows it.
+    """
+    for case in with_control(context, transcript, row):
+        controls = arrivals(transcript, case.control) if case.control else []
+        if not controls or not _level_was_set(transcript, controls[-1]):
+            context.inapplicable(f"levels are set in other upstream sessions than those of calls ({case.where})")
+            continue
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            if not landed:
+                context.blocked(f"the call reached no upstream ({case.where}; {outcome_of(attempt)})")
+                continue
+            context.examined()
+            if not _level_was_set(transcript, landed[-1]):
+                context.violation(
+                    f"the log level of {attempt.tags.get('principal')} was not set in its session at {landed[-1].node}"
+                    f" ({case.where})",
+                    expected="logging/setLevel in the upstream session that the calls of the client use",
+                    actual="no logging/setLevel in it before the call",
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def _level_was_set(transcript: Transcript, arrival: Exchange) -> bool:
+    return any(
+        one.rpc_method == "logging/setLevel"
+        and one.node == arrival.node
+        and one.seq < arrival.seq
+        and one.header(SESSION) == arrival.header(SESSION)
+        for one in transcript.upstream
+    )
 
 
 def _meta(exchange: Exchange) -> dict[str, Any]:

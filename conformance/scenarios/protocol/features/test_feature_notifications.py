@@ -216,7 +216,7 @@ async def test_log_messages_of_a_request(
     side.case("log-messages-with-response", *got, capability="logging")
 
 
-@judged_by_groups({"levels": ["log-level", "levels-of-two-sessions"]}, thorough=in_each_era)
+@judged_by_groups({"levels": ["log-level", "levels-of-two-sessions", "level-of-another-session"]}, thorough=in_each_era)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), [*SERVERS[:2], *SEVERAL])
 @pytest.mark.parametrize("other", ["bob"])
@@ -224,7 +224,7 @@ async def test_log_messages_of_a_request(
 async def test_log_level(
     scenario: Scenario, *, case: str, other: str, principal: str, server: str, member: str, revision: str
 ) -> None:
-    """Two sessions set levels of their own; then each calls the tool that sends log messages."""
+    """Two sessions set levels of their own; then each calls the tool that sends log messages. Two more set the second level."""
     del case
     sides = [await feature_client(scenario, one, server, member, revision) for one in (principal, other)]
     if not sides[0].configured:
@@ -240,3 +240,8 @@ async def test_log_level(
     # The messages carry their level: the one below that of a session would show another session's level.
     marks = {other: '"debug"'}
     sides[0].case("levels-of-two-sessions", *got, capability="logging", marks=marks, control=got[0])
+    more = [await feature_client(scenario, one, server, member, revision) for one in (other, principal)]
+    set_ = [await side.client.request("logging/setLevel", {"level": levels[1]}) for side in more]
+    if all(one.succeeded for one in set_):
+        calls = [await _logged(side, tool, new_nonce()) for side in more]
+        sides[0].case("level-of-another-session", *calls, capability="logging", control=got[1])

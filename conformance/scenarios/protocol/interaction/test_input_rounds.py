@@ -15,9 +15,10 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import MODERN_REVISION
 
 PREFIX = "test_input_required_result_"
+SAMPLING = "rounds-sampling"
 TOOLS = {
     "rounds-elicitation": f"{PREFIX}elicitation",
-    "rounds-sampling": f"{PREFIX}sampling",
+    SAMPLING: f"{PREFIX}sampling",
     "rounds-roots": f"{PREFIX}list_roots",
     "rounds-state": f"{PREFIX}request_state",
     "rounds-several-requests": f"{PREFIX}multiple_inputs",
@@ -38,7 +39,8 @@ async def test_rounds(
     with offered(scenario, server, [member], list(TOOLS.values())):
         client = await connected(scenario, principal, server, revision)
         for case, tool in TOOLS.items():
-            done = await rounds(client, scenario.identities.tool(server, tool, member), replying(case))
+            kind = "blocks" if case == SAMPLING else "result"
+            done = await rounds(client, scenario.identities.tool(server, tool, member), replying(case, kind))
             scenario.case(case, *done, server=server, principal=principal)
         beside = await connected(scenario, other, server, revision)
         tool = scenario.identities.tool(server, TOOLS["rounds-several-rounds"], member)

@@ -37,9 +37,15 @@ KINDS = {
     "asked-several": "test_several_requests",
     "asked-ping": "test_ping",
 }
-REPLIES = {"reply-decline": "decline", "reply-cancel": "cancel", "reply-error": "error"}
+BLOCKS = "reply-blocks"
+REPLIES = {
+    "reply-decline": ("test_elicitation", "decline"),
+    "reply-cancel": ("test_elicitation", "cancel"),
+    "reply-error": ("test_elicitation", "error"),
+    BLOCKS: ("test_sampling", "blocks"),
+}
 BY_URL, COMPLETE = "asked-elicitation-url", "notifications/elicitation/complete"
-SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums"}
+SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums", BLOCKS}
 
 
 @judged_by_cases([*KINDS, *REPLIES], "END-003", "SNM-001", "SNM-002", "SNM-003")
@@ -53,8 +59,9 @@ async def test_client_is_asked(
     del claim
     with offered(scenario, server, [member], list(KINDS.values())):
         client = await connected(scenario, principal, server, revision)
+        later = set() if revision in LEGACY_REVISIONS[1:] else SINCE_2025_11_25
         for case, tool in KINDS.items():
-            if revision not in LEGACY_REVISIONS[1:] and case in SINCE_2025_11_25:
+            if case in later:
                 continue
             named, streams = scenario.identities.tool(server, tool, member), dict[str, list[McpResponse]]()
             if case == BY_URL:
@@ -62,9 +69,10 @@ async def test_client_is_asked(
             else:
                 called = await call(client, named, reply=replying(case))
             _record(scenario, case, called, client=client, streams=streams)
-        for case, kind in REPLIES.items():
-            tool = scenario.identities.tool(server, "test_elicitation", member)
-            called = await call(client, tool, reply=replying(case, kind))
+        for case, (tool, kind) in REPLIES.items():
+            if case in later:
+                continue
+            called = await call(client, scenario.identities.tool(server, tool, member), reply=replying(case, kind))
             _record(scenario, case, called, client=client)
 
 

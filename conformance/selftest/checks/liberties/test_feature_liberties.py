@@ -208,6 +208,16 @@ def subscriptions_refused(builder: TranscriptBuilder) -> None:
     acknowledged(builder, "subscribed-by-a-template", [])
 
 
+def levels_of_shared_sessions(builder: TranscriptBuilder) -> None:
+    """Has one upstream session for all clients, where a level is set once; or sets levels in sessions of their own."""
+    facts = about(builder, "logging")
+    for of_levels, of_calls in (("s1", "s1"), ("s2", "s3")):
+        set_ = builder.ask("alice", "everything", "logging/setLevel", params={"level": "debug"})
+        set_.arrives(session=of_levels).answered()
+        control, call = (builder.ask("alice", "everything").arrives(session=of_calls).answered() for _ in range(2))
+        builder.case("level-of-another-session", call, **(facts | {"control": control}))
+
+
 LIBERTIES = [
     tools_only,
     capabilities_beside_those_of_members,
@@ -225,6 +235,7 @@ LIBERTIES = [
     denials,
     errors_of_its_own,
     lists_of_an_older_leg,
+    levels_of_shared_sessions,
 ]
 
 

@@ -263,6 +263,19 @@ def _logged(builder: TranscriptBuilder, case: str, *, kept: bool) -> ClientReque
     return builder.case(case, made.streamed(logged, result) if kept else made.answered(200, result), **facts)
 
 
+def _levels(builder: TranscriptBuilder, case: str, *, in_each: bool) -> ClientRequest:
+    facts = about(builder, "logging")
+
+    def called(session: str, *, level: bool) -> ClientRequest:
+        made = builder.ask("alice", SERVER, "logging/setLevel", params={"level": "debug"})
+        (made.arrives(session=session) if level else made).answered()
+        call = builder.ask("alice", SERVER).arrives(session=session)
+        return call.answered()
+
+    control = called("s1", level=True)
+    return builder.case(case, called("s2", level=in_each), **(facts | {"control": control}))
+
+
 def _negotiated(builder: TranscriptBuilder, case: str, revision: str) -> ClientRequest:
     control = builder.call("alice", SERVER)
     asked: Result = {"protocolVersion": "1900-01-01", "capabilities": {}}
@@ -287,6 +300,7 @@ CONFORMING: Mapping[str, Example] = {
     "subscription-accepted": _notified,
     "notified-only": _notified,
     "log-messages-kept": lambda builder, _row, case: _logged(builder, case, kept=True),
+    "level-in-session": lambda builder, _row, case: _levels(builder, case, in_each=True),
 }
 VIOLATING: Mapping[str, Example] = {
     "of-its-uri": lambda builder, _row, case: _read(builder, case, "test://other"),
@@ -305,6 +319,7 @@ VIOLATING: Mapping[str, Example] = {
     "subscription-accepted": _not_subscribed,
     "notified-only": _notified_of_more,
     "log-messages-kept": lambda builder, _row, case: _logged(builder, case, kept=False),
+    "level-in-session": lambda builder, _row, case: _levels(builder, case, in_each=False),
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "entries-listed": [_repeated_list],
