@@ -153,14 +153,14 @@ IDENTICAL = ("same-call-in-turn", "same-call-at-once")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(
     ("principals", "server", "member"),
-    [*PERSONAL, (("alice", "bob"), "calculator", "calculator")],
+    [*PERSONAL, *((principals, "calculator", "calculator") for principals in (("alice", "bob"), ("alice", "alice")))],
     ids=together,
 )
 @pytest.mark.parametrize("case", IDENTICAL)
 async def test_same_call(
     scenario: Scenario, *, case: str, principals: tuple[str, ...], server: str, member: str, revision: str
 ) -> None:
-    """Two users make the same call, one after the other, or so that the upstream has both at once."""
+    """Two users, or one in two sessions, make the same call, one after the other, or so that the upstream has both at once."""
     clients = await _plain(scenario, principals, server, revision)
     tool = scenario.identities.tool(server, "mailbox" if member == "mail" else "counter", member)
     control, since = await clients[0].call(tool, rpc_id=900), scenario.here()
