@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatebench.fixtures.clients.mcp import McpClient
-from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import TOOLS
 
@@ -145,10 +144,7 @@ async def listing(
     scenario: Scenario, client: McpClient, when: str, *, shows: Sequence[str], hides: Sequence[str] = ()
 ) -> None:
     """Read all pages of a list, and note what must be on them."""
-    pages: list[McpResponse] = []
-    while not pages or (len(pages) < 10 and isinstance(pages[-1].result.get("nextCursor"), str)):
-        cursor = {"cursor": pages[-1].result["nextCursor"]} if pages else None
-        pages.append(await client.request("tools/list", cursor))
+    pages = await client.pages("tools/list", most=100)  # a gateway may have small ones
     named = {"server": client.tags["server"], "shows": list(shows), "hides": list(hides)}
     scenario.observe("listing", pages=[page.exchange for page in pages], when=when, **named)
 
