@@ -14,7 +14,7 @@ from gatebench.conformance.scenarios.common import (
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
 from gatebench.fixtures.gateways.adapter import UnsupportedVerbError
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.harness.steps.grants import personal_members, personal_tool
+from gatebench.fixtures.harness.steps.grants import connect_and_call, personal_members, personal_tool
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 
 
@@ -137,6 +137,5 @@ async def test_refused_refresh(scenario: Scenario, principal: str, server: str, 
         await (await scenario.browser(principal)).visit(urls[0])
     refused = {"error": "invalid_grant"}
     with scenario.idp_fault({"issuer": issuer, "endpoint": "token", "grant": "refresh_token", "action": refused}):
-        later = await scenario.client(principal, server, revision)
-        attempt, _ = await scenario.first_contact(later, server)
+        attempt = (await connect_and_call(scenario, principal, server, revision))[-1]
     scenario.probe("asked again", attempt, control, attribute="refresh refused", server=server, principal=principal)

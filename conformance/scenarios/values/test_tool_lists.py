@@ -22,6 +22,7 @@ FRAMINGS = [
     for framing in catalog.framings()[group]
     if "{progress}" not in framing.body  # nothing asked for progress
 ]
+MOST_PAGES = 100  # more would not be read in the time of a scenario
 RESULTS = catalog.results()["checked-results"]
 
 
@@ -166,13 +167,15 @@ def refreshed(scenario: Scenario, client: McpClient) -> None:
 
 
 async def play(scenario: Scenario, case: str, client: McpClient, rules: list[dict[str, Any]]) -> None:
-    """List all pages through the gateway, and directly."""
+    """List all pages through the gateway (a hundred at most), and directly."""
     server, principal = str(client.tags["server"]), str(client.tags["principal"])
     with scripted_calls.tool_list(scenario, MEMBER, rules):
         refreshed(scenario, client)
         await client.connect()
-        listed = await client.pages("tools/list")
+        listed = await client.pages("tools/list", most=MOST_PAGES)
         original = await (await scenario.client_of_upstream(principal, MEMBER, client.revision)).pages("tools/list")
     refreshed(scenario, client)
     exchanges = [page.exchange for page in original]
-    scenario.case(case, *listed, server=server, principal=principal, member=MEMBER, original=exchanges)
+    cut = len(listed) == MOST_PAGES and "nextCursor" in listed[-1].result
+    facts: dict[str, Any] = {"member": MEMBER, "original": exchanges, "cut": cut}
+    scenario.case(case, *listed, server=server, principal=principal, **facts)

@@ -111,7 +111,8 @@ def listed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
     """The pages of a tool list hold every tool of the upstream once, and these `members` of each unchanged.
 
     The attempts are the pages that the client got, `original` those that the upstream sends to a client of its own, `member`
-    the upstream; a tool has the name that the dialect gives it. `newest_leg`: only if the gateway asks in 2026-07-28.
+    the upstream; a tool has the name that the dialect gives it; `cut`: the client left pages unread, of at least one tool each.
+    `newest_leg`: only if the gateway asks in 2026-07-28.
     """
     for case in of_lists(context, transcript, row):
         last = case.attempts[-1]
@@ -123,6 +124,11 @@ def listed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
         expected = list(_expected(transcript, case, original))
         if row.options["members"] and not any(name in found for name, _ in expected):
             context.blocked(f"the list shows none of the upstream's tools ({case.where}; {outcome_of(last)})")
+            continue
+        if case.facts.get("cut") and not row.options["members"] and len(found) >= len(case.attempts):
+            context.inapplicable(
+                f"the gateway's pages are small, and the client did not read all of them ({case.where})"
+            )
             continue
         context.examined()
         names_given = Counter(name for name, _ in expected)  # a dialect may give two tools the same name
@@ -143,15 +149,26 @@ def listed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
                     control=case.control,
                 )
                 break
-        for names, what in ((absent, "are missing in"), (several, "are several times in")):
-            if names and not row.options["members"]:
-                context.violation(
-                    f"{len(names)} tools {what} the list ({case.where})",
-                    expected=f"each tool once: {', '.join(names[:MOST_NAMES])}",
-                    actual=f"{sum(map(len, found.values()))} tools on {len(case.attempts)} pages; {outcome_of(last)}",
-                    at=last,
-                    control=case.control,
-                )
+        if not row.options["members"]:
+            _count(
+                context,
+                case,
+                {"are missing in": absent, "are several times in": several},
+                sum(map(len, found.values())),
+            )
+
+
+def _count(context: CheckContext, case: Case, unexpected: dict[str, list[str]], tools: int) -> None:
+    last = case.attempts[-1]
+    for what, names in unexpected.items():
+        if names:
+            context.violation(
+                f"{len(names)} tools {what} the list ({case.where})",
+                expected=f"each tool once: {', '.join(names[:MOST_NAMES])}",
+                actual=f"{tools} tools on {len(case.attempts)} pages; {outcome_of(last)}",
+                at=last,
+                control=case.control,
+            )
 
 
 def _by_name(pages: list[Exchange]) -> dict[Any, list[dict[str, Any]]]:

@@ -129,6 +129,18 @@ def more_pages_than_the_upstream(builder: TranscriptBuilder) -> None:
         builder.case(case, *pages, member="calculator", original=[original.exchange])
 
 
+def lists_in_very_small_pages(builder: TranscriptBuilder) -> None:
+    """Gives a long list on more pages than the client reads."""
+
+    def page(names: str, client: str = "plain", **more: Any) -> ClientRequest:
+        made = builder.ask("alice", "calculator", "tools/list", client=client)
+        tools = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
+        return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools, **more}})
+
+    original, first = page("abc", client="direct"), page("a", nextCursor="2")
+    builder.case("thousand-tools", first, member="calculator", original=[original.exchange], cut=True)
+
+
 def lists_kept_for_a_shorter_time(builder: TranscriptBuilder) -> None:
     """Declares the time to live of its upstream, a shorter one, or none."""
     kept_for(builder, REGISTRY["VAL-060"], "tools-with-a-time-to-live", 300, 299, 0, None)
@@ -211,6 +223,7 @@ LIBERTIES: list[Liberty] = [
     lists_in_pages_of_its_own,
     schemas_written_anew,
     more_pages_than_the_upstream,
+    lists_in_very_small_pages,
     lists_without_end_left,
     lists_kept_for_a_shorter_time,
 ]
