@@ -6,18 +6,22 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gatebench.conformance.selftest.support.processes import command
+
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "tests" / "reports" / "data" / "run"
 Result = subprocess.CompletedProcess[str]
+gatebench = partial(command.gatebench, ROOT)
 
 
-def start(command: list[str], stdout: int = subprocess.PIPE, **environment: str) -> Result:
+def start(words: list[str], stdout: int = subprocess.PIPE, **environment: str) -> Result:
     return subprocess.run(  # noqa: S603 - our own program
-        command,
+        words,
         stdout=stdout,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -26,10 +30,6 @@ def start(command: list[str], stdout: int = subprocess.PIPE, **environment: str)
         timeout=60,
         check=False,
     )
-
-
-def gatebench(*arguments: str, **environment: str) -> Result:
-    return start([sys.executable, "-m", "gatebench", *arguments], **environment)
 
 
 def refusal_of(result: Result) -> str:
@@ -44,8 +44,8 @@ def refusal_of(result: Result) -> str:
 def test_help_names_the_commands() -> None:
     result = gatebench("--help")
     assert result.returncode == 0
-    for command in ("run", "judge", "list", "explain", "world", "gateway", "report"):
-        assert f"\n  {command} " in result.stdout
+    for name in ("run", "judge", "list", "explain", "world", "gateway", "report"):
+        assert f"\n  {name} " in result.stdout
 
 
 def test_version() -> None:

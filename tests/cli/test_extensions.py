@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gatebench import cli
 from gatebench.conformance.pytest_plugin import validation
+from gatebench.conformance.selftest.support.processes import command
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.extensions import folders
 from gatebench.fixtures.gateways import lookup
@@ -32,16 +31,7 @@ TEXT_FORMATS = (
 
 
 def gatebench(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
-    environment = {name: value for name, value in os.environ.items() if name != folders.VARIABLE}
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "gatebench", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT)} | variables,
-        check=False,
-        timeout=600,
-    )
+    done = command.gatebench(folder, *arguments, **variables)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,29 +1,17 @@
 """`gatebench judge`: a recorded run gets the same verdicts again, field by field, and invalid input is refused."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gatebench.conformance.selftest.support.processes import command
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "reports" / "data" / "run"
-Result = subprocess.CompletedProcess[str]
-
-
-def gatebench(*arguments: str | Path) -> Result:
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "gatebench", *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=ROOT,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-        timeout=240,
-        check=False,
-    )
+gatebench = partial(command.gatebench, ROOT)
 
 
 def ordered(judgements: list[dict[str, Any]]) -> list[str]:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from gatebench import cli
+from gatebench.conformance.selftest.support.processes import command
 
 SMALL = ("run", "-k", "ACC-003 and 2026")
 FINDINGS = ("run", "fastmcp", "-k", "test_cookies and calculator and 2025-11-25")
@@ -27,15 +28,17 @@ BENCH = [sys.executable, "-m", "gatebench"]
 
 def start(folder: Path, *arguments: str, shell: str = "", **options: Any) -> subprocess.Popen[str]:
     """Start `gatebench ARGUMENTS`; `shell`: the redirections after it in a shell command, such as `>&-`."""
-    command = (
-        ["bash", "-c", f'set -o pipefail; "$@" {shell}', "bash", *BENCH, *arguments] if shell else [*BENCH, *arguments]
-    )
+    before = ["bash", "-c", f'set -o pipefail; "$@" {shell}', "bash"] if shell else []
     return subprocess.Popen(  # noqa: S603 - our own program
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, **options
+        [*before, *BENCH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, **options
     )
 
 
 def play(folder: Path, *arguments: str, shell: str = "", **options: Any) -> tuple[int, str, str]:
+    """Run `gatebench ARGUMENTS` to its end, in a shell command or with `options` of Popen if they are given."""
+    if not shell and not options:
+        done = command.gatebench(folder, *arguments, timeout=TIMEOUT)
+        return done.returncode, done.stdout, done.stderr
     process = start(folder, *arguments, shell=shell, **options)
     output, errors = finish(process)
     return process.returncode, output, errors
@@ -273,11 +276,11 @@ DAMAGED = {
 
 @pytest.mark.parametrize("how", [*DAMAGED, "folder", "pipe", "missing", "x" * 300])
 @pytest.mark.parametrize(
-    "command",
+    "words",
     ["run --sheet", "run --expectations", "judge", "report", "compare good", "load report", "load run --budgets"],
 )
 def test_damaged_file_is_refused(
-    stored_runs: Path, run_in_process: RunInProcess, tmp_path: Path, command: str, how: str
+    stored_runs: Path, run_in_process: RunInProcess, tmp_path: Path, words: str, how: str
 ) -> None:
     path = tmp_path / (how if len(how) > 200 else "damaged.json")
     if how in DAMAGED:
@@ -286,7 +289,7 @@ def test_damaged_file_is_refused(
         path.mkdir()
     elif how == "pipe":
         os.mkfifo(path)
-    arguments = command.split()
+    arguments = words.split()
     if how == "empty" and ("--expectations" in arguments or "--budgets" in arguments):
         pytest.skip("an empty file of expectations or budgets is valid")
     target = ["--seconds", "1"] if "--budgets" in arguments else []

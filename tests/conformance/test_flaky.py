@@ -2,9 +2,6 @@
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +11,10 @@ from gatebench.conformance.evaluation import binomial, flaky
 from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.requirements.expectations import Expectation, Expectations
 from gatebench.conformance.requirements.registry import loaded
+from gatebench.conformance.selftest.support.processes import command
 from gatebench.fixtures.errors import BenchError
 from tests.conformance.test_classification import judged, scripted_evaluator
 
-ROOT = Path(__file__).parents[2]
 LINK = "https://example.com/issues/7"
 
 
@@ -142,14 +139,7 @@ def test_wrong_rate_is_one_sentence(text: str, sentence: str, tmp_path: Path) ->
 
 
 def gatebench(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "gatebench", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    done = command.gatebench(folder, *arguments)
     return done.returncode, done.stdout + done.stderr
 
 

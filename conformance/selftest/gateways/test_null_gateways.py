@@ -1,12 +1,12 @@
 """Null gateways: those that reach no upstream are not evaluated (the outcomes of the others: `test_null_gateway_outcomes`)."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from gatebench.conformance.selftest.support.processes.command import Ended, gatebench
 
 REACHING = {"allow-all", "stuck-session"}
 SMOKE_ERRORS = {
@@ -18,17 +18,10 @@ SMOKE_ERRORS = {
 MAX_LENGTH = 60.0  # seconds; a response gets ten, the rest is starting the world on a busy machine
 
 
-def run(kind: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(kind: str, folder: Path) -> Ended:
     """Run `gatebench run` on a null gateway, for one requirement that all of them break."""
     selection = "AUTH-001 and 2025-11-25 and calculator"
-    command = [sys.executable, "-m", "gatebench", "run", f"null:{kind}", "-k", selection, "--quiet"]
-    return subprocess.run(  # noqa: S603 - the bench's own command
-        [*command, "--out", str(folder / "out")],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=240,
-        check=False,
-    )
+    return gatebench(folder, "run", f"null:{kind}", "-k", selection, "--quiet", "--out", "out")
 
 
 @pytest.mark.parametrize("kind", list(SMOKE_ERRORS))

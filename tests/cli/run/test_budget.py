@@ -1,26 +1,14 @@
 """The time budget of a run: scenarios that did not run within it are reported and fail the run."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from gatebench.conformance.selftest.support.processes import command
 
-
-def gatebench(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "gatebench", *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=ROOT,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-        timeout=240,
-        check=False,
-    )
+gatebench = partial(command.gatebench, command.ROOT)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one world", "two worlds"])

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatebench import cli
+from gatebench.conformance.selftest.support.processes import command
 from tests.support.mocks.certificates import self_signed
 from tests.support.tls_front import http_proxy, tls_front
 
@@ -23,15 +24,7 @@ PASSWORD = "pass-of-the-proxy-0815"
 
 
 def gatebench(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "gatebench", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-        timeout=600,
-    )
+    done = command.gatebench(folder, *arguments)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from gatebench.conformance.selftest.support.processes import command
+from gatebench.conformance.selftest.support.processes.command import Ended
+
 ROOT = Path(__file__).parents[3]
 CONTROL_TEXT = (
     "evil\n::error file=a.py,line=1::pwned\n  ::set-env name=PATH::/tmp\r\n##[set-env name=A]b ##vso[task.complete]done "
     "\x1b]0;title\x07\x1b[2J\x1b[31m\x9b31m \u202egnp\u202c\u2028::warning::x\u2066y\r::stop-commands::z\ud800"
 )
+TOKEN = "tok_abcdefghijklmnopqrstuvwxyz"
 HEADER_TEXT = "evil ##[error]x ::error::y \x9b31m"
 
 
@@ -73,19 +77,17 @@ def hostile_address() -> Iterator[str]:
         server.shutdown()
 
 
-def command(*arguments: str, cwd: Path, module: str = "gatebench") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", module, *arguments],
-        capture_output=True,
-        cwd=cwd,
-        env=os.environ | {"GATEBENCH_TOKEN": "tok_abcdefghijklmnopqrstuvwxyz", "PYTHONIOENCODING": "utf-8"},
-        timeout=240,
-        check=False,
-    )
+def gatebench(folder: Path, *arguments: str) -> Ended:
+    return command.gatebench(folder, *arguments, GATEBENCH_TOKEN=TOKEN)
 
 
-def assert_harmless(played: subprocess.CompletedProcess[bytes]) -> str:
-    text = (played.stdout + b"\n" + played.stderr).decode()
+def harmless_output(played: Ended) -> str:
+    """Return output and errors, and check them."""
+    assert_harmless(text := f"{played.stdout}\n{played.stderr}")
+    return text
+
+
+def assert_harmless(text: str) -> None:
     for line in text.split("\n"):
         assert not re.search(
             r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]", line
@@ -93,24 +95,21 @@ def assert_harmless(played: subprocess.CompletedProcess[bytes]) -> str:
         assert not line.lstrip().startswith("::"), line
         assert not re.search(r"##[\w.-]*\[", line), line
     assert "Traceback" not in text
-    return text
 
 
 @pytest.fixture(scope="module")
-def finished_run(
-    hostile_address: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, subprocess.CompletedProcess[bytes]]:
+def finished_run(hostile_address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     folder = tmp_path_factory.mktemp("judged")
-    return folder, command("run", hostile_address, "--out", "out", cwd=folder)
+    return folder, gatebench(folder, "run", hostile_address, "--out", "out")
 
 
-def test_run_prints_no_control_sequences(finished_run: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+def test_run_prints_no_control_sequences(finished_run: tuple[Path, Ended]) -> None:
     folder, played = finished_run
-    text = assert_harmless(played)
+    text = harmless_output(played)
     assert played.returncode == 1, text
     assert "evil" in text, "the text of the gateway is shown"
     log = (folder / "out" / "pytest.log").read_bytes()
-    assert_harmless(subprocess.CompletedProcess([], 0, log, b""))
+    assert_harmless(log.decode())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_run_prints_no_control_sequences(finished_run: tuple[Path, subprocess.Co
     ids=" ".join,
 )
 def test_later_commands_print_no_control_sequences(
-    finished_run: tuple[Path, subprocess.CompletedProcess[bytes]], arguments: tuple[str, ...]
+    finished_run: tuple[Path, Ended], arguments: tuple[str, ...]
 ) -> None:
     folder, _ = finished_run
     report = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
@@ -136,31 +135,34 @@ def test_later_commands_print_no_control_sequences(
     gateway = {**report["gateway"], "name": CONTROL_TEXT.replace("\ud800", ""), "version": "::error::1"}
     fresh = {**report, "findings": [], "target": "::error::x", "gateway": gateway, "time": "::warning::"}
     (folder / "empty" / "report.json").write_text(json.dumps(fresh), encoding="utf-8")
-    played = command(*arguments, cwd=folder)
-    text = assert_harmless(played)
+    played = gatebench(folder, *arguments)
+    text = harmless_output(played)
     assert played.returncode in (0, 1), text
     if "--json" in arguments:
-        for line in played.stdout.decode().splitlines() if "judge" in arguments else [played.stdout.decode()]:
+        for line in played.stdout.splitlines() if "judge" in arguments else [played.stdout]:
             json.loads(line)
 
 
 def test_markdown_report_has_no_control_sequences(
-    finished_run: tuple[Path, subprocess.CompletedProcess[bytes]],
+    finished_run: tuple[Path, Ended],
 ) -> None:
     text = (finished_run[0] / "out" / "report.md").read_text(encoding="utf-8")
-    assert_harmless(subprocess.CompletedProcess([], 0, text.replace("\u200b", "").encode(), b""))
+    assert_harmless(text.replace("\u200b", ""))
 
 
-def test_pytest_prints_no_control_sequences(finished_run: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+def test_pytest_prints_no_control_sequences(finished_run: tuple[Path, Ended]) -> None:
     folder, _ = finished_run
-    played = command(
-        str(ROOT / "conformance" / "scenarios"),
-        *("--target", str(folder / "out.toml"), "--out", "again", "-rA", "--tb=long", "-p", "no:cacheprovider"),
-        *("-o", "log_level=DEBUG"),
+    options = ("--target", folder / "out.toml", "--out", "again", "-rA", "--tb=long", "-p", "no:cacheprovider")
+    played = subprocess.run(  # noqa: S603 - our own scenarios
+        [sys.executable, "-m", "pytest", ROOT / "conformance" / "scenarios", *options, "-o", "log_level=DEBUG"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         cwd=folder,
-        module="pytest",
+        env=os.environ | {"GATEBENCH_TOKEN": TOKEN, "PYTHONIOENCODING": "utf-8"},
+        timeout=240,
+        check=False,
     )
-    text = assert_harmless(played)
+    assert_harmless(text := played.stdout.decode())
     assert played.returncode == 1, text
     assert "evil" in text
 
@@ -175,7 +177,7 @@ def test_output_of_a_failed_launch_has_no_control_sequences(tmp_path: Path, prog
         encoding="utf-8",
     )
     options = ("run",) if program == "run" else ("load", "run")
-    played = command(*options, "acme.toml", cwd=tmp_path)
-    text = assert_harmless(played)
+    played = gatebench(tmp_path, *options, "acme.toml")
+    text = harmless_output(played)
     assert played.returncode == 2, text
     assert "pwned" in text or "bye" in text

@@ -1,30 +1,14 @@
 """Options of pytest in `gatebench run`, and a gateway of which only the address and a token are known."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gatebench.conformance.selftest.support.processes.command import gatebench
 from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.harness.bench import Bench, running_bench
-
-ROOT = Path(__file__).parents[3]
-
-
-def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "gatebench", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_lf_judges_failed_items_again(tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 """`gatebench run --upstream FILE`: a gateway is judged in front of a user's own server."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gatebench.conformance.requirements.registry import loaded
+from gatebench.conformance.selftest.support.processes.command import gatebench
 from tests.support.targets import ROOT
 
 SERVER = ROOT / "tests" / "support" / "own_server.py"
@@ -31,16 +29,8 @@ OWN = [requirement.id for requirement in loaded().all() if requirement.group == 
 
 def play(folder: Path, text: str, target: str, *options: str) -> tuple[int, str]:
     (folder / "own.toml").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "gatebench", "run", target, "--upstream", "own.toml", "--out", "evidence"]
-    done = subprocess.run(  # noqa: S603 - our own program
-        [*command, *options],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DOCS_KEY": KEY},
-        check=False,
-        timeout=240,
-    )
+    arguments = ("run", target, "--upstream", "own.toml", "--out", "evidence", *options)
+    done = gatebench(folder, *arguments, DOCS_KEY=KEY)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -84,36 +74,14 @@ def test_fault_is_caught(faults: str, tmp_path: Path) -> None:
 
 
 def test_run_without_an_own_server_does_not_play_its_requirements(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gatebench", "run", "-k", "OWN-001 or VAR-001", "--out", "evidence"]
-    done = subprocess.run(  # noqa: S603 - our own program
-        command, capture_output=True, encoding="utf-8", cwd=tmp_path, check=False, timeout=120
-    )
+    done = gatebench(tmp_path, "run", "-k", "OWN-001 or VAR-001", "--out", "evidence")
     assert done.returncode == 2, done.stdout + done.stderr
 
 
 def test_section_of_a_descriptor_is_the_same(tmp_path: Path) -> None:
     descriptor = (ROOT / "fixtures" / "gateways" / "doubles" / "reference.toml").read_text(encoding="utf-8")
     (tmp_path / "gateway.toml").write_text(f"{descriptor}\n{OPEN}", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "gatebench",
-        "run",
-        "gateway.toml",
-        "-k",
-        "OWN-005 and 2025-11-25",
-        "--out",
-        "evidence",
-    ]
-    done = subprocess.run(  # noqa: S603 - our own program
-        command,
-        capture_output=True,
-        encoding="utf-8",
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-        timeout=120,
-    )
+    done = gatebench(tmp_path, "run", "gateway.toml", "-k", "OWN-005 and 2025-11-25", "--out", "evidence")
     assert (done.returncode, outcomes(tmp_path)["OWN-005"]) == (0, "pass"), done.stdout + done.stderr
 
 

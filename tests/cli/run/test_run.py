@@ -12,29 +12,44 @@ from pathlib import Path
 
 import jsonschema
 
+from gatebench.conformance.selftest.support.processes.command import Ended, gatebench
+
 ROOT = Path(__file__).parents[3]
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start a run in a folder whose own pytest settings would break it."""
+OWN_SETTINGS = {"PYTEST_ADDOPTS": "--no-such-option"}
+
+
+def write_own_settings(folder: Path) -> None:
+    """Write pytest's settings of a user, which would break a run that reads them."""
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     (folder / "conftest.py").write_text("raise SystemExit('the conftest.py of a user')\n")
+
+
+def play(folder: Path, *arguments: str) -> Ended:
+    """Run to the end in a folder with a user's own settings."""
+    write_own_settings(folder)
+    return gatebench(folder, "run", *arguments, "--out", "evidence", **OWN_SETTINGS)
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a run in a folder with a user's own settings."""
+    write_own_settings(folder)
     return subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "gatebench", "run", *arguments, "--out", "evidence"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "--no-such-option", "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"} | OWN_SETTINGS,
     )
 
 
 def test_run_of_one_requirement_writes_every_report(tmp_path: Path) -> None:
-    run = start(tmp_path, "-k", "ACC-003")
-    output, errors = run.communicate(timeout=120)
-    assert (run.returncode, errors) == (0, ""), output
-    assert "conformant with its claims (of the selected requirements)" in output
-    assert "world and gateway started in " in output
+    run = play(tmp_path, "-k", "ACC-003")
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert "conformant with its claims (of the selected requirements)" in run.stdout
+    assert "world and gateway started in " in run.stdout
     evidence = tmp_path / "evidence"
     report = json.loads((evidence / "report.json").read_text(encoding="utf-8"))
     jsonschema.validate(
@@ -105,24 +120,21 @@ def test_report_of_a_killed_run_is_incomplete(tmp_path: Path) -> None:
     finally:
         run.kill()
         run.communicate(timeout=60)
-    command = [sys.executable, "-m", "gatebench", "report", str(tmp_path / "evidence")]
-    report = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - our own
+    report = gatebench(tmp_path, "report", "evidence")
     assert report.returncode == 3
     assert "NOT COMPLETE: the run was cut off after " in report.stdout
     assert "This run is not complete" in (tmp_path / "evidence" / "report.html").read_text(encoding="utf-8")
 
 
 def test_empty_selection_is_refused(tmp_path: Path) -> None:
-    run = start(tmp_path, "-k", "no-such-name")
-    output, errors = run.communicate(timeout=60)
-    assert (run.returncode, output) == (2, "")
-    assert errors.startswith("gatebench: nothing was selected by -k 'no-such-name'; `gatebench list` shows ")
+    run = play(tmp_path, "-k", "no-such-name")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("gatebench: nothing was selected by -k 'no-such-name'; `gatebench list` shows ")
 
 
 def test_two_workers_run_each_scenario_once(tmp_path: Path) -> None:
-    run = start(tmp_path, "-k", "CRED-003 and whole_life and 2026", "-n", "2")
-    output, errors = run.communicate(timeout=120)
-    assert (run.returncode, errors) == (0, ""), output
+    run = play(tmp_path, "-k", "CRED-003 and whole_life and 2026", "-n", "2")
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
     out = tmp_path / "evidence"
     assert json.loads((out / "report.json").read_text(encoding="utf-8"))["complete"]
     transcripts = [path.read_text(encoding="utf-8") for path in out.glob("transcript-gw*.jsonl")]

@@ -8,21 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.conformance.selftest.support.processes.command import gatebench
+
 ROOT = Path(__file__).parents[3]
-GATEBENCH = [sys.executable, "-m", "gatebench"]
-
-
-def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own program
-        [*GATEBENCH, *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-        check=False,
-    )
 
 
 def completions(folder: Path, line: str) -> list[str]:

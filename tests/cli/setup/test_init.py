@@ -13,23 +13,10 @@ import pytest
 
 from gatebench.commands.setup.descriptor_file import DescriptorFacts, render
 from gatebench.conformance.requirements.features import claims_of
+from gatebench.conformance.selftest.support.processes.command import gatebench
 from gatebench.fixtures.gateways import descriptor, descriptor_loader
 
 ROOT = Path(__file__).parents[3]
-GATEBENCH = [sys.executable, "-m", "gatebench"]
-
-
-def gatebench(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own program
-        [*GATEBENCH, *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-        check=False,
-    )
 
 
 def load_descriptor(path: Path) -> dict[str, Any]:
@@ -114,8 +101,8 @@ def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_interactive_init_asks_for_missing_values(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [*GATEBENCH, "init"],
+    with subprocess.Popen(
+        [sys.executable, "-m", "gatebench", "init"],
         stdin=theirs,
         stdout=subprocess.PIPE,
         cwd=tmp_path,
