@@ -27,6 +27,7 @@ ROUNDS = {
     "test_input_required_result_multi_round": "Needs two things, one after the other.",
     "test_input_required_result_tampered_state": "Refuses a state that it did not issue.",
     "test_input_required_result_capabilities": "Asks only for what the client declared.",
+    "test_state_alone": "Needs its own state back, and nothing else.",
     "test_missing_capability": "Needs a client with sampling.",
     "test_streaming_elicitation": "Reports progress, then needs the user's name.",
     "test_logging_tool": "Logs if the request asks for it.",

@@ -103,6 +103,13 @@ def _request_state(one: Round) -> Content:
     return _done("state-ok", answers=dict(one.answers), state=facts)
 
 
+def _state_alone(one: Round) -> Content:
+    """Ask for nothing but the state (MCP 2026-07-28, MRTR: at least one of inputRequests and requestState)."""
+    if one.state is None:
+        return {"resultType": "input_required", "requestState": one.mint(nonce=one.arguments.get("nonce"))}
+    return _done("state-ok", state=one.opened())
+
+
 def _multiple(one: Round) -> Content:
     if one.state is None:
         requests = {
@@ -171,6 +178,7 @@ RUN: dict[str, Callable[[Round], Content]] = {
     "test_input_required_result_multi_round": _several_rounds,
     "test_input_required_result_tampered_state": _request_state,
     "test_input_required_result_capabilities": _capable,
+    "test_state_alone": _state_alone,
     "test_missing_capability": _single("sample", "sampling/createMessage", "Hello"),
     "test_streaming_elicitation": _single("user_name", "elicitation/create", "What is your name?"),
     **{tool: _single(key, method, tool) for tool, (key, method) in ASKING.items()},

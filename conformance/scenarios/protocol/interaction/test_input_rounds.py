@@ -23,6 +23,7 @@ TOOLS = {
     "rounds-state": f"{PREFIX}request_state",
     "rounds-several-requests": f"{PREFIX}multiple_inputs",
     "rounds-several-rounds": f"{PREFIX}multi_round",
+    "rounds-state-alone": "test_state_alone",
 }
 TOGETHER = "rounds-of-two-callers"
 
