@@ -55,7 +55,8 @@ def offered(scenario: Scenario, server: str, members: Sequence[str], tools: Sequ
 def replying(label: str, kind: str = "result") -> Reply:
     """Return a client's answers; `label` makes those of two clients differ.
 
-    `kind`: result, decline, cancel, error; blocks is a result of sampling with several content blocks (since 2025-11-25).
+    `kind`: result, decline, cancel, error; several is a result with arrays (since 2025-11-25): content blocks of a sample, and
+    what a user has chosen.
     """
 
     def reply(message: Message) -> Message:
@@ -69,7 +70,7 @@ def replying(label: str, kind: str = "result") -> Reply:
                 "annotations": {"priority": 0.5},
             }
             blocks = [content, {"type": "image", "data": "AA==", "mimeType": "image/png"}, {"type": "text", "text": ""}]
-            sampled = {"role": "assistant", "content": blocks if kind == "blocks" else content, "model": "m"}
+            sampled = {"role": "assistant", "content": blocks if kind == "several" else content, "model": "m"}
             return {"result": {**sampled, "stopReason": "endTurn"}}
         if method == "elicitation/create":
             text = str(message.get("params", {}).get("message"))
@@ -77,7 +78,10 @@ def replying(label: str, kind: str = "result") -> Reply:
                 "action": "accept",
                 "content": {"name": f"{label} to {text}", "age": 30, "score": 1.5, "ok": True},
             }
-            return {"result": filled if kind == "result" else {"action": kind, "_meta": {"example.org/of": label}}}
+            if kind == "several":
+                filled = {"action": "accept", "content": {"colors": ["red", text], "none": [], "one": [""]}}
+            whole = kind in ("result", "several")
+            return {"result": filled if whole else {"action": kind, "_meta": {"example.org/of": label}}}
         if method == "roots/list":
             return {"result": {"roots": [{"uri": f"file:///home/{label}/%C3%BC", "name": label}]}}
         return {"result": {}}

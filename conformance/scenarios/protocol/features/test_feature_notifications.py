@@ -72,6 +72,33 @@ async def test_updates(
     await _two_subscribers(scenario, principals, server, member, revision)
 
 
+@judged_by_cases(["same-resource-of-two"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principals", "server", "member"), PAIRS, ids=[one[1] for one in PAIRS])
+async def test_same_resource(
+    scenario: Scenario, principals: tuple[str, str], server: str, member: str, revision: str
+) -> None:
+    """Two callers subscribe to one resource; the first one unsubscribes, or ends its session, and the resource changes."""
+    case, got, expected = "same-resource-of-two", list[McpResponse](), list[Expected]()
+    for ends_session in (False, True):
+        leaving, staying = [await feature_client(scenario, one, server, member, revision) for one in principals]
+        uri = await staying.uri(WATCHED)
+        if uri is None or not staying.offers("resources.subscribe"):
+            staying.case(case, staying.connected, capability="resources.subscribe", expected=[[]])
+            return
+        for side in (leaving, staying):
+            await side.client.request("resources/subscribe", {"uri": uri})
+        if ends_session:
+            await leaving.client.delete()
+        else:
+            await leaving.client.request("resources/unsubscribe", {"uri": uri})
+        answers, rounds = await streams({staying: (uri, {})}, _updates(scenario, member, base_of(member) + WATCHED))
+        got += answers
+        expected.append([(UPDATED, uri)] * rounds)
+    facts: dict[str, Any] = {"control": staying.connected, "expected": expected}
+    staying.case(case, *got, capability="resources.subscribe", **facts)
+
+
 @judged_by_cases(["subscribed-at-two-members"], thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(

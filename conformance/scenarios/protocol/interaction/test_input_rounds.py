@@ -40,7 +40,7 @@ async def test_rounds(
     with offered(scenario, server, [member], list(TOOLS.values())):
         client = await connected(scenario, principal, server, revision)
         for case, tool in TOOLS.items():
-            kind = "blocks" if case == SAMPLING else "result"
+            kind = "several" if case == SAMPLING else "result"
             done = await rounds(client, scenario.identities.tool(server, tool, member), replying(case, kind))
             scenario.case(case, *done, server=server, principal=principal)
         beside = await connected(scenario, other, server, revision)

@@ -37,15 +37,16 @@ KINDS = {
     "asked-several": "test_several_requests",
     "asked-ping": "test_ping",
 }
-BLOCKS = "reply-blocks"
+BLOCKS, CHOICES = "reply-blocks", "reply-choices"
 REPLIES = {
     "reply-decline": ("test_elicitation", "decline"),
     "reply-cancel": ("test_elicitation", "cancel"),
     "reply-error": ("test_elicitation", "error"),
-    BLOCKS: ("test_sampling", "blocks"),
+    BLOCKS: ("test_sampling", "several"),
+    CHOICES: ("test_elicitation_sep1330_enums", "several"),
 }
 BY_URL, COMPLETE = "asked-elicitation-url", "notifications/elicitation/complete"
-SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums", BLOCKS}
+SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums", BLOCKS, CHOICES}
 
 
 @judged_by_cases([*KINDS, *REPLIES], "END-003", "SNM-001", "SNM-002", "SNM-003")
