@@ -42,7 +42,7 @@ async def test_foreign_session(scenario: Scenario, principal: str, other: str, s
     ("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search"), ("alice", "desk")]
 )
 async def test_ended_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A session that was ended, and is used again."""
+    """A session that was ended, and is used again: for a call, a list and a notification."""
     client = await scenario.client(principal, server, revision)
     await client.connect()
     scenario.require(client.session, "the gateway gave no session id")
@@ -50,8 +50,12 @@ async def test_ended_session(scenario: Scenario, principal: str, server: str, re
     control = await client.call(tool)
     ended = await client.delete()
     scenario.require(ended.status != 405, "the gateway does not let clients end sessions")
-    attempt = await client.call(tool)
-    scenario.probe(
-        "ended session", attempt, control, attribute="a session that has ended", server=server, principal=principal
-    )
+    cancelled = {"requestId": 1, "reason": "as asked"}
+    attempts = {
+        "a session that has ended": await client.call(tool),
+        "a list in a session that has ended": await client.list_tools(),
+        "a notification in a session that has ended": await client.notify("notifications/cancelled", cancelled),
+    }
+    for attribute, attempt in attempts.items():
+        scenario.probe("ended session", attempt, control, attribute=attribute, server=server, principal=principal)
     await scenario.fence(await scenario.client(principal, server, revision), tool)
