@@ -118,7 +118,7 @@ SHAPES: Mapping[str, Shape] = {
     "state-refused": _shape(input_rounds.state_refused),
     "call-notified": _shape(event_streams.notified, "method part"),
     "as-they-come": _shape(event_streams.as_they_come),
-    "announced": _shape(event_streams.announced),
+    "announced": _shape(event_streams.announced, optional="again"),
     "announced-once": _shape(announcements.announced_once),
     "subscribed": _shape(event_streams.subscribed),
     "acknowledged": _shape(event_streams.acknowledged),

@@ -22,6 +22,16 @@ ERRORS: dict[str, Callable[[str], dict[str, Any]]] = {
     "errors-as-events": scripted_calls.as_event,
     "errors-with-a-status": lambda body: scripted_calls.as_json(body, 400),
 }
+OF_VISITS = "2025-11-25"  # the only revision that has this error
+VISIT = {
+    "code": -32042,
+    "message": "A visit is needed first",
+    "data": {
+        "elicitations": [
+            {"mode": "url", "elicitationId": "v-1", "url": "https://visit.example/of?id=1&a=%2F", "message": "Visit it"}
+        ]
+    },
+}
 Responses = dict[str, list[dict[str, Any]]]
 
 
@@ -60,7 +70,7 @@ async def test_errors(scenario: Scenario, case: str, principal: str, server: str
     client = await scenario.client(principal, server, revision)
     bodies = [
         '{"jsonrpc":"2.0","id":"$id","error":' + json.dumps(error, ensure_ascii=False) + "}"
-        for error in catalog.errors()
+        for error in [*catalog.errors(), *([VISIT] if revision == OF_VISITS else [])]
     ]
     await play(scenario, client, {name: [framed(body) for body in bodies] for name, framed in ERRORS.items()})
 

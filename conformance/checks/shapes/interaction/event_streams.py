@@ -131,16 +131,29 @@ def as_they_come(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 
 
 def announced(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """A change reaches every stream of the attempts, if the gateway announced list_changed on connecting (`connected`)."""
+    """A change reaches every stream of the attempts, if the gateway announced list_changed on connecting (`connected`).
+
+    The attempts are of sessions of their own: where one has a stream, each has. `again`: streams that had one announcement have
+    a second one.
+    """
     for case in with_control(context, transcript, row):
         greetings = named(transcript, case, "connected")
         promised = all(_promises(one) for one in greetings)
+        promised = promised and any(map(_is_stream, case.attempts))
         for attempt in case.attempts:
-            if not promised or not _is_stream(attempt):
+            if not promised:
                 context.inapplicable("the gateway does not announce changes, or has no stream for them")
                 continue
+            count = len(notifications(attempt.messages, CHANGED))
+            if row.options.get("again") and not count:
+                context.inapplicable(f"the first change was not announced ({case.where})")
+                continue
             context.examined()
-            if not notifications(attempt.messages, CHANGED):
+            if not _is_stream(attempt):
+                _violation(
+                    context, case, attempt, "a session got no stream", "a stream, as others", outcome_of(attempt)
+                )
+            elif count < (2 if row.options.get("again") else 1):
                 _violation(
                     context, case, attempt, "a change of the tools was not announced", CHANGED, attempt.body[:200]
                 )

@@ -1,6 +1,7 @@
 """Clients that listen: GET streams, subscriptions/listen, several at once, and what happens when they leave."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -24,13 +25,19 @@ def _changed(events: list[SseEvent]) -> bool:
     return any(message.get("method") == CHANGED for message in messages_of(events))
 
 
-async def _listen(client: McpClient, seconds: float = PATIENCE, **filters: bool) -> Listening:
+def _changed_again(events: list[SseEvent]) -> bool:
+    return len([one for one in messages_of(events) if one.get("method") == CHANGED]) > 1
+
+
+async def _listen(
+    client: McpClient, seconds: float = PATIENCE, until: Callable[[list[SseEvent]], bool] = _changed, **filters: bool
+) -> Listening:
     """Open the era's stream; return once it is open, or has ended. `filters`: kinds of subscriptions/listen.
 
     A subscription is open with its acknowledgement. A gateway that sends none may still send what comes after it.
     """
     client.patience = seconds
-    reader = StreamReader(client, until=_changed)
+    reader = StreamReader(client, until=until)
     if filters:
         nonce = new_nonce()
         message = client.message("subscriptions/listen", {"notifications": filters}, nonce, client.next_id())
@@ -61,6 +68,23 @@ async def test_all_hear_of_a_change(
         streams = await asyncio.gather(*listening)
     names = [one.exchange for one in greetings]
     scenario.case("list-changed-for-all", *streams, server=server, principal=principal, connected=names)
+
+
+@judged_by_cases(["list-changed-again"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member"), SERVERS)
+async def test_change_after_a_change(
+    scenario: Scenario, principal: str, server: str, member: str, revision: str
+) -> None:
+    """The tools change once more after the first change was announced."""
+    client = await scenario.client(principal, server, revision)
+    greeting = await client.connect()
+    reader, listening = await _listen(client, until=_changed_again)
+    with scenario.tools(member, add=["farewell"]):
+        await reader.arrived(_changed, listening)
+    stream = await listening
+    scenario.case("list-changed-again", stream, server=server, principal=principal, connected=[greeting.exchange])
 
 
 @judged_by_cases(["listen-to-tools", "listen-to-prompts"], thorough=in_each_era)

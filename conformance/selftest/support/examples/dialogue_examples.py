@@ -167,7 +167,9 @@ def _as_it_comes(builder: TranscriptBuilder, _row: Requirement, case: str, *, ri
     return builder.case(case, made, release=builder.call("bob", SERVER).exchange)
 
 
-def _announced(builder: TranscriptBuilder, _row: Requirement, case: str, *, right: bool) -> ClientRequest:
+def _announced(builder: TranscriptBuilder, row: Requirement, case: str, *, right: bool) -> ClientRequest:
+    if row.options.get("again"):
+        return builder.case(case, builder.ask("alice", SERVER, "GET").streamed(*[CHANGED] * (2 if right else 1)))
     first_stream = builder.ask("alice", SERVER, "GET").streamed(CHANGED)
     stream = builder.ask("bob", SERVER, "GET").streamed(CHANGED if right else {"jsonrpc": "2.0", "method": "x"})
     return builder.case(case, first_stream, stream)
