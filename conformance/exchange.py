@@ -12,6 +12,7 @@ from gatebench.fixtures.protocol import messages as protocol_messages
 from gatebench.fixtures.protocol.decompression import decompressed_variants
 
 Headers = list[tuple[str, str]]
+HEADER_OF_A_CODING = 32  # bytes: no coding begins with more of its own
 _SENT = "sent"  # the key of the request's message among the parsed ones
 
 
@@ -41,6 +42,9 @@ class Exchange:
     last_t: float = 0.0  # seconds of the monotonic clock at its last event
     _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
     _encoded: bytes = field(default=b"", repr=False, compare=False)
+    _content_from: float = field(
+        default=0.0, repr=False, compare=False
+    )  # when more than the header of the coding was there
     _cut: bytes = field(default=b"", repr=False, compare=False)  # the beginning of a character at the end of a chunk
 
     def add_chunk(self, event: Event) -> None:
@@ -54,6 +58,8 @@ class Exchange:
         self.chunks.append((event["t"], text))
         if self.coding:
             self._encoded += _binary(event) if "body_base64" in event else str(event.get("body", "")).encode()
+            if not self._content_from and len(self._encoded) > HEADER_OF_A_CODING:
+                self._content_from = event["t"]
 
     def end_chunks(self) -> None:
         """Add the replacement for a character whose rest did not arrive."""
@@ -71,11 +77,15 @@ class Exchange:
         return "" if named == "identity" else named
 
     def _decode(self) -> None:
-        """Replace the chunks of a response with a content coding by its content (RFC 9110 section 8.4)."""
+        """Replace the chunks of a response with a content coding by its content (RFC 9110 section 8.4).
+
+        The first chunk is empty: its time is that of the first content, after the header of the coding.
+        """
         self.readable = False
         for coding, content in decompressed_variants(self._encoded, unmarked=True):
             if coding == self.coding.removeprefix("x-"):
-                self.chunks = [(self.chunks[-1][0], content.decode(errors="replace"))]
+                last = self.chunks[-1][0]
+                self.chunks = [(self._content_from or last, ""), (last, content.decode(errors="replace"))]
                 self.readable = True
                 return
 

@@ -60,15 +60,17 @@ async def test_descriptions(scenario: Scenario, principal: str, server: str, rev
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
 async def test_progress(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
-    """A tool that takes time and reports progress."""
+    """A tool that takes time and reports progress, to a client that accepts no coding and to one that accepts gzip."""
     client = await scenario.consented(principal, server, revision)
-    nonce = new_nonce()
-    call = {
-        "name": scenario.identities.tool(server, "slow", member),
-        "arguments": {"steps": 4, "interval_ms": 120, "nonce": nonce},
-        "_meta": {"progressToken": f"progress-{nonce}"},
-    }
-    await client.post(client.message("tools/call", call, nonce, "with-progress"), nonce=nonce)
+    for headers in ({}, {"Accept-Encoding": "gzip"}):
+        nonce = new_nonce()
+        call = {
+            "name": scenario.identities.tool(server, "slow", member),
+            "arguments": {"steps": 4, "interval_ms": 120, "nonce": nonce},
+            "_meta": {"progressToken": f"progress-{nonce}"},
+        }
+        message = client.message("tools/call", call, nonce, f"with-progress-{len(headers)}")
+        await client.post(message, headers=headers, nonce=nonce)
 
 
 def _begin(
