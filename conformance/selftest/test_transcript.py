@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,26 @@ def exchange_at(builder: TranscriptBuilder, line: TranscriptLine | ClientRequest
 
 
 # -- exchanges
+
+
+@pytest.mark.parametrize(("flushed", "time"), [(True, 2.0), (False, 3.0)])
+def test_time_of_the_first_content_of_an_encoded_response(flushed: bool, time: float) -> None:
+    packing = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    text = b"".join(b"data: {%d}\n\n" % (number**9) for number in range(20))
+    first = packing.compress(text[:100]) + (packing.flush(zlib.Z_SYNC_FLUSH) if flushed else b"")
+    pieces = {1.0: first[:10], 2.0: first[10:], 3.0: packing.compress(text[100:]) + packing.flush()}
+    events: list[dict[str, Any]] = [
+        {**BEGINNING, "kind": "request", "method": "GET", "target": "/mcp", "headers": []},
+        {**BEGINNING, "kind": "response", "status": 200, "headers": [["Content-Encoding", "gzip"]]},
+        *(
+            {**BEGINNING, "t": t, "kind": "chunk", "body_base64": base64.b64encode(piece).decode()}
+            for t, piece in pieces.items()
+        ),
+        {**BEGINNING, "kind": "end", "how": "complete"},
+    ]
+    (exchange,) = Transcript(events, TranscriptBuilder().facts).exchanges.values()
+    assert exchange.body == text.decode()
+    assert exchange.chunks[0][0] == time
 
 
 def test_exchange_with_all_events() -> None:
