@@ -1,13 +1,14 @@
 """Fidelity: values, metadata, descriptions, streams and cancellations, from end to end."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.common import AWKWARD_VALUES
+from gatebench.conformance.scenarios.common import AWKWARD_VALUES, patience
 from gatebench.conformance.scenarios.dialogue_steps import at_upstream
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by, legacy
+from gatebench.conformance.scenarios.marks import in_each_era, in_the_newest, judged_by, judged_by_cases, legacy
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -19,6 +20,7 @@ SERVERS = [
     ("alice", "workbench", "calculator"),
 ]
 METADATA = {"example.com/trace": {"id": 7, "parents": [None, "ü"]}, "example.com/flag": False}
+INTERVAL = 0.5  # seconds between two reports of progress
 LARGE = 300_000  # bytes: more than one read or frame
 
 
@@ -71,6 +73,26 @@ async def test_progress(scenario: Scenario, principal: str, server: str, member:
         }
         message = client.message("tools/call", call, nonce, f"with-progress-{len(headers)}")
         await client.post(message, headers=headers, nonce=nonce)
+
+
+@judged_by_cases(["long-call-with-progress"], thorough=in_the_newest)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
+async def test_long_call(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A call that takes longer than an upstream may be silent, and reports progress twice a second."""
+    client = await scenario.consented(principal, server, revision)
+    control, nonce = await client.call(scenario.identities.tool(server, "whoami", member)), new_nonce()
+    call = {
+        "name": scenario.identities.tool(server, "slow", member),
+        "arguments": {
+            "steps": math.ceil(patience(scenario) / INTERVAL),
+            "interval_ms": int(INTERVAL * 1000),
+            "nonce": nonce,
+        },
+        "_meta": {"progressToken": f"long-{nonce}"},
+    }
+    attempt = await client.post(client.message("tools/call", call, nonce, "long"), nonce=nonce)
+    scenario.case("long-call-with-progress", attempt, control=control, server=server, principal=principal)
 
 
 def _begin(
