@@ -131,10 +131,13 @@ def _listening(farm: ServerThread, port: int) -> Any:
 
 def _certificate(farm: ServerThread, port: int) -> Any:
     async def certificate(request: ControlRequest) -> Any:
-        """Control handler, PUT {"pem": a private key and its certificate, "old_tls": boolean}, or null: what HTTPS presents."""
-        body = {"pem": None} if request.body is None else request.body
-        if not (isinstance(body, dict) and isinstance(body.get("pem"), str | None)):
-            raise ControlError('the body must be an object whose "pem" is a string in PEM, or null')
+        """Control handler, PUT a private key and its certificate in PEM (a string), or null: what the mock's HTTPS presents.
+
+        An object with the string as `pem` may say `old_tls`: over TLS 1.0 and 1.1 only.
+        """
+        body = request.body if isinstance(request.body, dict) else {"pem": request.body}
+        if not isinstance(body.get("pem"), str | None):
+            raise ControlError('the body must be a string in PEM, null, or an object with the string as "pem"')
         try:
             await farm.present(port, body["pem"], old_tls=body.get("old_tls") is True)
         except ValueError as error:

@@ -82,6 +82,10 @@ def test_certificate_adds_https_on_the_same_port(tmp_path: Path) -> None:
         assert httpx.put(control, json=pem, headers=TOKEN).json() == {"presents": True}
         assert httpx.get(secure, verify=trusting).is_success
         assert httpx.get(f"{addresses['url']}/healthz").is_success
+        assert httpx.put(control, json={"pem": pem, "old_tls": True}, headers=TOKEN).json() == {"presents": True}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(secure, verify=trusting)
+        assert httpx.put(control, json=7, headers=TOKEN).status_code == 400
         assert httpx.put(control, json="no PEM", headers=TOKEN).status_code == 400
         assert httpx.put(control, json=None, headers=TOKEN).json() == {"presents": False}
         with pytest.raises(httpx.ConnectError):
