@@ -156,6 +156,8 @@ def no_streams(builder: TranscriptBuilder) -> None:
     silent = builder.ask("bob", SERVER, "GET").streamed({"jsonrpc": "2.0", "method": "x"})
     hello = builder.ask("alice", SERVER, "initialize").arrives().answered()
     builder.case("list-changed-for-all", refused, silent, connected=[hello.exchange])
+    for stream in (refused, silent):
+        builder.case("list-changed-again", stream, connected=[hello.exchange])
     builder.case("second-stream", refused, refused, connected=[hello.exchange])
     for case in ("listen-to-tools", "listen-to-prompts"):
         builder.case(
