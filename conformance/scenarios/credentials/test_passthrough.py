@@ -71,7 +71,7 @@ AT_A_MEMBER = "passthrough-renewed-at-a-member"
 async def test_renewed_at_a_member(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
 ) -> None:
-    """A caller of a virtual server calls its passthrough member with several JWTs in one session, in turn, and another one."""
+    """A caller of a virtual server calls another member, and its passthrough member with several JWTs in turn, in one session."""
     variants = [TokenVariant(name=f"{case}-{one}", expect="accepted", claims={"jti": f"{case}-{one}"}) for one in "ab"]
     jwts = [scenario.identities.variant_jwt(principal, one) for one in variants]
     client, tool = (
