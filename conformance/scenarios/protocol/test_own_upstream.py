@@ -25,6 +25,7 @@ CONNECTED = ("own-handshake", "own-capabilities", "own-instructions", *LISTS)
 CALLED = ("own-calls", "own-arguments", "own-unknown-tool", "own-token", "own-configured-header")
 GROUPS = {"connected": CONNECTED, "called": CALLED}
 MOST_PAGES = 100
+END_SECONDS = 2.0  # for the end of a server that no longer answers: its supervisor reports it a moment later
 NO_CREDENTIAL = ("Authorization", "Proxy-Authorization", "Cookie")
 
 
@@ -58,6 +59,7 @@ def _not_served(scenario: Scenario, original: McpResponse, revision: str) -> str
     if original.status == 0 or original.status in (401, 403) or original.status >= 500:
         own = scenario.bench.world.own
         assert own is not None
+        own.check(END_SECONDS)
         status = f"status {original.status}" if original.status else original.error_text
         said = " ".join(scenario.bench.secrets.redact(original.body).split())[:100]
         raise own.described.error(
