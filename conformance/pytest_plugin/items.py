@@ -1,6 +1,7 @@
 """The scenario of a pytest item: its name, its parameters, and the requirement that it checks."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,17 +17,18 @@ REQUIREMENT_ID = re.compile(r"-([A-Z]{3,4}-\d{3})\]$")  # the last part of a sce
 class ScenarioItem:
     """The scenario of a pytest item."""
 
-    def __init__(self, item: pytest.Function, mark: pytest.Mark) -> None:
-        params: dict[str, Any] = dict(item.callspec.params)
-        self.requirement: str = params.pop(PARAMETER)
-        self.params = params
+    def __init__(self, function: pytest.Item, values: str, params: Mapping[str, Any], mark: pytest.Mark) -> None:
+        """`values`: the item's id, whose last part is the requirement."""
+        self.params = dict(params)
+        self.requirement: str = self.params.pop(PARAMETER)
         self.needs: tuple[str, ...] = mark.kwargs["needs"]
         self.thorough: Thorough = mark.kwargs["thorough"]
+        self.file = function.path.name
         self._wanted = mark.kwargs["wanted"]
-        # The item's id without its last part, which is the requirement.
-        function, _, ids = item.name.removesuffix("]").partition("[")
-        values = ids.removesuffix(self.requirement).removesuffix("-")
-        self.name = f"{item.path.stem.removeprefix('test_')}/{function.removeprefix('test_')}[{values}]"
+        bare = function.name.partition("[")[0]
+        self.item_name = f"{bare}[{values}]"
+        shown = values.removesuffix(self.requirement).removesuffix("-")
+        self.name = f"{function.path.stem.removeprefix('test_')}/{bare.removeprefix('test_')}[{shown}]"
 
     @classmethod
     def of(cls, item: pytest.Item) -> "ScenarioItem | None":
@@ -40,7 +42,7 @@ class ScenarioItem:
         mark = item.get_closest_marker("judged_by")
         if mark is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
             return None
-        return cls(item, mark)
+        return cls(item, item.callspec.id, item.callspec.params, mark)
 
     @property
     def judges(self) -> list[str]:

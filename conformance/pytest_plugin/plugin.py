@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.pytest_plugin import validation
+from gatebench.conformance.pytest_plugin import preselection, validation
 from gatebench.conformance.pytest_plugin.arguments import given_paths, holds_scenarios, scenario_folders
-from gatebench.conformance.pytest_plugin.items import PARAMETER, REQUIREMENT_ID
+from gatebench.conformance.pytest_plugin.items import PARAMETER, REQUIREMENT_ID, ScenarioItem
 from gatebench.conformance.pytest_plugin.session_plugin import ConformancePlugin
 from gatebench.conformance.text import visible
 from gatebench.fixtures.errors import BenchError
@@ -186,6 +186,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # pytest has no public way to leave out a combination. Without this, the plugin deselects half of the items.
     calls = metafunc._calls  # noqa: SLF001
     checked = [call for call in calls if wanted[call.params[PARAMETER]](call.params)]
+    if early := preselection.of(metafunc.config):
+        scenarios = [ScenarioItem(metafunc.definition, call.id, call.params, mark) for call in checked]
+        selected = early.select(metafunc.definition, scenarios)
+        checked = [call for call, chosen in zip(checked, selected, strict=True) if chosen] or checked[:1]
     metafunc._calls = checked or calls  # noqa: SLF001 - without any, pytest would collect the bare function
 
 

@@ -12,6 +12,7 @@ import pytest
 from gatebench.conformance.execution.executor import Executor
 from gatebench.conformance.execution.results_log import ResultsLog
 from gatebench.conformance.outcomes import FAILURES, UNJUDGED, CheckResult
+from gatebench.conformance.pytest_plugin import preselection
 from gatebench.conformance.pytest_plugin.arguments import is_scenario_file, narrowing_of
 from gatebench.conformance.pytest_plugin.collection import collect_scenarios
 from gatebench.conformance.pytest_plugin.items import REQUIREMENT_ID, ScenarioItem, explanation
@@ -111,7 +112,9 @@ class ConformancePlugin:
         scenarios = [ScenarioItem.of(item) for item in items]
         if not any(scenarios):
             return
-        unplayed = omitted_scenarios({one.name: one for one in scenarios if one}.values(), self.run.claims)
+        early = preselection.of(self.config)
+        every = early.scenarios() if early else {one.name: one for one in scenarios if one}.values()
+        unplayed = omitted_scenarios(every, self.run.claims)  # which ones does not depend on what is selected
         for item, scenario in zip(items, scenarios, strict=True):
             if scenario is None:
                 kept.append(item)
