@@ -131,6 +131,26 @@ async def test_two_members(
     sides[0].case(case, *got, capability="resources.subscribe", **facts)
 
 
+@judged_by_cases(["updated-at-once"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+async def test_updated_at_once(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """A caller subscribes to two resources, and both change at once."""
+    case, paths = "updated-at-once", (WATCHED, LAST)
+    side = await feature_client(scenario, principal, server, member, revision)
+    uris = [await side.uri(path) for path in paths]
+    if None in uris or not side.offers("resources.subscribe"):
+        side.case(case, side.connected, capability="resources.subscribe", expected=[[]])
+        return
+    for uri in [] if side.client.modern else uris:
+        await side.client.request("resources/subscribe", {"uri": uri})
+    there = [base_of(member) + path for path in paths]
+    awaited = {side: (str(uris[1]), {"resourceSubscriptions": uris})}
+    got, rounds = await streams(awaited, _updates(scenario, member, *there))
+    facts: dict[str, Any] = {"control": side.connected, "expected": [[(UPDATED, uri) for uri in uris] * rounds]}
+    side.case(case, *got, capability="resources.subscribe", **facts)
+
+
 BY_TEMPLATE = ("template/{id}/data", "template/watched/data")
 
 
