@@ -29,6 +29,7 @@ MEMORY = 512 * 2**20  # bytes; a run of this size on the reference takes about 1
 EVIDENCE = 64 * 2**20  # bytes of everything that is left behind
 
 NO_ANSWER = {"ACC-004"}  # "alice may use web-search, and was refused": nothing that could be called an answer came
+PRINTED = "CRED-011"  # the output of the gateway belongs to no server: it may be read during the next scenario
 NOT_PROPER = {"END-002"}  # something came, and it is no proper response
 FINDINGS = dict.fromkeys(KINDS, NOT_PROPER) | {
     "huge-headers": NO_ANSWER,
@@ -38,7 +39,7 @@ FINDINGS = dict.fromkeys(KINDS, NOT_PROPER) | {
     "early-hints": NO_ANSWER,
     "no-http": NO_ANSWER,
     "crash": NO_ANSWER,
-    "secrets-everywhere": NO_ANSWER | {"CRED-008", "CRED-011"},
+    "secrets-everywhere": NO_ANSWER | {"CRED-008", PRINTED},
     "endless-output": set(),  # which is no fault as long as the answers are right
     "flood-of-headers": set(),  # the same
     "flood-of-cookies": set(),
@@ -102,7 +103,8 @@ def assert_judged(kind: str, measured: ProcessUsage) -> None:
     assert FINDINGS[kind] <= failed
     assert bool(failed) == bool(FINDINGS[kind])
     if kind != "crash":  # the gateway no longer runs
-        assert {outcome for outcomes in measured.outcomes(CALCULATOR).values() for outcome in outcomes} == {"pass"}
+        others = {name: outcomes for name, outcomes in measured.outcomes(CALCULATOR).items() if name != PRINTED}
+        assert {outcome for outcomes in others.values() for outcome in outcomes} == {"pass"}
     transcript = (measured.out / "transcript.jsonl").read_text(encoding="utf-8")
     assert "a visitor came" not in transcript, "a redirect was followed to another host"
 
