@@ -1,7 +1,7 @@
 """Streams of notifications of several clients at once, until each has what it waits for."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gatebench.conformance.scenarios.feature_client import FeatureClient
@@ -9,22 +9,22 @@ from gatebench.fixtures.clients.mcp_response import McpResponse, NotificationWai
 
 UPDATED = "notifications/resources/updated"
 WATCHED = "watched-resource"
-LONGEST = 2.0  # seconds that a client listens; no longer than the first notification if it gets one
-PAUSE = 0.4  # seconds after which a notification that did not come is made once more
+LONGEST = 2.0  # seconds that a client listens; no longer than the notifications if it gets them
+PAUSE = 0.4  # seconds after which notifications that did not come are made once more
 
 
 async def streams(
-    notifications: Mapping[FeatureClient, tuple[str, Mapping[str, Any]]], make: Callable[[], object]
+    notifications: Mapping[FeatureClient, tuple[Sequence[str], Mapping[str, Any]]], make: Callable[[], object]
 ) -> tuple[list[McpResponse], int]:
-    """Let clients listen until the notification that each awaits; return their streams, and how often they were made.
+    """Let clients listen until the notifications that each awaits; return their streams, and how often they were made.
 
-    `notifications`: what each awaits, and what it subscribes to in 2026-07-28. A gateway may open its own stream later than its
-    client's, so that `make` is repeated.
+    `notifications`: the methods or URIs that each awaits, and what it subscribes to in 2026-07-28. A gateway may open its own
+    stream later than its client's, so that `make` is repeated.
     """
     listening, opened = [], []
-    for side, (until, wanted) in notifications.items():
+    for side, (awaited, wanted) in notifications.items():
         side.client.patience = LONGEST
-        watch = NotificationWait(until)
+        watch = NotificationWait(*awaited)
         listening.append(asyncio.create_task(side.client.listen(watch, wanted)))
         opened.append(asyncio.create_task(watch.open.wait()))
     for stream, head in zip(listening, opened, strict=True):

@@ -195,10 +195,12 @@ async def test_updates(
         further = await feature_client(scenario, principal, server, member, revision)
         tried = [answer for one in (side, further) for answer in await subscribed(one, [hidden or ""])]
         await subscribed(further, both[1:])
-        awaited: dict[FeatureClient, tuple[str, dict[str, Any]]] = {side: (UPDATED, {"resourceSubscriptions": both})}
-        awaited[permitted] = (_until(permitted, hidden), {"resourceSubscriptions": [hidden]})
+        awaited: dict[FeatureClient, tuple[list[str], dict[str, Any]]] = {
+            side: ([UPDATED], {"resourceSubscriptions": both})
+        }
+        awaited[permitted] = ([_until(permitted, hidden)], {"resourceSubscriptions": [hidden]})
         if own is not None:
-            awaited[further] = (_until(further, own), {"resourceSubscriptions": [own]})
+            awaited[further] = ([_until(further, own)], {"resourceSubscriptions": [own]})
 
         def make() -> None:
             for name in (member, *([other] if own else [])):

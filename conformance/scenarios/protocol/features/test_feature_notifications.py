@@ -49,7 +49,7 @@ async def _two_subscribers(
             await side.client.request("resources/subscribe", {"uri": uri})
     # An acknowledgement names the URI too (2026-07-28).
     awaited = {
-        side: (UPDATED if side.client.modern else uri, {"resourceSubscriptions": [uri]})
+        side: ([UPDATED if side.client.modern else uri], {"resourceSubscriptions": [uri]})
         for side, uri in zip(sides, own, strict=True)
     }
     there = [base_of(member) + path for path in (WATCHED, OTHER)]
@@ -92,7 +92,7 @@ async def test_same_resource(
             await leaving.client.delete()
         else:
             await leaving.client.request("resources/unsubscribe", {"uri": uri})
-        answers, rounds = await streams({staying: (uri, {})}, _updates(scenario, member, base_of(member) + WATCHED))
+        answers, rounds = await streams({staying: ([uri], {})}, _updates(scenario, member, base_of(member) + WATCHED))
         got += answers
         expected.append([(UPDATED, uri)] * rounds)
     facts: dict[str, Any] = {"control": staying.connected, "expected": expected}
@@ -124,7 +124,7 @@ async def test_two_members(
                 await side.client.request("resources/subscribe", {"uri": one})
         wanted = {"resourceSubscriptions": uris}
         until = UPDATED if side.client.modern else str(uri)
-        answers, rounds = await streams({side: (until, wanted)}, _updates(scenario, member, there[member]))
+        answers, rounds = await streams({side: ([until], wanted)}, _updates(scenario, member, there[member]))
         got += answers
         expected.append([(UPDATED, uri)] * rounds)
     facts: dict[str, Any] = {"control": sides[0].connected, "expected": expected}
@@ -145,7 +145,7 @@ async def test_updated_at_once(scenario: Scenario, principal: str, server: str, 
     for uri in [] if side.client.modern else uris:
         await side.client.request("resources/subscribe", {"uri": uri})
     there = [base_of(member) + path for path in paths]
-    awaited = {side: (str(uris[1]), {"resourceSubscriptions": uris})}
+    awaited = {side: ([str(uri) for uri in uris], {"resourceSubscriptions": uris})}
     got, rounds = await streams(awaited, _updates(scenario, member, *there))
     facts: dict[str, Any] = {"control": side.connected, "expected": [[(UPDATED, uri) for uri in uris] * rounds]}
     side.case(case, *got, capability="resources.subscribe", **facts)
@@ -168,7 +168,7 @@ async def test_by_template(scenario: Scenario, principal: str, server: str, memb
         side.case(case, side.connected, control=side.connected, capability="resources.subscribe", expected=[[]])
         return
     asked = [] if side.client.modern else [await side.client.request("resources/subscribe", {"uri": uri})]
-    awaited = {side: (UPDATED if side.client.modern else uri, {"resourceSubscriptions": [uri]})}
+    awaited = {side: ([UPDATED if side.client.modern else uri], {"resourceSubscriptions": [uri]})}
     got, rounds = await streams(awaited, _updates(scenario, member, base_of(member) + path))
     facts: dict[str, Any] = {"expected": [[(UPDATED, uri)] * rounds], "subscribed": [one.exchange for one in asked]}
     side.case(case, *got, control=read, capability="resources.subscribe", **facts)
@@ -188,13 +188,17 @@ async def test_unsubscribe(scenario: Scenario, principal: str, server: str, memb
         await side.client.request("resources/subscribe", {"uri": uri})
     await side.client.request("resources/unsubscribe", {"uri": uris[0]})
     there = [base_of(member) + path for path in (WATCHED, LAST)]
-    got, rounds = await streams({side: (str(uris[1]), {})}, _updates(scenario, member, *there))
+    got, rounds = await streams({side: ([str(uris[1])], {})}, _updates(scenario, member, *there))
     expected = [[(UPDATED, uris[1])] * rounds]
     facts: dict[str, Any] = {"control": side.connected, "expected": expected}
     side.case("after-unsubscribe", *got, capability="resources.subscribe", **facts)
 
 
-CHANGES = {"resources-changed": "resources", "prompts-changed": "prompts"}
+CHANGES = {
+    "resources-changed": ("resources",),
+    "prompts-changed": ("prompts",),
+    "lists-changed-at-once": ("prompts", "resources"),
+}
 
 
 @judged_by_cases(CHANGES, thorough=in_each_era)
@@ -204,22 +208,25 @@ CHANGES = {"resources-changed": "resources", "prompts-changed": "prompts"}
 async def test_list_changed(
     scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
 ) -> None:
-    """A client listens while the upstream changes a list."""
-    kind = CHANGES[case]
+    """A client listens while the upstream changes a list, or two at once."""
+    kinds = CHANGES[case]
     side = await feature_client(scenario, principal, server, member, revision)
     if not side.configured:
         return
-    capability, method = f"{kind}.listChanged", f"notifications/{kind}/list_changed"
-    if not side.offers(capability):
-        side.case(case, side.connected, capability=capability, expected=[[]])
-        return
+    methods = [f"notifications/{kind}/list_changed" for kind in kinds]
+    for capability in (f"{kind}.listChanged" for kind in kinds):
+        if not side.offers(capability):
+            side.case(case, side.connected, capability=capability, expected=[[]])
+            return
 
     def make() -> None:
         for change in ("add", "remove"):
-            scenario.bench.world.control(member, "PUT", kind, {change: ["added-for-a-moment"]})
+            for kind in kinds:
+                scenario.bench.world.control(member, "PUT", kind, {change: ["added-for-a-moment"]})
 
-    got, _ = await streams({side: (method, {f"{kind}ListChanged": True})}, make)
-    side.case(case, *got, capability=capability, expected=[[(method, None)]])
+    wanted = {f"{kind}ListChanged": True for kind in kinds}
+    got, _ = await streams({side: (methods, wanted)}, make)
+    side.case(case, *got, capability=f"{kinds[0]}.listChanged", expected=[[(method, None) for method in methods]])
 
 
 LOGS = ("log-messages-of-two",)
