@@ -111,22 +111,26 @@ async def test_bad_jwt(scenario: Scenario, mutation: str, principal: str, server
     await judged_attempts(scenario, (principal, server, revision), mutation, shown(scenario, token))
 
 
-@judged_by(*ALWAYS, "AUTH-008", needs=("token-revocation",))
+@judged_by(*ALWAYS, "AUTH-008", "AUTH-014", needs=("token-revocation",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 async def test_revoked_token(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A second token of the same caller that works, and then is revoked."""
-    token = scenario.new_gateway_token(principal)
+    """A second token of the same caller that works, and then is revoked; the first one works all the time."""
+    token, tool = scenario.new_gateway_token(principal), scenario.identities.tool(server, "whoami")
     client = await scenario.client(principal, server, revision, token=token)
     await client.connect()
-    control = await client.call(scenario.identities.tool(server, "whoami"))
+    control = await client.call(tool)
+    first = await scenario.client(principal, server, revision)
+    await first.connect()
+    beside = await first.call(tool)
     scenario.verbs.revoke_token(token)
     again = await scenario.client(principal, server, revision, token=token)
-    for attempt in (await again.connect(), await again.call(scenario.identities.tool(server, "whoami"))):
+    for attempt in (await again.connect(), await again.call(tool)):
         scenario.probe(
             "unauthenticated", attempt, control, attribute="a revoked token", server=server, principal=principal
         )
-    await scenario.fence(await scenario.client(principal, server, revision), scenario.identities.tool(server, "whoami"))
+    after = await scenario.fence(first, tool)
+    scenario.case("beside-a-further-token", beside, after, control=control, server=server, principal=principal)
 
 
 @judged_by(*ALWAYS, "AUTH-011")
