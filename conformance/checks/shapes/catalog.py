@@ -158,7 +158,7 @@ SHAPES: Mapping[str, Shape] = {
     "only-baggage": _shape(trace.only_baggage),
     "turned-away": _shape(client_requests.turned_away, optional="or_closed statuses"),
     "runs-nothing": _shape(client_requests.runs_nothing),
-    "served": _shape(client_requests.served, optional="or_refused or_closed group upstream_accepts"),
+    "served": _shape(client_requests.served, optional="or_refused refusals or_closed group upstream_accepts"),
     "no-fault-of-server": _shape(client_requests.no_fault_of_the_server),
     "responded": _shape(client_requests.responded, optional="or_closed group"),
     "runs-once": _shape(client_requests.runs_once),

@@ -45,8 +45,9 @@ def runs_nothing(context: CheckContext, transcript: Transcript, row: ShapeRow) -
 def served(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every attempt has the result of the control: the same value of an echo. `or_refused`: or any refusal instead.
 
-    `or_closed`: or its connection is closed. A request that the upstream itself refuses in this form proves nothing, unless
-    the upstream accepts what was sent (`upstream_accepts`): then it is the gateway that changed it.
+    `refusals`: the only statuses of one. `or_closed`: or its connection is closed. A request that the upstream itself refuses in
+    this form proves nothing, unless the upstream accepts what was sent (`upstream_accepts`): then it is the gateway that
+    changed it.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
@@ -69,6 +70,8 @@ def served(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None
 def _is_refusal(row: ShapeRow, attempt: Exchange) -> bool:
     if attempt.status is None:
         return bool(row.options.get("or_closed")) and "Timeout" not in (attempt.detail or "")
+    if statuses := row.options.get("refusals"):
+        return attempt.status in statuses
     return attempt.status >= 300 or _answered_as_error(attempt)
 
 
