@@ -21,6 +21,7 @@ from gatebench.fixtures.clients.conversation import Called, StreamReader, answer
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
 from gatebench.fixtures.protocol.messages import SseEvent
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
@@ -32,11 +33,14 @@ TOGETHER = {
     "log-messages-of-two-callers": "test_log_messages",
 }
 MESSAGES: dict[str, When] = {"SNM-001": legacy, "SNM-002": legacy, "STL-006": modern, "STL-007": modern}
-HELD = "progress-while-held"
+HELD: dict[str, dict[str, Any]] = {
+    "progress-while-held": {},
+    "progress-in-pieces-while-held": {"pieces": 40, "pause": 0.02},  # of a body, in bytes and seconds
+}
 UNKNOWN = {"unknown-notification": "notifications/example"}
 
 
-@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, HELD], "JSM-003", MESSAGES, thorough=in_each_era)
+@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, *HELD], "JSM-003", MESSAGES, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
@@ -64,13 +68,15 @@ async def test_notifications_of_calls(
                 *(call(one, tools[name], token="same", rpc_id=77, **_logging(one)) for one in clients)
             )
             scenario.case(case, *(called.response for called in both), server=server, principal=principal)
-        reader, calling, nonce = begin(clients[0], tools["test_held"], token=1)
-        await at_upstream(scenario, nonce, member, calling)
-        arriving = asyncio.create_task(reader.arrived(_spoken, calling))
-        await asyncio.wait([arriving], timeout=PATIENCE)
-        release = await clients[1].call(tools["test_release"], {"of": nonce})
-        scenario.case(HELD, await calling, server=server, principal=principal, release=release.exchange)
-        await arriving
+        for case, habits in HELD.items():
+            with upstream_habits(scenario, member, **habits):
+                reader, calling, nonce = begin(clients[0], tools["test_held"], token=1)
+                await at_upstream(scenario, nonce, member, calling)
+                arriving = asyncio.create_task(reader.arrived(_spoken, calling))
+                await asyncio.wait([arriving], timeout=PATIENCE)
+                release = await clients[1].call(tools["test_release"], {"of": nonce})
+                scenario.case(case, await calling, server=server, principal=principal, release=release.exchange)
+                await arriving
 
 
 def _spoken(events: list[SseEvent]) -> bool:

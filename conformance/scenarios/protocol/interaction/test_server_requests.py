@@ -25,6 +25,7 @@ from gatebench.fixtures.clients.conversation import Called, call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
 KINDS = {
@@ -45,11 +46,12 @@ REPLIES = {
     BLOCKS: ("test_sampling", "several"),
     CHOICES: ("test_elicitation_sep1330_enums", "several"),
 }
+PIECES = "asked-in-pieces"
 BY_URL, COMPLETE = "asked-elicitation-url", "notifications/elicitation/complete"
 SINCE_2025_11_25 = {BY_URL, "asked-elicitation-defaults", "asked-elicitation-enums", BLOCKS, CHOICES}
 
 
-@judged_by_cases([*KINDS, *REPLIES], "END-003", "SNM-001", "SNM-002", "SNM-003")
+@judged_by_cases([*KINDS, *REPLIES, PIECES], "END-003", "SNM-001", "SNM-002", "SNM-003")
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
@@ -75,6 +77,10 @@ async def test_client_is_asked(
                 continue
             called = await call(client, scenario.identities.tool(server, tool, member), reply=replying(case, kind))
             _record(scenario, case, called, client=client)
+        tool = scenario.identities.tool(server, KINDS["asked-elicitation"], member)
+        with upstream_habits(scenario, member, pieces=40, pause=0.01):
+            called = await call(client, tool, reply=replying(PIECES))
+        _record(scenario, PIECES, called, client=client)
 
 
 def _record(
