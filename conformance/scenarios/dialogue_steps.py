@@ -26,6 +26,8 @@ EVERYTHING = "everything"  # it has the interactive tools; other upstreams are g
 PATIENCE = 2.0  # seconds for what a gateway may leave out; no right gateway that relays it takes so long
 # On a virtual server, the tools of a member change while the gateway runs: for gateways that claim to relay them.
 SERVERS = [("everything", "everything", "upstream.none"), ("desk", "web-search", "mcp.server-requests")]
+IN_PIECES = {"divided": "tools/call", "pieces": 40, "pause": 0.01}
+"""Habits of an upstream whose events arrive in several pieces (of bytes, and seconds between them)."""
 
 
 async def connected(

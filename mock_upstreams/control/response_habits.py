@@ -22,7 +22,8 @@ class ResponseHabits:
 
     `cookies`: values of Set-Cookie; `{n}` is a number of this response alone. `coding`: gzip, deflate, br or zstd, if the
     request accepts it, or (`unasked`) always. `framing`: chunked, length, or close (neither: the end of the connection ends
-    the body). `pieces`: bytes in each piece of a body. `pause`: seconds before each piece. `interim`: statuses of responses
+    the body). `pieces`: bytes in each piece of a body. `pause`: seconds before each piece. `divided`: the method whose
+    responses these two are about (None: of all requests). `interim`: statuses of responses
     before the response. `trailers`, `headers`: added fields. `header_case`: upper. `content_type`: replaces it; `{}` is the
     usual one, `{upper}` the same in capitals. `close`: announced (Connection: close), or silent (after calls).
     """
@@ -33,6 +34,7 @@ class ResponseHabits:
     framing: str | None = None
     pieces: int | None = None
     pause: float = 0.0
+    divided: str | None = None
     interim: list[int] = field(default_factory=list)
     trailers: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -115,10 +117,12 @@ class _Response:
             length = (b"content-length", str(len(self._body)).encode())
             await self._to({**self._held, "headers": [*self._held["headers"], length]})
             body, self._held = self._body, None
-        size = self._habits.pieces or len(body) or 1
+        method = self._habits.divided
+        divided = method is None or message(self._scope).get("method") == method
+        size = (self._habits.pieces if divided else None) or len(body) or 1
         parts = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
         for number, part in enumerate(parts, 1):
-            if self._habits.pause:
+            if self._habits.pause and divided:
                 await _pause(self._scope, self._habits.pause)
             await self._to({"type": "http.response.body", "body": part, "more_body": more or number < len(parts)})
         # Between two requests of a handshake there is no time in which the gateway could notice it.

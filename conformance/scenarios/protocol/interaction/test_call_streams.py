@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.dialogue_steps import (
+    IN_PIECES,
     PATIENCE,
     SERVERS,
     at_upstream,
@@ -35,7 +36,7 @@ TOGETHER = {
 MESSAGES: dict[str, When] = {"SNM-001": legacy, "SNM-002": legacy, "STL-006": modern, "STL-007": modern}
 HELD: dict[str, dict[str, Any]] = {
     "progress-while-held": {},
-    "progress-in-pieces-while-held": {"pieces": 40, "pause": 0.02},  # of a body, in bytes and seconds
+    "progress-in-pieces-while-held": IN_PIECES,
 }
 UNKNOWN = {"unknown-notification": "notifications/example"}
 

@@ -9,6 +9,7 @@ import pytest
 
 from gatebench.conformance.scenarios.common import after_a_loss
 from gatebench.conformance.scenarios.dialogue_steps import (
+    IN_PIECES,
     SERVERS,
     answer,
     asked,
@@ -78,7 +79,7 @@ async def test_client_is_asked(
             called = await call(client, scenario.identities.tool(server, tool, member), reply=replying(case, kind))
             _record(scenario, case, called, client=client)
         tool = scenario.identities.tool(server, KINDS["asked-elicitation"], member)
-        with upstream_habits(scenario, member, pieces=40, pause=0.01):
+        with upstream_habits(scenario, member, **IN_PIECES):
             called = await call(client, tool, reply=replying(PIECES))
         _record(scenario, PIECES, called, client=client)
 
