@@ -22,7 +22,7 @@ DIRECT = ("direct", "baseline", "hung")  # arms that do not measure the gateway,
 class Budget(BaseModel):
     """One `[[budget]]` table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     measure: str
     profiles: list[str] = Field(["*"], min_length=1, description="globs on profile names; default: all")

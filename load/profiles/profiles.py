@@ -15,16 +15,12 @@ from gatebench.fixtures.world import definition
 from gatebench.load.plan.plan import DEFAULT_USER, Kind
 
 COMPARED = ", "  # separates operation and phase in names of operations that are compared between phases
-
-
 CROWDS = ("crowd", "crowd-external", "strangers")  # callers in addition to the standard world
-
-
 MANY = "many-members"  # a virtual server with as many members as `crowd` says
 
 
 class _ProfileModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ControlCall(_ProfileModel):
@@ -204,9 +200,11 @@ def load(path: Path | None = None) -> dict[str, LoadProfile]:
     for name, content in given.items():
         if not isinstance(content, dict):
             raise BenchError(f"{path}: {name} must be a table, [{name}]")
+        if "name" in content:
+            raise BenchError(f"{path}: profile {name}: name: the name of the table is the name of the profile; remove it")
         try:
             found[name] = LoadProfile(name=name, **content)
-        except (ValidationError, TypeError) as error:
+        except ValidationError as error:
             raise BenchError(f"{path}: profile {name}: {_message(error)}") from error
     return found
 
@@ -221,9 +219,7 @@ def _of_extension(extension: Extension) -> dict[str, LoadProfile]:
     return found
 
 
-def _message(error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return str(error)
+def _message(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     text = first["msg"].removeprefix("Value error, ")

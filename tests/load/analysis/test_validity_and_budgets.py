@@ -134,6 +134,7 @@ def test_shipped_budgets_are_valid_and_kept() -> None:
         ("[[budget]]\nmeasure = 'errors'\nwhy = 'x'", "the budget of errors needs `max` or `min`"),
         ("[[budget]]\nmeasure = 'errors'\nmax = 1", "budget.0.why: Field required"),
         ("[[budget]]\nmeasure = 'errors'\nmaximum = 1\nwhy = 'x'", "budget.0.maximum: Extra inputs"),
+        ("[[budget]]\nmeasure = 'errors'\nmax = nan\nwhy = 'x'", "budget.0.max: Input should be a finite number"),
         ("[[budget", "is not valid TOML"),
     ],
 )

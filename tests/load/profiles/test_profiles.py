@@ -66,6 +66,23 @@ def test_every_profile_has_a_gateway_with_its_defect() -> None:
         ('[x]\npurpose="p"\nfinds="f"\nrate=0\nseconds=1\n[[x.call]]\noperation="c"', "rate"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[0,1,1]]\n[[x.call]]\noperation="c"', "shape"),
         (
+            '[x]\npurpose="p"\nfinds="f"\nrate=inf\nseconds=1\n[[x.call]]\noperation="c"',
+            "rate: Input should be a finite",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=inf\n[[x.call]]\noperation="c"',
+            "seconds: Input should be a finite",
+        ),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[1,1,inf]]\n[[x.call]]\noperation="c"', "finite"),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nweight=inf',
+            "call.0.weight: .*finite",
+        ),
+        (
+            '[x]\nname="y"\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"',
+            "profile x: name: .*the name of the table",
+        ),
+        (
             '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[]\n[[x.call]]\noperation="c"',
             "nothing would be sent",
         ),
