@@ -49,10 +49,10 @@ def _verdict(contest: RegressionRun) -> tuple[sequential_test.Moved, str]:
 
 
 def _answers(contest: RegressionRun, arm: str) -> tuple[int, int]:
-    done = sum(cell.count for result in contest.results for cell in result.cells if cell.arm == arm)
-    right = sum(result.count(arm=arm, outcome="ok") for result in contest.results)
-    unfinished = sum(result.count(arm=arm, outcome="unfinished") for result in contest.results)
-    return done - unfinished, done - unfinished - right
+    """Return the number of completed calls of an arm, and how many of them failed; handshakes are not calls."""
+    calls = [result.whole_calls() for result in contest.results]
+    done = sum(result.count(arm=arm) - result.count(arm=arm, outcome="unfinished") for result in calls)
+    return done, done - sum(result.count(arm=arm, outcome="ok") for result in calls)
 
 
 def _measure(contest: RegressionRun, judgement: MeasureResult) -> Measure:

@@ -124,6 +124,17 @@ def test_failed_calls_prevent_a_verdict() -> None:
     assert answer.said == "10 of 100 calls of acme 2 failed; speeds are not compared until the calls succeed"
 
 
+def test_handshakes_are_no_calls_when_failures_are_counted() -> None:
+    made = contest_with_changes(cpu=-0.5)
+    parts = [Cell(arm="candidate", operation=name, outcome="ok", count=100) for name in ("initialize", "delete")]
+    failed = Cell(arm="candidate", operation="session", outcome="server-error", count=2)
+    made.results = [
+        Result(cells=[*parts, failed, Cell(arm="candidate", operation="session", outcome="ok", count=98)]),
+    ]
+    said = regression_report.comparison(made).said
+    assert said == "2 of 100 calls of acme 2 failed; speeds are not compared until the calls succeed"
+
+
 # -- stored baselines
 
 
