@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.world import definition
 from gatebench.load.experiments import workload as workloads
 from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.experiments.workload import MAX_IN_FLIGHT, WARMUP, ProfileRunOptions
@@ -20,8 +21,8 @@ def choose(profile: LoadProfile, revisions: Sequence[str]) -> tuple[list[CallSpe
     """
     needs = {
         "changes upstreams of gatebench": profile.prepare or any(phase.condition for phase in profile.phase),
-        "needs servers of gatebench": profile.virtual or profile.consents,
-        "needs callers of gatebench": profile.crowd.users or profile.crowd.externals,
+        "needs servers of gatebench": profile.virtual or profile.consents or profile.crowd.members,
+        "needs callers of gatebench": profile.crowd.users or profile.crowd.externals or profile.crowd.strangers,
         "needs payloads of gatebench's tools": profile.growth,
     }
     if reason := next((reason for reason, given in needs.items() if given), None):
@@ -41,13 +42,17 @@ def choose(profile: LoadProfile, revisions: Sequence[str]) -> tuple[list[CallSpe
 
 def _unfit(call: CallSpec, revisions: Sequence[str]) -> str | None:
     """Return why a call cannot be sent to any MCP server, None if it can."""
-    if (
-        call.arm != "gateway"
-        or call.pad
-        or call.arguments
-        or call.events
-        or call.method not in ("tools/call", "tools/list")
-    ):
+    about_gatebench = (
+        call.arm != "gateway",
+        call.member,
+        call.personal,
+        call.pad,
+        call.arguments,
+        call.events,
+        not set(definition.PRINCIPALS).issuperset(call.callers),
+        call.method not in ("tools/call", "tools/list"),
+    )
+    if any(about_gatebench):
         return "it needs an upstream or a tool of gatebench"
     if workloads.revision_for(call, list(revisions)) is None:
         return f"the endpoint does not speak MCP of the {call.era} era"
@@ -80,6 +85,7 @@ class UrlPlans:
             headers=found.endpoint.headers,
             values=found.call.values if called else [],
             nonce=False,
+            hold=spec.hold,
             callers=callers,
             weight=spec.weight,
         )

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from gatebench import cli
+from gatebench.fixtures.errors import BenchError
 from gatebench.load.experiments import overhead_run
+from gatebench.load.experiments.url_target.calls import UrlPlans, choose
+from gatebench.load.experiments.url_target.discovery import Discovered, ToolCall
+from gatebench.load.experiments.url_target.endpoint import Endpoint
+from gatebench.load.plan.plan import PlannedCaller
+from gatebench.load.profiles import profiles
 from gatebench.load.results.report_model import LoadReport
 from tests.support.mocks.certificates import self_signed
 from tests.support.mocks.foreign_mcp import LEGACY, MODERN, Behaviour, ForeignMcp
@@ -207,6 +213,11 @@ BAD: dict[str, tuple[Behaviour, list[str], str]] = {
         [*TOOL, "--profile", "fan-out"],
         "profile fan-out changes upstreams of gatebench: with a URL, use one of",
     ),
+    "callers": (
+        Behaviour(),
+        [*TOOL, "--profile", "strangers"],
+        "profile strangers needs callers of gatebench: with a URL, use one of",
+    ),
     "header": (
         Behaviour(),
         [*TOOL, "--header", "secret words"],
@@ -301,11 +312,48 @@ def rate_note(report: LoadReport) -> Any:
 
 
 def test_rate_is_chosen_if_none_is_given(load: LoadCommand, tmp_path: Path) -> None:
-    profiles = tmp_path / "fast.toml"
-    profiles.write_text(
+    path = tmp_path / "fast.toml"
+    path.write_text(
         '[fast]\npurpose = "x"\nfinds = "y"\nrate = 100000\nseconds = 2\n[[fast.call]]\noperation = "call"\n'
     )
     with ForeignMcp() as far:
-        load("run", far.url, *TOOL, "--profiles", str(profiles), "--profile", "fast")
+        load("run", far.url, *TOOL, "--profiles", str(path), "--profile", "fast")
     assert load.report.arms[0].failed == 0
     assert "half of what one user alone got" in rate_note(load.report)
+
+
+def test_every_credential_of_query_and_cookie_is_redacted(load: LoadCommand) -> None:
+    cookie = "a=cookie-value-one; b=cookie-value-two"
+    with ForeignMcp() as far:
+        url = f"{far.url}?key=query-value-one&key=query-value-two"
+        load("run", url, *TOOL, *SHORT, "--profile", "single-call", "--header", f"Cookie: {cookie}")
+    assert load.report.arms[0].failed == 0
+    endpoint = Endpoint(url, headers={"Cookie": cookie})
+    for value in ("query-value-one", "query-value-two", "cookie-value-one", "cookie-value-two"):
+        assert value not in load.written
+        assert endpoint.registry().redact(f"refused: {value}") != f"refused: {value}"
+
+
+def test_listening_clients_stay_as_long_as_the_profile_says() -> None:
+    profile = profiles.by_name("listening")
+    profile = profile.model_copy(update={"call": [call.model_copy(update={"hold": 7.0}) for call in profile.call]})
+    call = ToolCall("weather", {}, [])
+    found = Discovered(Endpoint("http://127.0.0.1:9/mcp"), call, "", [LEGACY, MODERN], [PlannedCaller(name="a")], [])
+    chosen, _ = choose(profile, found.revisions)
+    assert {one.hold for one in UrlPlans(profile, chosen, found).calls()} == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"callers": ["strangers"]}, "left out 'call': it needs"),
+        ({"personal": True, "method": "tools/list"}, "left out 'call': it needs"),
+        ({"member": "calculator"}, "left out 'call': it needs"),
+    ],
+)
+def test_calls_about_gatebench_are_left_out(change: dict[str, Any], reason: str) -> None:
+    profile = profiles.by_name("single-call")
+    (call,) = profile.call
+    profile = profile.model_copy(update={"call": [call.model_copy(update=change)]})
+    with pytest.raises(BenchError, match=reason):
+        choose(profile, [MODERN])
