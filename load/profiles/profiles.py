@@ -201,7 +201,9 @@ def load(path: Path | None = None) -> dict[str, LoadProfile]:
         if not isinstance(content, dict):
             raise BenchError(f"{path}: {name} must be a table, [{name}]")
         if "name" in content:
-            raise BenchError(f"{path}: profile {name}: name: the name of the table is the name of the profile; remove it")
+            raise BenchError(
+                f"{path}: profile {name}: name: the name of the table is the name of the profile; remove it"
+            )
         try:
             found[name] = LoadProfile(name=name, **content)
         except ValidationError as error:
