@@ -296,3 +296,13 @@ def test_rows_of_the_scenarios_are_rows_of_the_guide() -> None:
 def test_matrix_without_published_report_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["matrix", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"gatebench: {tmp_path} contains no published report; ")
+
+
+def test_folder_that_cannot_be_written_is_named(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in runs:
+        edit(folder, target="reference")
+    (tmp_path / "file").touch()
+    assert cli.main(["publish", *map(str, runs), "--to", str(tmp_path / "file")]) == 2
+    assert f"cannot publish {runs[0]}: {tmp_path / 'file'}" in capsys.readouterr().err
