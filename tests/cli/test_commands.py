@@ -122,6 +122,8 @@ def test_explain_of_unknown_requirement_is_refused() -> None:
         (["report", "no-such-folder"], "no-such-folder is not a folder"),
         (["report", "tests"], "tests is not the folder of a run"),
         (["world", "--sheet", "no-such-file"], "cannot read no-such-file"),
+        (["world", "--listen", "203.0.113.1"], "name an address of this machine with --listen"),
+        (["gateway", "--world", "none.json", "--port", "99999"], "99999 is not in the range 0<=x<=65535"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
