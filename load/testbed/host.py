@@ -13,6 +13,8 @@ import psutil
 
 from gatebench.load.results.report_model import Machine
 
+STAT = Path("/proc/stat")
+TICKS = os.sysconf("SC_CLK_TCK")  # per second
 
 def describe() -> Machine:
     """Describe this machine; `id` distinguishes machines without revealing their names."""
@@ -79,14 +81,19 @@ class HostCpuSample:
 
 @dataclass(frozen=True)
 class Processors:
-    """A set of CPUs of this machine."""
+    """A set of CPUs of this machine, by their numbers in Linux."""
 
     numbers: Sequence[int]
 
     def cpu_seconds(self) -> float:
-        """Return the CPU seconds used on them since boot, steal included."""
-        each = psutil.cpu_times(percpu=True)
-        return float(sum(sum(each[n]) - each[n].idle - getattr(each[n], "iowait", 0.0) for n in self.numbers))
+        """Return the CPU seconds used on them since boot, steal included (proc(5), /proc/stat)."""
+        names, used = {f"cpu{number}" for number in self.numbers}, 0
+        for line in STAT.read_text(encoding="ascii").splitlines():
+            name, *columns = line.split()
+            if name in names:  # by name: CPUs that are offline have no line
+                user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, columns[:8])
+                used += user + nice + system + irq + softirq + steal
+        return used / TICKS
 
 
 def _stalled() -> float | None:
