@@ -146,7 +146,7 @@ def generator(
     )  # parts of sessions have no schedule of their own
     processes = max((result.machine.processes for result in results), default=1)
     wall = sum(result.machine.wall_seconds for result in results) or math.inf
-    _, steal, pressure = after.since(before, cores)
+    steal, pressure = after.since(before, cores)
     return Generator(
         workers=processes,
         offered=sum(result.counts.offered for result in results),

@@ -16,6 +16,7 @@ from gatebench.load.results.report_model import Machine
 STAT = Path("/proc/stat")
 TICKS = os.sysconf("SC_CLK_TCK")  # per second
 
+
 def describe() -> Machine:
     """Describe this machine; `id` distinguishes machines without revealing their names."""
     cpu = _cpu()
@@ -58,25 +59,22 @@ def _cpu() -> str:
 
 @dataclass(frozen=True)
 class HostCpuSample:
-    """CPU seconds of the machine since boot, and seconds stalled for a CPU (None if not available)."""
+    """A time in seconds; since boot, the CPU seconds that the hypervisor took, and the seconds stalled for a CPU (None: unknown)."""
 
     wall: float
-    busy: float
     steal: float
     stalled: float | None
 
     @classmethod
     def now(cls) -> "HostCpuSample":
         """Take a sample."""
-        times = psutil.cpu_times()
-        busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
-        return cls(time.monotonic(), busy, getattr(times, "steal", 0.0), _stalled())
+        return cls(time.monotonic(), getattr(psutil.cpu_times(), "steal", 0.0), _stalled())
 
-    def since(self, before: "HostCpuSample", cores: int) -> tuple[float, float, float | None]:
-        """Return shares of the time between two samples: busy and stolen (of all cores), and stalled (PSI, `some`)."""
+    def since(self, before: "HostCpuSample", cores: int) -> tuple[float, float | None]:
+        """Return shares of the time between two samples: stolen (of all cores), and stalled (PSI, `some`)."""
         wall = max(self.wall - before.wall, 1e-9)
         stalled = None if self.stalled is None or before.stalled is None else (self.stalled - before.stalled) / wall
-        return (self.busy - before.busy) / wall / cores, (self.steal - before.steal) / wall / cores, stalled
+        return (self.steal - before.steal) / wall / cores, stalled
 
 
 @dataclass(frozen=True)

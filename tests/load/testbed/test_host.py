@@ -1,4 +1,4 @@
-"""CPU time of processors and of the host, from given files of the kernel."""
+"""CPU time of processors, from a given file of the kernel."""
 
 from pathlib import Path
 
