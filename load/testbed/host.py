@@ -59,7 +59,7 @@ def _cpu() -> str:
 
 @dataclass(frozen=True)
 class HostCpuSample:
-    """A time in seconds; since boot, the CPU seconds that the hypervisor took, and the seconds stalled for a CPU (None: unknown)."""
+    """A time in seconds; since boot, the CPU seconds that the hypervisor took and those stalled for a CPU (None: unknown)."""
 
     wall: float
     steal: float

@@ -184,3 +184,9 @@ def test_compare_finds_new_findings(tmp_path: Path) -> None:
     assert worse.returncode == 1
     assert [finding["requirement"] for finding in json.loads(worse.stdout)["new_findings"]] == ["CRED-001"]
     assert "cannot read the report " in refusal_of(gatebench("compare", str(folder), "no-such.json"))
+
+
+def test_damaged_reports_of_the_official_suite_are_not_compared(tmp_path: Path) -> None:
+    path = tmp_path / "official.json"
+    path.write_text('{"official": 1}', encoding="utf-8")
+    assert "is damaged (KeyError: 'revisions')" in refusal_of(gatebench("compare", str(path), str(path)))
