@@ -132,9 +132,15 @@ def test_shipped_budgets_are_valid_and_kept() -> None:
             "unknown measure 'speed'; expected one of cpu-per-call, errors",
         ),
         ("[[budget]]\nmeasure = 'errors'\nwhy = 'x'", "the budget of errors needs `max` or `min`"),
-        ("[[budget]]\nmeasure = 'errors'\nmax = 1", "budget.0.why: Field required"),
-        ("[[budget]]\nmeasure = 'errors'\nmaximum = 1\nwhy = 'x'", "budget.0.maximum: Extra inputs"),
-        ("[[budget]]\nmeasure = 'errors'\nmax = nan\nwhy = 'x'", "budget.0.max: Input should be a finite number"),
+        ("[[budget]]\nmeasure = 'errors'\nmax = 1", "budget.0.why is missing; add it"),
+        (
+            "[[budget]]\nmeasure = 'errors'\nmaximum = 1\nwhy = 'x'",
+            "budget.0.maximum is an unknown key; did you mean max?",
+        ),
+        (
+            "[[budget]]\nmeasure = 'errors'\nmax = nan\nwhy = 'x'",
+            "budget.0.max is wrong: input should be a finite number, not nan",
+        ),
         ("[[budget", "is not valid TOML"),
     ],
 )

@@ -59,7 +59,11 @@ def test_every_profile_has_a_gateway_with_its_defect() -> None:
     [
         ("x = [", "not valid TOML"),
         ("x = 1", r"\[x\]"),
-        ('[x]\npurpose = "p"', "profile x: finds"),
+        ('[x]\npurpose = "p"', "profile x: finds is missing; add it"),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrte=1\nseconds=1\n[[x.call]]\noperation="c"',
+            "rte is an unknown key; did you mean rate?",
+        ),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nserver="nowhere"', "nowhere"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\ncallers=["eve"]', "eve"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nserver="inbox"', "member"),
@@ -67,16 +71,16 @@ def test_every_profile_has_a_gateway_with_its_defect() -> None:
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[0,1,1]]\n[[x.call]]\noperation="c"', "shape"),
         (
             '[x]\npurpose="p"\nfinds="f"\nrate=inf\nseconds=1\n[[x.call]]\noperation="c"',
-            "rate: Input should be a finite",
+            "rate is wrong: input should be a finite number, not inf",
         ),
         (
             '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=inf\n[[x.call]]\noperation="c"',
-            "seconds: Input should be a finite",
+            "seconds is wrong: input should be a finite number",
         ),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[1,1,inf]]\n[[x.call]]\noperation="c"', "finite"),
         (
             '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nweight=inf',
-            "call.0.weight: .*finite",
+            "call.0.weight is wrong: .*finite",
         ),
         (
             '[x]\nname="y"\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"',
