@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatebench.load.analysis.bootstrap import BootstrapDraws, Floats, Ints, Spread, crossed, nested, weighted_quantile
-from gatebench.load.results.report_model import Estimate, Overhead, QuantileOverhead
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Overhead, QuantileOverhead
 
 SLOT = 0.5  # seconds
 LATE_US = 1000.0  # a slot whose median scheduling lag is above this is discarded

@@ -14,14 +14,13 @@ from gatebench.load.results.report_model import (
     Arm,
     Conclusion,
     Event,
-    Generator,
     Latency,
     LoadReport,
     Moment,
     Operation,
-    ResourceSample,
     WrongAnswer,
 )
+from gatebench.load.results.resource_model import Generator, ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
 
 PERCENTILES = (0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 99.999)

@@ -16,8 +16,9 @@ from gatebench.load.experiments.regression_run import RegressionRun
 from gatebench.load.profiles import budgets as all_budgets
 from gatebench.load.profiles.budgets import Budget
 from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.base_model import Estimate
 from gatebench.load.results.generator_result import Result
-from gatebench.load.results.report_model import Arm, Estimate, LoadReport
+from gatebench.load.results.report_model import Arm, LoadReport
 from gatebench.load.testbed.host import HostCpuSample, describe
 
 NO_OVERHEAD = "overhead is not reported"

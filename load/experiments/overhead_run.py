@@ -21,8 +21,10 @@ from gatebench.load.analysis.rounds import CpuLog, UsesCpu
 from gatebench.load.experiments.regression_run import ProgressCallback, RunningGateway
 from gatebench.load.generator.process import GeneratorProcess, run_generator
 from gatebench.load.plan.plan import Plan, PlannedArm, Stage
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Overhead
 from gatebench.load.results.generator_result import Cell, Result
-from gatebench.load.results.report_model import Estimate, Overhead, Resources, ResourceSample
+from gatebench.load.results.resource_model import Resources, ResourceSample
 from gatebench.load.testbed.cpu_affinity import CpuLayout
 from gatebench.load.testbed.cpu_interference import CpuInterferenceMonitor
 from gatebench.load.testbed.host import Processors

@@ -8,7 +8,8 @@ from gatebench.fixtures.reference_gateway.config import WorldConfig
 from gatebench.load.experiments.workload import ProfileRunOptions
 from gatebench.load.profiles.profiles import CallSpec, LoadProfile
 from gatebench.load.results.generator_result import Result
-from gatebench.load.results.report_model import EndedBy, Knee, ResourceSample
+from gatebench.load.results.report_model import EndedBy, Knee
+from gatebench.load.results.resource_model import ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
 
 

@@ -12,9 +12,11 @@ from gatebench.load.plan.plan import SESSION_PARTS
 from gatebench.load.profiles import budgets as budget_rules
 from gatebench.load.profiles.budgets import Budget
 from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.base_model import Estimate
 from gatebench.load.results.generator_result import Result
 from gatebench.load.results.histogram import Histogram
-from gatebench.load.results.report_model import Estimate, Event, FarEnd, LoadReport, Resources
+from gatebench.load.results.report_model import Event, LoadReport
+from gatebench.load.results.resource_model import FarEnd, Resources
 from gatebench.load.testbed import host as host_stats
 
 _PER_CALL = ("requests", "connections", "sessions", "idp_requests")

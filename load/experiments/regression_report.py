@@ -7,7 +7,8 @@ import numpy as np
 from gatebench.load.analysis import sequential_test
 from gatebench.load.analysis.sequential_test import IN_ORDER, Decision, MeasureResult
 from gatebench.load.experiments.regression_run import ARMS, RegressionRun
-from gatebench.load.results.report_model import Comparison, Estimate, Measure
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Comparison, Measure
 
 ERRORS = 0.01  # of the calls; with more failures, speed is not compared
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from gatebench.load.results.report_model import Machine
+from gatebench.load.results.resource_model import Machine
 
 STAT = Path("/proc/stat")
 TICKS = os.sysconf("SC_CLK_TCK")  # per second

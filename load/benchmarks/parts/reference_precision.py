@@ -8,7 +8,7 @@ from gatebench.load.benchmarks.markdown import Section, conditions
 from gatebench.load.experiments.fresh_starts import GatewayStarter
 from gatebench.load.experiments.overhead_run import OverheadOptions, OverheadRun
 from gatebench.load.profiles import profiles
-from gatebench.load.results.report_model import Overhead
+from gatebench.load.results.comparison_model import Overhead
 from gatebench.load.testbed.bench import running_load_bench
 
 SECONDS = 60.0

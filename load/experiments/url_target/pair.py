@@ -19,8 +19,11 @@ from gatebench.load.experiments.regression_run import RunningGateway
 from gatebench.load.experiments.url_target.calls import UrlPlans, choose
 from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Comparison, Measure
 from gatebench.load.results.generator_result import Cell, Result
-from gatebench.load.results.report_model import Comparison, Estimate, Generator, LoadReport, Measure
+from gatebench.load.results.report_model import LoadReport
+from gatebench.load.results.resource_model import Generator
 
 ALPHA = 0.025  # of each bound
 NAMES = {DIRECT: "baseline", GATEWAY: "candidate"}

@@ -15,7 +15,8 @@ from gatebench.load.results.generator_result import (
     WrongAnswerSample,
 )
 from gatebench.load.results.histogram import Histogram
-from gatebench.load.results.report_model import BudgetResult, Judged, ResourceSample
+from gatebench.load.results.report_model import BudgetResult, Judged
+from gatebench.load.results.resource_model import ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
 from tests.support.load.load_reports import generator, report
 
