@@ -34,7 +34,7 @@ class Subject:
     profile: LoadProfile
     seed: int
     notes: list[str] = field(default_factory=list)  # for readers, such as the calls that are left out
-    weather: HostCpuSample = field(default_factory=HostCpuSample.now)
+    host_before: HostCpuSample = field(default_factory=HostCpuSample.now)
     began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
@@ -134,12 +134,12 @@ def common(subject: Subject, results: Sequence[Result], stopped: str | None) -> 
         profile=subject.profile.name,
         purpose=subject.profile.purpose,
         seed=subject.seed,
-        seconds=now.wall - subject.weather.wall,
+        seconds=now.wall - subject.host_before.wall,
         machine=machine,
         complete=stopped is None,
         incomplete_reason=stopped,
         arms=summary.arms(results),
-        generator=summary.generator(results, before=subject.weather, after=now, cores=machine.cores, ceiling=None),
+        generator=summary.generator(results, before=subject.host_before, after=now, cores=machine.cores, ceiling=None),
         wrong_answers=summary.wrong_answers(results),
         wrong_count=sum(result.wrong_count for result in results),
         events=summary.events(results),

@@ -37,7 +37,7 @@ class ProfileData:
     beyond: list[Result] = field(default_factory=list)  # steps of a search that were not on the plateau
     ceiling: float | None = None
     knee: Knee | None = None
-    weather: tuple[HostCpuSample, HostCpuSample] | None = None
+    host_samples: tuple[HostCpuSample, HostCpuSample] | None = None
     counted: dict[str, float] = field(default_factory=dict)
     left_open: dict[str, int] = field(default_factory=dict)
     samples: list[ResourceSample] = field(default_factory=list)

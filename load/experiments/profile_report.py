@@ -51,8 +51,8 @@ def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
         events=[*summary.events(measured.everything), *_gone(measured)],
         notes=measured.notes,
     )
-    if measured.weather is not None and results:
-        before, after = measured.weather
+    if measured.host_samples is not None and results:
+        before, after = measured.host_samples
         made.generator = summary.generator(
             results, before=before, after=after, cores=made.machine.cores, ceiling=measured.ceiling
         )

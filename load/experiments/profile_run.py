@@ -110,7 +110,7 @@ class ProfileRun(PhaseRun):
     def everything(self) -> None:
         """Measure the ceiling, generate the load, check released resources. Raises RunStopped if it ends early."""
         self._calibrate()
-        before, weather = self._bench.counted(), HostCpuSample.now()
+        before, host_before = self._bench.counted(), HostCpuSample.now()
         try:
             with self._watched():
                 self.load()
@@ -118,7 +118,7 @@ class ProfileRun(PhaseRun):
             _lost(self._measured, error)  # now, because it causes whatever fails in `_look_back`
             raise
         finally:
-            self._measured.weather = (weather, HostCpuSample.now())
+            self._measured.host_samples = (host_before, HostCpuSample.now())
             self._look_back(before)
 
     def _calibrate(self) -> None:

@@ -35,7 +35,7 @@ def measure(
     measured.gateway, measured.called = found.server, called
     measured.notes += [*notes(found), *left_out]
     load = PhaseRun(plans, measured, on_progress)
-    weather = HostCpuSample.now()
+    host_before = HostCpuSample.now()
     try:
         load.load()
     except RunStopped:
@@ -49,7 +49,7 @@ def measure(
             raise
         measured.stopped, measured.ended_by = f"a part of the bench was lost: {error}", "bench"
     finally:
-        measured.weather = (weather, HostCpuSample.now())
+        measured.host_samples = (host_before, HostCpuSample.now())
     return measured
 
 

@@ -27,7 +27,7 @@ def measured(profile: LoadProfile, *operations: str, sessions: int = 0, **counte
             counts=Counts(sessions=sessions),
         )
     ]
-    made.weather = (HostCpuSample(0, 0, None), HostCpuSample(10, 0, None))
+    made.host_samples = (HostCpuSample(0, 0, None), HostCpuSample(10, 0, None))
     made.counted = {"connections": 0.0, "sessions": 0.0, "idp_requests": 0.0, **counted} if counted else {}
     return made
 
