@@ -38,21 +38,21 @@ class Subject:
     began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
-def regression_report(contest: RegressionRun, subject: Subject, stopped: str | None) -> LoadReport:
+def regression_report(regression: RegressionRun, subject: Subject, stopped: str | None) -> LoadReport:
     """Return the report of the regression gate; `stopped` is the reason why it did not complete."""
-    report = common(subject, contest.results, stopped)
+    report = common(subject, regression.results, stopped)
     report.kind = "gate"
-    report.notes += contest.notes
+    report.notes += regression.notes
     if (
-        contest.starts and not contest.decision.judgements
+        regression.starts and not regression.decision.judgements
     ):  # ended between two interim analyses: report what was measured
-        contest.look(np.random.default_rng(contest.terms.seed), last=False)
-    if contest.seen.rounds:
-        report.comparison = comparison(contest)
+        regression.look(np.random.default_rng(regression.terms.seed), last=False)
+    if regression.seen.rounds:
+        report.comparison = comparison(regression)
     elif report.complete:
         report.complete, report.incomplete_reason = (
             False,
-            failing(report.arms, contest.results, "speeds are not compared") or NOTHING,
+            failing(report.arms, regression.results, "speeds are not compared") or NOTHING,
         )
         report.ended_by = "gateway"
     summary.conclude(report)
@@ -60,23 +60,23 @@ def regression_report(contest: RegressionRun, subject: Subject, stopped: str | N
 
 
 def overhead_report(
-    pairing: OverheadRun, subject: Subject, budgets: Sequence[Budget], stopped: str | None
+    measurement: OverheadRun, subject: Subject, budgets: Sequence[Budget], stopped: str | None
 ) -> LoadReport:
     """Return the overhead report; tail percentiles are omitted when scheduling lag is too high for them."""
-    report = common(subject, pairing.results, stopped)
-    report.moments = summary.moments(pairing.results)
-    if report.complete and (said := failing(report.arms, pairing.results, NO_OVERHEAD)):
+    report = common(subject, measurement.results, stopped)
+    report.moments = summary.moments(measurement.results)
+    if report.complete and (said := failing(report.arms, measurement.results, NO_OVERHEAD)):
         report.complete, report.incomplete_reason, report.ended_by = False, said, "gateway"
-    report.resources = pairing.resources()
+    report.resources = measurement.resources()
     report.notes.append(
-        f"{pairing.rate:.0f} requests per second, assigned at random to the gateway or directly to the upstream"
+        f"{measurement.rate:.0f} requests per second, assigned at random to the gateway or directly to the upstream"
     )
-    if len(pairing.samples) > 1:
+    if len(measurement.samples) > 1:
         report.notes.append(
             "the starts took turns: memory, descriptors and threads are of the first start, CPU is of each start in its turns"
         )
     try:
-        found = pairing.overhead()
+        found = measurement.overhead()
     except TooFewError as error:
         report.complete, report.incomplete_reason = False, report.incomplete_reason or str(error)
         report.ended_by = report.ended_by or "machine"

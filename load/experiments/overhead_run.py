@@ -40,7 +40,7 @@ MIN_ROUNDS = 4
 COLD = 0.1  # seconds at the beginning of a turn, discarded as warm-up: caches are cold after idle time
 
 # Starts a fresh gateway and returns the calls of each arm (`direct`: to the upstream itself); stops it on exit.
-Stand = Callable[[], AbstractContextManager[Mapping[str, RunningGateway]]]
+StartGateways = Callable[[], AbstractContextManager[Mapping[str, RunningGateway]]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class OverheadRun:
     edges: list[ResourceSample] = field(default_factory=list)  # of the first start: before the load, after it
     rate: float = 0.0
 
-    def run(self, stand: Stand, on_progress: ProgressCallback) -> None:
+    def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Start all, then run the turns. If a start fails, measure those that run, then raise its BenchError."""
         self.rate = self.terms.rate or 0.0
         began, missing = time.monotonic(), None
@@ -82,7 +82,7 @@ class OverheadRun:
             for number in range(self.terms.starts):
                 on_progress(f"start {number + 1} of {self.terms.starts}")
                 try:
-                    starts.append(up.enter_context(stand()))
+                    starts.append(up.enter_context(start_gateways()))
                 except BenchError as error:
                     if not starts:
                         raise
@@ -159,15 +159,15 @@ class OverheadRun:
                 f"starts in turn: {max(facts['t'], 0):.0f} of {plan.seconds:.0f} s, {facts['done']:.0f} responses"
             )
 
-        with GeneratorProcess(plan, progress, cores=self.pinning.generator) as player:
+        with GeneratorProcess(plan, progress, cores=self.pinning.generator) as generator:
             try:
-                return *player.finish(), None
+                return *generator.finish(), None
             except KeyboardInterrupt as interrupted:
                 with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C; the generator is already stopping
-                    player.stop()
+                    generator.stop()
                 # It may have stopped without any result.
                 with contextlib.suppress(BenchError, HarnessError):
-                    return *player.finish(), interrupted
+                    return *generator.finish(), interrupted
                 raise
 
     def _plan(

@@ -81,15 +81,15 @@ class PhaseRun:
     def play(self, what: str, plan: Plan, *, keep: bool = True) -> Result:
         """Run a plan; with `keep`, an interrupted one keeps its results so far."""
         with pinned_to(self._cores):
-            player = GeneratorProcess(plan, lambda facts: self._on_progress(what, facts))
-        with player:
+            generator = GeneratorProcess(plan, lambda facts: self._on_progress(what, facts))
+        with generator:
             try:
-                return player.finish()[0]
+                return generator.finish()[0]
             except KeyboardInterrupt:
                 with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C; the generator is already stopping
-                    player.stop()
+                    generator.stop()
                 with contextlib.suppress(BenchError, HarnessError):  # it may have stopped without any result
-                    result = player.finish()[0]
+                    result = generator.finish()[0]
                     if keep:
                         self._measured.results.append(result)
                 self.stop(INTERRUPTED, "interruption")

@@ -39,7 +39,7 @@ class RunningGateway:
 
 
 # Starts both afresh in this order (the first gets the lower port) and stops them on exit.
-Stand = Callable[[Sequence[str]], AbstractContextManager[Mapping[str, RunningGateway]]]
+StartGateways = Callable[[Sequence[str]], AbstractContextManager[Mapping[str, RunningGateway]]]
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class RegressionRun:
     seconds: float = 0.0
     decision: Decision = field(default_factory=lambda: Decision("cannot tell", [], final=False))
 
-    def run(self, stand: Stand, on_progress: ProgressCallback) -> None:
+    def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure start after start until a decision. Results are kept if the run is interrupted."""
         began, longest = time.monotonic(), 0.0
         random = np.random.default_rng(self.terms.seed)
         while not self.decision.final:
             started = time.monotonic()
             on_progress(f"start {self.starts + 1}: {self.decision.verdict} so far")
-            self._start(stand, on_progress)
+            self._start(start_gateways, on_progress)
             longest = max(longest, time.monotonic() - started)
             if self.starts >= sequential_test.MIN_STARTS and not self.seen.rounds:
                 return  # no usable rounds: one gateway is not answering, so more starts will not help
@@ -97,14 +97,14 @@ class RegressionRun:
             self.seen.changes(), random, last=last, stored=before, margin=self.terms.margin, looks=looks
         )
 
-    def _start(self, stand: Stand, on_progress: ProgressCallback) -> None:
+    def _start(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure one fresh start of both; the lower port alternates between them."""
         order = ARMS if self.starts % 2 == 0 else ARMS[::-1]
         with ExitStack() as stack:
             shares = stack.enter_context(
                 CpuWeightGroups(ARMS, self.pinning.gateway[0] if self.pinning.gateway else None)
             )
-            running = stack.enter_context(stand(order))
+            running = stack.enter_context(start_gateways(order))
             for name in ARMS:
                 for root in running[name].roots:
                     shares.put(name, root)

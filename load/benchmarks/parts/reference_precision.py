@@ -19,19 +19,19 @@ TARGET = "reference"
 def measure(rounds: int, seconds: float) -> Section:
     """Measure one minute per round, each with fresh gateways."""
     del seconds  # the goal is defined for one minute
-    pairings = [_minute(seed) for seed in range(1, rounds + 1)]
-    rate = float(np.median([pairing.rate for pairing in pairings]))
-    return section([pairing.overhead() for pairing in pairings], rate, conditions(rounds, SECONDS))
+    measurements = [_minute(seed) for seed in range(1, rounds + 1)]
+    rate = float(np.median([measurement.rate for measurement in measurements]))
+    return section([measurement.overhead() for measurement in measurements], rate, conditions(rounds, SECONDS))
 
 
 def _minute(seed: int) -> OverheadRun:
     profile = profiles.by_name("single-call")
     able = frozenset().union(*(profile.needs(call) for call in profile.call))
     with running_load_bench() as bench:
-        pairing = OverheadRun(OverheadOptions(SECONDS, seed=seed), bench.pinning)
-        stands = GatewayStarter(bench, profile, {TARGET: able})
-        pairing.run(lambda: stands.pair(TARGET), lambda _: None)
-    return pairing
+        measurement = OverheadRun(OverheadOptions(SECONDS, seed=seed), bench.pinning)
+        starter = GatewayStarter(bench, profile, {TARGET: able})
+        measurement.run(lambda: starter.pair(TARGET), lambda _: None)
+    return measurement
 
 
 def section(found: Sequence[Overhead], rate: float, conditions: str) -> Section:
