@@ -46,7 +46,7 @@ def regression_report(regression: RegressionRun, subject: Subject, stopped: str 
     if (
         regression.starts and not regression.decision.judgements
     ):  # ended between two interim analyses: report what was measured
-        regression.look(np.random.default_rng(regression.terms.seed), last=False)
+        regression.look(np.random.default_rng(regression.options.seed), last=False)
     if regression.seen.rounds:
         report.comparison = comparison(regression)
     elif report.complete:

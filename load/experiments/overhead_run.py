@@ -58,7 +58,7 @@ class OverheadOptions:
 class OverheadRun:
     """An overhead measurement, start by start. Results are kept if the run is interrupted."""
 
-    terms: OverheadOptions
+    options: OverheadOptions
     pinning: CpuLayout = field(default_factory=CpuLayout.here)
     results: list[Result] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)  # of each start, with the direct calls in its turns
@@ -75,24 +75,24 @@ class OverheadRun:
 
     def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Start all, then run the turns. If a start fails, measure those that run, then raise its BenchError."""
-        self.rate = self.terms.rate or 0.0
+        self.rate = self.options.rate or 0.0
         began, missing = time.monotonic(), None
         with ExitStack() as up:
             starts: list[Mapping[str, RunningGateway]] = []
-            for number in range(self.terms.starts):
-                on_progress(f"start {number + 1} of {self.terms.starts}")
+            for number in range(self.options.starts):
+                on_progress(f"start {number + 1} of {self.options.starts}")
                 try:
                     starts.append(up.enter_context(start_gateways()))
                 except BenchError as error:
                     if not starts:
                         raise
-                    some = f"only {len(starts)} of {self.terms.starts} starts could run at the same time"
+                    some = f"only {len(starts)} of {self.options.starts} starts could run at the same time"
                     missing = BenchError(f"{error}; {some}: use --starts {len(starts)}")
                     break
             if not self.rate:
                 on_progress("measuring a suitable rate")
                 self.rate = self._find_rate(starts[0])
-            left = self.terms.seconds - (time.monotonic() - began) - AROUND - WARMUP * len(starts)
+            left = self.options.seconds - (time.monotonic() - began) - AROUND - WARMUP * len(starts)
             rounds = max(int(left / (SLOT * len(starts))), MIN_ROUNDS)
             self._take_turns(starts, rounds, on_progress)
         if missing is not None:
@@ -179,13 +179,13 @@ class OverheadRun:
         starts: Sequence[Mapping[str, RunningGateway]],
     ) -> Plan:
         return Plan(
-            seed=self.terms.seed,
+            seed=self.options.seed,
             arms=list(arms),
             stages=[Stage(seconds=seconds, rate_from=rate, rate_to=rate)],
             arrivals=arrivals,  # type: ignore[arg-type] # pydantic checks it
             warmup=max(WARMUP * len(starts), 0.5),
             turn=SLOT,
-            tls=self.terms.tls,
+            tls=self.options.tls,
             secrets={
                 label: value for one in starts for running in one.values() for label, value in running.secrets.items()
             },
@@ -201,7 +201,7 @@ class OverheadRun:
         return overhead.overhead(
             self.samples,
             names,
-            np.random.default_rng(self.terms.seed),
+            np.random.default_rng(self.options.seed),
             arm=GATEWAY,
             direct=DIRECT,
             foreign=self.foreign if len(self.foreign) == len(self.samples) else (),
@@ -216,7 +216,7 @@ class OverheadRun:
         estimate = None
         if len(self.cpu_us) > 1:
             spread = spread_of_rounds(
-                [np.array([value]) for value in self.cpu_us], np.random.default_rng(self.terms.seed)
+                [np.array([value]) for value in self.cpu_us], np.random.default_rng(self.options.seed)
             )
             low, high = spread.bound(0.025)
             estimate = Estimate(value=spread.value, low=low, high=high)

@@ -20,7 +20,7 @@ class LoadRunRequest:
 
     target: str
     profile: LoadProfile
-    terms: ProfileRunOptions
+    options: ProfileRunOptions
     able: frozenset[str]
     stored: WorldConfig | None = None
 

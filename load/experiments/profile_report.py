@@ -34,7 +34,7 @@ def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
         gateway=measured.gateway,
         profile=task.profile.name,
         purpose=task.profile.purpose,
-        seed=task.terms.seed,
+        seed=task.options.seed,
         seconds=sum(result.seconds for result in measured.everything),
         machine=host_stats.describe(),
         complete=measured.stopped is None,

@@ -122,7 +122,7 @@ class ProfileRun(PhaseRun):
             self._look_back(before)
 
     def _calibrate(self) -> None:
-        result = self.play("ceiling of the bench", self._calibration(self._task.terms), keep=False)
+        result = self.play("ceiling of the bench", self._calibration(self._task.options), keep=False)
         right = result.count(outcome="ok")
         if not right:
             said = ", ".join(sorted({cell.outcome for cell in result.cells})) or "no response"

@@ -22,7 +22,7 @@ def comparison(regression: RegressionRun) -> Comparison:
         candidate=regression.names[1],
         verdict=verdict,
         said=said,
-        margin=regression.terms.margin,
+        margin=regression.options.margin,
         tolerance=IN_ORDER[0].tolerance,
         starts=regression.starts,
         rounds=sum(len(one.baseline) for starts in regression.seen.rounds.values() for one in starts),

@@ -90,30 +90,30 @@ class UrlPlans:
             weight=spec.weight,
         )
 
-    def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:  # noqa: ARG002 - phases without conditions are alike
+    def plan(self, options: ProfileRunOptions, phase: Phase) -> Plan:  # noqa: ARG002 - phases without conditions are alike
         """Return the plan of one phase."""
-        seconds = terms.seconds / (len(self._profile.phase) * self._profile.repeat)
-        return self._plan(terms, workloads.stages(self._profile, seconds, terms.rate), min(WARMUP, seconds / 3))
+        seconds = options.seconds / (len(self._profile.phase) * self._profile.repeat)
+        return self._plan(options, workloads.stages(self._profile, seconds, options.rate), min(WARMUP, seconds / 3))
 
-    def trial(self, terms: ProfileRunOptions) -> Plan:
+    def trial(self, options: ProfileRunOptions) -> Plan:
         """Return a closed-loop plan of one user, which shows what rate the endpoint can take."""
-        plan = self._plan(terms, [Stage(seconds=TRIAL, rate_from=1, rate_to=1)], 0.5)
+        plan = self._plan(options, [Stage(seconds=TRIAL, rate_from=1, rate_to=1)], 0.5)
         return plan.model_copy(update={"arrivals": "closed", "workers": 1})
 
-    def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
+    def step(self, options: ProfileRunOptions, rate: float, seconds: float) -> Plan:
         """Return the plan of one search step."""
-        return self._plan(terms, [Stage(seconds=seconds, rate_from=rate, rate_to=rate)], min(1.0, seconds / 3))
+        return self._plan(options, [Stage(seconds=seconds, rate_from=rate, rate_to=rate)], min(1.0, seconds / 3))
 
-    def _plan(self, terms: ProfileRunOptions, stages: list[Stage], warmup: float) -> Plan:
+    def _plan(self, options: ProfileRunOptions, stages: list[Stage], warmup: float) -> Plan:
         return Plan(
-            seed=terms.seed,
+            seed=options.seed,
             arms=[PlannedArm(name="gateway", calls=self.calls())],
             stages=stages,
             warmup=warmup,
             max_in_flight=MAX_IN_FLIGHT,
             timeout=self._profile.timeout,
             user=self._profile.user,
-            workers=terms.workers,
+            workers=options.workers,
             tls=self._found.endpoint.tls,
             secrets=self._found.endpoint.secrets(),
         )

@@ -103,7 +103,7 @@ def _void(report: LoadReport, compared: Comparison, generator: Generator) -> Non
 
 
 def _comparison(measurement: OverheadRun, names: tuple[str, str], margin: float, seconds: float) -> Comparison:
-    found = running_pair.compare(measurement.samples[0], np.random.default_rng(measurement.terms.seed))
+    found = running_pair.compare(measurement.samples[0], np.random.default_rng(measurement.options.seed))
     low, high = (float(np.expm1(bound)) for bound in found.change.bound(ALPHA))
     value, tolerance = float(np.expm1(found.change.value)), LATENCY.tolerance
     verdict: Moved = (

@@ -63,10 +63,10 @@ def test_run_finds_the_delayed_gateway() -> None:
 
 
 def run_with_changes(
-    terms: GateOptions | None = None, against: baseline.Baseline | None = None, **changes: float
+    options: GateOptions | None = None, against: baseline.Baseline | None = None, **changes: float
 ) -> RegressionRun:
     """Return a run of eight undisturbed starts with these changes of CPU, throughput and p50."""
-    made = RegressionRun(("acme 1", "acme 2"), terms or GateOptions(), CpuLayout(), against)
+    made = RegressionRun(("acme 1", "acme 2"), options or GateOptions(), CpuLayout(), against)
     random = np.random.default_rng(1)
     for _ in range(8):
         noise = [np.exp(0.005 * random.standard_normal(5)) for _ in range(3)]

@@ -206,8 +206,8 @@ def test_plans_of_a_profile_have_its_duration(profile: LoadProfile) -> None:
     load = made(
         profile, users=profile.crowd.users, externals=profile.crowd.externals, strangers=profile.crowd.strangers
     )
-    terms = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
-    plans = [make() for _, make in workload.phases(profile, terms, load)]
+    options = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
+    plans = [make() for _, make in workload.phases(profile, options, load)]
     assert len(plans) == len(profile.phase) * profile.repeat
     assert sum(plan.seconds for plan in plans) == pytest.approx(12.0)
     assert len({plan.seed for plan in plans}) == len(plans), "phases must have different schedules"

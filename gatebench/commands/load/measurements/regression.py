@@ -40,9 +40,11 @@ def run(options: RegressionOptions) -> int:
                 "add [launch] to the descriptor"
             )
     folder = output.new_folder(options.out, "gate", options.candidate)
-    terms = GateOptions(seconds=options.seconds, starts=options.starts, margin=options.margin / 100, seed=options.seed)
+    run_options = GateOptions(
+        seconds=options.seconds, starts=options.starts, margin=options.margin / 100, seed=options.seed
+    )
     pinning = CpuLayout.here()
-    regression = RegressionRun(names, terms, pinning, stored)
+    regression = RegressionRun(names, run_options, pinning, stored)
     subject = comparison_reports.Subject(
         " against ".join((options.candidate, names[0])), comparison.title(options.candidate), profile, options.seed
     )

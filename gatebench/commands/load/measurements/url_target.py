@@ -34,7 +34,7 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
     limits = budgets.load(options.budgets)
     target, call = _endpoint(options.target, url), _call(url)
     folder = output.new_folder(options.out, "url", profile.name)
-    terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
+    run_options = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
     exit_codes.end_in_order()
     found = _discover(target, call, folder / RECORD)
     progress = output.LoadProgress(quiet=options.quiet, folder=folder, target=target.shown, profile=profile.name)
@@ -42,7 +42,7 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
         measured = url_run.measure(
             found,
             profile,
-            terms,
+            run_options,
             lambda what, facts: progress.report(progress_text(what, facts), facts),
             fit_rate=options.rate is None,
         )
