@@ -181,12 +181,12 @@ def _pace(slow: Floats, slots: Ints) -> Floats:
 def _look(samples: Samples, direct: int) -> tuple[Ints, Floats, Floats]:
     """Return the slot of each request, and for each slot the median scheduling lag and direct latency (NaN: too few)."""
     slots = (samples["intended"] / SLOT).astype(np.int64)
-    past = (samples["arm"] == direct) & (samples["outcome"] == OK)
+    answered = (samples["arm"] == direct) & (samples["outcome"] == OK)
     count = int(slots.max(initial=-1)) + 1
     lags, medians = np.full(count, np.nan), np.full(count, np.nan)
     for slot in np.unique(slots):
         lags[slot] = np.median(samples["lag"][slots == slot])
-        responses = samples["response"][past & (slots == slot)]
+        responses = samples["response"][answered & (slots == slot)]
         if len(responses) >= MIN_DIRECT:
             medians[slot] = np.median(responses)
     return slots, lags, medians

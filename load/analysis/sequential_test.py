@@ -83,8 +83,8 @@ def decide(
 
     With `stored`, both are changes relative to the same reference target at different times, and their difference is tested.
     """
-    told = [observed] if stored is None else [observed, stored]
-    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in told)]
+    observations = [observed] if stored is None else [observed, stored]
+    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in observations)]
     if not usable:
         return Decision("cannot tell", [], final=last)
     others = max(len(usable) - 1, 1)

@@ -20,7 +20,7 @@ from gatebench.load.results.resource_model import FarEnd, Resources
 from gatebench.load.testbed import host as host_stats
 
 _PER_CALL = ("requests", "connections", "sessions", "idp_requests")
-_NOT_THROUGH = ("direct",)  # arms that bypass the gateway
+_BYPASSING = ("direct",)  # arms that bypass the gateway
 
 
 def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
@@ -94,7 +94,7 @@ def _calls(results: list[Result]) -> int:
         cell.count
         for result in results
         for cell in (*result.cells, *result.warmup)
-        if cell.arm not in _NOT_THROUGH and cell.operation not in SESSION_PARTS and cell.outcome != "unfinished"
+        if cell.arm not in _BYPASSING and cell.operation not in SESSION_PARTS and cell.outcome != "unfinished"
     )
 
 
@@ -102,8 +102,8 @@ def _far_end(measured: ProfileData) -> FarEnd | None:
     calls = _calls(measured.results)
     if not measured.counted:
         return None
-    past = any(call.arm == "direct" for call in measured.task.profile.call)
-    if past or not calls or measured.knee:
+    direct = any(call.arm == "direct" for call in measured.task.profile.call)
+    if direct or not calls or measured.knee:
         return FarEnd(counters=measured.counted, per_call={})
     sessions = sum(result.counts.sessions for result in measured.results)
     caused = measured.counted | {"requests": measured.counted["requests"] - _of_sessions(measured.counted, sessions)}
@@ -115,10 +115,10 @@ def _of_sessions(counted: dict[str, float], sessions: int) -> float:
 
     Counts those that arrived, at most one of each kind for a session: a gateway need not forward them.
     """
-    spoken = sum(count for name, count in counted.items() if name.startswith("method "))
-    farewells = counted["requests"] - spoken  # without a JSON-RPC message: DELETE
+    messages = sum(count for name, count in counted.items() if name.startswith("method "))
+    deletes = counted["requests"] - messages  # without a JSON-RPC message: DELETE
     handshakes = (counted.get(f"method {name}", 0.0) for name in ("initialize", "notifications/initialized"))
-    return sum(min(count, float(sessions)) for count in (*handshakes, farewells))
+    return sum(min(count, float(sessions)) for count in (*handshakes, deletes))
 
 
 def _resources(measured: ProfileData) -> Resources | None:
@@ -139,7 +139,7 @@ def _resources(measured: ProfileData) -> Resources | None:
 def _figures(measured: ProfileData) -> dict[str, float]:
     results, profile = measured.results, measured.task.profile
     found: dict[str, float | None] = {
-        "slowdown": None if _spared(measured) else metrics.slowdown(results),
+        "slowdown": None if _lacks_a_delayed_call(measured) else metrics.slowdown(results),
         "recovery": metrics.recovery(results[0], profile) if results and len(profile.shape) > 2 else None,
         "growth": metrics.growth(results, profile),
         "event-delay-p50": metrics.event_delay(results, 0.5),
@@ -151,7 +151,7 @@ def _figures(measured: ProfileData) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _spared(measured: ProfileData) -> bool:
+def _lacks_a_delayed_call(measured: ProfileData) -> bool:
     """Return True if a call that a phase delays was not sent, so that a slowdown cannot be computed."""
     return any(call.waits and call not in measured.called for call in measured.task.profile.call)
 

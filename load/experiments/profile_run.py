@@ -115,11 +115,11 @@ class ProfileRun(PhaseRun):
             with self._watched():
                 self.load()
         except LOST as error:
-            _lost(self._measured, error)  # now, because it causes whatever fails in `_look_back`
+            _lost(self._measured, error)  # now, because it causes whatever fails in `_check_release`
             raise
         finally:
             self._measured.host_samples = (host_before, HostCpuSample.now())
-            self._look_back(before)
+            self._check_release(before)
 
     def _calibrate(self) -> None:
         result = self.play("ceiling of the bench", self._calibration(self._task.options), keep=False)
@@ -166,7 +166,7 @@ class ProfileRun(PhaseRun):
 
     # -- afterwards
 
-    def _look_back(self, before: UpstreamCounters) -> None:
+    def _check_release(self, before: UpstreamCounters) -> None:
         """Read counters, and check that sessions, sockets, memory and CPU are released."""
         measured = self._measured
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C skips the rest

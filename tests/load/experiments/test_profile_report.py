@@ -41,7 +41,7 @@ def successful_cell(operation: str, outcome: Outcome = "ok") -> Cell:
 
 
 @pytest.mark.parametrize(
-    ("farewells", "handshakes", "calls", "per_call"),
+    ("deletes", "handshakes", "calls", "per_call"),
     [(5, 5, 10, 1.0), (0, 5, 10, 1.0), (0, 0, 10, 1.0), (5, 5, 20, 2.0), (0, 0, 20, 2.0), (20, 10, 10, 3.5)],
     ids=[
         "as asked",
@@ -53,7 +53,7 @@ def successful_cell(operation: str, outcome: Outcome = "ok") -> Cell:
     ],
 )
 def test_requests_per_call_without_handshakes(
-    farewells: float, handshakes: float, calls: float, per_call: float
+    deletes: float, handshakes: float, calls: float, per_call: float
 ) -> None:
     counted = {
         "method tools/call": calls,
@@ -61,7 +61,7 @@ def test_requests_per_call_without_handshakes(
         "method notifications/initialized": handshakes,
     }
     found = measured(
-        profiles.by_name("session-churn"), "session", sessions=5, requests=sum(counted.values()) + farewells, **counted
+        profiles.by_name("session-churn"), "session", sessions=5, requests=sum(counted.values()) + deletes, **counted
     )
     report = profile_report.report(found, [])
     assert report.far_end is not None
