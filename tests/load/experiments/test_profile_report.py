@@ -52,9 +52,7 @@ def successful_cell(operation: str, outcome: Outcome = "ok") -> Cell:
         "more sessions than asked",
     ],
 )
-def test_requests_per_call_without_handshakes(
-    deletes: float, handshakes: float, calls: float, per_call: float
-) -> None:
+def test_requests_per_call_without_handshakes(deletes: float, handshakes: float, calls: float, per_call: float) -> None:
     counted = {
         "method tools/call": calls,
         "method initialize": handshakes,
