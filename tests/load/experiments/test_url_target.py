@@ -134,10 +134,11 @@ def test_isolated_callers_pass(load: LoadCommand, tokens: str) -> None:
 
 
 def test_tool_that_begins_to_fail_is_a_failed_run(load: LoadCommand) -> None:
-    with ForeignMcp(Behaviour(fails_after=4)) as far:
+    with ForeignMcp(Behaviour(fails_after=4, version="7 \ud83c")) as far:
         assert load("run", far.url, *TOOL, *SHORT, "--profile", "single-call") == 1
     assert "none of" in load.report.said
-    assert "tool-error: the tool result has isError: the sky has fallen" in load.out.replace("\n  ", " ")
+    assert load.report.gateway == "foreign 7 \\ud83c", "a text that was cut within a character"
+    assert "tool-error: the tool result has isError: the sky has fallen \\ud83c" in load.out.replace("\n  ", " ")
     assert 'class="verdict bad"' in (load.folder / "load.html").read_text()
 
 
@@ -207,6 +208,11 @@ BAD: dict[str, tuple[Behaviour, list[str], str]] = {
     ),
     "pointer": (Behaviour(), [*TOOL, "--expect", "city=Rome"], "'city' is not a JSON Pointer"),
     "JSONPath": (Behaviour(), [*TOOL, "--expect", "$..city=Rome"], "'$..city' is not a JSON Pointer"),
+    "half a character": (
+        Behaviour(),
+        [*TOOL, "--expect-equal", '"\\ud83c"'],
+        "--expect-equal holds half a surrogate pair",
+    ),
     "one user": (Behaviour(), [*TOOL, "--isolation", "/content/0/text/user"], "--isolation needs at least two tokens"),
     "profile": (
         Behaviour(),
