@@ -311,6 +311,7 @@ def test_matrix_without_published_report_is_an_error(tmp_path: Path, capsys: pyt
         (published_index.ABOUT, b"{}", "publication.json has no command; create it with `gatebench publish`"),
         (published_index.ABOUT, b"[]", "publication.json has no command; create it with `gatebench publish`"),
     ],
+    ids=["cut off", "no report", "no object", "no publication", "no object as publication"],
 )
 def test_damaged_published_folder_is_refused(
     runs: tuple[Path, Path], tmp_path: Path, name: str, content: bytes, sentence: str
