@@ -22,11 +22,11 @@ def slowdown(results: Sequence[Result]) -> float | None:
         for cell in result.cells:
             if cell.outcome == "ok" and cell.arm == "gateway":
                 medians.setdefault(cell.operation, []).append(cell.histogram("response"))
-    told = {name: Histogram.sum(parts) for name, parts in medians.items()}
+    histograms = {name: Histogram.sum(parts) for name, parts in medians.items()}
     ratios = []
-    for name, histogram in told.items():
+    for name, histogram in histograms.items():
         plain, compared, _ = name.partition(COMPARED)
-        before = told.get(plain)
+        before = histograms.get(plain)
         if compared and before is not None and min(before.count, histogram.count) >= MIN_COUNT:
             ratios.append(histogram.quantile(0.5) / before.quantile(0.5))
     return max(ratios, default=None)
@@ -37,14 +37,14 @@ def growth(results: Sequence[Result], profile: LoadProfile) -> float | None:
     if profile.growth is None:
         return None
     small, large, times = profile.growth
-    told = [
+    histograms = [
         Histogram.sum(result.total("response", arm="gateway", operation=name, outcome="ok") for result in results)
         for name in (small, large)
     ]
-    if min(histogram.count for histogram in told) < 3:
+    if min(histogram.count for histogram in histograms) < 3:
         return None
     # p10, because slower responses include queueing, which does not depend on the size.
-    return told[1].quantile(0.1) / told[0].quantile(0.1) / times
+    return histograms[1].quantile(0.1) / histograms[0].quantile(0.1) / times
 
 
 def recovery(result: Result, profile: LoadProfile) -> float | None:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatebench.load.analysis.bootstrap import BootstrapDraws, Floats, Ints, Spread, crossed, nested, weighted_quantile
-from gatebench.load.results.report_model import Estimate, Overhead, QuantileOverhead
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Overhead, QuantileOverhead
 
 SLOT = 0.5  # seconds
 LATE_US = 1000.0  # a slot whose median scheduling lag is above this is discarded
@@ -180,12 +181,12 @@ def _pace(slow: Floats, slots: Ints) -> Floats:
 def _look(samples: Samples, direct: int) -> tuple[Ints, Floats, Floats]:
     """Return the slot of each request, and for each slot the median scheduling lag and direct latency (NaN: too few)."""
     slots = (samples["intended"] / SLOT).astype(np.int64)
-    past = (samples["arm"] == direct) & (samples["outcome"] == OK)
+    answered = (samples["arm"] == direct) & (samples["outcome"] == OK)
     count = int(slots.max(initial=-1)) + 1
     lags, medians = np.full(count, np.nan), np.full(count, np.nan)
     for slot in np.unique(slots):
         lags[slot] = np.median(samples["lag"][slots == slot])
-        responses = samples["response"][past & (slots == slot)]
+        responses = samples["response"][answered & (slots == slot)]
         if len(responses) >= MIN_DIRECT:
             medians[slot] = np.median(responses)
     return slots, lags, medians

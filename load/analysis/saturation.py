@@ -36,10 +36,10 @@ class SaturationSearch:
             between = (good * bad) ** 0.5
             if self._look(between):
                 good = between
+            elif self.points[-1].void:
+                break  # the rate may be on the plateau or beyond it
             else:
                 bad = between
-            if self.points[-1].void:
-                break
         return Knee(points=self.points, rate=self._published(good, bad), said=self._sentence(good, bad))
 
     def _climb(self) -> tuple[float | None, float | None]:

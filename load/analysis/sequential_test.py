@@ -83,8 +83,8 @@ def decide(
 
     With `stored`, both are changes relative to the same reference target at different times, and their difference is tested.
     """
-    told = [observed] if stored is None else [observed, stored]
-    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in told)]
+    observations = [observed] if stored is None else [observed, stored]
+    usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in observations)]
     if not usable:
         return Decision("cannot tell", [], final=last)
     others = max(len(usable) - 1, 1)
@@ -95,7 +95,7 @@ def decide(
         if stored is not None:
             spread = spread.minus(spread_of_rounds(stored[kind], random))
         judgements.append(_judge(kind, spread, ALPHA * share / looks, ALPHA / looks, margin, primary=place == 0))
-    return _together(judgements, last=last)
+    return _together(judgements, margin, last=last)
 
 
 def _judge(
@@ -114,12 +114,12 @@ def _judge(
     return MeasureResult(kind, primary, spread, low, high, alpha, moved)
 
 
-def _together(judgements: list[MeasureResult], *, last: bool) -> Decision:
+def _together(judgements: list[MeasureResult], margin: float, *, last: bool) -> Decision:
     said = [judgement.moved for judgement in judgements]
     if "slower" in said:
         return Decision("slower", judgements, final=True)
     primary = judgements[0]
-    may_be_faster = primary.moved == "not slower" and primary.spread.value < -math.log1p(MARGIN)
+    may_be_faster = primary.moved == "not slower" and primary.spread.value < -math.log1p(margin)
     settled = "cannot tell" not in said and not may_be_faster
     if settled or last:  # at the end the primary measure decides; the noisier ones are reported with their results
         return Decision(said[0], judgements, final=True)

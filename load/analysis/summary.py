@@ -14,14 +14,13 @@ from gatebench.load.results.report_model import (
     Arm,
     Conclusion,
     Event,
-    Generator,
     Latency,
     LoadReport,
     Moment,
     Operation,
-    ResourceSample,
     WrongAnswer,
 )
+from gatebench.load.results.resource_model import Generator, ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
 
 PERCENTILES = (0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 99.999)
@@ -146,7 +145,7 @@ def generator(
     )  # parts of sessions have no schedule of their own
     processes = max((result.machine.processes for result in results), default=1)
     wall = sum(result.machine.wall_seconds for result in results) or math.inf
-    _, steal, pressure = after.since(before, cores)
+    steal, pressure = after.since(before, cores)
     return Generator(
         workers=processes,
         offered=sum(result.counts.offered for result in results),

@@ -8,7 +8,8 @@ that is accepted.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gatebench.load.results.report_model import Generator, Judged
+from gatebench.load.results.report_model import Judged
+from gatebench.load.results.resource_model import Generator
 
 LAG_SHARE = 0.10  # of the published latency
 LAG_P50_US, LAG_P99_US = 200.0, 1000.0  # scheduling lag that is always allowed

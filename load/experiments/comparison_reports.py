@@ -16,8 +16,9 @@ from gatebench.load.experiments.regression_run import RegressionRun
 from gatebench.load.profiles import budgets as all_budgets
 from gatebench.load.profiles.budgets import Budget
 from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.base_model import Estimate
 from gatebench.load.results.generator_result import Result
-from gatebench.load.results.report_model import Arm, Estimate, LoadReport
+from gatebench.load.results.report_model import Arm, LoadReport
 from gatebench.load.testbed.host import HostCpuSample, describe
 
 NO_OVERHEAD = "overhead is not reported"
@@ -33,25 +34,25 @@ class Subject:
     profile: LoadProfile
     seed: int
     notes: list[str] = field(default_factory=list)  # for readers, such as the calls that are left out
-    weather: HostCpuSample = field(default_factory=HostCpuSample.now)
+    host_before: HostCpuSample = field(default_factory=HostCpuSample.now)
     began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
-def regression_report(contest: RegressionRun, subject: Subject, stopped: str | None) -> LoadReport:
+def regression_report(regression: RegressionRun, subject: Subject, stopped: str | None) -> LoadReport:
     """Return the report of the regression gate; `stopped` is the reason why it did not complete."""
-    report = common(subject, contest.results, stopped)
+    report = common(subject, regression.results, stopped)
     report.kind = "gate"
-    report.notes += contest.notes
+    report.notes += regression.notes
     if (
-        contest.starts and not contest.decision.judgements
+        regression.starts and not regression.decision.judgements
     ):  # ended between two interim analyses: report what was measured
-        contest.look(np.random.default_rng(contest.terms.seed), last=False)
-    if contest.seen.rounds:
-        report.comparison = comparison(contest)
+        regression.look(np.random.default_rng(regression.options.seed), last=False)
+    if regression.seen.rounds:
+        report.comparison = comparison(regression)
     elif report.complete:
         report.complete, report.incomplete_reason = (
             False,
-            failing(report.arms, contest.results, "speeds are not compared") or NOTHING,
+            failing(report.arms, regression.results, "speeds are not compared") or NOTHING,
         )
         report.ended_by = "gateway"
     summary.conclude(report)
@@ -59,23 +60,23 @@ def regression_report(contest: RegressionRun, subject: Subject, stopped: str | N
 
 
 def overhead_report(
-    pairing: OverheadRun, subject: Subject, budgets: Sequence[Budget], stopped: str | None
+    measurement: OverheadRun, subject: Subject, budgets: Sequence[Budget], stopped: str | None
 ) -> LoadReport:
     """Return the overhead report; tail percentiles are omitted when scheduling lag is too high for them."""
-    report = common(subject, pairing.results, stopped)
-    report.moments = summary.moments(pairing.results)
-    if report.complete and (said := failing(report.arms, pairing.results, NO_OVERHEAD)):
+    report = common(subject, measurement.results, stopped)
+    report.moments = summary.moments(measurement.results)
+    if report.complete and (said := failing(report.arms, measurement.results, NO_OVERHEAD)):
         report.complete, report.incomplete_reason, report.ended_by = False, said, "gateway"
-    report.resources = pairing.resources()
+    report.resources = measurement.resources()
     report.notes.append(
-        f"{pairing.rate:.0f} requests per second, assigned at random to the gateway or directly to the upstream"
+        f"{measurement.rate:.0f} requests per second, assigned at random to the gateway or directly to the upstream"
     )
-    if len(pairing.samples) > 1:
+    if len(measurement.samples) > 1:
         report.notes.append(
             "the starts took turns: memory, descriptors and threads are of the first start, CPU is of each start in its turns"
         )
     try:
-        found = pairing.overhead()
+        found = measurement.overhead()
     except TooFewError as error:
         report.complete, report.incomplete_reason = False, report.incomplete_reason or str(error)
         report.ended_by = report.ended_by or "machine"
@@ -133,12 +134,12 @@ def common(subject: Subject, results: Sequence[Result], stopped: str | None) -> 
         profile=subject.profile.name,
         purpose=subject.profile.purpose,
         seed=subject.seed,
-        seconds=now.wall - subject.weather.wall,
+        seconds=now.wall - subject.host_before.wall,
         machine=machine,
         complete=stopped is None,
         incomplete_reason=stopped,
         arms=summary.arms(results),
-        generator=summary.generator(results, before=subject.weather, after=now, cores=machine.cores, ceiling=None),
+        generator=summary.generator(results, before=subject.host_before, after=now, cores=machine.cores, ceiling=None),
         wrong_answers=summary.wrong_answers(results),
         wrong_count=sum(result.wrong_count for result in results),
         events=summary.events(results),

@@ -42,7 +42,7 @@ class GatewayStarter:
         """Start the target; also return the same calls sent directly to the upstream."""
         with _StopOnExit() as up:
             gateway = up.gateways["gateway"] = self._started(target, None)
-            calls = [_past(spec, gateway) for spec in self._specs(target, gateway)]
+            calls = [_direct(spec, gateway) for spec in self._specs(target, gateway)]
             running = self._running(target, gateway)
             yield {"direct": RunningGateway(self._calls(calls, gateway), secrets=running.secrets), "gateway": running}
             self.bench.backend.require()
@@ -70,7 +70,7 @@ class GatewayStarter:
         return [call for arm in Workload(self.profile, specs, gateway, crowd).arms() for call in arm.calls]
 
 
-def _past(spec: CallSpec, gateway: LoadedGateway) -> CallSpec:
+def _direct(spec: CallSpec, gateway: LoadedGateway) -> CallSpec:
     """Return the same call, in the same era, sent directly to the upstream."""
     revision = workloads.revision_for(spec, gateway.target.descriptor.claims.revisions)
     server = spec.server if spec.server in definition.UPSTREAMS else (spec.member or "calculator")

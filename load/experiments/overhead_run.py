@@ -21,8 +21,10 @@ from gatebench.load.analysis.rounds import CpuLog, UsesCpu
 from gatebench.load.experiments.regression_run import ProgressCallback, RunningGateway
 from gatebench.load.generator.process import GeneratorProcess, run_generator
 from gatebench.load.plan.plan import Plan, PlannedArm, Stage
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Overhead
 from gatebench.load.results.generator_result import Cell, Result
-from gatebench.load.results.report_model import Estimate, Overhead, Resources, ResourceSample
+from gatebench.load.results.resource_model import Resources, ResourceSample
 from gatebench.load.testbed.cpu_affinity import CpuLayout
 from gatebench.load.testbed.cpu_interference import CpuInterferenceMonitor
 from gatebench.load.testbed.host import Processors
@@ -38,7 +40,7 @@ MIN_ROUNDS = 4
 COLD = 0.1  # seconds at the beginning of a turn, discarded as warm-up: caches are cold after idle time
 
 # Starts a fresh gateway and returns the calls of each arm (`direct`: to the upstream itself); stops it on exit.
-Stand = Callable[[], AbstractContextManager[Mapping[str, RunningGateway]]]
+StartGateways = Callable[[], AbstractContextManager[Mapping[str, RunningGateway]]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class OverheadOptions:
 class OverheadRun:
     """An overhead measurement, start by start. Results are kept if the run is interrupted."""
 
-    terms: OverheadOptions
+    options: OverheadOptions
     pinning: CpuLayout = field(default_factory=CpuLayout.here)
     results: list[Result] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)  # of each start, with the direct calls in its turns
@@ -71,26 +73,26 @@ class OverheadRun:
     edges: list[ResourceSample] = field(default_factory=list)  # of the first start: before the load, after it
     rate: float = 0.0
 
-    def run(self, stand: Stand, on_progress: ProgressCallback) -> None:
+    def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Start all, then run the turns. If a start fails, measure those that run, then raise its BenchError."""
-        self.rate = self.terms.rate or 0.0
+        self.rate = self.options.rate or 0.0
         began, missing = time.monotonic(), None
         with ExitStack() as up:
             starts: list[Mapping[str, RunningGateway]] = []
-            for number in range(self.terms.starts):
-                on_progress(f"start {number + 1} of {self.terms.starts}")
+            for number in range(self.options.starts):
+                on_progress(f"start {number + 1} of {self.options.starts}")
                 try:
-                    starts.append(up.enter_context(stand()))
+                    starts.append(up.enter_context(start_gateways()))
                 except BenchError as error:
                     if not starts:
                         raise
-                    some = f"only {len(starts)} of {self.terms.starts} starts could run at the same time"
+                    some = f"only {len(starts)} of {self.options.starts} starts could run at the same time"
                     missing = BenchError(f"{error}; {some}: use --starts {len(starts)}")
                     break
             if not self.rate:
                 on_progress("measuring a suitable rate")
                 self.rate = self._find_rate(starts[0])
-            left = self.terms.seconds - (time.monotonic() - began) - AROUND - WARMUP * len(starts)
+            left = self.options.seconds - (time.monotonic() - began) - AROUND - WARMUP * len(starts)
             rounds = max(int(left / (SLOT * len(starts))), MIN_ROUNDS)
             self._take_turns(starts, rounds, on_progress)
         if missing is not None:
@@ -157,15 +159,15 @@ class OverheadRun:
                 f"starts in turn: {max(facts['t'], 0):.0f} of {plan.seconds:.0f} s, {facts['done']:.0f} responses"
             )
 
-        with GeneratorProcess(plan, progress, cores=self.pinning.generator) as player:
+        with GeneratorProcess(plan, progress, cores=self.pinning.generator) as generator:
             try:
-                return *player.finish(), None
+                return *generator.finish(), None
             except KeyboardInterrupt as interrupted:
                 with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C; the generator is already stopping
-                    player.stop()
+                    generator.stop()
                 # It may have stopped without any result.
                 with contextlib.suppress(BenchError, HarnessError):
-                    return *player.finish(), interrupted
+                    return *generator.finish(), interrupted
                 raise
 
     def _plan(
@@ -177,13 +179,13 @@ class OverheadRun:
         starts: Sequence[Mapping[str, RunningGateway]],
     ) -> Plan:
         return Plan(
-            seed=self.terms.seed,
+            seed=self.options.seed,
             arms=list(arms),
             stages=[Stage(seconds=seconds, rate_from=rate, rate_to=rate)],
             arrivals=arrivals,  # type: ignore[arg-type] # pydantic checks it
             warmup=max(WARMUP * len(starts), 0.5),
             turn=SLOT,
-            tls=self.terms.tls,
+            tls=self.options.tls,
             secrets={
                 label: value for one in starts for running in one.values() for label, value in running.secrets.items()
             },
@@ -199,7 +201,7 @@ class OverheadRun:
         return overhead.overhead(
             self.samples,
             names,
-            np.random.default_rng(self.terms.seed),
+            np.random.default_rng(self.options.seed),
             arm=GATEWAY,
             direct=DIRECT,
             foreign=self.foreign if len(self.foreign) == len(self.samples) else (),
@@ -214,7 +216,7 @@ class OverheadRun:
         estimate = None
         if len(self.cpu_us) > 1:
             spread = spread_of_rounds(
-                [np.array([value]) for value in self.cpu_us], np.random.default_rng(self.terms.seed)
+                [np.array([value]) for value in self.cpu_us], np.random.default_rng(self.options.seed)
             )
             low, high = spread.bound(0.025)
             estimate = Estimate(value=spread.value, low=low, high=high)

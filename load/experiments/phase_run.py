@@ -59,7 +59,7 @@ class PhaseRun:
         """Stop if a process has ended that is needed for the next phase; `result` is that of the last phase."""
 
     def _phases(self) -> None:
-        for phase, plan in workloads.phases(self._task.profile, self._task.terms, self._workload):
+        for phase, plan in workloads.phases(self._task.profile, self._task.options, self._workload):
             with self.in_phase(phase):
                 result = self._checked(phase.name or "load", plan())
             self._measured.results.append(result)
@@ -81,15 +81,15 @@ class PhaseRun:
     def play(self, what: str, plan: Plan, *, keep: bool = True) -> Result:
         """Run a plan; with `keep`, an interrupted one keeps its results so far."""
         with pinned_to(self._cores):
-            player = GeneratorProcess(plan, lambda facts: self._on_progress(what, facts))
-        with player:
+            generator = GeneratorProcess(plan, lambda facts: self._on_progress(what, facts))
+        with generator:
             try:
-                return player.finish()[0]
+                return generator.finish()[0]
             except KeyboardInterrupt:
                 with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C; the generator is already stopping
-                    player.stop()
+                    generator.stop()
                 with contextlib.suppress(BenchError, HarnessError):  # it may have stopped without any result
-                    result = player.finish()[0]
+                    result = generator.finish()[0]
                     if keep:
                         self._measured.results.append(result)
                 self.stop(INTERRUPTED, "interruption")
@@ -103,8 +103,8 @@ class PhaseRun:
     # -- the search for the knee
 
     def _search(self) -> None:
-        seconds = max(self._task.terms.seconds / STEPS, MIN_STEP)
-        search = SaturationSearch(lambda rate: self._point(rate, seconds), self._task.terms.rate)
+        seconds = max(self._task.options.seconds / STEPS, MIN_STEP)
+        search = SaturationSearch(lambda rate: self._point(rate, seconds), self._task.options.rate)
         try:
             self._measured.knee = search.run()
         finally:
@@ -117,7 +117,7 @@ class PhaseRun:
                 self._measured.knee = Knee(points=search.points, rate=None, said="the search did not complete")
 
     def _point(self, rate: float, seconds: float) -> RatePoint:
-        result = self._checked(f"{rate:.0f} per second", self._workload.step(self._task.terms, rate, seconds))
+        result = self._checked(f"{rate:.0f} per second", self._workload.step(self._task.options, rate, seconds))
         first = not self._measured.results
         self._measured.results.append(result)
         if first and (none := metrics.unanswered(result)):

@@ -8,7 +8,8 @@ from gatebench.fixtures.reference_gateway.config import WorldConfig
 from gatebench.load.experiments.workload import ProfileRunOptions
 from gatebench.load.profiles.profiles import CallSpec, LoadProfile
 from gatebench.load.results.generator_result import Result
-from gatebench.load.results.report_model import EndedBy, Knee, ResourceSample
+from gatebench.load.results.report_model import EndedBy, Knee
+from gatebench.load.results.resource_model import ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
 
 
@@ -19,7 +20,7 @@ class LoadRunRequest:
 
     target: str
     profile: LoadProfile
-    terms: ProfileRunOptions
+    options: ProfileRunOptions
     able: frozenset[str]
     stored: WorldConfig | None = None
 
@@ -36,7 +37,7 @@ class ProfileData:
     beyond: list[Result] = field(default_factory=list)  # steps of a search that were not on the plateau
     ceiling: float | None = None
     knee: Knee | None = None
-    weather: tuple[HostCpuSample, HostCpuSample] | None = None
+    host_samples: tuple[HostCpuSample, HostCpuSample] | None = None
     counted: dict[str, float] = field(default_factory=dict)
     left_open: dict[str, int] = field(default_factory=dict)
     samples: list[ResourceSample] = field(default_factory=list)

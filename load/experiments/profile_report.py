@@ -12,13 +12,15 @@ from gatebench.load.plan.plan import SESSION_PARTS
 from gatebench.load.profiles import budgets as budget_rules
 from gatebench.load.profiles.budgets import Budget
 from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.base_model import Estimate
 from gatebench.load.results.generator_result import Result
 from gatebench.load.results.histogram import Histogram
-from gatebench.load.results.report_model import Estimate, Event, FarEnd, LoadReport, Resources
+from gatebench.load.results.report_model import Event, LoadReport
+from gatebench.load.results.resource_model import FarEnd, Resources
 from gatebench.load.testbed import host as host_stats
 
 _PER_CALL = ("requests", "connections", "sessions", "idp_requests")
-_NOT_THROUGH = ("direct",)  # arms that bypass the gateway
+_BYPASSING = ("direct",)  # arms that bypass the gateway
 
 
 def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
@@ -32,7 +34,7 @@ def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
         gateway=measured.gateway,
         profile=task.profile.name,
         purpose=task.profile.purpose,
-        seed=task.terms.seed,
+        seed=task.options.seed,
         seconds=sum(result.seconds for result in measured.everything),
         machine=host_stats.describe(),
         complete=measured.stopped is None,
@@ -49,8 +51,8 @@ def report(measured: ProfileData, budgets: Iterable[Budget]) -> LoadReport:
         events=[*summary.events(measured.everything), *_gone(measured)],
         notes=measured.notes,
     )
-    if measured.weather is not None and results:
-        before, after = measured.weather
+    if measured.host_samples is not None and results:
+        before, after = measured.host_samples
         made.generator = summary.generator(
             results, before=before, after=after, cores=made.machine.cores, ceiling=measured.ceiling
         )
@@ -92,7 +94,7 @@ def _calls(results: list[Result]) -> int:
         cell.count
         for result in results
         for cell in (*result.cells, *result.warmup)
-        if cell.arm not in _NOT_THROUGH and cell.operation not in SESSION_PARTS and cell.outcome != "unfinished"
+        if cell.arm not in _BYPASSING and cell.operation not in SESSION_PARTS and cell.outcome != "unfinished"
     )
 
 
@@ -100,8 +102,8 @@ def _far_end(measured: ProfileData) -> FarEnd | None:
     calls = _calls(measured.results)
     if not measured.counted:
         return None
-    past = any(call.arm == "direct" for call in measured.task.profile.call)
-    if past or not calls or measured.knee:
+    direct = any(call.arm == "direct" for call in measured.task.profile.call)
+    if direct or not calls or measured.knee:
         return FarEnd(counters=measured.counted, per_call={})
     sessions = sum(result.counts.sessions for result in measured.results)
     caused = measured.counted | {"requests": measured.counted["requests"] - _of_sessions(measured.counted, sessions)}
@@ -113,10 +115,10 @@ def _of_sessions(counted: dict[str, float], sessions: int) -> float:
 
     Counts those that arrived, at most one of each kind for a session: a gateway need not forward them.
     """
-    spoken = sum(count for name, count in counted.items() if name.startswith("method "))
-    farewells = counted["requests"] - spoken  # without a JSON-RPC message: DELETE
+    messages = sum(count for name, count in counted.items() if name.startswith("method "))
+    deletes = counted["requests"] - messages  # without a JSON-RPC message: DELETE
     handshakes = (counted.get(f"method {name}", 0.0) for name in ("initialize", "notifications/initialized"))
-    return sum(min(count, float(sessions)) for count in (*handshakes, farewells))
+    return sum(min(count, float(sessions)) for count in (*handshakes, deletes))
 
 
 def _resources(measured: ProfileData) -> Resources | None:
@@ -137,7 +139,7 @@ def _resources(measured: ProfileData) -> Resources | None:
 def _figures(measured: ProfileData) -> dict[str, float]:
     results, profile = measured.results, measured.task.profile
     found: dict[str, float | None] = {
-        "slowdown": None if _spared(measured) else metrics.slowdown(results),
+        "slowdown": None if _lacks_a_delayed_call(measured) else metrics.slowdown(results),
         "recovery": metrics.recovery(results[0], profile) if results and len(profile.shape) > 2 else None,
         "growth": metrics.growth(results, profile),
         "event-delay-p50": metrics.event_delay(results, 0.5),
@@ -149,7 +151,7 @@ def _figures(measured: ProfileData) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _spared(measured: ProfileData) -> bool:
+def _lacks_a_delayed_call(measured: ProfileData) -> bool:
     """Return True if a call that a phase delays was not sent, so that a slowdown cannot be computed."""
     return any(call.waits and call not in measured.called for call in measured.task.profile.call)
 

@@ -110,19 +110,19 @@ class ProfileRun(PhaseRun):
     def everything(self) -> None:
         """Measure the ceiling, generate the load, check released resources. Raises RunStopped if it ends early."""
         self._calibrate()
-        before, weather = self._bench.counted(), HostCpuSample.now()
+        before, host_before = self._bench.counted(), HostCpuSample.now()
         try:
             with self._watched():
                 self.load()
         except LOST as error:
-            _lost(self._measured, error)  # now, because it causes whatever fails in `_look_back`
+            _lost(self._measured, error)  # now, because it causes whatever fails in `_check_release`
             raise
         finally:
-            self._measured.weather = (weather, HostCpuSample.now())
-            self._look_back(before)
+            self._measured.host_samples = (host_before, HostCpuSample.now())
+            self._check_release(before)
 
     def _calibrate(self) -> None:
-        result = self.play("ceiling of the bench", self._calibration(self._task.terms), keep=False)
+        result = self.play("ceiling of the bench", self._calibration(self._task.options), keep=False)
         right = result.count(outcome="ok")
         if not right:
             said = ", ".join(sorted({cell.outcome for cell in result.cells})) or "no response"
@@ -166,7 +166,7 @@ class ProfileRun(PhaseRun):
 
     # -- afterwards
 
-    def _look_back(self, before: UpstreamCounters) -> None:
+    def _check_release(self, before: UpstreamCounters) -> None:
         """Read counters, and check that sessions, sockets, memory and CPU are released."""
         measured = self._measured
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C skips the rest

@@ -7,58 +7,67 @@ import numpy as np
 from gatebench.load.analysis import sequential_test
 from gatebench.load.analysis.sequential_test import IN_ORDER, Decision, MeasureResult
 from gatebench.load.experiments.regression_run import ARMS, RegressionRun
-from gatebench.load.results.report_model import Comparison, Estimate, Measure
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Comparison, Measure
 
 ERRORS = 0.01  # of the calls; with more failures, speed is not compared
 
 
-def comparison(contest: RegressionRun) -> Comparison:
+def comparison(regression: RegressionRun) -> Comparison:
     """Return the comparison of a regression run that has measurements."""
-    verdict, said = _verdict(contest)
+    verdict, said = _verdict(regression)
     return Comparison(
-        baseline=_baseline(contest),
-        yardstick=contest.names[0],
-        candidate=contest.names[1],
+        baseline=_baseline(regression),
+        yardstick=regression.names[0],
+        candidate=regression.names[1],
         verdict=verdict,
         said=said,
-        margin=contest.terms.margin,
+        margin=regression.options.margin,
         tolerance=IN_ORDER[0].tolerance,
-        starts=contest.starts,
-        rounds=sum(len(one.baseline) for starts in contest.seen.rounds.values() for one in starts),
-        looks=contest.looks,
-        seconds=contest.seconds,
-        shares=contest.shares,
-        measures=[_measure(contest, judgement) for judgement in contest.decision.judgements],
+        starts=regression.starts,
+        rounds=sum(len(one.baseline) for starts in regression.seen.rounds.values() for one in starts),
+        looks=regression.looks,
+        seconds=regression.seconds,
+        shares=regression.shares,
+        measures=[_measure(regression, judgement) for judgement in regression.decision.judgements],
     )
 
 
-def _baseline(contest: RegressionRun) -> str:
-    return f"{contest.against.candidate} (stored {contest.against.time})" if contest.against else contest.names[0]
+def _baseline(regression: RegressionRun) -> str:
+    return (
+        f"{regression.against.candidate} (stored {regression.against.time})"
+        if regression.against
+        else regression.names[0]
+    )
 
 
-def _verdict(contest: RegressionRun) -> tuple[sequential_test.Moved, str]:
+def _verdict(regression: RegressionRun) -> tuple[sequential_test.Moved, str]:
     for arm in ARMS:
-        done, failed = _answers(contest, arm)
+        done, failed = _answers(regression, arm)
         if failed > ERRORS * done:
-            name = contest.names[ARMS.index(arm)]
+            name = regression.names[ARMS.index(arm)]
             return (
                 "cannot tell",
                 f"{failed} of {done} calls of {name} failed; speeds are not compared until the calls succeed",
             )
-    return contest.decision.verdict, sentence(contest.decision, contest.names[1], _baseline(contest), contest.starts)
+    return regression.decision.verdict, sentence(
+        regression.decision, regression.names[1], _baseline(regression), regression.starts
+    )
 
 
-def _answers(contest: RegressionRun, arm: str) -> tuple[int, int]:
-    done = sum(cell.count for result in contest.results for cell in result.cells if cell.arm == arm)
-    right = sum(result.count(arm=arm, outcome="ok") for result in contest.results)
-    unfinished = sum(result.count(arm=arm, outcome="unfinished") for result in contest.results)
-    return done - unfinished, done - unfinished - right
+def _answers(regression: RegressionRun, arm: str) -> tuple[int, int]:
+    """Return the number of completed calls of an arm, and how many of them failed; handshakes are not calls."""
+    calls = [result.whole_calls() for result in regression.results]
+    done = sum(result.count(arm=arm) - result.count(arm=arm, outcome="unfinished") for result in calls)
+    return done, done - sum(result.count(arm=arm, outcome="ok") for result in calls)
 
 
-def _measure(contest: RegressionRun, judgement: MeasureResult) -> Measure:
+def _measure(regression: RegressionRun, judgement: MeasureResult) -> Measure:
     kind = judgement.kind
-    baseline, candidate = contest.seen.middle(kind)
-    if contest.against:  # in today's units: the cost of the stored candidate relative to the reference measured today
+    baseline, candidate = regression.seen.middle(kind)
+    if (
+        regression.against
+    ):  # in today's units: the cost of the stored candidate relative to the reference measured today
         baseline = candidate / math.exp(judgement.spread.value * (-1 if kind.more_is_better else 1))
     return Measure(
         name=kind.name,
@@ -73,7 +82,7 @@ def _measure(contest: RegressionRun, judgement: MeasureResult) -> Measure:
             confidence=1 - 2 * judgement.alpha,
         ),
         moved=judgement.moved,
-        rounds=[list(map(float, np.expm1(start))) for start in contest.seen.changes()[kind]],
+        rounds=[list(map(float, np.expm1(start))) for start in regression.seen.changes()[kind]],
     )
 
 

@@ -39,7 +39,7 @@ class RunningGateway:
 
 
 # Starts both afresh in this order (the first gets the lower port) and stops them on exit.
-Stand = Callable[[Sequence[str]], AbstractContextManager[Mapping[str, RunningGateway]]]
+StartGateways = Callable[[Sequence[str]], AbstractContextManager[Mapping[str, RunningGateway]]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RegressionRun:
     """A regression run: all starts so far and the decision. `results` are generator results."""
 
     names: tuple[str, str]
-    terms: GateOptions
+    options: GateOptions
     pinning: CpuLayout = field(default_factory=CpuLayout.here)
     against: Baseline | None = None
     seen: MeasuredRounds = field(default_factory=MeasuredRounds)
@@ -69,42 +69,42 @@ class RegressionRun:
     seconds: float = 0.0
     decision: Decision = field(default_factory=lambda: Decision("cannot tell", [], final=False))
 
-    def run(self, stand: Stand, on_progress: ProgressCallback) -> None:
+    def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure start after start until a decision. Results are kept if the run is interrupted."""
         began, longest = time.monotonic(), 0.0
-        random = np.random.default_rng(self.terms.seed)
+        random = np.random.default_rng(self.options.seed)
         while not self.decision.final:
             started = time.monotonic()
             on_progress(f"start {self.starts + 1}: {self.decision.verdict} so far")
-            self._start(stand, on_progress)
+            self._start(start_gateways, on_progress)
             longest = max(longest, time.monotonic() - started)
             if self.starts >= sequential_test.MIN_STARTS and not self.seen.rounds:
                 return  # no usable rounds: one gateway is not answering, so more starts will not help
             self.seconds = time.monotonic() - began
-            out_of_time = self.seconds + longest > self.terms.seconds
-            last = self.starts >= (self.terms.starts or sequential_test.LAST_LOOK) or (
-                out_of_time and self.terms.starts is None
+            out_of_time = self.seconds + longest > self.options.seconds
+            last = self.starts >= (self.options.starts or sequential_test.LAST_LOOK) or (
+                out_of_time and self.options.starts is None
             )
-            if last or (self.terms.starts is None and self.starts in sequential_test.LOOKS):
+            if last or (self.options.starts is None and self.starts in sequential_test.LOOKS):
                 self.look(random, last=last)
 
     def look(self, random: np.random.Generator, *, last: bool) -> None:
         """Decide from the observations so far."""
         self.looks += 1
         before = self.against.changes if self.against else None
-        looks = 1 if self.terms.starts else len(sequential_test.LOOKS)
+        looks = 1 if self.options.starts else len(sequential_test.LOOKS)
         self.decision = sequential_test.decide(
-            self.seen.changes(), random, last=last, stored=before, margin=self.terms.margin, looks=looks
+            self.seen.changes(), random, last=last, stored=before, margin=self.options.margin, looks=looks
         )
 
-    def _start(self, stand: Stand, on_progress: ProgressCallback) -> None:
+    def _start(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure one fresh start of both; the lower port alternates between them."""
         order = ARMS if self.starts % 2 == 0 else ARMS[::-1]
         with ExitStack() as stack:
             shares = stack.enter_context(
                 CpuWeightGroups(ARMS, self.pinning.gateway[0] if self.pinning.gateway else None)
             )
-            running = stack.enter_context(stand(order))
+            running = stack.enter_context(start_gateways(order))
             for name in ARMS:
                 for root in running[name].roots:
                     shares.put(name, root)
@@ -148,7 +148,7 @@ class RegressionRun:
         self, arms: Sequence[str], running: Mapping[str, RunningGateway], arrivals: str, seconds: float, rate: float
     ) -> Plan:
         return Plan(
-            seed=self.terms.seed + self.starts,
+            seed=self.options.seed + self.starts,
             arms=[PlannedArm(name=name, calls=running[name].calls) for name in arms],
             stages=[Stage(seconds=seconds, rate_from=rate, rate_to=rate)],
             arrivals=arrivals,  # type: ignore[arg-type] # pydantic checks it

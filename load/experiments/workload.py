@@ -147,26 +147,28 @@ class Workload:
 
     # -- plans
 
-    def calibration(self, terms: ProfileRunOptions, users: int = 16) -> Plan:
+    def calibration(self, options: ProfileRunOptions, users: int = 16) -> Plan:
         """Return a closed-loop plan of direct calls, which measures the ceiling of the bench."""
         stage = Stage(seconds=CALIBRATION, rate_from=users, rate_to=users)
-        return self._plan(terms, self.direct(), [stage], 0.5, closed=True)
+        return self._plan(options, self.direct(), [stage], 0.5, closed=True)
 
-    def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:
+    def plan(self, options: ProfileRunOptions, phase: Phase) -> Plan:
         """Return the plan of one phase."""
         parts = len(self._profile.phase) * self._profile.repeat
-        seconds = terms.seconds / parts
-        return self._plan(terms, self.arms(phase), stages(self._profile, seconds, terms.rate), min(WARMUP, seconds / 3))
+        seconds = options.seconds / parts
+        return self._plan(
+            options, self.arms(phase), stages(self._profile, seconds, options.rate), min(WARMUP, seconds / 3)
+        )
 
-    def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
+    def step(self, options: ProfileRunOptions, rate: float, seconds: float) -> Plan:
         """Return the plan of one search step: a constant rate."""
         return self._plan(
-            terms, self.arms(), [Stage(seconds=seconds, rate_from=rate, rate_to=rate)], min(1.0, seconds / 3)
+            options, self.arms(), [Stage(seconds=seconds, rate_from=rate, rate_to=rate)], min(1.0, seconds / 3)
         )
 
     def _plan(
         self,
-        terms: ProfileRunOptions,
+        options: ProfileRunOptions,
         arms: list[PlannedArm],
         stages: list[Stage],
         warmup: float,
@@ -174,7 +176,7 @@ class Workload:
         closed: bool = False,
     ) -> Plan:
         return Plan(
-            seed=terms.seed,
+            seed=options.seed,
             arms=arms,
             stages=stages,
             arrivals="closed" if closed else "poisson",
@@ -182,7 +184,7 @@ class Workload:
             max_in_flight=MAX_IN_FLIGHT,
             timeout=self._profile.timeout,
             user=self._profile.user,
-            workers=terms.workers,
+            workers=options.workers,
             secrets={secret.label: secret.value for secret in self._gateway.bench.secrets},
         )
 
@@ -199,22 +201,22 @@ def stages(profile: LoadProfile, seconds: float, rate: float) -> list[Stage]:
 class Plans(Protocol):
     """Interface of what builds the plans of a profile, such as Workload."""
 
-    def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:
+    def plan(self, options: ProfileRunOptions, phase: Phase) -> Plan:
         """Return the plan of one phase."""
         ...
 
-    def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
+    def step(self, options: ProfileRunOptions, rate: float, seconds: float) -> Plan:
         """Return the plan of one search step."""
         ...
 
 
 def phases(
-    profile: LoadProfile, terms: ProfileRunOptions, workload: Plans
+    profile: LoadProfile, options: ProfileRunOptions, workload: Plans
 ) -> Iterator[tuple[Phase, Callable[[], Plan]]]:
     """Yield all phases in order, each with a function that builds its plan (with its own seed)."""
     number = 0
     for _ in range(profile.repeat):
         for phase in profile.phase:
-            own = replace(terms, seed=terms.seed + number)
+            own = replace(options, seed=options.seed + number)
             yield phase, lambda phase=phase, own=own: workload.plan(own, phase)  # type: ignore[misc]
             number += 1

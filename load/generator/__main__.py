@@ -2,8 +2,8 @@
 OUT.
 
 Exit status: 0 if the plan was run and the result is written, whatever the target responded; 1 the same, but no request succeeded;
-2 invalid plan; 3 generator error, or a lost worker; 130 interrupted (the result is written). With `--progress`, a JSON line a
-second on stdout.
+2 invalid plan, or OUT cannot be written; 3 generator error, or a lost worker; 130 interrupted (the result is written). With
+`--progress`, a JSON line a second on stdout.
 """
 
 import argparse

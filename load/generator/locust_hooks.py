@@ -17,6 +17,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.generator import main as generator_main
+from gatebench.load.generator.recording import output
 from gatebench.load.generator.runners import Controller, LocalController, MasterController, WorkerController
 from gatebench.load.generator.shape import PlanShape
 from gatebench.load.plan import plan as plans
@@ -45,6 +46,7 @@ class Hooks:
         options: Any = environment.parsed_options
         try:
             plan = _plan(options.plan)
+            output.require_writable(Path(options.results))
             master = isinstance(runner, MasterRunner)
             self._controller = (
                 MasterController(environment, runner, plan) if master else LocalController(environment, plan)

@@ -40,6 +40,7 @@ def run_plan(path: Path, out: Path, *, progress: bool = False) -> int:
     set_up()
     try:
         plan = plans.read(path)
+        output.require_writable(out)
         shape: Any = PlanShape
         environment = Environment(user_classes=[user_class(plan.user)], shape_class=shape())
         controller = _controller(environment, plan)

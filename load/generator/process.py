@@ -113,5 +113,5 @@ def run_generator(
     plan: Plan, on_progress: ProgressCallback | None = None, cores: tuple[int, ...] | None = None
 ) -> tuple[Result, NDArray[Any]]:
     """Run a plan to its end and return its result and samples."""
-    with GeneratorProcess(plan, on_progress, cores) as player:
-        return player.finish()
+    with GeneratorProcess(plan, on_progress, cores) as generator:
+        return generator.finish()

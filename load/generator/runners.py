@@ -235,9 +235,9 @@ def _report_faults(environment: Environment, engine: Engine) -> None:
         engine.state.note("user error", None, f"{type(exception).__name__}: {exception}")
 
     def request(context: dict[str, Any] | None = None, exception: BaseException | None = None, **_: Any) -> None:
-        guest = (context or {}).get("gatebench")
-        if guest is not None:
-            guest.requested(exception)
+        user = (context or {}).get("gatebench")
+        if user is not None:
+            user.requested(exception)
 
     environment.events.user_error.add_listener(user_error)
     environment.events.request.add_listener(request)

@@ -177,7 +177,7 @@ class TakesArrivals(_FinishOnStop):
         self.caller = self.call.callers[self._arrival[4]]
         self._failure, self._began = "", now()
         self.at_work = True
-        engine.guests.add(self)
+        engine.custom_users.add(self)
         engine.state.in_flight.enter()
 
     def _arrival_of(self, engine: Engine) -> Arrival:
@@ -213,7 +213,7 @@ class TakesArrivals(_FinishOnStop):
             return
         engine = engine_of(self.environment)
         self._arrival, self.at_work = None, False
-        engine.guests.discard(self)
+        engine.custom_users.discard(self)
         state = engine.state
         state.in_flight.leave()
         route = engine.routes[arrival[3]]

@@ -197,7 +197,7 @@ SESSION_PARTS = ("initialize", "delete")  # reported as separate operations
 
 def address(url: str) -> SplitResult:
     """Parse an http(s) URL with a host. Raises ValueError with one sentence for anything else."""
-    parts = urlsplit(url)
+    parts = urlsplit(url if url.isprintable() else "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is not an http or https URL")
     _ = parts.port  # raises ValueError for an invalid port

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.extensions import catalog
+from gatebench.fixtures.protocol.validation import explain
 from gatebench.fixtures.recording import files
 from gatebench.load.results.report_model import Arm, BudgetResult, LoadReport, Operation
 
@@ -22,7 +23,7 @@ DIRECT = ("direct", "baseline", "hung")  # arms that do not measure the gateway,
 class Budget(BaseModel):
     """One `[[budget]]` table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     measure: str
     profiles: list[str] = Field(["*"], min_length=1, description="globs on profile names; default: all")
@@ -63,9 +64,7 @@ def load(path: Path | None = None) -> list[Budget]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BenchError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"{path}: {key}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise BenchError(f"{path}: {explain(error, _BudgetsFile)}") from error
 
 
 def judge(budgets: Iterable[Budget], report: LoadReport, *, void: bool) -> list[BudgetResult]:

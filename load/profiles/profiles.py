@@ -1,6 +1,5 @@
 """Load profiles: models and reader of `profiles.toml` and of custom profile files."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -10,21 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.extensions import catalog
 from gatebench.fixtures.extensions.manifest import Extension
+from gatebench.fixtures.protocol.validation import explain, nearest
 from gatebench.fixtures.recording import files
 from gatebench.fixtures.world import definition
 from gatebench.load.plan.plan import DEFAULT_USER, Kind
 
 COMPARED = ", "  # separates operation and phase in names of operations that are compared between phases
-
-
 CROWDS = ("crowd", "crowd-external", "strangers")  # callers in addition to the standard world
-
-
 MANY = "many-members"  # a virtual server with as many members as `crowd` says
 
 
 class _ProfileModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ControlCall(_ProfileModel):
@@ -204,10 +200,16 @@ def load(path: Path | None = None) -> dict[str, LoadProfile]:
     for name, content in given.items():
         if not isinstance(content, dict):
             raise BenchError(f"{path}: {name} must be a table, [{name}]")
+        if "name" in content:
+            raise BenchError(
+                f"{path}: profile {name}: name: the name of the table is the name of the profile; remove it"
+            )
         try:
             found[name] = LoadProfile(name=name, **content)
-        except (ValidationError, TypeError) as error:
-            raise BenchError(f"{path}: profile {name}: {_message(error)}") from error
+        except ValidationError as error:
+            # An error of the whole profile has no key.
+            why = explain(error, LoadProfile).removeprefix(" is wrong: ")
+            raise BenchError(f"{path}: profile {name}: {why}") from error
     return found
 
 
@@ -221,22 +223,13 @@ def _of_extension(extension: Extension) -> dict[str, LoadProfile]:
     return found
 
 
-def _message(error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return str(error)
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    text = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {text}" if key else text
-
-
 def by_name(name: str, path: Path | None = None) -> LoadProfile:
     """Return a profile of a file, or of an extension. Raises BenchError that names the others."""
     profiles = load(path)
     if name not in profiles:
-        close = difflib.get_close_matches(name, profiles, 1)
-        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(profiles)}"
-        raise BenchError(f"unknown profile {name!r}{f' in {path.name}' if path else ''}; {hint}")
+        raise BenchError(
+            f"unknown profile {name!r}{f' in {path.name}' if path else ''}; {nearest(name, list(profiles))}"
+        )
     users = places_of_users()
     if profiles[name].user not in users:
         raise BenchError(

@@ -9,41 +9,18 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gatebench.fixtures.recording import files
+from gatebench.load.results.base_model import Model
+from gatebench.load.results.comparison_model import Comparison, Overhead
+from gatebench.load.results.resource_model import FarEnd, Generator, Machine, Resources
 
 SCHEMA = Path(__file__).parent / "load.schema.json"
 
 Conclusion = Literal[
     "ok", "budget-broken", "wrong-answers", "slower", "faster", "not slower", "cannot tell", "void", "incomplete"
 ]
-
-
-class Model(BaseModel):
-    """Base model; unknown fields are errors."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Estimate(Model):
-    """A value with its confidence interval; `low` and `high` are None without one."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    confidence: float = 0.95
-
-
-class Machine(Model):
-    """The machine of a measurement. Only results with the same `id` are comparable."""
-
-    id: str
-    cpu: str
-    cores: int
-    memory_mib: int
-    system: str
-    python: str
 
 
 class Latency(Model):
@@ -105,114 +82,6 @@ class Knee(Model):
     points: list[RatePoint]
     rate: float | None
     said: str
-
-
-class QuantileOverhead(Model):
-    """The latency that the gateway adds at one percentile."""
-
-    percentile: float
-    direct_us: float
-    gateway_us: float
-    overhead_us: Estimate
-
-
-class Overhead(Model):
-    """Paired overhead of two arms of one schedule. `stamps_us` is the p50 overhead from upstream timestamps."""
-
-    quantiles: list[QuantileOverhead]
-    stamps_us: Estimate | None = None
-    way_in_us: float | None = None
-    way_back_us: float | None = None
-    starts: int
-    slots: int
-    slots_left_out: int
-    arm: str = "gateway"
-
-
-class Measure(Model):
-    """A measure of a comparison: candidate over baseline minus 1, so 0.1 is 10% more. `moved` is its result."""
-
-    name: str
-    primary: bool
-    unit: str
-    baseline: float
-    candidate: float
-    change: Estimate
-    moved: Literal["slower", "faster", "not slower", "cannot tell"]
-    rounds: list[list[float]] = Field(description="the change in each round, by start")
-
-
-class Comparison(Model):
-    """The verdict of the regression gate, with its measures."""
-
-    baseline: str
-    yardstick: str = Field(
-        default="", description="the reference target that was loaded together with the candidate; empty: the baseline"
-    )
-    candidate: str
-    verdict: Literal["slower", "not slower", "faster", "cannot tell"]
-    said: str
-    margin: float
-    tolerance: float
-    starts: int
-    rounds: int
-    looks: int
-    seconds: float
-    shares: str = Field(description="how equal CPU shares were enforced")
-    measures: list[Measure]
-
-
-class ResourceSample(Model):
-    """A sample of the process tree of the gateway; `cpu_seconds` counts from the first sample."""
-
-    at: float = Field(description="seconds of wall-clock time; of samples, since the start of the load")
-    second: float | None = Field(
-        default=None, description="its place on the time axis of `moments`; null between two phases"
-    )
-    cpu_seconds: float
-    rss_mib: float
-    descriptors: int | None
-    threads: int
-    processes: int
-
-
-class Resources(Model):
-    """Resource usage of the process tree of the gateway, and whether it was released. `after` is a sample after the load."""
-
-    samples: list[ResourceSample]
-    cpu_us_per_call: Estimate | None = None
-    cpu_share: float = Field(0.0, description="cores in use on average, during the load")
-    before: ResourceSample | None = None
-    after: ResourceSample | None = None
-    settled: list[str] = Field(default_factory=list, description="resources that were not released, one sentence each")
-
-
-class FarEnd(Model):
-    """Counters of upstreams and identity provider; per-call values are per completed call of the gateway."""
-
-    counters: dict[str, float]
-    per_call: dict[str, float]
-
-
-class Generator(Model):
-    """The load generator: requests, resource usage, scheduling lag."""
-
-    workers: int = 1
-    offered: int = 0
-    sent: int = 0
-    done: int = 0
-    connections: int = 0
-    cpu_share: float = Field(description="of one core, per worker")
-    lag_p50_us: float
-    lag_p99_us: float
-    late: int = Field(0, description="requests released a millisecond or more late")
-    dropped: int = Field(
-        0, description="scheduled requests that were never sent: the load ended while they waited for others"
-    )
-    in_flight_peak: int = 0
-    ceiling: float | None = Field(None, description="requests per second, this generator against the upstream directly")
-    steal: float = Field(0.0, description="share of the machine's CPU time that the hypervisor took")
-    pressure: float | None = Field(None, description="share of time in which a process waited for a CPU (PSI)")
 
 
 class Judged(Model):

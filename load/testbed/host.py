@@ -11,7 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from gatebench.load.results.report_model import Machine
+from gatebench.load.results.resource_model import Machine
+
+STAT = Path("/proc/stat")
+TICKS = os.sysconf("SC_CLK_TCK")  # per second
 
 
 def describe() -> Machine:
@@ -56,37 +59,39 @@ def _cpu() -> str:
 
 @dataclass(frozen=True)
 class HostCpuSample:
-    """CPU seconds of the machine since boot, and seconds stalled for a CPU (None if not available)."""
+    """A time in seconds; since boot, the CPU seconds that the hypervisor took and those stalled for a CPU (None: unknown)."""
 
     wall: float
-    busy: float
     steal: float
     stalled: float | None
 
     @classmethod
     def now(cls) -> "HostCpuSample":
         """Take a sample."""
-        times = psutil.cpu_times()
-        busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
-        return cls(time.monotonic(), busy, getattr(times, "steal", 0.0), _stalled())
+        return cls(time.monotonic(), getattr(psutil.cpu_times(), "steal", 0.0), _stalled())
 
-    def since(self, before: "HostCpuSample", cores: int) -> tuple[float, float, float | None]:
-        """Return shares of the time between two samples: busy and stolen (of all cores), and stalled (PSI, `some`)."""
+    def since(self, before: "HostCpuSample", cores: int) -> tuple[float, float | None]:
+        """Return shares of the time between two samples: stolen (of all cores), and stalled (PSI, `some`)."""
         wall = max(self.wall - before.wall, 1e-9)
         stalled = None if self.stalled is None or before.stalled is None else (self.stalled - before.stalled) / wall
-        return (self.busy - before.busy) / wall / cores, (self.steal - before.steal) / wall / cores, stalled
+        return (self.steal - before.steal) / wall / cores, stalled
 
 
 @dataclass(frozen=True)
 class Processors:
-    """A set of CPUs of this machine."""
+    """A set of CPUs of this machine, by their numbers in Linux."""
 
     numbers: Sequence[int]
 
     def cpu_seconds(self) -> float:
-        """Return the CPU seconds used on them since boot, steal included."""
-        each = psutil.cpu_times(percpu=True)
-        return float(sum(sum(each[n]) - each[n].idle - getattr(each[n], "iowait", 0.0) for n in self.numbers))
+        """Return the CPU seconds used on them since boot, steal included (proc(5), /proc/stat)."""
+        names, used = {f"cpu{number}" for number in self.numbers}, 0
+        for line in STAT.read_text(encoding="ascii").splitlines():
+            name, *columns = line.split()
+            if name in names:  # by name: CPUs that are offline have no line
+                user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, columns[:8])
+                used += user + nice + system + irq + softirq + steal
+        return used / TICKS
 
 
 def _stalled() -> float | None:

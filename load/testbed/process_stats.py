@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from gatebench.load.results.report_model import ResourceSample
+from gatebench.load.results.resource_model import ResourceSample
 
 PERIOD = 0.5  # seconds between two samples
 RESCAN = 0.5  # seconds for which a list of descendants is reused when CPU time is read often

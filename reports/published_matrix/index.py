@@ -12,13 +12,14 @@
 import gzip
 import json
 import tomllib
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gatebench.reports.conformance import upgrade
+from gatebench.reports.conformance import schema, upgrade
 from gatebench.reports.conformance.traffic.evidence import Evidence, TranscriptIndex
 
 FORMAT = 1
@@ -30,6 +31,7 @@ REPORT, EVIDENCE, ABOUT, READINGS, CONFIGURATION, README = (
     "configuration.md",
     "README.md",
 )
+_OF_ABOUT = {"command", "runs", "provisioning", "seen_once"}
 KINDS = {
     "defect": "violates the source that the requirement cites, in the gateway itself",
     "default": "behaviour of a documented default, which another setting avoids",
@@ -92,12 +94,16 @@ class Publication:
 
 
 def read(folder: Path) -> Publication:
-    """Read a published folder. Raises NotPublishableError if it is not one."""
+    """Read a published folder. Raises NotPublishableError with one sentence if it is not one, or is damaged."""
     try:
         report = upgrade.report(json.loads(gzip.decompress((folder / REPORT).read_bytes())))
+        schema.check(report)
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zlib.error) as error:
         raise NotPublishableError(f"{folder} is not a published report: {error}") from error
+    missing = _OF_ABOUT - about.keys() if isinstance(about, dict) else _OF_ABOUT
+    if missing:
+        raise NotPublishableError(f"{folder / ABOUT} has no {min(missing)}; create it with `gatebench publish`")
     return Publication(folder.name, report, about, readings(folder / READINGS), notes(folder / READINGS))
 
 

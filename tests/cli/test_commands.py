@@ -122,6 +122,8 @@ def test_explain_of_unknown_requirement_is_refused() -> None:
         (["report", "no-such-folder"], "no-such-folder is not a folder"),
         (["report", "tests"], "tests is not the folder of a run"),
         (["world", "--sheet", "no-such-file"], "cannot read no-such-file"),
+        (["world", "--listen", "203.0.113.1"], "name an address of this machine with --listen"),
+        (["gateway", "--world", "none.json", "--port", "99999"], "99999 is not in the range 0<=x<=65535"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
@@ -182,3 +184,9 @@ def test_compare_finds_new_findings(tmp_path: Path) -> None:
     assert worse.returncode == 1
     assert [finding["requirement"] for finding in json.loads(worse.stdout)["new_findings"]] == ["CRED-001"]
     assert "cannot read the report " in refusal_of(gatebench("compare", str(folder), "no-such.json"))
+
+
+def test_damaged_reports_of_the_official_suite_are_not_compared(tmp_path: Path) -> None:
+    path = tmp_path / "official.json"
+    path.write_text('{"official": 1}', encoding="utf-8")
+    assert "is damaged (KeyError: 'revisions')" in refusal_of(gatebench("compare", str(path), str(path)))

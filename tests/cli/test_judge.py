@@ -1,6 +1,7 @@
 """`gatebench judge`: a recorded run gets the same verdicts again, field by field, and invalid input is refused."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,11 @@ def test_transcript_without_requirements_is_judged_as_a_whole() -> None:
     result = gatebench("judge", transcript, "--requirement", "cred-001")
     assert result.returncode == 1, result
     assert result.stdout.startswith("fail  CRED-001  the whole recording ("), result.stdout
+
+
+def test_damaged_lines_of_verdicts_are_not_compared(tmp_path: Path) -> None:
+    shutil.copy(DATA / "transcript.jsonl", tmp_path)
+    header = (DATA / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "verdicts.jsonl").write_text(f'{header}\n{{"kind": "judgement"}}\n', encoding="utf-8")
+    result = gatebench("judge", tmp_path, "--requirement", "CRED-001")
+    assert (result.returncode, result.stderr) == (1, "")

@@ -152,7 +152,8 @@ RELAYED = {
 }
 # The session of the first client announces nothing, and its server is not to be asked by others; a batch ends it.
 # Requests of other clients are in it, with their own revisions and without a handshake of their own.
-NOT_IN_ONE_SESSION = {"CLI-006", "SNM-003", "SNM-004", "SNM-006", "SRQ-001", "SRQ-002", "SRQ-004", "SRQ-007"}
+# The upstream gives that session one stream.
+NOT_IN_ONE_SESSION = {"CLI-006", "SNM-003", "SNM-004", "SNM-006", "SRQ-001", "SRQ-002", "SRQ-004", "SRQ-007", "SRQ-027"}
 PASSES = {
     "deny-all": INDEPENDENT_OF_THE_GATEWAY
     | HEADERS

@@ -37,6 +37,9 @@ def compare(before: Path, after: Path, *, as_json: bool, quiet: bool) -> int:
         changes = kind.compare(reader.read(before), reader.read(after))
     except NoRunError as error:
         raise BenchError(str(error)) from error
+    except model.DAMAGED as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BenchError(f"{before} or {after} is damaged ({what}); use unchanged files of a run") from error
     if as_json:
         print(json_text(changes, indent=1))
     else:

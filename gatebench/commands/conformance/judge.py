@@ -21,6 +21,7 @@ from gatebench.reports.conformance.traffic.evidence import json_lines
 EXPLAINED = 10  # results that are shown in full; the rest are counted
 QUIET = {"pass", "not-applicable", "not-played", "skipped"}
 Judgement = Mapping[str, Any]
+_COMPARED = {"requirement", "scenario", "outcome"}
 
 
 @command()
@@ -130,10 +131,11 @@ def _compared(judgements: list[dict[str, Any]], path: Path, digest: str) -> Iter
 
 
 def _recorded(path: Path) -> tuple[dict[tuple[str, ...], Judgement], Judgement]:
+    """Return the results of verdicts.jsonl by their keys, and its header; damaged lines are skipped."""
     verdicts = (path if path.is_dir() else path.parent) / "verdicts.jsonl"
     lines = list(json_lines(verdicts)) if verdicts.is_file() else []
     header = next((line for line in lines if line.get("kind") == "header"), {})
-    recorded = [line for line in lines if line.get("kind") == "judgement"]
+    recorded = [line for line in lines if line.get("kind") == "judgement" and line.keys() >= _COMPARED]
     if header.get("format") == 1:
         recorded = list(map(upgrade.judgement, recorded))
     return {_key(line): line for line in recorded}, header

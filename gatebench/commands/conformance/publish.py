@@ -39,7 +39,11 @@ def publish(first: Path, second: Path, to: Path, withhold: tuple[str, ...], *, q
         described = target.descriptor.provisioning
         verbs = described.model_dump() if described else None
         folder = publication.publish(first, second, to, verbs, withhold, configuration=configuration(target))
-    except (OSError, ValueError, KeyError) as error:
+    except OSError as error:
+        raise BenchError(
+            f"cannot publish {first}: {error.filename}: {error.strerror}; use a folder that can be written with --to"
+        ) from error
+    except (ValueError, KeyError) as error:
         raise BenchError(f"{first} is not the folder of a run with a report: {error}") from error
     except (NotPublishableError, NoRunError) as error:
         raise BenchError(str(error)) from error

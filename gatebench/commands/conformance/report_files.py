@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from gatebench import exit_codes
 from gatebench.conformance.pytest_plugin import validation
 from gatebench.fixtures.extensions import catalog
 from gatebench.fixtures.extensions.manifest import Extension
@@ -47,8 +48,13 @@ def build(folder: Path, *, foreign: bool = False) -> dict[str, Any]:
 
 
 def write_page(report: dict[str, Any], folder: Path) -> Path:
-    """Write report.html, with the load measurement of the folder if it holds one, and return its path."""
-    return html.write(report, folder, load_html.section(folder))
+    """Write report.html, with the load measurement of the folder if it holds one that can be read, and return its path."""
+    try:
+        load = load_html.section(folder)
+    except NoRunError as error:
+        exit_codes.complain(f"report.html does not show the load: {error}", exit_codes.CONFORMANT)
+        load = None
+    return html.write(report, folder, load)
 
 
 def _write_foreign(report: dict[str, Any], folder: Path, name: str, extension: Extension, place: str) -> None:

@@ -9,9 +9,6 @@ from gatebench.commands.command import command
 from gatebench.commands.load import output
 from gatebench.commands.options import PATH
 from gatebench.fixtures import extras
-from gatebench.fixtures.errors import BenchError
-from gatebench.reports.errors import NoRunError
-from gatebench.reports.load import model
 
 EXAMPLES = """\b
 examples:
@@ -29,11 +26,8 @@ def report(path: Path, *, otlp: str | None, quiet: bool) -> int:
     """
     if otlp:
         extras.require("otel", "gatebench load report --otlp")
-    try:
-        whole = output.read(path)
-        plain = dict(model.read(path))
-    except NoRunError as error:
-        raise BenchError(str(error)) from error
+    whole = output.read(path)
+    plain = whole.model_dump(mode="json")
     folder = path if path.is_dir() else path.parent
     output.project(plain, folder)
     output.show(plain, folder, quiet=quiet)

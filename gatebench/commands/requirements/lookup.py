@@ -1,9 +1,8 @@
 """Requirements by the id that a user types."""
 
-import difflib
-
 import click
 
+from gatebench.commands.suggestions import closest
 from gatebench.conformance.requirements.registry import Registry, Requirement
 from gatebench.fixtures.errors import BenchError
 
@@ -12,8 +11,8 @@ def requirement_named(registry: Registry, name: str) -> Requirement:
     """Return the requirement with this id (case-insensitive). Raises BenchError that suggests the closest one."""
     if name.upper() in registry:
         return registry[name.upper()]
-    close = difflib.get_close_matches(name.upper(), registry.by_id, 1)
-    hint = f"did you mean {close[0]}?" if close else "see `gatebench list`"
+    close = closest(name.upper(), registry.by_id)
+    hint = f"did you mean {close}?" if close else "see `gatebench list`"
     raise BenchError(f"unknown requirement {name!r}; {hint}")
 
 

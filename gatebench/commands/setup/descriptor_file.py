@@ -48,7 +48,8 @@ def render(
 ) -> str:
     """Return the text of a descriptor; `file` is its file name.
 
-    `template` is the path of a template in this folder, and `more` the variables that it has beside those of `facts`.
+    `template` is the path of a template in this folder, and `more` the variables that it has beside those of `facts`. Raise
+    BenchError for a command that is no command line.
     """
     url = (facts.url or "").rstrip("/")
     # A gateway may answer the address without its last slash with a redirect.
@@ -75,7 +76,7 @@ def render(
         name=facts.name or address_of(url) or Path(file).stem,
         version=facts.version,
         url=url,
-        command=shlex.split(facts.command or ""),
+        command=_words(facts.command or ""),
         image=facts.image,
         ready=facts.ready,
         single=outside if facts.kind == "outside" else facts.single,
@@ -88,6 +89,13 @@ def render(
         modern=MODERN_REVISION,
         **(more or {}),
     )
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise BenchError(f"--command {command!r} cannot be split into words: {error}; close the quotation") from error
 
 
 def _further(profiles: Iterable[str], features: Iterable[str]) -> dict[str, str]:
@@ -108,12 +116,19 @@ def address_of(url: str) -> str:
 
 
 def write(text: str, path: Path) -> None:
-    """Validate a descriptor and write it. Raises BenchError with one sentence if it is invalid."""
+    """Validate a descriptor and write it. Raise BenchError if it is invalid, or `path` cannot be written."""
+    if path.is_dir():
+        raise BenchError(f"cannot write {path}: it is a folder; name a file")
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
         trial = Path(folder) / path.name
-        trial.write_text(text, encoding="utf-8")
         try:
+            trial.write_text(text, encoding="utf-8")
             claims_of(descriptor_loader.load(trial), trial)
+        except UnicodeEncodeError as error:
+            wrong = error.object[error.start : error.end]
+            raise BenchError(
+                f"the descriptor would be invalid: {wrong!r} in an option is not UTF-8; write the option in UTF-8"
+            ) from error
         except BenchError as error:
             raise BenchError(str(error).replace(f"{trial}", "the descriptor would be invalid")) from error
     try:

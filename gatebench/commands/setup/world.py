@@ -21,6 +21,7 @@ from gatebench.fixtures.world.addresses import AddressOverrides
 from gatebench.fixtures.world.own_upstream import description
 from gatebench.fixtures.world.own_upstream.server import OwnServer
 from gatebench.fixtures.world.world import World
+from gatebench.mock_upstreams.server import MockError
 
 
 @command()
@@ -105,6 +106,9 @@ def world(
             if not quiet:
                 print(f"gatebench: the world is running; {where}; stop it with Ctrl-C", file=sys.stderr, flush=True)
             threading.Event().wait()
+    except MockError as error:
+        cause = str(error).partition(";")[0]
+        raise BenchError(f"{cause}; name an address of this machine with --listen") from error
     except OSError as error:
         raise BenchError(f"cannot write {error.filename or save}: {error.strerror}") from error
     except KeyboardInterrupt:

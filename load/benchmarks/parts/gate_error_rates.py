@@ -41,10 +41,10 @@ def _pool(pair: tuple[str, str], starts: int) -> tuple[Changes, float]:
     profile = profiles.by_name("single-call")
     able = frozenset().union(*(profile.needs(call) for call in profile.call))
     with running_load_bench() as bench:
-        contest = RegressionRun(pair, GateOptions(starts=starts), bench.pinning)
-        stands = GatewayStarter(bench, profile, dict.fromkeys(pair, able))
-        contest.run(lambda order: stands.duet(dict(zip(ARMS, pair, strict=True)), order), lambda _: None)
-        return contest.seen.changes(), contest.seconds / contest.starts
+        regression = RegressionRun(pair, GateOptions(starts=starts), bench.pinning)
+        starter = GatewayStarter(bench, profile, dict.fromkeys(pair, able))
+        regression.run(lambda order: starter.duet(dict(zip(ARMS, pair, strict=True)), order), lambda _: None)
+        return regression.seen.changes(), regression.seconds / regression.starts
 
 
 def _replay(pool: Changes, random: np.random.Generator) -> tuple[Counter[str], float]:

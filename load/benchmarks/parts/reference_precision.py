@@ -8,7 +8,7 @@ from gatebench.load.benchmarks.markdown import Section, conditions
 from gatebench.load.experiments.fresh_starts import GatewayStarter
 from gatebench.load.experiments.overhead_run import OverheadOptions, OverheadRun
 from gatebench.load.profiles import profiles
-from gatebench.load.results.report_model import Overhead
+from gatebench.load.results.comparison_model import Overhead
 from gatebench.load.testbed.bench import running_load_bench
 
 SECONDS = 60.0
@@ -19,19 +19,19 @@ TARGET = "reference"
 def measure(rounds: int, seconds: float) -> Section:
     """Measure one minute per round, each with fresh gateways."""
     del seconds  # the goal is defined for one minute
-    pairings = [_minute(seed) for seed in range(1, rounds + 1)]
-    rate = float(np.median([pairing.rate for pairing in pairings]))
-    return section([pairing.overhead() for pairing in pairings], rate, conditions(rounds, SECONDS))
+    measurements = [_minute(seed) for seed in range(1, rounds + 1)]
+    rate = float(np.median([measurement.rate for measurement in measurements]))
+    return section([measurement.overhead() for measurement in measurements], rate, conditions(rounds, SECONDS))
 
 
 def _minute(seed: int) -> OverheadRun:
     profile = profiles.by_name("single-call")
     able = frozenset().union(*(profile.needs(call) for call in profile.call))
     with running_load_bench() as bench:
-        pairing = OverheadRun(OverheadOptions(SECONDS, seed=seed), bench.pinning)
-        stands = GatewayStarter(bench, profile, {TARGET: able})
-        pairing.run(lambda: stands.pair(TARGET), lambda _: None)
-    return pairing
+        measurement = OverheadRun(OverheadOptions(SECONDS, seed=seed), bench.pinning)
+        starter = GatewayStarter(bench, profile, {TARGET: able})
+        measurement.run(lambda: starter.pair(TARGET), lambda _: None)
+    return measurement
 
 
 def section(found: Sequence[Overhead], rate: float, conditions: str) -> Section:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.world import definition
 from gatebench.load.experiments import workload as workloads
 from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.experiments.workload import MAX_IN_FLIGHT, WARMUP, ProfileRunOptions
@@ -20,8 +21,8 @@ def choose(profile: LoadProfile, revisions: Sequence[str]) -> tuple[list[CallSpe
     """
     needs = {
         "changes upstreams of gatebench": profile.prepare or any(phase.condition for phase in profile.phase),
-        "needs servers of gatebench": profile.virtual or profile.consents,
-        "needs callers of gatebench": profile.crowd.users or profile.crowd.externals,
+        "needs servers of gatebench": profile.virtual or profile.consents or profile.crowd.members,
+        "needs callers of gatebench": profile.crowd.users or profile.crowd.externals or profile.crowd.strangers,
         "needs payloads of gatebench's tools": profile.growth,
     }
     if reason := next((reason for reason, given in needs.items() if given), None):
@@ -41,13 +42,17 @@ def choose(profile: LoadProfile, revisions: Sequence[str]) -> tuple[list[CallSpe
 
 def _unfit(call: CallSpec, revisions: Sequence[str]) -> str | None:
     """Return why a call cannot be sent to any MCP server, None if it can."""
-    if (
-        call.arm != "gateway"
-        or call.pad
-        or call.arguments
-        or call.events
-        or call.method not in ("tools/call", "tools/list")
-    ):
+    about_gatebench = (
+        call.arm != "gateway",
+        call.member,
+        call.personal,
+        call.pad,
+        call.arguments,
+        call.events,
+        not set(definition.PRINCIPALS).issuperset(call.callers),
+        call.method not in ("tools/call", "tools/list"),
+    )
+    if any(about_gatebench):
         return "it needs an upstream or a tool of gatebench"
     if workloads.revision_for(call, list(revisions)) is None:
         return f"the endpoint does not speak MCP of the {call.era} era"
@@ -80,34 +85,35 @@ class UrlPlans:
             headers=found.endpoint.headers,
             values=found.call.values if called else [],
             nonce=False,
+            hold=spec.hold,
             callers=callers,
             weight=spec.weight,
         )
 
-    def plan(self, terms: ProfileRunOptions, phase: Phase) -> Plan:  # noqa: ARG002 - phases without conditions are alike
+    def plan(self, options: ProfileRunOptions, phase: Phase) -> Plan:  # noqa: ARG002 - phases without conditions are alike
         """Return the plan of one phase."""
-        seconds = terms.seconds / (len(self._profile.phase) * self._profile.repeat)
-        return self._plan(terms, workloads.stages(self._profile, seconds, terms.rate), min(WARMUP, seconds / 3))
+        seconds = options.seconds / (len(self._profile.phase) * self._profile.repeat)
+        return self._plan(options, workloads.stages(self._profile, seconds, options.rate), min(WARMUP, seconds / 3))
 
-    def trial(self, terms: ProfileRunOptions) -> Plan:
+    def trial(self, options: ProfileRunOptions) -> Plan:
         """Return a closed-loop plan of one user, which shows what rate the endpoint can take."""
-        plan = self._plan(terms, [Stage(seconds=TRIAL, rate_from=1, rate_to=1)], 0.5)
+        plan = self._plan(options, [Stage(seconds=TRIAL, rate_from=1, rate_to=1)], 0.5)
         return plan.model_copy(update={"arrivals": "closed", "workers": 1})
 
-    def step(self, terms: ProfileRunOptions, rate: float, seconds: float) -> Plan:
+    def step(self, options: ProfileRunOptions, rate: float, seconds: float) -> Plan:
         """Return the plan of one search step."""
-        return self._plan(terms, [Stage(seconds=seconds, rate_from=rate, rate_to=rate)], min(1.0, seconds / 3))
+        return self._plan(options, [Stage(seconds=seconds, rate_from=rate, rate_to=rate)], min(1.0, seconds / 3))
 
-    def _plan(self, terms: ProfileRunOptions, stages: list[Stage], warmup: float) -> Plan:
+    def _plan(self, options: ProfileRunOptions, stages: list[Stage], warmup: float) -> Plan:
         return Plan(
-            seed=terms.seed,
+            seed=options.seed,
             arms=[PlannedArm(name="gateway", calls=self.calls())],
             stages=stages,
             warmup=warmup,
             max_in_flight=MAX_IN_FLIGHT,
             timeout=self._profile.timeout,
             user=self._profile.user,
-            workers=terms.workers,
+            workers=options.workers,
             tls=self._found.endpoint.tls,
             secrets=self._found.endpoint.secrets(),
         )

@@ -23,6 +23,7 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISIO
 from gatebench.load.experiments.url_target.endpoint import Endpoint
 from gatebench.load.experiments.url_target.refusals import why_not
 from gatebench.load.experiments.url_target.short_values import ShortValues
+from gatebench.load.generator.recording.events import encodable
 from gatebench.load.plan.expected_value import MISSING, ExpectedValue, shown, value_at
 from gatebench.load.plan.plan import PlannedCaller
 
@@ -232,7 +233,7 @@ def _server_name(*responses: McpResponse) -> str:
     for response in responses:
         info = response.result.get("serverInfo")
         if isinstance(info, dict) and info.get("name"):
-            return f"{info['name']} {info.get('version', '')}".strip()[:100]
+            return encodable(f"{info['name']} {info.get('version', '')}".strip())[:100]
     return ""
 
 

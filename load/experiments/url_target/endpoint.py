@@ -1,6 +1,7 @@
 """An endpoint known by its URL: tokens, headers and TLS of the connections to it, and their secrets."""
 
 import urllib.request
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
@@ -64,7 +65,9 @@ class Endpoint:
         found = {f"{of}token {number}": token for number, token in enumerate(self.tokens, 1)}
         for name, value in self.headers.items():
             found |= {f"{of}header {name}": value, f"{of}credential in {name}": value.rpartition(" ")[2]}
-        return found | {f"{of}query {name}": value for name, value in parse_qsl(urlsplit(self.url).query)}
+            if name.lower() == "cookie":  # RFC 6265, section 4.2.1
+                found |= _numbered(f"{of}cookie", [pair.strip().partition("=")[::2] for pair in value.split(";")])
+        return found | _numbered(f"{of}query", parse_qsl(urlsplit(self.url).query))
 
     def registry(self) -> SecretRegistry:
         """Return a registry that redacts the credentials of this endpoint."""
@@ -85,3 +88,13 @@ class Endpoint:
             return None
         name = f"{parts.scheme.upper()}_PROXY"
         return f"{name} is set, but not used: connections to {parts.netloc} are direct, so that no proxy is measured"
+
+
+def _numbered(what: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the values of pairs by label; of a name that occurs again, with the number of the value."""
+    found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name, value in pairs:
+        seen[name] += 1
+        found[f"{what} {name}" + (f" {seen[name]}" if seen[name] > 1 else "")] = value
+    return found

@@ -28,7 +28,8 @@ def expected(equal: str | None, values: Sequence[str]) -> list[ExpectedValue]:
         path, sign, value = text.partition("=")
         if not sign:
             raise BenchError(f"--expect {text!r} has no =; write POINTER=VALUE, for example /content/0/text=42")
-        found.append(_at(path, _either(value), f"--expect {text!r}"))
+        option = f"--expect {text!r}"
+        found.append(_at(path, _in_utf8(_either(value), option), option))
     return found
 
 
@@ -67,11 +68,23 @@ def _either(value: str) -> list[Any]:
 
 def _json(text: str, option: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BenchError(
             f"{option} is not valid JSON ({error}); quote it for the shell, as in {option} '{{\"a\": 1}}'"
         ) from error
+    return _in_utf8(value, option)
+
+
+def _in_utf8(value: Any, option: str) -> Any:
+    """Return a JSON value. Raise BenchError if it holds what UTF-8 cannot encode: the plan of a load is JSON in UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BenchError(
+            f"{option} holds half a surrogate pair, or bytes that are not UTF-8; write whole characters in UTF-8"
+        ) from error
+    return value
 
 
 def _kind(value: Any) -> str:

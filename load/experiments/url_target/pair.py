@@ -19,8 +19,11 @@ from gatebench.load.experiments.regression_run import RunningGateway
 from gatebench.load.experiments.url_target.calls import UrlPlans, choose
 from gatebench.load.experiments.url_target.discovery import Discovered
 from gatebench.load.profiles.profiles import LoadProfile
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Comparison, Measure
 from gatebench.load.results.generator_result import Cell, Result
-from gatebench.load.results.report_model import Comparison, Estimate, Generator, LoadReport, Measure
+from gatebench.load.results.report_model import LoadReport
+from gatebench.load.results.resource_model import Generator
 
 ALPHA = 0.025  # of each bound
 NAMES = {DIRECT: "baseline", GATEWAY: "candidate"}
@@ -46,7 +49,7 @@ def in_one_era(first: Discovered, second: Discovered) -> tuple[Discovered, Disco
     return kept(first), kept(second)
 
 
-def stand(
+def arms_of(
     profile: LoadProfile, direct: Discovered, gateway: Discovered
 ) -> tuple[Callable[[], AbstractContextManager[Mapping[str, RunningGateway]]], list[str]]:
     """Return both as the arms of an OverheadRun, and sentences about calls left out. Raises BenchError if none is left."""
@@ -64,21 +67,21 @@ def stand(
 
 
 def gate_report(
-    pairing: OverheadRun, subject: Subject, names: tuple[str, str], margin: float, stopped: str | None
+    measurement: OverheadRun, subject: Subject, names: tuple[str, str], margin: float, stopped: str | None
 ) -> LoadReport:
     """Return the report of the comparison of two running gateways; `names` are those of baseline and candidate."""
-    report = common(subject, [_renamed(result) for result in pairing.results], stopped)
+    report = common(subject, [_renamed(result) for result in measurement.results], stopped)
     report.kind = "gate"
     report.notes += [
         ALREADY_RUNNING,
         UNCONTROLLED,
-        f"{pairing.rate:.0f} requests per second, to both together",
+        f"{measurement.rate:.0f} requests per second, to both together",
     ]
-    if report.complete and (said := failing(report.arms, pairing.results, "the gateways are not compared")):
+    if report.complete and (said := failing(report.arms, measurement.results, "the gateways are not compared")):
         report.complete, report.incomplete_reason, report.ended_by = False, said, "gateway"
-    elif pairing.samples:
+    elif measurement.samples:
         try:
-            report.comparison = _comparison(pairing, names, margin, report.seconds)
+            report.comparison = _comparison(measurement, names, margin, report.seconds)
         except TooFewError as error:
             report.complete, report.incomplete_reason = False, report.incomplete_reason or str(error)
             report.ended_by = report.ended_by or "machine"
@@ -99,8 +102,8 @@ def _void(report: LoadReport, compared: Comparison, generator: Generator) -> Non
         )
 
 
-def _comparison(pairing: OverheadRun, names: tuple[str, str], margin: float, seconds: float) -> Comparison:
-    found = running_pair.compare(pairing.samples[0], np.random.default_rng(pairing.terms.seed))
+def _comparison(measurement: OverheadRun, names: tuple[str, str], margin: float, seconds: float) -> Comparison:
+    found = running_pair.compare(measurement.samples[0], np.random.default_rng(measurement.options.seed))
     low, high = (float(np.expm1(bound)) for bound in found.change.bound(ALPHA))
     value, tolerance = float(np.expm1(found.change.value)), LATENCY.tolerance
     verdict: Moved = (
@@ -112,7 +115,7 @@ def _comparison(pairing: OverheadRun, names: tuple[str, str], margin: float, sec
         if high < tolerance
         else "cannot tell"
     )
-    changed = f"p50 at {pairing.rate:.0f}/s {value:+.1%} ({low:+.1%} to {high:+.1%})"
+    changed = f"p50 at {measurement.rate:.0f}/s {value:+.1%} ({low:+.1%} to {high:+.1%})"
     sentences = {
         "slower": f"{names[1]} is slower than {names[0]} as they run now: {changed}",
         "faster": f"{names[1]} is faster than {names[0]} as they run now: {changed}",

@@ -19,7 +19,12 @@ LEAST = 1.0  # per second
 
 
 def measure(
-    found: Discovered, profile: LoadProfile, terms: ProfileRunOptions, on_progress: ProgressCallback, *, fit_rate: bool
+    found: Discovered,
+    profile: LoadProfile,
+    options: ProfileRunOptions,
+    on_progress: ProgressCallback,
+    *,
+    fit_rate: bool,
 ) -> ProfileData:
     """Run a profile against an endpoint. `fit_rate`: lower the rate if one user alone does not reach twice as much.
 
@@ -28,14 +33,14 @@ def measure(
     called, left_out = choose(profile, found.revisions)
     plans = UrlPlans(profile, called, found)
     if fit_rate:
-        terms, lowered = _fitting(plans, terms, on_progress)
+        options, lowered = _fitting(plans, options, on_progress)
         left_out += lowered
-    measured = ProfileData(LoadRunRequest(found.endpoint.shown, profile, terms, frozenset()))
+    measured = ProfileData(LoadRunRequest(found.endpoint.shown, profile, options, frozenset()))
     measured.redact = found.endpoint.redact_report
     measured.gateway, measured.called = found.server, called
     measured.notes += [*notes(found), *left_out]
     load = PhaseRun(plans, measured, on_progress)
-    weather = HostCpuSample.now()
+    host_before = HostCpuSample.now()
     try:
         load.load()
     except RunStopped:
@@ -49,18 +54,20 @@ def measure(
             raise
         measured.stopped, measured.ended_by = f"a part of the bench was lost: {error}", "bench"
     finally:
-        measured.weather = (weather, HostCpuSample.now())
+        measured.host_samples = (host_before, HostCpuSample.now())
     return measured
 
 
 def _fitting(
-    plans: UrlPlans, terms: ProfileRunOptions, on_progress: ProgressCallback
+    plans: UrlPlans, options: ProfileRunOptions, on_progress: ProgressCallback
 ) -> tuple[ProfileRunOptions, list[str]]:
-    """Return the terms with a rate that the endpoint can take, and a sentence if that is lower than the one of the profile."""
-    result, _ = run_generator(plans.trial(terms), lambda facts: on_progress("measuring a suitable rate", facts))
+    """Return the options with a rate that the endpoint can take, and a sentence if that is lower than the one of the profile."""
+    result, _ = run_generator(plans.trial(options), lambda facts: on_progress("measuring a suitable rate", facts))
     alone = result.whole_calls().count(outcome="ok") / max(result.seconds, 0.1)
     rate = round(max(SHARE * alone, LEAST), 1)
-    if rate >= terms.rate:
-        return terms, []
-    said = f"rate {rate:g}/s instead of the profile's {terms.rate:g}/s: half of what one user alone got ({alone:.1f}/s)"
-    return replace(terms, rate=rate), [f"{said}; --rate sets another"]
+    if rate >= options.rate:
+        return options, []
+    said = (
+        f"rate {rate:g}/s instead of the profile's {options.rate:g}/s: half of what one user alone got ({alone:.1f}/s)"
+    )
+    return replace(options, rate=rate), [f"{said}; --rate sets another"]

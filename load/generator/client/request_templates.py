@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from gatebench.fixtures.protocol import messages
 from gatebench.load.plan.plan import PlannedCall, PlannedCaller, address
@@ -16,6 +17,7 @@ FIRST_NUMBER = 1_000_000_000  # ten digits
 LAST_NUMBER = 9_999_999_999
 SLOT = "9876543210SLOT"  # placeholder of the number; must not occur elsewhere
 _NUMBER = json.dumps(SLOT)
+_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"  # not encoded in a target: reserved characters, and % of what is encoded already
 
 Pieces = tuple[bytes, ...]
 
@@ -26,9 +28,9 @@ def new_tag() -> str:
 
 
 def target(url: str) -> str:
-    """Return the request target of a URL."""
+    """Return the request target of a URL (RFC 9112, section 3.2.1), percent-encoded where the URL is not."""
     parts = address(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_IN_TARGET)
 
 
 def message(call: PlannedCall, method: str, params: Mapping[str, Any], tag: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Engine:
         self.state = GeneratorState(plan, share, shares)
         self.over, self.begun = Event(), Event()
         self.ended: Ended = "complete"
-        self.guests: set[Any] = set()  # active custom users (`TakesArrivals`)
+        self.custom_users: set[Any] = set()  # active custom users (`TakesArrivals`)
         self.dispatcher: Dispatcher | None = None
         self._plan, self._clock = plan, self.state.clock
         self._on_batch = on_batch
@@ -99,8 +99,8 @@ class Engine:
             if now() >= self._clock.start_ns + next_second * 1_000_000_000:
                 self._flush(next_second - 1)
                 next_second = self._clock.second_of(now()) + 1
-                if self._health.hopeless:
-                    self.cut_off("gave up", self._health.hopeless)
+                if self._health.give_up_reason:
+                    self.cut_off("gave up", self._health.give_up_reason)
         self._finish()
 
     def _finished(self) -> bool:
@@ -121,8 +121,8 @@ class Engine:
                 dropped[second] = dropped.get(second, 0) + (second >= 0)
         for endpoint in self.state.endpoints.values():
             endpoint.cut()
-        for guest in list(self.guests):
-            guest.abandon()
+        for user in list(self.custom_users):
+            user.abandon()
         enders = [gevent.spawn(one.end) for one in self.routes]
         gevent.joinall(enders, timeout=END_SESSIONS_TIMEOUT if self._cut_off_at is None else DRAIN_TIMEOUT)
         gevent.killall(enders)

@@ -14,6 +14,7 @@ from gatebench.load.generator.client.sse import foreign_progress, progress_of
 from gatebench.load.generator.execution.dispatcher import Arrival
 from gatebench.load.generator.execution.response_check import ResponseChecker, Verdict, of_status, owners_of, stamps
 from gatebench.load.generator.execution.state import GeneratorState
+from gatebench.load.generator.recording.events import encodable
 from gatebench.load.generator.recording.recorder import OUTCOME_NUMBER, key_of
 from gatebench.load.plan.plan import PlannedCall, PlannedCaller
 from gatebench.load.results.generator_result import Outcome
@@ -99,7 +100,7 @@ class CallOperation:
 
     def _note_failure(self, arrival: Arrival, connection: HttpConnection, verdict: Verdict) -> None:
         """Record an event for a failure, and evidence for a response that belongs to another caller."""
-        outcome, detail = verdict
+        outcome, detail = verdict[0], encodable(verdict[1])
         at = self._state.clock.seconds_at(connection.done)
         self._state.note(outcome, self.arm_name, detail, at)
         if outcome != "wrong":

@@ -10,16 +10,16 @@ from gatebench.load.generator.execution.engine import Engine
 _engines: "WeakKeyDictionary[Environment, AsyncResult[Engine]]" = WeakKeyDictionary()
 
 
-def _seat(environment: Environment) -> "AsyncResult[Engine]":
+def _entry(environment: Environment) -> "AsyncResult[Engine]":
     return _engines.setdefault(environment, AsyncResult())
 
 
 def install(environment: Environment, engine: Engine) -> None:
     """Set the engine of an environment."""
-    _seat(environment).set(engine)
+    _entry(environment).set(engine)
 
 
 def engine_of(environment: Environment) -> Engine:
     """Return the engine of an environment; wait until it is set."""
-    engine: Engine = _seat(environment).get()
+    engine: Engine = _entry(environment).get()
     return engine

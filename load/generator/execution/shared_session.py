@@ -13,7 +13,8 @@ class SharedSessionOperation(SessionOperation):
 
     def __init__(self, state: GeneratorState, arm: int, call: PlannedCall) -> None:
         super().__init__(state, arm, call)
-        self._own: dict[str | None, Pieces] = {}  # requests of this call by session
+        # Requests of this call by caller and session: sessions of servers that give no id all have None.
+        self._own: dict[tuple[int, str | None], Pieces] = {}
 
     def perform(self, arrival: Arrival) -> None:
         """Send the request in the shared session and record the result."""
@@ -28,10 +29,11 @@ class SharedSessionOperation(SessionOperation):
                 session, sent = opened
                 sessions[key] = session
                 self._free[arrival[4]].append(session)
-        pieces = self._own.get(session.identifier)
+        own = arrival[4], session.identifier
+        pieces = self._own.get(own)
         if pieces is None:
             pieces = request_templates.pieces(self.call, caller, self._message, session.identifier)
-            self._own[session.identifier] = pieces
+            self._own[own] = pieces
         digits = b"%d" % (FIRST_NUMBER + arrival[0])
         connection = self._exchange(digits.join(pieces))
         self._judge_and_record(arrival, connection, digits, sent or connection.sent)

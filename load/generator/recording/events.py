@@ -18,10 +18,15 @@ class LoadEventLog:
         if known:
             known["count"] += count
         else:
-            text = detail[:MAX_LENGTH]
+            text = encodable(detail)[:MAX_LENGTH]
             self._open[key] = {"t": round(seconds, 6), "kind": kind, "arm": arm, "detail": text, "count": count}
 
     def take(self, before: int | None = None) -> list[dict[str, Any]]:
         """Return and remove the events before a second (default: all)."""
         keys = [key for key in self._open if before is None or key[0] < before]
         return [self._open.pop(key) for key in keys]
+
+
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can encode: halves of surrogate pairs, which JSON can hold, are escaped (`\\ud83c`)."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -17,7 +17,7 @@ Note = Callable[[str, str | None, str, float | None], None]
 
 
 class Health:
-    """Monitor of the rows of each second. `hopeless` is the reason to give up; empty otherwise."""
+    """Monitor of the rows of each second. `give_up_reason` is the reason to give up; empty otherwise."""
 
     def __init__(self, note: Note, give_up_after: float | None) -> None:
         self._note, self._give_up_after = note, give_up_after
@@ -25,7 +25,7 @@ class Health:
         self._gone: set[int] = set()
         self._silent_since: float | None = None
         self._failing_since: float | None = None
-        self.hopeless = ""
+        self.give_up_reason = ""
 
     def look(self, rows: Integers, in_flight: int, second: int, start_ns: int, plan: Plan) -> None:
         """Evaluate the last second."""
@@ -35,7 +35,7 @@ class Health:
             mine = (rows[:, 4] >> 12) == arm
             self._of_arm(arm, plan.arms[arm].name, done[mine], failed[mine])
         self._silence(len(rows), in_flight, second)
-        self._hope(done, failed)
+        self._check_failures(done, failed)
 
     def _of_arm(self, arm: int, name: str, done: Times, failed: Flags) -> None:
         order = np.argsort(done, kind="stable")
@@ -62,7 +62,7 @@ class Health:
             self._note("answering again", None, f"after {second - self._silent_since:.0f} s", float(second))
             self._silent_since = None
 
-    def _hope(self, done: Times, failed: Flags) -> None:
+    def _check_failures(self, done: Times, failed: Flags) -> None:
         if len(done) and not failed.all():
             self._failing_since = None
         elif len(done):
@@ -70,4 +70,4 @@ class Health:
             self._failing_since = first if self._failing_since is None else self._failing_since
             patience = self._give_up_after
             if patience is not None and last - self._failing_since >= patience:
-                self.hopeless = f"nothing but failed connections for {last - self._failing_since:.0f} s"
+                self.give_up_reason = f"nothing but failed connections for {last - self._failing_since:.0f} s"

@@ -1,14 +1,16 @@
-"""Write the result files of a run, with credentials replaced by labels."""
+"""The result files of a run, with credentials replaced by labels."""
 
 import platform
 import re
 import sys
+import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording.secrets import MIN_LENGTH, SecretRegistry
 from gatebench.load.generator.recording.aggregate import KEPT_WRONG, Aggregate
 from gatebench.load.plan.plan import Plan
@@ -104,6 +106,16 @@ def _clean_wrong(wrong: WrongAnswerSample, secrets: SecretRegistry, given: re.Pa
     request = given.sub(r"\1: «header»", wrong.request) if given else wrong.request
     texts = {"detail": wrong.detail, "request": request, "response": wrong.response}
     return wrong.model_copy(update={name: secrets.redact(text) for name, text in texts.items()})
+
+
+def require_writable(folder: Path) -> None:
+    """Create the folder for the results. Raise BenchError if it cannot be written: a load takes minutes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BenchError(f"cannot write the results to {folder}: {error.strerror}; name another folder") from error
 
 
 def write(result: Result, totals: Aggregate, folder: Path) -> None:

@@ -133,8 +133,8 @@ class CauseFinder:
 
 def _first(failed: Failures) -> tuple[Exchange, RequestFailure] | None:
     """Return the first refused handshake, otherwise the first failure (for violations without a message at fault)."""
-    shaken = next((one for one in failed if one[0].rpc_method in HANDSHAKES), None)
-    return shaken or next(iter(failed), None)
+    handshake = next((one for one in failed if one[0].rpc_method in HANDSHAKES), None)
+    return handshake or next(iter(failed), None)
 
 
 def _before(failed: Failures, guilty: Any) -> tuple[Exchange, RequestFailure] | None:

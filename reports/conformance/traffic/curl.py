@@ -23,10 +23,11 @@ def command_of(exchange: ExchangeView) -> str | None:
     if host is None and not target.startswith("http"):
         return None
     url = target if target.startswith("http") else f"http://{host}{target}"
-    words = ["curl", "-i", "-X", str(request["method"])]
+    # -g: curl would expand [] and {} in a URL.
+    words = ["curl", "-i", *(["-g"] if set(url) & set("[]{}") else []), "-X", str(request["method"])]
     for name, value in request.get("headers", []):
         if name.lower() not in _OWN:
-            words += ["-H", f"{name}: {value}"]
+            words += ["-H", f"{name}: {value}" if value else f"{name};"]  # "NAME:" would remove a header
     body = request.get("body")
     if body is None and request.get("body_base64"):
         return None

@@ -80,6 +80,9 @@ def test_name_with_special_characters_of_toml(tmp_path: Path) -> None:
         ),
         (["--url", "http://a", "--single", "{base_url}/{sever}"], "endpoints.single uses {sever}"),
         (["no/such/folder.toml", "--url", "http://a"], "cannot write no/such/folder.toml"),
+        ([".", "--url", "http://a", "--force"], "cannot write .: it is a folder; name a file"),
+        (["--command", "acme 'x"], '--command "acme \'x" cannot be split into words: No closing quotation'),
+        (["--url", "http://a", "--name", os.fsdecode(b"\xff")], "in an option is not UTF-8"),
     ],
 )
 def test_bad_options_are_refused(tmp_path: Path, options: list[str], sentence: str) -> None:

@@ -124,3 +124,11 @@ def test_stored_comparison_with_the_same_yardstick_is_subtracted() -> None:
     assert (
         sequential_test.decide({sequential_test.LATENCY: []}, random, last=True, stored=stored).verdict == "cannot tell"
     )
+
+
+def test_a_candidate_that_may_be_faster_is_measured_on_by_the_given_margin() -> None:
+    random = np.random.default_rng(3)
+    rounds = {sequential_test.CPU: [np.log1p(-0.03) + 0.02 * random.standard_normal(ROUNDS) for _ in range(4)]}
+    assert not sequential_test.decide(rounds, np.random.default_rng(1), last=False).final
+    wide = sequential_test.decide(rounds, np.random.default_rng(1), last=False, margin=0.05)
+    assert (wide.verdict, wide.final) == ("not slower", True), "it cannot become faster by more than 5%"

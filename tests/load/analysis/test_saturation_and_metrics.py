@@ -60,6 +60,17 @@ def test_void_measurement_has_no_knee() -> None:
     assert "the generator was busy" in knee.said
 
 
+def test_void_bisection_does_not_move_the_upper_bound() -> None:
+    def measure(rate: float) -> RatePoint:
+        between = 68 < rate < 100
+        return point(rate, 10 if rate < 100 else 200, void="the generator was busy" if between else None)
+
+    knee = SaturationSearch(measure, 20).run()
+    assert knee.points[-1].void
+    assert knee.rate == 67.5
+    assert "between 68/s and 101/s" in knee.said
+
+
 def test_search_without_a_plateau_has_no_knee() -> None:
     knee = SaturationSearch(lambda rate: point(rate, 10, share=0.1), 20).run()
     assert (knee.rate, len(knee.points)) == (None, 2)

@@ -15,7 +15,8 @@ from gatebench.load.results.generator_result import (
     WrongAnswerSample,
 )
 from gatebench.load.results.histogram import Histogram
-from gatebench.load.results.report_model import BudgetResult, Judged, ResourceSample
+from gatebench.load.results.report_model import BudgetResult, Judged
+from gatebench.load.results.resource_model import ResourceSample
 from gatebench.load.testbed.host import HostCpuSample
 from tests.support.load.load_reports import generator, report
 
@@ -101,7 +102,7 @@ def test_resource_samples_are_placed_on_the_time_axis() -> None:
 
 
 def test_generator_summary() -> None:
-    before, after = HostCpuSample(0, 0, 0, 0), HostCpuSample(20, 10, 2, 4)
+    before, after = HostCpuSample(0, 0, 0), HostCpuSample(20, 2, 4)
     side = summary.generator([result(), result()], before=before, after=after, cores=2, ceiling=9000)
     assert (side.cpu_share, side.steal, side.pressure, side.ceiling) == (0.2, 0.05, 0.2, 9000)
     assert (side.late, side.dropped, side.offered, side.connections) == (2, 2, 404, 14)
@@ -133,7 +134,7 @@ def test_empty_result_has_an_empty_summary() -> None:
     assert summary.moments([empty]) == []
     assert (
         summary.generator(
-            [empty], before=HostCpuSample(0, 0, 0, None), after=HostCpuSample(1, 0, 0, None), cores=1, ceiling=None
+            [empty], before=HostCpuSample(0, 0, None), after=HostCpuSample(1, 0, None), cores=1, ceiling=None
         ).offered
         == 0
     )

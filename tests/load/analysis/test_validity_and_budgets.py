@@ -8,7 +8,7 @@ from gatebench.fixtures.errors import BenchError
 from gatebench.load.analysis import validity
 from gatebench.load.analysis.validity import PublishedValues
 from gatebench.load.profiles import budgets
-from gatebench.load.results import report_model
+from gatebench.load.results import report_model, resource_model
 from tests.support.load.load_reports import generator, latency, report
 
 VALUES = PublishedValues(p50_us=3000, p99_us=9000, throughput=500, offered=10_000)
@@ -99,10 +99,10 @@ def test_void_result_breaks_only_the_wrong_answers_budget() -> None:
 def test_memory_growth_begins_after_the_warm_up() -> None:
     def grown(rss: list[float]) -> float | None:
         samples = [
-            report_model.ResourceSample(at=n, cpu_seconds=n, rss_mib=r, descriptors=1, threads=1, processes=1)
+            resource_model.ResourceSample(at=n, cpu_seconds=n, rss_mib=r, descriptors=1, threads=1, processes=1)
             for n, r in enumerate(rss)
         ]
-        whole = report().model_copy(update={"resources": report_model.Resources(samples=samples)})
+        whole = report().model_copy(update={"resources": resource_model.Resources(samples=samples)})
         return budgets.MEASURES["memory-growth"][1](whole)
 
     assert grown([50, 100, 100, 100, 100, 100]) == 0
@@ -132,8 +132,15 @@ def test_shipped_budgets_are_valid_and_kept() -> None:
             "unknown measure 'speed'; expected one of cpu-per-call, errors",
         ),
         ("[[budget]]\nmeasure = 'errors'\nwhy = 'x'", "the budget of errors needs `max` or `min`"),
-        ("[[budget]]\nmeasure = 'errors'\nmax = 1", "budget.0.why: Field required"),
-        ("[[budget]]\nmeasure = 'errors'\nmaximum = 1\nwhy = 'x'", "budget.0.maximum: Extra inputs"),
+        ("[[budget]]\nmeasure = 'errors'\nmax = 1", "budget.0.why is missing; add it"),
+        (
+            "[[budget]]\nmeasure = 'errors'\nmaximum = 1\nwhy = 'x'",
+            "budget.0.maximum is an unknown key; did you mean max?",
+        ),
+        (
+            "[[budget]]\nmeasure = 'errors'\nmax = nan\nwhy = 'x'",
+            "budget.0.max is wrong: input should be a finite number, not nan",
+        ),
         ("[[budget", "is not valid TOML"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 
 from gatebench.load.analysis import sequential_test
 from gatebench.load.benchmarks.parts import gate_error_rates, overhead_accuracy, reference_precision
-from gatebench.load.results.report_model import Estimate, Overhead, QuantileOverhead
+from gatebench.load.results.base_model import Estimate
+from gatebench.load.results.comparison_model import Overhead, QuantileOverhead
 
 
 def test_tolerance_of_a_measured_delay() -> None:

@@ -169,11 +169,13 @@ def test_gate_that_ends_early_keeps_earlier_starts(
     once = regression_run.RegressionRun._start
 
     def fail_after_the_first(
-        self: regression_run.RegressionRun, stand: regression_run.Stand, tell: regression_run.ProgressCallback
+        self: regression_run.RegressionRun,
+        start_gateways: regression_run.StartGateways,
+        tell: regression_run.ProgressCallback,
     ) -> None:
         if self.starts:
             raise error
-        once(self, stand, tell)
+        once(self, start_gateways, tell)
 
     monkeypatch.setattr(regression_run.RegressionRun, "_start", fail_after_the_first)
     out = tmp_path / "out"

@@ -27,11 +27,11 @@ def test_pairing_measures_the_delay() -> None:
             yield {"direct": running(far.port), "gateway": running(ports[0], pid)}
 
     with TinyServer() as far:
-        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=80), CpuLayout())
-        pairing.run(start_gateways, lambda _: None)
-    found = pairing.overhead().quantiles[0].overhead_us
+        measurement = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=80), CpuLayout())
+        measurement.run(start_gateways, lambda _: None)
+    found = measurement.overhead().quantiles[0].overhead_us
     assert 4_500 < found.value < 30_000, "five milliseconds, and the noise of a busy machine"
-    resources = pairing.resources()
+    resources = measurement.resources()
     assert resources is not None
     assert resources.cpu_us_per_call is not None
     assert resources.cpu_us_per_call.value > 10
@@ -82,32 +82,32 @@ class DelayedStarts:
 def test_starts_run_together_and_take_turns() -> None:
     with TinyServer() as far:
         starts = DelayedStarts(far)
-        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=3, rate=120), CpuLayout())
-        pairing.run(starts, lambda _: None)
+        measurement = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=3, rate=120), CpuLayout())
+        measurement.run(starts, lambda _: None)
     assert (starts.at_once, starts.up) == (3, 0), "all of them have ended"
-    assert pairing.results[0].arms == ["direct", "gateway"]
-    assert {cell.arm for cell in pairing.results[0].cells} == {"direct", "gateway"}
-    assert len(pairing.cpu_us) == 3
-    resources = pairing.resources()
+    assert measurement.results[0].arms == ["direct", "gateway"]
+    assert {cell.arm for cell in measurement.results[0].cells} == {"direct", "gateway"}
+    assert len(measurement.cpu_us) == 3
+    resources = measurement.resources()
     assert resources is not None
     assert 0 < resources.cpu_share < 1
-    for number, start in enumerate(pairing.samples):
+    for number, start in enumerate(measurement.samples):
         assert set(start["arm"]) == {0, 1}
         assert set((start["intended"] / overhead_run.SLOT).astype(int) % 3) == {number}
         assert (start["intended"] % overhead_run.SLOT).min() >= overhead_run.COLD, (
             "the beginning of each turn is left out"
         )
-    assert pairing.overhead().starts == 3
+    assert measurement.overhead().starts == 3
 
 
 @pytest.mark.usefixtures("no_disturbances", "two_turns_each")
 def test_failed_start_keeps_the_other_starts() -> None:
     with TinyServer() as far:
-        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout())
+        measurement = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout())
         said = "no more of them; only 2 of 5 starts could run at the same time: use --starts 2"
         with pytest.raises(BenchError, match=said):
-            pairing.run(DelayedStarts(far, most=2), lambda _: None)
-        assert pairing.overhead().starts == 2
+            measurement.run(DelayedStarts(far, most=2), lambda _: None)
+        assert measurement.overhead().starts == 2
         with pytest.raises(BenchError, match="no more of them"):
             overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=5, rate=120), CpuLayout()).run(
                 DelayedStarts(far, most=0), lambda _: None
@@ -125,15 +125,17 @@ def test_interruption_keeps_the_measurements() -> None:
 
     with TinyServer() as far:
         starts = DelayedStarts(far)
-        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=30, starts=2, rate=160), CpuLayout())
+        measurement = overhead_run.OverheadRun(
+            overhead_run.OverheadOptions(seconds=30, starts=2, rate=160), CpuLayout()
+        )
         with pytest.raises(KeyboardInterrupt):
-            pairing.run(starts, interrupt)
+            measurement.run(starts, interrupt)
     assert starts.up == 0
-    assert pairing.results[0].ended == "interrupted"
-    assert 2 <= pairing.results[0].seconds < 10
-    assert pairing.overhead().starts == 2
-    assert len(pairing.cpu_us) == 2
-    assert all(10 < one < 100_000 for one in pairing.cpu_us)
+    assert measurement.results[0].ended == "interrupted"
+    assert 2 <= measurement.results[0].seconds < 10
+    assert measurement.overhead().starts == 2
+    assert len(measurement.cpu_us) == 2
+    assert all(10 < one < 100_000 for one in measurement.cpu_us)
 
 
 def interrupt(*_: Any) -> NoReturn:
@@ -143,29 +145,31 @@ def interrupt(*_: Any) -> NoReturn:
 def test_interruption_after_the_load_keeps_the_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overhead_run, "settle", interrupt)
     with TinyServer() as far:
-        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=120), CpuLayout())
+        measurement = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=1, starts=2, rate=120), CpuLayout())
         with pytest.raises(KeyboardInterrupt):
-            pairing.run(DelayedStarts(far), lambda _: None)
-    resources = pairing.resources()
+            measurement.run(DelayedStarts(far), lambda _: None)
+    resources = measurement.resources()
     assert resources is not None
     assert (resources.before, resources.after) == (resources.samples[0], resources.samples[-1])
-    assert len(pairing.cpu_us) == 2
+    assert len(measurement.cpu_us) == 2
 
 
 def test_interruption_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The generator has no result then, which is no error."""
     finish, finished = GeneratorProcess.finish, []
 
-    def first_interrupted(player: GeneratorProcess) -> Any:
-        finished.append(player)
-        return interrupt() if len(finished) == 1 else finish(player)
+    def first_interrupted(generator: GeneratorProcess) -> Any:
+        finished.append(generator)
+        return interrupt() if len(finished) == 1 else finish(generator)
 
     monkeypatch.setattr(GeneratorProcess, "finish", first_interrupted)
     with TinyServer() as far:
         starts = DelayedStarts(far)
-        pairing = overhead_run.OverheadRun(overhead_run.OverheadOptions(seconds=30, starts=2, rate=120), CpuLayout())
+        measurement = overhead_run.OverheadRun(
+            overhead_run.OverheadOptions(seconds=30, starts=2, rate=120), CpuLayout()
+        )
         with pytest.raises(KeyboardInterrupt):
-            pairing.run(starts, lambda _: None)
+            measurement.run(starts, lambda _: None)
     assert (len(finished), starts.up) == (2, 0)
 
 

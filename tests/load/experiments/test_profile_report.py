@@ -27,7 +27,7 @@ def measured(profile: LoadProfile, *operations: str, sessions: int = 0, **counte
             counts=Counts(sessions=sessions),
         )
     ]
-    made.weather = (HostCpuSample(0, 0, 0, None), HostCpuSample(10, 0, 0, None))
+    made.host_samples = (HostCpuSample(0, 0, None), HostCpuSample(10, 0, None))
     made.counted = {"connections": 0.0, "sessions": 0.0, "idp_requests": 0.0, **counted} if counted else {}
     return made
 
@@ -41,7 +41,7 @@ def successful_cell(operation: str, outcome: Outcome = "ok") -> Cell:
 
 
 @pytest.mark.parametrize(
-    ("farewells", "handshakes", "calls", "per_call"),
+    ("deletes", "handshakes", "calls", "per_call"),
     [(5, 5, 10, 1.0), (0, 5, 10, 1.0), (0, 0, 10, 1.0), (5, 5, 20, 2.0), (0, 0, 20, 2.0), (20, 10, 10, 3.5)],
     ids=[
         "as asked",
@@ -52,16 +52,14 @@ def successful_cell(operation: str, outcome: Outcome = "ok") -> Cell:
         "more sessions than asked",
     ],
 )
-def test_requests_per_call_without_handshakes(
-    farewells: float, handshakes: float, calls: float, per_call: float
-) -> None:
+def test_requests_per_call_without_handshakes(deletes: float, handshakes: float, calls: float, per_call: float) -> None:
     counted = {
         "method tools/call": calls,
         "method initialize": handshakes,
         "method notifications/initialized": handshakes,
     }
     found = measured(
-        profiles.by_name("session-churn"), "session", sessions=5, requests=sum(counted.values()) + farewells, **counted
+        profiles.by_name("session-churn"), "session", sessions=5, requests=sum(counted.values()) + deletes, **counted
     )
     report = profile_report.report(found, [])
     assert report.far_end is not None

@@ -1,4 +1,4 @@
-"""Contests between delay proxies, their verdicts, stored baselines, and reports."""
+"""Runs between delay proxies, their verdicts, stored baselines, and reports."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_rounds")
-def test_contest_finds_the_delayed_gateway() -> None:
+def test_run_finds_the_delayed_gateway() -> None:
     orders: list[Sequence[str]] = []
 
     @contextmanager
@@ -62,11 +62,11 @@ def test_contest_finds_the_delayed_gateway() -> None:
 # -- verdicts
 
 
-def contest_with_changes(
-    terms: GateOptions | None = None, against: baseline.Baseline | None = None, **changes: float
+def run_with_changes(
+    options: GateOptions | None = None, against: baseline.Baseline | None = None, **changes: float
 ) -> RegressionRun:
-    """Return a contest of eight undisturbed starts with these changes of CPU, throughput and p50."""
-    made = RegressionRun(("acme 1", "acme 2"), terms or GateOptions(), CpuLayout(), against)
+    """Return a run of eight undisturbed starts with these changes of CPU, throughput and p50."""
+    made = RegressionRun(("acme 1", "acme 2"), options or GateOptions(), CpuLayout(), against)
     random = np.random.default_rng(1)
     for _ in range(8):
         noise = [np.exp(0.005 * random.standard_normal(5)) for _ in range(3)]
@@ -83,7 +83,7 @@ def contest_with_changes(
 
 
 def test_slower_verdict_names_the_changed_measures() -> None:
-    answer = regression_report.comparison(contest_with_changes(cpu=0.1, throughput=0.1))
+    answer = regression_report.comparison(run_with_changes(cpu=0.1, throughput=0.1))
     assert answer.verdict == "slower"
     assert answer.said.startswith("acme 2 is slower than acme 1: CPU per request +9.9%")
     assert ", throughput under full load -9." in answer.said
@@ -96,10 +96,10 @@ def test_slower_verdict_names_the_changed_measures() -> None:
 
 
 def test_sentences_of_not_slower_and_faster() -> None:
-    assert regression_report.comparison(contest_with_changes()).said.startswith(
+    assert regression_report.comparison(run_with_changes()).said.startswith(
         "acme 2 is not slower than acme 1: CPU per request is at most +"
     )
-    assert regression_report.comparison(contest_with_changes(cpu=-0.1)).verdict == "faster"
+    assert regression_report.comparison(run_with_changes(cpu=-0.1)).verdict == "faster"
 
 
 def test_two_differing_starts_cannot_tell() -> None:
@@ -114,7 +114,7 @@ def test_two_differing_starts_cannot_tell() -> None:
 
 
 def test_failed_calls_prevent_a_verdict() -> None:
-    made = contest_with_changes(cpu=-0.5)
+    made = run_with_changes(cpu=-0.5)
     made.results = [
         Result(cells=[Cell(arm="candidate", operation="call", outcome="ok", count=90)]),
         Result(cells=[Cell(arm="candidate", operation="call", outcome="server-error", count=10)]),
@@ -124,21 +124,32 @@ def test_failed_calls_prevent_a_verdict() -> None:
     assert answer.said == "10 of 100 calls of acme 2 failed; speeds are not compared until the calls succeed"
 
 
+def test_handshakes_are_no_calls_when_failures_are_counted() -> None:
+    made = run_with_changes(cpu=-0.5)
+    parts = [Cell(arm="candidate", operation=name, outcome="ok", count=100) for name in ("initialize", "delete")]
+    failed = Cell(arm="candidate", operation="session", outcome="server-error", count=2)
+    made.results = [
+        Result(cells=[*parts, failed, Cell(arm="candidate", operation="session", outcome="ok", count=98)]),
+    ]
+    said = regression_report.comparison(made).said
+    assert said == "2 of 100 calls of acme 2 failed; speeds are not compared until the calls succeed"
+
+
 # -- stored baselines
 
 
 def stored(**changes: float) -> LoadReport:
-    answer = regression_report.comparison(contest_with_changes(**changes))
+    answer = regression_report.comparison(run_with_changes(**changes))
     return report().model_copy(update={"comparison": answer, "machine": describe()})
 
 
 def test_stored_baseline_is_relative_to_the_yardstick() -> None:
     before = baseline.load_baseline(stored(cpu=0.5), "stored/load.json", "")
     assert (before.yardstick, before.candidate) == ("acme 1", "acme 2")
-    same = regression_report.comparison(contest_with_changes(against=before, cpu=0.5))
+    same = regression_report.comparison(run_with_changes(against=before, cpu=0.5))
     assert same.verdict == "not slower"
     assert same.baseline == "acme 2 (stored 2026-01-01T00:00:00Z)"
-    slower = regression_report.comparison(contest_with_changes(against=before, cpu=0.65))
+    slower = regression_report.comparison(run_with_changes(against=before, cpu=0.65))
     assert slower.verdict == "slower"
     assert slower.measures[0].change.value == pytest.approx(0.1, abs=0.01)
     assert slower.measures[0].baseline == pytest.approx(3000, rel=0.02)
@@ -146,7 +157,7 @@ def test_stored_baseline_is_relative_to_the_yardstick() -> None:
 
 def test_baseline_from_a_stored_baseline_has_the_same_yardstick() -> None:
     before = baseline.load_baseline(stored(cpu=0.5), "stored/load.json", "")
-    comparison = regression_report.comparison(contest_with_changes(against=before, cpu=0.5))
+    comparison = regression_report.comparison(run_with_changes(against=before, cpu=0.5))
     again = report().model_copy(update={"comparison": comparison, "machine": describe()})
     assert baseline.load_baseline(again, "again/load.json", "").yardstick == "acme 1"
 
@@ -185,16 +196,16 @@ def subject() -> comparison_reports.Subject:
     return comparison_reports.Subject("acme 2", "acme 2.0", profile, 1)
 
 
-def test_report_of_a_contest_has_its_verdict() -> None:
-    whole = comparison_reports.regression_report(contest_with_changes(cpu=0.2), subject(), None)
+def test_report_of_a_run_has_its_verdict() -> None:
+    whole = comparison_reports.regression_report(run_with_changes(cpu=0.2), subject(), None)
     assert (whole.kind, whole.conclusion, whole.complete) == ("gate", "slower", True)
 
 
-def test_interrupted_contest_keeps_its_measures() -> None:
-    whole = comparison_reports.regression_report(contest_with_changes(cpu=0.2), subject(), "interrupted")
+def test_interrupted_run_keeps_its_measures() -> None:
+    whole = comparison_reports.regression_report(run_with_changes(cpu=0.2), subject(), "interrupted")
     assert (whole.conclusion, whole.incomplete_reason) == ("incomplete", "interrupted")
     assert whole.comparison is not None
-    early = contest_with_changes(cpu=0.2)
+    early = run_with_changes(cpu=0.2)
     early.decision = sequential_test.Decision("cannot tell", [], final=False)
     comparison_so_far = comparison_reports.regression_report(early, subject(), "interrupted").comparison
     assert comparison_so_far is not None
@@ -209,7 +220,7 @@ def test_interrupted_contest_keeps_its_measures() -> None:
     assert (nothing.conclusion, nothing.comparison) == ("incomplete", None)
 
 
-def test_contest_without_successful_calls_has_a_reason() -> None:
+def test_run_without_successful_calls_has_a_reason() -> None:
     made = RegressionRun(("a", "b"), GateOptions(), CpuLayout())
     whole = comparison_reports.regression_report(made, subject(), None)
     assert (whole.conclusion, whole.said) == ("incomplete", comparison_reports.NOTHING)
@@ -249,19 +260,19 @@ def test_overhead_of_failed_calls_is_incomplete() -> None:
 
 
 def test_percentiles_distorted_by_lag_are_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairing = overhead_run.OverheadRun(
+    measurement = overhead_run.OverheadRun(
         overhead_run.OverheadOptions(), CpuLayout(), [Result(arms=["direct", "gateway"])]
     )
-    pairing.samples = [samples(seed, gateway_us=1500.0, seconds=30) for seed in range(3)]
+    measurement.samples = [samples(seed, gateway_us=1500.0, seconds=30) for seed in range(3)]
     side: dict[str, Any] = {"lag_p99_us": 400.0}
     monkeypatch.setattr(summary, "generator", lambda *_, **__: generator(**side))
-    whole = comparison_reports.overhead_report(pairing, subject(), [], None)
+    whole = comparison_reports.overhead_report(measurement, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50, 90, 95, 99]
     assert whole.conclusion == "ok"
     assert whole.said.startswith("acme 2 adds 1.51 ms (1.51 to 1.52 ms")
     side["lag_p99_us"] = 50_000.0
-    whole = comparison_reports.overhead_report(pairing, subject(), [], None)
+    whole = comparison_reports.overhead_report(measurement, subject(), [], None)
     assert [quantile.percentile for quantile in whole.overhead[0].quantiles] == [50]
     assert whole.conclusion == "ok"
     side["steal"] = 0.5
-    assert comparison_reports.overhead_report(pairing, subject(), [], None).conclusion == "void"
+    assert comparison_reports.overhead_report(measurement, subject(), [], None).conclusion == "void"

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from gatebench.load.plan import plan as plans
 from gatebench.load.plan.plan import Plan, PlannedArm
 from gatebench.load.plan.schedule import arrivals
 from tests.support.load.generator_runs import Played, finish, play, start, wait_for
@@ -280,6 +281,15 @@ def test_a_bad_plan_is_one_sentence_and_status_2(tmp_path: Path, content: str | 
     assert run.stderr.count("\n") == 1
     assert sentence in run.stderr
     assert str(path) in run.stderr
+
+
+def test_results_that_cannot_be_written_are_refused_before_the_load(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    plans.write(a_plan(), tmp_path / "plan.json")
+    command = [sys.executable, "-m", "gatebench.load.generator", str(tmp_path / "plan.json"), str(tmp_path / "file")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1), run.stderr
+    assert f"cannot write the results to {tmp_path / 'file'}: " in run.stderr
 
 
 def test_a_host_without_address_is_one_sentence_and_status_2(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Detection of targets that are gone, back, silent or hopeless."""
+"""Detection of targets that are gone, back, silent or give_up_reason."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def test_single_failures_are_no_lost_target() -> None:
     for second in range(5):
         seen.look(*[(second + t / 10, "reset" if t % 3 else "ok") for t in range(10)])
     assert seen.events == []
-    assert not seen.health.hopeless
+    assert not seen.health.give_up_reason
 
 
 def test_order_of_rows_is_irrelevant() -> None:
@@ -51,16 +51,16 @@ def test_order_of_rows_is_irrelevant() -> None:
     assert seen.events == [("target gone", "gateway", 0.2)]
 
 
-def test_run_is_hopeless_when_all_arms_have_failed() -> None:
+def test_run_is_give_up_reason_when_all_arms_have_failed() -> None:
     seen = RecordedHealth(give_up_after=2.0)
     for second in range(3):
         seen.look(*results_between(second, second + 1, "refused"), arm=0)
         seen.look(*results_between(second, second + 1, "ok"), arm=1)
     assert seen.events == [("target gone", "direct", 0.0)]
-    assert not seen.health.hopeless
+    assert not seen.health.give_up_reason
     for second in range(3, 6):
         seen.look(*results_between(second, second + 1, "refused"), arm=1)
-    assert seen.health.hopeless == "nothing but failed connections for 3 s"
+    assert seen.health.give_up_reason == "nothing but failed connections for 3 s"
 
 
 def test_silence_is_noticed_with_requests_in_flight() -> None:

@@ -260,3 +260,13 @@ def test_locust_without_a_plan_is_refused() -> None:
     assert run.returncode == 2
     assert "--plan is missing" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_locust_whose_results_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    plans.write(a_plan(), tmp_path / "plan.json")
+    command = [LOCUST, "-f", str(LOCUSTFILE), "--headless", "--plan", str(tmp_path / "plan.json")]
+    command += ["--results", str(tmp_path / "plan.json" / "below")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    assert run.returncode == 2
+    assert "cannot write the results to" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -41,6 +41,20 @@ def sent(pieces: request_templates.Pieces) -> tuple[ParsedRequest, Any]:
     return seen, json.loads(seen.body)
 
 
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://a", "/"),
+        ("http://a?x=1", "/?x=1"),
+        ("http://a/mcp/%C3%BC/b%20c?x=%26#part", "/mcp/%C3%BC/b%20c?x=%26"),
+        ("http://a/mcp/ü/b c?x=ü y", "/mcp/%C3%BC/b%20c?x=%C3%BC%20y"),
+        ("http://a/x~y/{z}?a=[b]", "/x~y/%7Bz%7D?a=[b]"),
+    ],
+)
+def test_target_of_a_request_is_percent_encoded(url: str, target: str) -> None:
+    assert request_templates.target(url) == target
+
+
 def test_stateless_call_has_all_headers_and_metadata() -> None:
     call = a_call("http://127.0.0.1:8123/mcp/a?x=1", arguments={"value": "100 % «ü»"})
     caller = PlannedCaller(name="alice", headers={"authorization": "Bearer secret", "accept": "application/json"})

@@ -10,7 +10,7 @@ from gatebench.load.benchmarks.servers import lean
 from gatebench.load.plan.plan import PlannedArm, PlannedCall, PlannedCaller
 from tests.support.load.generator_runs import play
 from tests.support.load.http_server import TinyServer
-from tests.support.load.load_plans import a_call, a_plan
+from tests.support.load.load_plans import a_call, a_plan, callers
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 
@@ -33,6 +33,15 @@ def test_calls_of_one_caller_share_a_session_at_the_same_time(upstream: str, tmp
     assert {cell.outcome for cell in played.result.cells} == {"ok"}
     assert played.result.counts.sessions == 1
     assert played.result.machine.in_flight_peak > 1
+
+
+def test_each_caller_sends_its_own_credential_where_sessions_have_no_id(tmp_path: Path) -> None:
+    own = [one.model_copy(update={"expect": list(one.headers.values())}) for one in callers(3)]
+    with TinyServer() as server:
+        shared = call(server.url(), "call", kind="shared", callers=own)
+        result = play(a_plan(PlannedArm(name="gateway", calls=[shared]), rate=40, seconds=0.7), tmp_path).result
+    assert {cell.outcome for cell in result.cells} == {"ok"}, json.dumps([one.detail for one in result.events])
+    assert result.counts.sessions == 3
 
 
 @pytest.mark.parametrize("revision", [LEGACY, MODERN])

@@ -21,6 +21,8 @@ DOCUMENT = {"a": [{"b/c": 1, "~": 2}], "text": '{"user": "alice", "n": [3]}', ""
         ("/text/n/0", 3),
         ("/a/1", MISSING),
         ("/a/-", MISSING),
+        ("/a/00", MISSING),  # RFC 6901, section 4: an index has no leading zeros
+        ("/a/" + "9" * 5000, MISSING),
         ("/a/x", MISSING),
         ("/text/other", MISSING),
         ("/text/user/x", MISSING),
@@ -40,3 +42,29 @@ def test_answers_are_structured_content_or_a_single_text() -> None:
 def test_invalid_pointer_is_refused() -> None:
     with pytest.raises(ValidationError, match="must begin with /"):
         ExpectedValue(pointer="a.b", any_of=[1])
+
+
+def test_text_with_half_a_surrogate_pair_is_compared_as_any_other() -> None:
+    half = {"content": [{"type": "text", "text": '"\\ud800"'}]}
+    assert ExpectedValue(any_of=["\ud800"]).missed(half) is None
+    assert ExpectedValue(any_of=[5]).missed(half) == r"""the answer is "\"\\ud800\"", expected 5"""
+    assert ExpectedValue(pointer="/content/0/text", any_of=["x"]).missed(half)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "equal"),
+    [
+        ("1", 1.0, True),
+        ("true", 1, False),
+        ("0", False, False),
+        ("null", None, True),
+        ('{"a": [1, {"b": true}]}', {"a": [1.0, {"b": True}]}, True),
+        ('{"a": [1, {"b": true}]}', {"a": [1, {"b": 1}]}, False),
+        ('{"a": 1}', {"a": 1, "b": 2}, False),
+        ("[1]", [1, 2], False),
+        ("[]", {}, False),
+    ],
+)
+def test_values_are_compared_as_json(answer: str, expected: Any, equal: bool) -> None:
+    result = {"content": [{"type": "text", "text": answer}]}
+    assert (ExpectedValue(any_of=[expected]).missed(result) is None) is equal

@@ -59,12 +59,33 @@ def test_every_profile_has_a_gateway_with_its_defect() -> None:
     [
         ("x = [", "not valid TOML"),
         ("x = 1", r"\[x\]"),
-        ('[x]\npurpose = "p"', "profile x: finds"),
+        ('[x]\npurpose = "p"', "profile x: finds is missing; add it"),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrte=1\nseconds=1\n[[x.call]]\noperation="c"',
+            "rte is an unknown key; did you mean rate?",
+        ),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nserver="nowhere"', "nowhere"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\ncallers=["eve"]', "eve"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nserver="inbox"', "member"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=0\nseconds=1\n[[x.call]]\noperation="c"', "rate"),
         ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[0,1,1]]\n[[x.call]]\noperation="c"', "shape"),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=inf\nseconds=1\n[[x.call]]\noperation="c"',
+            "rate is wrong: input should be a finite number, not inf",
+        ),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=inf\n[[x.call]]\noperation="c"',
+            "seconds is wrong: input should be a finite number",
+        ),
+        ('[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[[1,1,inf]]\n[[x.call]]\noperation="c"', "finite"),
+        (
+            '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"\nweight=inf',
+            "call.0.weight is wrong: .*finite",
+        ),
+        (
+            '[x]\nname="y"\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\n[[x.call]]\noperation="c"',
+            "profile x: name: .*the name of the table",
+        ),
         (
             '[x]\npurpose="p"\nfinds="f"\nrate=1\nseconds=1\nshape=[]\n[[x.call]]\noperation="c"',
             "nothing would be sent",
@@ -185,8 +206,8 @@ def test_plans_of_a_profile_have_its_duration(profile: LoadProfile) -> None:
     load = made(
         profile, users=profile.crowd.users, externals=profile.crowd.externals, strangers=profile.crowd.strangers
     )
-    terms = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
-    plans = [make() for _, make in workload.phases(profile, terms, load)]
+    options = ProfileRunOptions.of(profile, 12.0, 30.0, 1, 7)
+    plans = [make() for _, make in workload.phases(profile, options, load)]
     assert len(plans) == len(profile.phase) * profile.repeat
     assert sum(plan.seconds for plan in plans) == pytest.approx(12.0)
     assert len({plan.seed for plan in plans}) == len(plans), "phases must have different schedules"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gatebench.load.results.report_model import ResourceSample
+from gatebench.load.results.resource_model import ResourceSample
 from gatebench.load.testbed.process_stats import ProcessTree, ResourceSampler, not_back, settle
 
 # Uses CPU in a thread and in a child, which both end; then prints a line and waits.

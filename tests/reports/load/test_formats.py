@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gatebench import cli
 from gatebench.reports.errors import NoRunError
 from gatebench.reports.load import charts as load_charts
 from gatebench.reports.load import html as load_html
@@ -205,6 +206,17 @@ def test_invalid_load_report_is_reported_in_one_sentence(content: str | None, sa
     with pytest.raises(NoRunError) as caught:
         load_model.read(tmp_path)
     assert said in str(caught.value)
+
+
+def test_report_without_optional_members_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    optional = {"knee", "events", "figures", "far_end", "notes", "overhead", "comparison", "validity", "wrong_answers"}
+    older = {key: value for key, value in REPORT.items() if key not in optional}
+    statuses = []
+    for content in (REPORT, older):
+        (tmp_path / "load.json").write_text(json.dumps(content), encoding="utf-8")
+        statuses.append(cli.main(["load", "report", str(tmp_path), "--no-config"]))
+    assert statuses[0] == statuses[1]
+    assert capsys.readouterr().err == ""
 
 
 def test_report_is_read_from_a_folder_or_file() -> None:

@@ -296,3 +296,37 @@ def test_rows_of_the_scenarios_are_rows_of_the_guide() -> None:
 def test_matrix_without_published_report_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["matrix", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"gatebench: {tmp_path} contains no published report; ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (published_index.REPORT, b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xff\xff", "is not a published report: "),
+        (
+            published_index.REPORT,
+            gzip.compress(b'{"report": 2}'),
+            "is not a published report: the report violates its schema",
+        ),
+        (published_index.REPORT, gzip.compress(b"[]"), "is not a published report: "),
+        (published_index.ABOUT, b"{}", "publication.json has no command; create it with `gatebench publish`"),
+        (published_index.ABOUT, b"[]", "publication.json has no command; create it with `gatebench publish`"),
+    ],
+    ids=["cut off", "no report", "no object", "no publication", "no object as publication"],
+)
+def test_damaged_published_folder_is_refused(
+    runs: tuple[Path, Path], tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    folder = publish_with_comments(runs, tmp_path / "published")
+    (folder / name).write_bytes(content)
+    with pytest.raises(NotPublishableError, match=sentence):
+        published_index.read(folder)
+
+
+def test_folder_that_cannot_be_written_is_named(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in runs:
+        edit(folder, target="reference")
+    (tmp_path / "file").touch()
+    assert cli.main(["publish", *map(str, runs), "--to", str(tmp_path / "file")]) == 2
+    assert f"cannot publish {runs[0]}: {tmp_path / 'file'}" in capsys.readouterr().err

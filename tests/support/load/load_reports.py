@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatebench.load.results import report_model
+from gatebench.load.results import report_model, resource_model
 
 # gatebench.load.results.generator_result.SAMPLE
 SAMPLE = np.dtype(
@@ -36,8 +36,8 @@ def samples(
     return made
 
 
-def machine() -> report_model.Machine:
-    return report_model.Machine(id="abc", cpu="a CPU", cores=2, memory_mib=4096, system="Linux 6", python="3.11.7")
+def machine() -> resource_model.Machine:
+    return resource_model.Machine(id="abc", cpu="a CPU", cores=2, memory_mib=4096, system="Linux 6", python="3.11.7")
 
 
 def report() -> report_model.LoadReport:
@@ -46,8 +46,10 @@ def report() -> report_model.LoadReport:
     )
 
 
-def generator(**change: Any) -> report_model.Generator:
-    calm = report_model.Generator(cpu_share=0.3, lag_p50_us=60, lag_p99_us=400, ceiling=5000, steal=0.01, pressure=0.2)
+def generator(**change: Any) -> resource_model.Generator:
+    calm = resource_model.Generator(
+        cpu_share=0.3, lag_p50_us=60, lag_p99_us=400, ceiling=5000, steal=0.01, pressure=0.2
+    )
     return calm.model_copy(update=change)
 
 

@@ -31,6 +31,7 @@ class Behaviour:
     dies_after: int = 0  # calls; the last of them is answered
     page: bool = False  # a web server without MCP
     fails_after: int = 0  # calls, from which on the tool has an error
+    version: str = "7"
 
 
 class ForeignMcp:
@@ -71,7 +72,7 @@ class ForeignMcp:
         """Return the result or the error of a request."""
         method, params = message["method"], message.get("params", {})
         if method == "initialize" and LEGACY in self.behaviour.revisions:
-            info = {"serverInfo": {"name": "foreign", "version": "7"}, "capabilities": {"tools": {}}}
+            info = {"serverInfo": {"name": "foreign", "version": self.behaviour.version}, "capabilities": {"tools": {}}}
             return {"result": {"protocolVersion": LEGACY, **info}}
         if method == "server/discover" and MODERN in self.behaviour.revisions:
             return {"result": {"supportedVersions": [MODERN], "capabilities": {"tools": {}}}}
@@ -91,7 +92,7 @@ class ForeignMcp:
         if set(params["arguments"]) != {"city"}:
             return {"error": {"code": -32602, "message": f"unexpected arguments {sorted(params['arguments'])}"}}
         if behaviour.fails_after and number > behaviour.fails_after:
-            return {"result": {"content": [{"type": "text", "text": "the sky has fallen"}], "isError": True}}
+            return {"result": {"content": [{"type": "text", "text": "the sky has fallen \ud83c"}], "isError": True}}
         if behaviour.mixed_up_every and number % behaviour.mixed_up_every == 0:
             user = next(name for name in behaviour.users.values() if name != user)
         found = {"city": params["arguments"]["city"], "user": user, "degrees": 21}

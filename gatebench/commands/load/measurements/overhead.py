@@ -43,13 +43,13 @@ def run(options: OverheadCommandOptions) -> int:
     # A gateway that is already running has no fresh starts.
     starts = options.starts if comparison.is_started(options.target) else 1
     pinning = CpuLayout.here()
-    pairing = OverheadRun(OverheadOptions(options.seconds, starts, options.rate, options.seed), pinning)
+    measurement = OverheadRun(OverheadOptions(options.seconds, starts, options.rate, options.seed), pinning)
 
     def measure(bench: LoadBench, progress: output.LoadProgress) -> None:
         starter = GatewayStarter(bench, profile, claims)
-        pairing.run(lambda: starter.pair(options.target), progress)
+        measurement.run(lambda: starter.pair(options.target), progress)
 
-    course = comparison.MeasurementCourse(pairing.results, quiet=options.quiet)
+    course = comparison.MeasurementCourse(measurement.results, quiet=options.quiet)
     with course.keep_results(), load_bench.running_load_bench(profile, stored=stored, pinning=pinning) as bench:
         course.play(bench, measure)
-    return course.finish(comparison_reports.overhead_report(pairing, subject, limits, course.stopped), folder)
+    return course.finish(comparison_reports.overhead_report(measurement, subject, limits, course.stopped), folder)

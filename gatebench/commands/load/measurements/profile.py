@@ -40,8 +40,8 @@ def run(options: ProfileOptions) -> int:
     target = by_name(options.target)
     claims = claims_of(target.descriptor, target.path)
     folder = output.new_folder(options.out, options.target, profile.name)  # raises before anything is started
-    terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
-    task = LoadRunRequest(options.target, profile, terms, claims.features | claims.world, stored)
+    run_options = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
+    task = LoadRunRequest(options.target, profile, run_options, claims.features | claims.world, stored)
     exit_codes.end_in_order()
     progress = output.LoadProgress(quiet=options.quiet, folder=folder, target=options.target, profile=profile.name)
     try:

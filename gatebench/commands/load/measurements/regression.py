@@ -40,9 +40,11 @@ def run(options: RegressionOptions) -> int:
                 "add [launch] to the descriptor"
             )
     folder = output.new_folder(options.out, "gate", options.candidate)
-    terms = GateOptions(seconds=options.seconds, starts=options.starts, margin=options.margin / 100, seed=options.seed)
+    run_options = GateOptions(
+        seconds=options.seconds, starts=options.starts, margin=options.margin / 100, seed=options.seed
+    )
     pinning = CpuLayout.here()
-    contest = RegressionRun(names, terms, pinning, stored)
+    regression = RegressionRun(names, run_options, pinning, stored)
     subject = comparison_reports.Subject(
         " against ".join((options.candidate, names[0])), comparison.title(options.candidate), profile, options.seed
     )
@@ -51,12 +53,12 @@ def run(options: RegressionOptions) -> int:
 
     def measure(bench: LoadBench, progress: output.LoadProgress) -> None:
         starter = GatewayStarter(bench, profile, claims)
-        contest.run(lambda order: starter.duet(dict(zip(ARMS, names, strict=True)), order), progress)
+        regression.run(lambda order: starter.duet(dict(zip(ARMS, names, strict=True)), order), progress)
 
-    course = comparison.MeasurementCourse(contest.results, quiet=options.quiet)
+    course = comparison.MeasurementCourse(regression.results, quiet=options.quiet)
     with course.keep_results(), load_bench.running_load_bench(profile, pinning=pinning) as bench:
         course.play(bench, measure)
-    return course.finish(comparison_reports.regression_report(contest, subject, course.stopped), folder)
+    return course.finish(comparison_reports.regression_report(regression, subject, course.stopped), folder)
 
 
 def _stored(baseline: str, profile: str) -> Baseline | None:

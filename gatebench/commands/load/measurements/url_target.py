@@ -34,7 +34,7 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
     limits = budgets.load(options.budgets)
     target, call = _endpoint(options.target, url), _call(url)
     folder = output.new_folder(options.out, "url", profile.name)
-    terms = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
+    run_options = ProfileRunOptions.of(profile, options.seconds, options.rate, options.workers, options.seed)
     exit_codes.end_in_order()
     found = _discover(target, call, folder / RECORD)
     progress = output.LoadProgress(quiet=options.quiet, folder=folder, target=target.shown, profile=profile.name)
@@ -42,7 +42,7 @@ def run(options: ProfileOptions, url: UrlOptions) -> int:
         measured = url_run.measure(
             found,
             profile,
-            terms,
+            run_options,
             lambda what, facts: progress.report(progress_text(what, facts), facts),
             fit_rate=options.rate is None,
         )
@@ -74,11 +74,11 @@ def overhead(options: OverheadCommandOptions, url: UrlOptions) -> int:
     direct_call = replace(call, tool=url.direct_tool or call.tool, isolation=None)
     direct = _discover(upstream, direct_call, folder / f"direct-{RECORD}")
     direct, found = pair.in_one_era(direct, found)
-    pairing = OverheadRun(OverheadOptions(options.seconds, 1, options.rate, options.seed, target.tls))
+    measurement = OverheadRun(OverheadOptions(options.seconds, 1, options.rate, options.seed, target.tls))
     notes = [*calls.notes(found), *_about(direct, "directly"), pair.UNCONTROLLED]
     subject = comparison_reports.Subject(target.shown, found.server, profile, options.seed, notes)
-    course = _measured(pairing, subject, profile, direct, found, quiet=options.quiet)
-    return course.finish(comparison_reports.overhead_report(pairing, subject, limits, course.stopped), folder)
+    course = _measured(measurement, subject, profile, direct, found, quiet=options.quiet)
+    return course.finish(comparison_reports.overhead_report(measurement, subject, limits, course.stopped), folder)
 
 
 def gate(options: RegressionOptions, url: UrlOptions) -> int:
@@ -99,18 +99,18 @@ def gate(options: RegressionOptions, url: UrlOptions) -> int:
     baseline = _discover(first, call, folder / f"baseline-{RECORD}")
     candidate = _discover(second, call, folder / f"candidate-{RECORD}")
     baseline, candidate = pair.in_one_era(baseline, candidate)
-    pairing = OverheadRun(OverheadOptions(options.seconds, 1, None, options.seed, first.tls))
+    measurement = OverheadRun(OverheadOptions(options.seconds, 1, None, options.seed, first.tls))
     names = (first.shown, second.shown)
     notes = [*calls.notes(candidate), *_about(baseline, "the baseline")]
     subject = comparison_reports.Subject(
         " against ".join(reversed(names)), candidate.server, profile, options.seed, notes
     )
-    course = _measured(pairing, subject, profile, baseline, candidate, quiet=options.quiet)
-    return course.finish(pair.gate_report(pairing, subject, names, options.margin / 100, course.stopped), folder)
+    course = _measured(measurement, subject, profile, baseline, candidate, quiet=options.quiet)
+    return course.finish(pair.gate_report(measurement, subject, names, options.margin / 100, course.stopped), folder)
 
 
 def _measured(
-    pairing: OverheadRun,
+    measurement: OverheadRun,
     subject: comparison_reports.Subject,
     profile: LoadProfile,
     direct: Discovered,
@@ -118,14 +118,14 @@ def _measured(
     *,
     quiet: bool,
 ) -> MeasurementCourse:
-    stand, left_out = pair.stand(profile, direct, found)
+    start_gateways, left_out = pair.arms_of(profile, direct, found)
     subject.notes.extend(left_out)
-    course = MeasurementCourse(pairing.results, quiet=quiet)
+    course = MeasurementCourse(measurement.results, quiet=quiet)
     course.redact = lambda text: found.endpoint.redact_report(direct.endpoint.redact_report(text))
     progress = output.LoadProgress(quiet=quiet)
     try:
         with course.keep_results():
-            pairing.run(stand, progress)
+            measurement.run(start_gateways, progress)
     finally:
         progress.end()
     return course

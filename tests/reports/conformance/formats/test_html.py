@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gatebench.commands.conformance import report_files
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.formats import html
 from gatebench.reports.load import html as load_html
@@ -171,3 +172,11 @@ def test_load_results_are_included(tmp_path: Path) -> None:
     assert 'id="load"' in text
     assert text.count("<svg") > 2
     assert 'id="load"' not in html.render(REPORT)
+
+
+def test_load_report_that_cannot_be_read_does_not_prevent_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "load.json").write_text("{", encoding="utf-8")
+    assert report_files.write_page(REPORT, tmp_path).exists()
+    assert "report.html does not show the load: " in capsys.readouterr().err

@@ -55,6 +55,16 @@ def test_text_of_a_gateway_is_not_read_by_the_shell(tmp_path: Path, value: str) 
     assert got[-2:] == [value, f"http://h/{value}"]
 
 
+def test_empty_header_is_sent_as_one(tmp_path: Path) -> None:
+    headers = [["Host", "h"], ["Mcp-Session-Id", ""]]
+    assert words(command_of(exchange(tmp_path, headers=headers)), tmp_path)[3:5] == ["-H", "Mcp-Session-Id;"]
+
+
+def test_brackets_in_an_address_are_no_patterns_of_curl(tmp_path: Path) -> None:
+    got = words(command_of(exchange(tmp_path, target="/mcp/{server}?a=[1-2]")), tmp_path)
+    assert (got[:2], got[-1]) == (["-i", "-g"], "http://127.0.0.1:8080/mcp/{server}?a=[1-2]")
+
+
 def test_a_long_body_is_read_from_a_file(tmp_path: Path) -> None:
     assert "--data-binary @request.json" in str(command_of(exchange(tmp_path, body="x" * 5000)))
 
