@@ -43,9 +43,8 @@ def regression_report(regression: RegressionRun, subject: Subject, stopped: str 
     report = common(subject, regression.results, stopped)
     report.kind = "gate"
     report.notes += regression.notes
-    if (
-        regression.starts and not regression.decision.judgements
-    ):  # ended between two interim analyses: report what was measured
+    if regression.starts and not regression.decision.judgements:
+        # It ended between two interim analyses: report what was measured.
         regression.look(np.random.default_rng(regression.options.seed), last=False)
     if regression.seen.rounds:
         report.comparison = comparison(regression)

@@ -65,9 +65,8 @@ def _answers(regression: RegressionRun, arm: str) -> tuple[int, int]:
 def _measure(regression: RegressionRun, judgement: MeasureResult) -> Measure:
     kind = judgement.kind
     baseline, candidate = regression.seen.middle(kind)
-    if (
-        regression.against
-    ):  # in today's units: the cost of the stored candidate relative to the reference measured today
+    if regression.against:
+        # In today's units: the cost of the stored candidate relative to the reference measured today.
         baseline = candidate / math.exp(judgement.spread.value * (-1 if kind.more_is_better else 1))
     return Measure(
         name=kind.name,

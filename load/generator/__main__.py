@@ -7,8 +7,12 @@ Exit status: 0 if the plan was run and the result is written, whatever the targe
 """
 
 import argparse
+import os
+import signal
 import sys
 from pathlib import Path
+
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -23,6 +27,8 @@ def main() -> int:
     if options.worker is None and (options.plan is None or options.out is None):
         parser.error("PLAN and OUT are required")
 
+    # Nothing can be lost yet, and an exception in the middle of an import or of locust's patches has no orderly end.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     import locust  # noqa: F401, PLC0415 - must patch the standard library before other imports
 
     from gatebench.load.generator import main as generator_main  # noqa: PLC0415
@@ -36,4 +42,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:  # before signal handlers are installed
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -134,18 +134,8 @@ RELAYED = {
     **dict.fromkeys(
         (
             *("SRQ-001", "SRQ-002", "SRQ-003", "SRQ-004", "SRQ-006", "SRQ-007", "SRQ-011", "SRQ-020", "SRQ-021"),
-            *(
-                "SRQ-022",
-                "SRQ-023",
-                "SRQ-024",
-                "SRQ-025",
-                "SRQ-027",
-                "SRQ-030",
-                "SRQ-031",
-                "SRQ-032",
-                "SRQ-035",
-                "SRQ-041",
-            ),
+            *("SRQ-022", "SRQ-023", "SRQ-024", "SRQ-025", "SRQ-027", "SRQ-030", "SRQ-031", "SRQ-032", "SRQ-035"),
+            "SRQ-041",
         ),
         "streams and what clients post pass byte for byte, as they come",
     ),
@@ -223,18 +213,7 @@ def verdicts(kind: str, folder: Path) -> list[dict[str, Any]]:
     """Return the verdict lines of a run on a null gateway."""
     selection = f"{ONE_REVISION} and {SAMPLE} and ({SILENT.get(kind, 'test')})"
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), "-q", "-p", "no:cacheprovider", "--no-smoke"]
-    options = [
-        "--plays-of-failures",
-        "1",
-        "--budget",
-        "0",
-        "--target",
-        f"null:{kind}",
-        "-k",
-        selection,
-        "--out",
-        str(folder),
-    ]
+    options = ["--plays-of-failures=1", "--budget=0", f"--target=null:{kind}", "-k", selection, f"--out={folder}"]
     subprocess.run([*command, *options], check=False, capture_output=True, timeout=LONGEST)  # noqa: S603 - the bench's own command
     return [json.loads(line) for line in (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
 
