@@ -59,7 +59,8 @@ def _not_served(scenario: Scenario, original: McpResponse, revision: str) -> str
     if original.status == 0 or original.status in (401, 403) or original.status >= 500:
         own = scenario.bench.world.own
         assert own is not None
-        own.check(END_SECONDS)
+        # A server that answered 401 or 403 is alive.
+        own.check(0 if original.status in (401, 403) else END_SECONDS)
         status = f"status {original.status}" if original.status else original.error_text
         said = " ".join(scenario.bench.secrets.redact(original.body).split())[:100]
         raise own.described.error(
