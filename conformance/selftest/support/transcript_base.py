@@ -140,7 +140,7 @@ class TranscriptBase:
         def write(kind: str, **facts: Any) -> None:
             self.recorder.write({"t": t, "leg": leg, "node": node, "exchange": exchange, "kind": kind, **facts})
 
-        write("request", connection="c1", http="1.1", body_complete=True, **request)
+        write("request", connection="c1", http="1.1", **({"body_complete": True} | dict(request)))
         line = TranscriptLine(self.recorder.position())
         write("response", status=status, headers=[list(pair) for pair in headers])
         if body:

@@ -22,8 +22,8 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     """The `part` of every attempt arrives at the upstream as the client sent it.
 
     `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
-    `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive is left
-    to another requirement. `at_member`: it arrives at the `member` that the scenario names, before the case ends: a gateway may
+    `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or
+    only in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario names, before the case ends: a gateway may
     wait until it has a session there.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
@@ -34,9 +34,11 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 if "at_member" in row.options
                 else arrivals(transcript, attempt)
             )
-            if not landed and row.options.get("if_arrived"):
-                context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
-                continue
+            if row.options.get("if_arrived"):
+                landed = [one for one in landed if one.tags.get("body_complete", True)]
+                if not landed:
+                    context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
+                    continue
             context.examined()
             if (
                 not landed

@@ -254,3 +254,15 @@ def test_further_arguments_are_refused_by_the_schema(builder: TranscriptBuilder,
     made.answered(200, {"jsonrpc": "2.0", "id": 1, **(refused if error == "jsonrpc" else failed)})
     builder.case("request-with-its-names-in-arguments", made)
     assert builder.judged_by("VAL-061").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_request_that_the_gateway_broke_off_is_left_to_other_requirements(
+    builder: TranscriptBuilder, *, complete: bool
+) -> None:
+    made = builder.ask("alice", "calculator", arguments={"value": "é" * 9})
+    part = json.dumps(made.message("echo") | {"params": {"arguments": {"nonce": made.nonce}}})
+    request = {"method": "POST", "target": "/mcp", "headers": [], "body": part, "body_complete": complete}
+    builder.far_end("upstream", "calculator", request, status=400, how="client-disconnected")
+    builder.case("large", made.refused("the upstream is too slow", 504))
+    assert builder.judged_by("VAL-057").outcome is (Outcome.FAIL if complete else Outcome.NOT_APPLICABLE)
