@@ -53,6 +53,10 @@ def unusual_calls_served_or_refused(builder: TranscriptBuilder) -> None:
     )
     for case, status in zip(cases, (400, 415, 406, 411, 404, 431), strict=True):
         record(builder, case, ask(builder).arrives().answered(), ask(builder).answered(status))
+    framings = {"framing-small-chunks": (411, 501), "framing-expect-continue": (417,), "framing-http-1-0": (426, 505)}
+    for case, refusals in framings.items():
+        refused = [ask(builder).answered(status) for status in refusals]
+        record(builder, case, ask(builder).arrives().answered(), *refused)
     moved = ask(builder).answered(308, headers=[("location", "/api/llm/mcp/calculator/server")])
     record(builder, "target-dot", moved)
 
