@@ -94,6 +94,23 @@ def test_upstream_without_a_gateway(mocks: GatewayBench) -> None:
     assert "the gateway needs no token at this address" in text
 
 
+def test_errors_without_a_token_are_no_access(capsys: Captured) -> None:
+    """A gateway that answers 500 without a token, and 400 to a wrong one, serves neither: it needs a token."""
+
+    def answer(message: dict[str, Any], credential: str | None) -> Answer:
+        if credential != f"Bearer {TOKEN}":
+            return 400 if credential else 500, {}, {"error": "failed"}
+        return 200, {}, acme(message)
+
+    with gateway(answer) as url:
+        assert probe(url, "--token-env", "TOK") == 0
+    descriptor, text = written()
+    assert "unauthenticated" not in descriptor["dialect"]
+    assert "needs no token" not in text
+    assert "No request was served, and none got 401, which MCP requires" in text
+    assert "1 tool; 400, 500, not 401, without a valid token" in capsys.readouterr().out
+
+
 def test_request_for_consent(mocks: GatewayBench, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setenv("TOK", "pat-alice")
     mocks.renew()

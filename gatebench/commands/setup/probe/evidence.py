@@ -60,7 +60,11 @@ class DescriptorEvidence:
         lines = list(self._refusals())
         statuses = {answer.status for answer in (*self._seen.without_token.values(), *self._seen.wrong_token.values())}
         if not statuses & set(REFUSALS):
-            lines.append("No request was refused, so the default stands: the gateway needs no token at this address.")
+            lines.append(
+                "No request was refused, so the default stands: the gateway needs no token at this address."
+                if self._seen.open_to_all
+                else "No request was served, and none got 401, which MCP requires: that is a finding. The default stands."
+            )
         elif self._seen.refusals != [401]:
             lines.append("MCP requires 401 here, so other statuses are findings; with this line they are accepted.")
         return lines
@@ -166,5 +170,12 @@ def summary(seen: Observations, says: Wording) -> str:
     name = says.quoted(seen.server_info.get("name", ""), 60) if seen.server_info else "no serverInfo"
     sessions = "sessions" if "sessions" in seen.features else "no sessions"
     refusals = ", ".join(map(str, seen.refusals))
-    security = f"{refusals} without a valid token" if refusals else "no token needed"
+    security = f"{refusals} without a valid token" if refusals else _without_refusal(seen)
     return f"seen: {name}; MCP {', '.join(seen.accepted)}; {sessions}; {_tools(len(seen.tool_names))}; {security}"
+
+
+def _without_refusal(seen: Observations) -> str:
+    if seen.open_to_all:
+        return "no token needed"
+    given = {answer.status for answer in (*seen.without_token.values(), *seen.wrong_token.values()) if answer.status}
+    return f"{', '.join(map(str, sorted(given))) or 'no response'}, not 401, without a valid token"

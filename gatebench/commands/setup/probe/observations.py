@@ -93,6 +93,11 @@ class Observations:
         return sorted({answer.status for answer in given if answer.status in REFUSALS})
 
     @property
+    def open_to_all(self) -> bool:
+        """Whether a request without a token, or with a wrong one, got a result: an error such as 400 or 500 opens nothing."""
+        return any(answer.result for answer in (*self.without_token.values(), *self.wrong_token.values()))
+
+    @property
     def challenges(self) -> list[str]:
         """The values of WWW-Authenticate in responses to a missing token, or else to a wrong one."""
         for answers in (self.without_token, self.wrong_token):
