@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gatebench.conformance.requirements.registry import Registry, loaded
 from gatebench.documentation.markdown import table
-from gatebench.documentation.pages import adapter, claims, commands, descriptor, requirements, shapes, world
+from gatebench.documentation.pages import adapter, claims, commands, descriptor, extensions, requirements, shapes, world
 
 CONTENTS = {
     "commands.md": ("Commands", "every command with its options, and the exit statuses"),
@@ -14,6 +14,7 @@ CONTENTS = {
     "world.md": ("world.json", "every member of the file that a gateway is configured from"),
     "requirements/index.md": ("Requirements", "every requirement, with its sources, by group"),
     "shapes.md": ("Shapes of checks", "the checks that several requirements share, with their options"),
+    "extensions.md": ("Interface of extensions", "what checks and scenarios of an extension call: every member"),
 }
 
 
@@ -29,6 +30,7 @@ def pages(registry: Registry | None = None) -> dict[str, str]:
         "world.md": world.page(),
         "requirements/index.md": requirements.index(registry),
         "shapes.md": shapes.page(registry),
+        "extensions.md": extensions.page(),
     }
     for group, members in requirements.groups(registry).items():
         lines[f"requirements/{group}.md"] = requirements.page(group, members)

@@ -21,6 +21,7 @@ from gatebench.documentation.all_pages import pages
 from gatebench.documentation.markdown import prose
 from gatebench.documentation.models import UndescribedError, rows, section_of
 from gatebench.documentation.pages import commands, descriptor, world
+from gatebench.documentation.pages.extensions import CLASSES
 from gatebench.exit_codes import MEANINGS
 from gatebench.fixtures.gateways.adapter import Adapter
 from gatebench.fixtures.gateways.descriptor import Descriptor, Dialect
@@ -73,6 +74,17 @@ def test_adapter_page_has_every_verb_with_its_docstring() -> None:
     for name, verb in verbs.items():
         section = generated()["adapter.md"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert prose((verb.__doc__ or "").partition("\n\n")[0]) in section, name
+
+
+def test_extensions_page_has_every_member_with_a_description() -> None:
+    page = generated()["extensions.md"]
+    for one in CLASSES:
+        section = page.partition(f"\n## {one.__name__}\n")[2].partition("\n## ")[0]
+        shown = dict(re.findall(r"^\| `(?:await )?(\w+).*?` \| (.*) \|$", section, re.MULTILINE))
+        assert {name for name in dir(one) if not name.startswith("_") and callable(getattr(one, name))} <= shown.keys()
+        assert all(shown.values()), one
+    assert "| `response_header(name: str) -> list[str]` |" in page
+    assert "| `status` | `int \\| None` |" in page
 
 
 def test_world_page_has_every_member_of_a_world() -> None:
