@@ -61,6 +61,7 @@ def render(report: Report, load: Report | None = None) -> str:
             judgements=_by_requirement(report["judgements"]),
             remarks=remarks.of_requirements(report["judgements"], 12),
             filters=_filters(report, outcome_of),
+            meanings=outcomes.MEANINGS,
             load=load,
         )
     )
