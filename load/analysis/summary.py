@@ -203,7 +203,8 @@ def _conclusion(report: LoadReport) -> tuple[Conclusion, str]:
     if wrong:
         return (
             "wrong-answers",
-            f"{wrong} {'response' if wrong == 1 else 'responses'} belonged to another caller: the gateway mixes up callers",
+            f"{wrong} {'response' if wrong == 1 else 'responses'} belonged to another caller (warm-up included): "
+            "the gateway mixes up callers",
         )
     if not report.complete:
         return "incomplete", report.incomplete_reason or "the run did not complete"
