@@ -34,7 +34,7 @@ _CHARTS: tuple[tuple[str, str, Draw], ...] = (
     ),
     (
         "Latency by percentile",
-        "Measured from the intended start, so time spent queueing behind a stall counts. The distances from p90 to p99 and from p99 to p99.9 are the same.",
+        "Measured from the intended start, so queueing behind a stall counts. p90 to p99 is as wide as p99 to p99.9.",
         load_charts.by_percentile,
     ),
     ("Latency over time", "p50 (dashed) and p99 (solid) of each second.", load_charts.over_time),
