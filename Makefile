@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run run-lean official guide-clients sdk-clients test unit coverage trial kill-matrix kill-matrix-share real real-quick transcripts bench dist package-test images containers lint types lock docs docs-reference lock-docs clean help
 
 help:   ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 # uv fetches, links and compiles in seconds what pip takes a minute for; its index settings are whatever pip's are.
 $(READY): requirements.lock pyproject.toml
@@ -33,13 +33,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: $(READY)   ## judge TARGET (default: the embedded reference gateway), in WORLDS worlds side by side
+run: $(READY)   ## test TARGET (default: the embedded reference gateway), in WORLDS parallel worlds
 	$(BIN)/gatebench run $(TARGET) -n $(WORLDS)
 
-run-lean: $(READY)   ## the same with the mocks that load tests use, so that they stay alike; ONLY: an expression of -k
+run-lean: $(READY)   ## the same with the mock servers of load tests, which have to behave alike; ONLY: an expression for -k
 	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS) $(if $(ONLY),-k "$(ONLY)")
 
-test: $(READY)   ## unit tests of the machinery, the harness on trial, lint and types
+test: $(READY)   ## unit tests, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@+$(MAKE) --no-print-directory -j2 types unit
@@ -60,23 +60,23 @@ coverage: $(READY)   ## which lines the unit tests run, child processes included
 	$(BIN)/coverage json --quiet -o .coverage-data/report.json
 	$(BIN)/python tests/support/source/coverage_by_package.py .coverage-data/report.json
 
-trial: $(READY)   ## the harness on trial: the commit's share of null and hostile gateways (ALL=1: all), of FAULTS faults by selection
+trial: $(READY)   ## tests marked slow: gatebench with null and hostile gateways; a share chosen by the commit id (ALL=1: all); FAULTS=40: 40 faults too
 	GATEBENCH_TRIAL=$(if $(ALL),all) GATEBENCH_TRIAL_FAULTS=$(FAULTS) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m slow --timeout 900 \
 	  $$(grep -rl 'mark\.slow' --include='test_*.py' gatebench/conformance/selftest) tests/slow/test_hostile_gateways.py
 
-kill-matrix: $(READY)   ## play every fault and write the kill matrix; FULL=1 makes whole runs, which are what counts
+kill-matrix: $(READY)   ## run selected scenarios against every fault, and write the kill matrix; FULL=1: whole runs, which are what counts
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix $(if $(FULL),--full) $(FAULTS)
 
-kill-matrix-share: $(READY)   ## a round of whole runs for SHARE faults, chosen from the commit: the new and changed ones first (CI)
+kill-matrix-share: $(READY)   ## two whole runs for SHARE faults: new and changed ones first, the others chosen by the commit id (CI)
 	$(BIN)/python -m gatebench.conformance.selftest.kill_matrix --share $(SHARE)
 
-bench: $(READY)   ## measure the bench itself, as ratios in one run; writes load/BENCHMARKS.md
+bench: $(READY)   ## benchmarks of gatebench itself, as ratios of one run; writes load/BENCHMARKS.md
 	$(BIN)/python -m gatebench.load.benchmarks $(PARTS)
 
-readme-test: $(READY)   ## the slow commands of README.md and docs/; `make test` runs the quick ones
+readme-test: $(READY)   ## run the slow commands of README.md and docs/; `make test` runs the quick ones
 	GATEBENCH_README=slow $(BIN)/pytest -q -n auto --timeout 900 tests/docs
 
-official: $(READY)   ## the official MCP suite directly and through TARGET
+official: $(READY)   ## run the official MCP suite directly and through TARGET
 	$(BIN)/gatebench official $(TARGET)
 
 dist: $(READY)   ## build wheel and sdist into dist/, and check their metadata
@@ -84,28 +84,28 @@ dist: $(READY)   ## build wheel and sdist into dist/, and check their metadata
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 	$(BIN)/uvx --quiet twine==7.0.0 check --strict dist/*
 
-package-test: dist   ## install the wheel apart from this checkout, and use it there
+package-test: dist   ## install the wheel outside of this checkout, and use it there
 	$(BIN)/python tests/packaging/check.py dist
 
 images: $(READY)   ## build the container images, on PYTHON_IMAGE if it is set
 	$(BIN)/gatebench images build
 
-containers: images   ## everything about containers: the reference judged in one, alike; leftovers, compose, images
+containers: images   ## the tests of containers: the reference gateway in one, compose, images, and what runs leave behind
 	GATEBENCH_CONTAINERS=1 $(BIN)/pytest tests/slow/containers -q --timeout 1200 -k "$(CONTAINERS)"
 
-real-quick: $(READY)   ## the marker `real`: do nginx and fastmcp still come out as published? (CI)
+real-quick: $(READY)   ## tests marked real: test nginx and fastmcp, and compare with what is published (CI)
 	$(BIN)/pytest -q -m real --timeout 900 tests/slow/real_gateways
 
-real: $(READY)   ## install every gateway that can be installed, and judge those that were not: REAL names them, FRESH=1 judges all
+real: $(READY)   ## install all real gateways that can be installed, and test those without a result; REAL: only these; FRESH=1: all again
 	@$(BIN)/python tests/slow/real_gateways/judge_all.py $(if $(FRESH),--fresh) $(WORLDS) $(REAL)
 
-guide-clients: $(READY)   ## the guide's client code under fastmcp 2, 3 and 4, each in an environment of its own, against the reference
+guide-clients: $(READY)   ## the client code of the guide with fastmcp 2, 3 and 4, each in its own environment, against the reference gateway
 	$(BIN)/python tests/slow/guide_clients/run.py
 
-sdk-clients: $(READY)   ## the MCP SDKs' clients (Python and TypeScript, 1.x and 2.x) and the Inspector, against TARGET
+sdk-clients: $(READY)   ## the clients of the MCP SDKs (Python and TypeScript, 1.x and 2.x) and the Inspector, against TARGET
 	$(BIN)/python -m tests.slow.sdk_clients.run $(TARGET)
 
-transcripts: $(READY)   ## write the conforming and the violating transcript of each check again
+transcripts: $(READY)   ## write the conforming and the violating example transcript of each check again
 	$(BIN)/python -m gatebench.conformance.selftest.support.example_transcripts
 
 lint: $(READY)   ## style and types only
@@ -126,7 +126,7 @@ lock: $(READY)   ## resolve requirements.lock again (hashes, no index addresses)
 docs-reference: $(READY)   ## write the pages that are generated from the code into docs/reference (not committed)
 	$(BIN)/python -m gatebench.documentation docs/reference
 
-docs: docs-reference $(DOCS)/.ready   ## build the documentation site into site/; a link that leads nowhere is an error
+docs: docs-reference $(DOCS)/.ready   ## build the documentation site into site/; a broken link is an error
 	$(DOCS)/bin/mkdocs build --quiet --strict --clean
 	@echo "the site: site/index.html"
 
@@ -140,5 +140,5 @@ lock-docs: $(READY)   ## resolve requirements-docs.lock again (hashes, no index 
 	$(BIN)/uv pip compile requirements-docs.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements-docs.lock
 
-clean:   ## remove the environment and what runs left behind
+clean:   ## remove the environments, and the files of runs and builds
 	rm -rf $(VENV) $(DOCS) site docs/reference gatebench-out .gatebench-cache dist .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .coverage-data

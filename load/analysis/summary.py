@@ -201,10 +201,8 @@ def _conclusion(report: LoadReport) -> tuple[Conclusion, str]:
     broken = [result for result in report.budgets if result.outcome in ("broken", "not measured")]
     reasons = validity.void(report.validity)
     if wrong:
-        return (
-            "wrong-answers",
-            f"{wrong} {'response' if wrong == 1 else 'responses'} belonged to another caller: the gateway mixes up callers",
-        )
+        what = f"{wrong} {'response' if wrong == 1 else 'responses'} belonged to another caller (warm-up included)"
+        return "wrong-answers", f"{what}: the gateway mixes up callers"
     if not report.complete:
         return "incomplete", report.incomplete_reason or "the run did not complete"
     if broken:

@@ -110,5 +110,10 @@ def _rule(rule: str, measured: float, limit: float, unit: str, said: str, *, voi
 
 def _figures(measured: float, limit: float, unit: str) -> str:
     if unit == "µs":
-        return f"{measured:.0f} µs, at most {limit:.0f} is allowed"
+        return f"{_duration(measured)}, at most {_duration(limit)} is allowed"
     return f"{measured:.1%} {unit}, at most {limit:.0%} is allowed"
+
+
+def _duration(microseconds: float) -> str:
+    """Format a duration with three digits, as the tables of reports do."""
+    return f"{microseconds:.3g} µs" if microseconds < 999.5 else f"{microseconds / 1000:.3g} ms"

@@ -15,6 +15,24 @@ UNPLAYED = frozenset(outcome.value for outcome in words.UNPLAYED)
 FINDINGS = (*ORDER[: ORDER.index("pass")], "not-observed")
 """Outcomes that are reported as findings, worst first; `not-observed` of a selected requirement is one of them."""
 
+MEANINGS = {
+    "harness-error": "an error of gatebench",
+    "fail": "violated",
+    "untestable": "a prerequisite failed: a control was not accepted, or a scenario did not complete",
+    "known-failure": "violated, and listed in the expectations file",
+    "warn": "a SHOULD that is not met",
+    "deviation": "violated on purpose, and declared in the descriptor",
+    "pass": "met in every scenario that checked it",
+    "not-observed": "a scenario ran, and the traffic that the requirement is about did not occur",
+    "skipped": "skipped by the expectations file",
+    "not-selected": "`-k`, `-m`, `--lf`, `--deselect` or a path excluded every scenario that applies",
+    "not-played": "no scenario exists for the claimed revisions, or for this kind of target",
+    "not-applicable": "a feature that it needs is not claimed, it applies to other revisions, "
+    "or it is a SHOULD whose precondition did not occur",
+    "excluded": "cannot be checked; the registry documents why",
+}
+"""What each outcome of a requirement means, as in docs/report.md."""
+
 
 def worst(outcomes: Iterable[str]) -> str:
     """Return the worst outcome; not-observed if there is none."""

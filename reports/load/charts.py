@@ -9,7 +9,7 @@ from gatebench.reports.rendering.svg_charts import Axis, Mark, Series, Whisker, 
 
 _TIME = Axis("seconds since the start of the load", text=lambda value: f"{value:g} s", low=0.0)
 _AROUND = Axis("seconds since the start of the load", text=lambda value: f"{value:g} s")  # negative before the load
-_LATENCY = Axis("latency", "log", text=duration)
+_LATENCY = Axis("latency (logarithmic)", "log", text=duration)
 _MAX_COUNT = 6  # series in one chart; the palette has as many colours
 
 
@@ -24,7 +24,7 @@ def by_percentile(report: Report) -> str:
         for number, (name, latency) in enumerate(pair for pair in latencies(report) if pair[0] in chosen)
     ]
     return lines(
-        "Latency by percentile", Axis("percentile of the requests", "percentile", percentile), _LATENCY, series
+        "Latency by percentile", Axis("percentile of the responses", "percentile", percentile), _LATENCY, series
     )
 
 
@@ -34,12 +34,12 @@ def _last(latency: Report) -> float:
 
 
 def over_time(report: Report) -> str:
-    """Draw p50 and p99 of every second."""
+    """Draw p50 and p99 of every second, at its middle."""
     series = []
     for number, arm in enumerate(_arms(report)):
         own = [moment for moment in report["moments"] if moment["arm"] == arm]
         for key, name, dashed in (("p50_us", "p50", True), ("p99_us", "p99", False)):
-            points = [(moment["second"], max(moment[key], 1.0)) for moment in own if moment[key] is not None]
+            points = [(moment["second"] + 0.5, max(moment[key], 1.0)) for moment in own if moment[key] is not None]
             series.append(Series(f"{arm} {name}", points, number, dashed=dashed))
     return lines("Latency over time", _TIME, _LATENCY, series)
 
@@ -55,7 +55,7 @@ def answers(report: Report) -> str:
             series.append(
                 Series(f"{arm}: failed", [(moment["second"] + 0.5, moment["failed"]) for moment in own], 5, "bars")
             )
-    return lines("Responses over time", _TIME, Axis("per second", text=digits, low=0.0), series)
+    return lines("Responses over time", _TIME, Axis("responses per second", text=digits, low=0.0), series)
 
 
 def _arms(report: Report) -> Sequence[str]:
@@ -76,7 +76,9 @@ def overheads(report: Report) -> str:
         for quantile in one["quantiles"]
         if quantile["overhead_us"]["low"] is not None
     ]
-    return whiskers("Overhead", Axis("added latency, with its 95% interval", text=duration), rows, [Mark(0.0, "none")])
+    return whiskers(
+        "Overhead", Axis("added latency, with its 95% interval", text=duration), rows, [Mark(0.0, "no added latency")]
+    )
 
 
 def knee(report: Report) -> str:
@@ -161,6 +163,6 @@ def descriptors(report: Report) -> str:
     return lines(
         "Descriptors and threads of the gateway",
         _AROUND,
-        Axis("open", text=digits, low=0.0),
+        Axis("number", text=digits, low=0.0),
         [s for s in series if s.points],
     )

@@ -111,11 +111,12 @@ class _LoadPrinter:
                 [
                     f"overhead of {one['arm']} at {percentile(quantile['percentile'])}",
                     interval(quantile["overhead_us"]),
-                    f"{duration(quantile['direct_us'])} direct, {duration(quantile['gateway_us'])} through the gateway",
+                    duration(quantile["direct_us"]),
+                    duration(quantile["gateway_us"]),
                 ]
                 for quantile in one["quantiles"]
             ]
-            self._table(["overhead, 95% interval", "", ""], rows)
+            self._table(["", "overhead, 95% interval", "direct", "through the gateway"], rows)
             if one["stamps_us"]:
                 ways = f"; request path {duration(one['way_in_us'])}, response path {duration(one['way_back_us'])}"
                 self._print(f"p50 overhead from upstream timestamps: {interval(one['stamps_us'])}{ways}")
@@ -224,7 +225,9 @@ class _LoadPrinter:
         self._console.print()
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         for place, head in enumerate(heads):
-            table.add_column(self._fit(head), justify="left" if place == 0 else "right", no_wrap=place == 0)
+            table.add_column(
+                self._fit(head), justify="left" if place == 0 else "right", no_wrap=place == 0, overflow="fold"
+            )
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else self._fit(cell) for cell in row))
         self._console.print(table)

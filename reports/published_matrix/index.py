@@ -108,11 +108,14 @@ def read(folder: Path) -> Publication:
 
 
 def everything(folder: Path) -> list[Publication]:
-    """Return all published reports by name. Raises NotPublishableError if there are none, or one cannot be read."""
+    """Return all published reports, sorted by the name of the gateway.
+
+    Raises NotPublishableError if there are none, or one cannot be read.
+    """
     found = [read(path.parent) for path in sorted(folder.glob(f"*/{REPORT}"))]
     if not found:
         raise NotPublishableError(f"{folder} contains no published report; create one with `gatebench publish`")
-    return found
+    return sorted(found, key=lambda one: (str(one.report["gateway"]["name"]).casefold(), one.slug))
 
 
 def readings(path: Path) -> list[Annotation]:

@@ -191,7 +191,8 @@ def whiskers(
     """Return a chart of estimates on one axis; `zone` is shaded (changes within the margin)."""
     if not rows:
         return ""
-    left, row = 150, 44
+    row = 44
+    left = min(max(150, 7 * max(len(one.name) for one in rows) + 8), WIDTH // 2)
     height = TOP + 20 + row * len(rows) + BOTTOM
     ends = (
         [end for one in rows for end in (one.low, one.high, one.value)] + [mark.x for mark in marks] + list(zone or ())
@@ -217,7 +218,11 @@ def whiskers(
         parts.append(
             f'<line class="mark" x1="{across(mark.x):.1f}" x2="{across(mark.x):.1f}" y1="{TOP}" y2="{bottom}"/>'
         )
-        parts.append(f'<text class="marked" x="{across(mark.x) + 5:.1f}" y="{TOP + 10}">{escape(mark.label)}</text>')
+        side, shift = ("end", -5) if across(mark.x) > (left + WIDTH) / 2 else ("start", 5)
+        parts.append(
+            f'<text class="marked" x="{across(mark.x) + shift:.1f}" y="{TOP + 10}" text-anchor="{side}">'
+            f"{escape(mark.label)}</text>"
+        )
     for place, one in enumerate(rows):
         parts += _whisker(one, TOP + 20 + row * place + row / 2, across, x.text)
     parts.append(

@@ -136,7 +136,8 @@
   document.getElementById("clear").addEventListener("click", clear);
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = cards.filter((card) => card.matches(".finding") && !card.hidden && !card.open);
+    const shown = all("details.cause, details.finding:not([hidden])");
+    opened = shown.flatMap((card) => [card, ...all(".seq details, .control details", card)]).filter((part) => !part.open);
     for (const card of opened) card.open = true;
   });
   addEventListener("afterprint", () => { for (const card of opened) card.open = false; });

@@ -1,12 +1,12 @@
 """`gatebench matrix`: a page and a table of all published reports."""
 
-import os
 from pathlib import Path
 
 import click
 
 from gatebench import exit_codes
 from gatebench.commands.command import command
+from gatebench.commands.layout import shortest
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import lookup
@@ -32,7 +32,7 @@ def matrix(folder: Path, out: Path | None, *, quiet: bool) -> int:
     except OSError as error:
         raise BenchError(f"cannot write {error.filename}: {error.strerror}") from error
     if not quiet:
-        print(f"matrix: {', '.join(os.path.relpath(page) for page in written)}")
+        print(f"matrix: {', '.join(shortest(page) for page in written)}")
     return exit_codes.CONFORMANT
 
 

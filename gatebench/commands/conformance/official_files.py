@@ -1,11 +1,11 @@
 """The report of a run of the official suite: built in all formats, and shown on the terminal."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+from gatebench.commands.layout import shortest
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording import files
 from gatebench.reports.official import html, junit, markdown, model, terminal
@@ -42,5 +42,5 @@ def build(report: dict[str, Any], folder: Path) -> dict[str, Any]:
 def show(report: dict[str, Any], folder: Path, *, quiet: bool) -> None:
     """Print a report to the terminal; `quiet`: only its conclusion."""
     (terminal.conclude if quiet else terminal.show)(report, sys.stdout)
-    print(f"  evidence: {os.path.relpath(folder)}")
-    print(f"  report: {os.path.relpath(folder / 'official.html')}")
+    print(f"  evidence: {shortest(folder)}")
+    print(f"  report: {shortest(folder / 'official.html')}")

@@ -1,6 +1,5 @@
 """`gatebench publish`: a published report from two runs of a gateway."""
 
-import os
 from pathlib import Path
 
 import click
@@ -8,6 +7,7 @@ import click
 from gatebench import exit_codes
 from gatebench.commands.command import command
 from gatebench.commands.conformance.matrix import PUBLISHED
+from gatebench.commands.layout import shortest
 from gatebench.commands.options import PATH
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import lookup
@@ -48,7 +48,7 @@ def publish(first: Path, second: Path, to: Path, withhold: tuple[str, ...], *, q
     except (NotPublishableError, NoRunError) as error:
         raise BenchError(str(error)) from error
     if not quiet:
-        print(f"published: {os.path.relpath(folder)}; run `gatebench matrix` to update the page")
+        print(f"published: {shortest(folder)}; run `gatebench matrix` to update the page")
     return exit_codes.CONFORMANT
 
 

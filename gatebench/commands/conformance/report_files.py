@@ -1,6 +1,5 @@
 """The report of a run: built in all formats, and shown on the terminal."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from gatebench import exit_codes
+from gatebench.commands.layout import shortest
 from gatebench.conformance.pytest_plugin import validation
 from gatebench.fixtures.extensions import catalog
 from gatebench.fixtures.extensions.manifest import Extension
@@ -72,5 +72,5 @@ def show(report: dict[str, Any], folder: Path, *, quiet: bool, verbose: bool = F
         terminal.conclude(report, sys.stdout)
     else:
         terminal.show(report, sys.stdout, in_full=len(report["findings"]) if verbose else terminal.IN_FULL)
-    print(f"  evidence: {os.path.relpath(folder)}")
-    print(f"  report: {os.path.relpath(folder / 'report.html')}")
+    print(f"  evidence: {shortest(folder)}")
+    print(f"  report: {shortest(folder / 'report.html')}")

@@ -6,6 +6,7 @@ import click
 
 from gatebench import exit_codes
 from gatebench.commands.command import command
+from gatebench.commands.layout import hanging
 from gatebench.commands.options import PATH
 from gatebench.load.profiles import profiles
 
@@ -19,5 +20,7 @@ def list_profiles(path: Path | None, *, quiet: bool) -> int:
             print(profile.name)
             continue
         pace = f"{profile.rate:g}/s for {profile.seconds:g} s" if not profile.search else f"from {profile.rate:g}/s up"
-        print(f"{profile.name}  ({pace})\n    {profile.purpose}\n    finds: {profile.finds}")
+        print(f"{profile.name}  ({pace})")
+        print(hanging("    ", profile.purpose))
+        print(hanging("    finds: ", profile.finds))
     return exit_codes.CONFORMANT

@@ -1,7 +1,6 @@
 """The report of a load measurement: reading, writing, showing, and its exit status."""
 
 import contextlib
-import os
 import re
 import secrets
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gatebench import exit_codes
+from gatebench.commands.layout import shortest
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording import files
 from gatebench.load.results import report_model
@@ -92,8 +92,8 @@ def project(report: dict[str, Any], folder: Path) -> None:
 def show(report: dict[str, Any], folder: Path, *, quiet: bool) -> None:
     """Print a report to the terminal; `quiet`: only its conclusion."""
     (load_terminal.conclude if quiet else load_terminal.show)(report, sys.stdout)
-    print(f"  evidence: {os.path.relpath(folder)}")
-    print(f"  report: {os.path.relpath(folder / 'load.html')}")
+    print(f"  evidence: {shortest(folder)}")
+    print(f"  report: {shortest(folder / 'load.html')}")
 
 
 def new_folder(out: Path | None, *names: str) -> Path:

@@ -4,6 +4,7 @@ import click
 
 from gatebench import exit_codes
 from gatebench.commands.command import command
+from gatebench.commands.layout import hanging
 from gatebench.commands.requirements.lookup import complete_requirement, requirement_named
 from gatebench.conformance.pytest_plugin.collection import scenarios_for
 from gatebench.conformance.requirements.features import FEATURES
@@ -18,31 +19,31 @@ def explain(identifier: str, *, quiet: bool) -> int:
     """Describe one requirement; ID is its id, such as CRED-001."""
     requirement = requirement_named(Registry(), identifier)
     feature = requirement.feature
-    print(
-        f"{requirement.id}  {requirement.level}  ({requirement.group}, {requirement.verdict})\n\n  {requirement.text}\n"
-    )
+    print(f"{requirement.id}  {requirement.level}  ({requirement.group}, {requirement.verdict})\n")
+    print(hanging("  ", requirement.text) + "\n")
     if quiet:
         return exit_codes.CONFORMANT
-    print(f"sources:   {'; '.join(map(str, requirement.sources))}")
-    print("guide:     " + ("\n           ".join(map(_guide_row, requirement.guide)) or "not in the guide"))
-    print(f"feature:   {f'{feature} ({FEATURES[feature]})' if feature else 'none: checked on every gateway'}")
-    print(f"revisions: {_revisions(requirement)}")
+    print(hanging("sources:   ", "; ".join(map(str, requirement.sources))))
+    for place, row in enumerate([_guide_row(row) for row in requirement.guide] or ["not in the guide"]):
+        print(hanging("           " if place else "guide:     ", row))
+    print(hanging("feature:   ", f"{feature} ({FEATURES[feature]})" if feature else "none: checked on every gateway"))
+    print(hanging("revisions: ", _revisions(requirement)))
     if requirement.prerequisites:
         needed = requirement.prerequisites
-        print(f"needs:     {', '.join(needed.features)} also: {needed.reason}")
+        print(hanging("needs:     ", f"{', '.join(needed.features)} also: {needed.reason}"))
     if requirement.exclusion:
-        print(f"excluded:  {requirement.exclusion}")
+        print(hanging("excluded:  ", requirement.exclusion))
         return exit_codes.CONFORMANT
     description = " ".join((requirement.load_check().__doc__ or "").split())
     path = requirement.check_module.removeprefix("gatebench.").replace(".", "/")
-    print(f"check:     {path}.py, {requirement.check}: {description}")
+    print(hanging("check:     ", f"{path}.py, {requirement.check}: {description}"))
     if requirement.sweep:
         print("           also checked over the whole run at its end")
     print("scenarios:")
     for name, purpose in scenarios_for(requirement.id):
-        print(f"  {name}: {purpose}")
+        print(hanging("  ", f"{name}: {purpose}", indent=4))
     caught = [fault.name for fault in all_faults().values() if requirement.id in fault.caught_by]
-    print(f"faults:    {', '.join(caught) or f'none: {requirement.no_fault}'}")
+    print(hanging("faults:    ", ", ".join(caught) or f"none: {requirement.no_fault}"))
     print(f'run it:    gatebench run TARGET -k "{requirement.id}"')
     return exit_codes.CONFORMANT
 

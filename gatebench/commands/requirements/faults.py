@@ -4,6 +4,7 @@ import click
 
 from gatebench import exit_codes
 from gatebench.commands.command import command
+from gatebench.commands.layout import hanging, widest
 from gatebench.commands.suggestions import hint
 from gatebench.conformance.text import json_text
 from gatebench.fixtures.errors import BenchError
@@ -34,19 +35,20 @@ def faults(name: str | None, group: str | None, *, as_json: bool, quiet: bool) -
     elif name:
         print("\n".join(_explained(fault) for fault in chosen))
     else:
+        of_name, of_group = widest(fault.name for fault in chosen), widest(fault.group for fault in chosen)
         for fault in chosen:
-            print(f"{fault.name:34} {fault.group:15} {fault.text}  [{' '.join(fault.caught_by)}]")
+            print(f"{fault.name:{of_name}} {fault.group:{of_group}} {fault.text}  [{' '.join(fault.caught_by)}]")
     return exit_codes.CONFORMANT
 
 
 def _explained(fault: Fault) -> str:
     lines = [
-        f"{fault.name}  ({fault.group})\n\n  {fault.text}\n",
-        f"stands for: {fault.stands_for}",
+        f"{fault.name}  ({fault.group})\n\n{hanging('  ', fault.text)}\n",
+        hanging("stands for: ", fault.stands_for),
         f"replaces:   {fault.decision}, in fixtures/reference_gateway",
-        f"caught by:  {', '.join(fault.caught_by)}",
+        hanging("caught by:  ", ", ".join(fault.caught_by)),
         f"run it:     gatebench run faulty:{fault.name} -k '{' or '.join(fault.caught_by)}'",
     ]
     if fault.collateral:
-        lines.insert(-1, f"also fails: {fault.collateral}")
+        lines.insert(-1, hanging("also fails: ", fault.collateral))
     return "\n".join(lines)

@@ -4,6 +4,7 @@ import click
 
 from gatebench import exit_codes
 from gatebench.commands.command import command
+from gatebench.commands.layout import widest
 from gatebench.commands.suggestions import hint
 from gatebench.conformance.requirements.features import FEATURES, FOLLOWING, IMPLIED, PROFILES
 from gatebench.conformance.requirements.registry import Registry, Requirement
@@ -46,16 +47,18 @@ def list_requirements(
     if as_json:
         print(json_text([requirement.model_dump(mode="json") for requirement in chosen], indent=2))
         return exit_codes.CONFORMANT
+    width = widest(requirement.group for requirement in chosen)
     for requirement in chosen:
-        print(requirement.id if quiet else _line(requirement, levels[requirement.id]))
+        print(requirement.id if quiet else _line(requirement, levels[requirement.id], width))
     return exit_codes.CONFORMANT
 
 
-def _line(requirement: Requirement, level: str) -> str:
+def _line(requirement: Requirement, level: str, width: int) -> str:
+    """Return the line of a requirement; its group is padded to `width`."""
     rows = f"  [{' '.join(requirement.guide)}]" if requirement.guide else ""
     facts = ": ".join(fact for fact in (level, requirement.feature) if fact)
     rows += f"  ({facts})" if facts else ""
-    return f"{requirement.id:9} {requirement.level:10} {requirement.group:15} {requirement.text}{rows}"
+    return f"{requirement.id:9} {requirement.level:10} {requirement.group:{width}} {requirement.text}{rows}"
 
 
 def _levels(requirements: list[Requirement], profile: str | None) -> dict[str, str]:
@@ -79,7 +82,7 @@ def _list_features(profile: str | None, feature: str | None, *, as_json: bool, q
     if as_json:
         print(json_text(rows, indent=2))
         return
-    width = max(len(name) for name in FEATURES)
+    width = widest(FEATURES)
     for row in rows:
         if quiet:
             print(row["name"])

@@ -18,6 +18,7 @@ from gatebench.fixtures import extras
 from gatebench.fixtures.gateways import descriptor_loader
 from gatebench.fixtures.gateways.launch import installer
 from gatebench.fixtures.gateways.lookup import resolve, shipped
+from gatebench.reports.rendering.text import shorten
 
 MIN_FILES = 1024  # open files for a run and its gateway
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -113,8 +114,15 @@ def _docker() -> Iterator[Finding]:
             client.close()
         yield Finding("Docker", True, f"engine {version}")
     except Exception as error:  # noqa: BLE001 - without an engine, the client raises errors of its transport
-        why = " ".join(str(error).split())[:100]
+        why = shorten(_root_cause(error), 60)
         yield Finding("Docker", False, f"no engine responds ({why}); needed only for `--world containers` and images")
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return the message of the error that a chain of errors began with, in one line."""
+    while before := error.__cause__ or error.__context__:
+        error = before
+    return " ".join((getattr(error, "strerror", None) or str(error)).split())
 
 
 def _browser() -> Iterator[Finding]:
@@ -127,7 +135,9 @@ def _gateways() -> Iterator[Finding]:
         launch = descriptor_loader.load(resolve(name)).launch
         what = f"target {name}"
         if launch is None:
-            yield Finding(what, False, "already running; the descriptor names the environment variables it needs")
+            yield Finding(
+                what, False, "you start it yourself; its descriptor names the environment variables that it needs"
+            )
         elif launch.install:
             where = installer.find(installer.recipe(launch.install))
             yield Finding(what, where is not None, where or f"`gatebench install {launch.install}` installs it")

@@ -4,6 +4,7 @@ import click
 
 from gatebench import exit_codes, progress
 from gatebench.commands.command import command
+from gatebench.commands.layout import widest
 from gatebench.commands.suggestions import closest
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.launch import installer
@@ -19,8 +20,7 @@ def install(names: tuple[str, ...], *, everything: bool, quiet: bool) -> int:
     NAME is the name of a gateway, such as contextforge.
     """
     if not names and not everything:
-        for name in installer.names():
-            _list(installer.recipe(name))
+        _list([installer.recipe(name) for name in installer.names()])
         return exit_codes.CONFORMANT
     wanted = installer.names() if everything else list(dict.fromkeys(names))
     for name in wanted:
@@ -52,15 +52,20 @@ def _tell(line: str, *, quiet: bool) -> None:
         print(line)
 
 
-def _list(known: Recipe) -> None:
+def _list(recipes: list[Recipe]) -> None:
+    versions = [recipe.version or "any" for recipe in recipes]
+    of_name, of_version = widest(recipe.name for recipe in recipes), widest(versions)
+    for recipe, version in zip(recipes, versions, strict=True):
+        print(f"{recipe.name:{of_name}}  {version:{of_version}}  {_state(recipe)}")
+
+
+def _state(known: Recipe) -> str:
     found = installer.find(known)
     if found is None:
-        state = "not installed" + (f" ({known.size})" if known.size else "")
-    elif installer.installed(known):
-        state = f"installed: {found}"
-    else:
-        state = "not installed; gatebench's own environment has the same version and is used"
-    print(f"{known.name:15} {known.version or 'any':20} {state}")
+        return "not installed" + (f" ({known.size})" if known.size else "")
+    if installer.installed(known):
+        return f"installed: {found}"
+    return "not installed; gatebench's own environment has the same version and is used"
 
 
 def _version(known: Recipe) -> str:

@@ -16,9 +16,9 @@ def page() -> Iterator[str]:
     yield from ("# Commands", "", f"`{PROGRAM} --version` prints the version. Each command has `-h` and `--help`.", "")
     everything = list(commands(gatebench, PROGRAM))
     summaries = (
-        (f"[{path}](#{_anchor(path)})", prose(command.get_short_help_str(120))) for path, command in everything
+        (f"[{path}](#{_anchor(path)})", prose(command.get_short_help_str(1000))) for path, command in everything
     )
-    yield from table(("command", ""), summaries)
+    yield from table(("command", "purpose"), summaries)
     for path, command in everything:
         yield from _command(path, command)
     yield from ("## Exit status", "")

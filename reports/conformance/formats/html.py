@@ -61,6 +61,7 @@ def render(report: Report, load: Report | None = None) -> str:
             judgements=_by_requirement(report["judgements"]),
             remarks=remarks.of_requirements(report["judgements"], 12),
             filters=_filters(report, outcome_of),
+            meanings=outcomes.MEANINGS,
             load=load,
         )
     )
@@ -107,8 +108,11 @@ def _claims(report: Report, requirements: Mapping[str, Report]) -> list[tuple[st
 
 
 def _concerns(claim: str, judgement: Report, requirement: Report) -> bool:
-    """Return True if a result concerns a claim: by its requirement, or a scenario value (`user.alice`, `oauth.mail`)."""
-    if requirement.get("feature") == claim:
+    """Return True if a result concerns a claim: by its requirement, or a scenario value (`user.alice`, `oauth.mail`).
+
+    The scenarios for `outside` are a module of their own.
+    """
+    if requirement.get("feature") == claim or (claim == "outside" and judgement["scenario"].startswith("outside/")):
         return True
     values = judgement["scenario"].partition("[")[2]
     kind, _, name = claim.partition(".")

@@ -117,10 +117,11 @@ class _ConformancePrinter:
                 self._draw_exchange(cause["exchange"], f"the exchange ({cause['transcript']} line {cause['line']})")
             below = consequences(self._report["findings"], cause["id"])
             elsewhere = len(cause["findings"]) - sum(len(block.findings) for block in below)
-            more = f"; {elsewhere} of them listed below another cause" if elsewhere > 0 else ""
+            what = f"{elsewhere} of them {'is' if elsewhere == 1 else 'are'}" if below else "listed"
+            more = f"; {what} below another cause" if elsewhere > 0 else ""
             self._print(
                 f"{counted(len(cause['findings']), 'finding')} "
-                f"{'follows' if len(cause['findings']) == 1 else 'follow'} from it{more}:",
+                f"{'follows' if len(cause['findings']) == 1 else 'follow'} from it{more}{':' if below else ''}",
                 indent=2,
             )
             for block in below[:BELOW]:

@@ -132,6 +132,31 @@ def test_page_escapes_recorded_text() -> None:
     assert "&lt;b&gt;bob&lt;/b&gt;" in page
 
 
+def test_label_of_a_mark_stays_inside_the_chart() -> None:
+    """The mark for no overhead is at the right end if every call was faster through the gateway."""
+    estimate = {"value": -900.0, "low": -1000.0, "high": -800.0}
+    quantile = {**REPORT["overhead"][0]["quantiles"][0], "overhead_us": estimate}
+    drawn = load_charts.overheads({"overhead": [{**REPORT["overhead"][0], "quantiles": [quantile]}]})
+    assert 'text-anchor="end">no added latency<' in drawn
+
+
+def test_seconds_of_all_charts_over_time_are_drawn_at_their_middle() -> None:
+    assert "gateway p50: 0.5 s" in load_charts.over_time(REPORT)
+    assert "gateway: succeeded: 0.5 s" in load_charts.answers(REPORT)
+
+
+def test_long_addresses_of_a_comparison_stay_apart_on_the_terminal() -> None:
+    comparison = {
+        **REPORT["comparison"],
+        "baseline": "http://127.0.0.1:18811/mcp",
+        "candidate": "http://127.0.0.1:18812/mcp",
+    }
+    text = shown({**REPORT, "comparison": comparison}, width=100)
+    assert "…" not in text
+    assert "18811" in text
+    assert "18812" in text
+
+
 def test_page_without_measurements() -> None:
     page = load_html.render(BARE)
     assert "<svg" not in page

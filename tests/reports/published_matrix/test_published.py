@@ -330,3 +330,9 @@ def test_folder_that_cannot_be_written_is_named(
     (tmp_path / "file").touch()
     assert cli.main(["publish", *map(str, runs), "--to", str(tmp_path / "file")]) == 2
     assert f"cannot publish {runs[0]}: {tmp_path / 'file'}" in capsys.readouterr().err
+
+
+def test_gateways_are_in_the_alphabetical_order_of_their_names() -> None:
+    found = published_index.everything(Path(published_index.__file__).parents[1] / "published")
+    names = [str(one.report["gateway"]["name"]).casefold() for one in found]
+    assert names == sorted(names)

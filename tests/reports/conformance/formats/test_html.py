@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gatebench.commands.conformance import report_files
-from gatebench.reports.conformance import model
+from gatebench.reports.conformance import model, outcomes
 from gatebench.reports.conformance.formats import html
 from gatebench.reports.load import html as load_html
 from tests.support import chromium
@@ -65,6 +65,41 @@ def test_other_conclusions(conclusion: str) -> None:
 def test_empty_report() -> None:
     empty = {**REPORT, "findings": [], "judgements": [], "requirements": []}
     assert "None." in html.render(empty)
+
+
+def test_outcomes_are_explained() -> None:
+    assert tuple(outcomes.MEANINGS) == outcomes.ORDER
+    table = (Path(__file__).parents[4] / "docs" / "report.md").read_text(encoding="utf-8")
+    for outcome, meaning in outcomes.MEANINGS.items():
+        assert f"| `{outcome}` | {meaning} |" in table
+    assert "<dd>violated</dd>" in html.render(REPORT)
+
+
+def test_claims_without_results_are_not_said_to_be_covered() -> None:
+    text = html.render({**REPORT, "claims": {**REPORT["claims"], "features": ["sessions"]}})
+    assert ">none in this run<" in text[text.index("<tr><td>sessions</td>") :].split("</tr>")[0]
+
+
+def test_results_from_outside_are_counted_for_that_claim() -> None:
+    outside = {**REPORT["judgements"][0], "scenario": "outside/initialize[2025-11-25]", "outcome": "pass"}
+    text = html.render(
+        {**REPORT, "claims": {**REPORT["claims"], "features": ["outside"]}, "judgements": [outside, outside]}
+    )
+    assert 'title="pass">2<' in text[text.index("<tr><td>outside</td>") :].split("</tr>")[0]
+
+
+def test_every_outcome_has_a_sign_of_its_own() -> None:
+    signs: dict[str, str] = {}
+    for names, sign in re.findall(r"^([^{]*)\{[^}]*--sign: \"(.)\"", html.render(REPORT), re.MULTILINE):
+        signs |= dict.fromkeys(re.findall(r"\.o-([a-z-]+)", names), sign)
+    assert sorted(signs) == sorted(outcomes.ORDER)
+    assert len(set(signs.values())) == len(outcomes.ORDER)
+
+
+def test_backticks_of_requirements_are_code() -> None:
+    report = copy.deepcopy(REPORT)
+    report["requirements"][0]["text"] = "`dialect.denied` is <b>kept</b>."
+    assert "<code>dialect.denied</code> is &lt;b&gt;kept&lt;/b&gt;." in html.render(report)
 
 
 def test_untestable_requirements_with_one_reason_share_a_card() -> None:
@@ -152,11 +187,12 @@ def test_deep_link_opens_its_finding(page: Any) -> None:
     assert shown(page, "finding") == [LEAK["id"]]
 
 
-def test_print_opens_the_findings(fresh: Any) -> None:
+def test_print_opens_the_findings_and_their_bodies(fresh: Any) -> None:
+    opened = "[...document.querySelectorAll('details.finding, .finding .seq details, .finding .control details')]"
     fresh.run("dispatchEvent(new Event('beforeprint'))")
-    assert fresh.run("[...document.querySelectorAll('details.finding')].every(card => card.open)")
+    assert fresh.run(f"{opened}.every(part => part.open)")
     fresh.run("dispatchEvent(new Event('afterprint'))")
-    assert not fresh.run(f"document.getElementById('{LEAK['id']}').open")
+    assert not fresh.run(f"{opened}.some(part => part.open)")
 
 
 def test_page_fits_a_phone_screen(fresh: Any, tmp_path: Path) -> None:

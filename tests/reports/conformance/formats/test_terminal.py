@@ -38,6 +38,15 @@ def test_summary_has_target_and_conclusion() -> None:
     assert text.rstrip().endswith("not conformant: 1 fail, 1 untestable, 2 not-observed")
 
 
+def test_cause_whose_findings_are_listed_below_another_one_ends_without_colon() -> None:
+    first = REPORT["findings"][0]
+    cause = {"scenarios": ["s"], "exchange": None, "findings": [first["id"]], "requirements": [first["requirement"]]}
+    causes = [{**cause, "id": name, "headline": f"Cause {name}."} for name in ("a", "b")]
+    text = shown(report={**REPORT, "causes": causes, "findings": [{**first, "consequence_of": "a"}]})
+    assert "1 finding follows from it:\n" in text
+    assert "1 finding follows from it; listed below another cause\n" in text
+
+
 def test_finding_is_explained() -> None:
     text = shown(width=100)
     for part in (
