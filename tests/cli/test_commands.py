@@ -86,7 +86,7 @@ def test_explain_shows_level_sources_and_check() -> None:
 
 def test_explain_shows_revisions_and_needs() -> None:
     assert "revisions: all that the gateway claims" in gatebench("explain", "CRED-001").stdout
-    sessions = gatebench("explain", "SES-001").stdout
+    sessions = " ".join(gatebench("explain", "SES-001").stdout.split())  # the line may be wrapped
     assert "revisions: 2025-06-18, 2025-11-25, if the gateway claims them: 2026-07-28 has no sessions" in sessions
     assert re.search(r"^needs: +upstream.static also: .*desk", gatebench("explain", "CRED-012").stdout, re.MULTILINE)
 
