@@ -5,6 +5,7 @@ Every kind of request of the load is tried here once, so that bad input is repor
 
 import contextlib
 import difflib
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.recording.transcript_writer import TranscriptWriter
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION
 from gatebench.load.experiments.url_target.endpoint import Endpoint
-from gatebench.load.experiments.url_target.refusals import why_not
+from gatebench.load.experiments.url_target.refusals import tls_failed, why_not
 from gatebench.load.experiments.url_target.short_values import ShortValues
 from gatebench.load.generator.recording.events import encodable
 from gatebench.load.plan.expected_value import MISSING, ExpectedValue, shown, value_at
@@ -63,6 +64,8 @@ async def discover(endpoint: Endpoint, call: ToolCall, record: Path) -> Discover
         writer.short = endpoint.short_values
         try:
             return await _Discovery(endpoint, call, writer).everything()
+        except ssl.SSLError as error:  # httpx does not wrap what a server says after the handshake of TLS 1.3
+            raise BenchError(tls_failed(endpoint, str(error))) from None
         except BenchError as error:
             raise BenchError(writer.short.redact(secrets.redact(str(error)))) from None
 

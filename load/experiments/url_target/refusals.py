@@ -36,11 +36,17 @@ def _unreachable(endpoint: Endpoint, response: McpResponse) -> str:
     if "WRONG_VERSION_NUMBER" in reason:
         return f"{endpoint.shown} does not speak TLS: is its address http://... instead of https://...?{proxy}"
     if any(word in reason for word in _TLS):
-        return (
-            f"TLS with {endpoint.shown} failed: {reason}; name the certificate authority with --ca-file, a client certificate "
-            f"with --client-cert, or verify nothing with --insecure{proxy}"
-        )
+        return tls_failed(endpoint, reason)
     return f"cannot reach {endpoint.shown}: {reason}; is the gateway running at this address?{proxy}"
+
+
+def tls_failed(endpoint: Endpoint, reason: str) -> str:
+    """Return a sentence with cause and fix for a connection that fails because of TLS."""
+    proxy = f"; {note}" if (note := endpoint.proxy_note()) else ""
+    return (
+        f"TLS with {endpoint.shown} failed: {reason}; name the certificate authority with --ca-file, a client certificate "
+        f"with --client-cert, or verify nothing with --insecure{proxy}"
+    )
 
 
 def _refused(endpoint: Endpoint, caller: PlannedCaller, response: McpResponse) -> str:
