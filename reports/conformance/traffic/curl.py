@@ -8,8 +8,15 @@ from gatebench.reports.conformance.traffic.evidence import ExchangeView
 MAX_BODY = 4096
 """Characters of a body: a longer one is sent from a file that the reader has to write."""
 _LABEL = re.compile(r"«([A-Za-z0-9_.:@~|-]+)»")
-# Fields that curl sets itself.
-_OWN = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent"})
+# Fields that curl sets itself. A value: with that one, the field is part of the request and is passed on.
+_OWN = {
+    "accept-encoding": None,
+    "connection": "close",
+    "content-length": None,
+    "host": None,
+    "transfer-encoding": "chunked",
+    "user-agent": None,
+}
 
 
 def command_of(exchange: ExchangeView) -> str | None:
@@ -26,7 +33,7 @@ def command_of(exchange: ExchangeView) -> str | None:
     # -g: curl would expand [] and {} in a URL.
     words = ["curl", "-i", *(["-g"] if set(url) & set("[]{}") else []), "-X", str(request["method"])]
     for name, value in request.get("headers", []):
-        if name.lower() not in _OWN:
+        if name.lower() not in _OWN or value.lower() == _OWN[name.lower()]:
             words += ["-H", f"{name}: {value}" if value else f"{name};"]  # "NAME:" would remove a header
     body = request.get("body")
     if body is None and request.get("body_base64"):

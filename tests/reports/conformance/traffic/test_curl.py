@@ -60,6 +60,21 @@ def test_empty_header_is_sent_as_one(tmp_path: Path) -> None:
     assert words(command_of(exchange(tmp_path, headers=headers)), tmp_path)[3:5] == ["-H", "Mcp-Session-Id;"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("Transfer-Encoding", "Chunked", True),
+        ("Transfer-Encoding", "identity", False),
+        ("Connection", "close", True),
+        ("Connection", "keep-alive", False),
+        ("Accept-Encoding", "identity", False),
+    ],
+)
+def test_framing_of_a_request_is_kept(tmp_path: Path, name: str, value: str, kept: bool) -> None:
+    command = command_of(exchange(tmp_path, headers=[["Host", "127.0.0.1:8080"], [name, value]]))
+    assert (f"{name}: {value}" in words(command, tmp_path)) is kept
+
+
 def test_brackets_in_an_address_are_no_patterns_of_curl(tmp_path: Path) -> None:
     got = words(command_of(exchange(tmp_path, target="/mcp/{server}?a=[1-2]")), tmp_path)
     assert (got[:2], got[-1]) == (["-i", "-g"], "http://127.0.0.1:8080/mcp/{server}?a=[1-2]")
