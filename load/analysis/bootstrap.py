@@ -20,6 +20,7 @@ RESAMPLES = 1000
 MIN_IN_SERIES = 4  # minimum number of values for an autocorrelation
 MAX_IN_COMMON = 0.9
 MIN_FOR_LINE = 6  # minimum number of points for a regression line
+BLOCK = 64  # values of which a weighted quantile knows the common weight
 TRIM = 0.2  # at both ends: one outlier among five rounds is ignored
 
 
@@ -190,12 +191,26 @@ def _clusters(names: Ints, random: np.random.Generator) -> tuple[Floats, int]:
 
 
 def weighted_quantile(values: Floats, slots: Ints, weights: Floats, quantile: float) -> Floats:
-    """Return a quantile of `values` in every resample, weighted by the draws of their slots; NaN without draws."""
+    """Return a quantile of `values` in every resample, weighted by the draws of their slots; NaN without draws.
+
+    Values are ranked and divided into blocks: a matrix product gives the weight of each block in all resamples, and only the
+    block that contains the quantile is searched value by value.
+    """
+    found = np.full(len(weights), np.nan)
+    if not len(values):
+        return found
     order = np.argsort(values, kind="stable")
     ranked, where = values[order], slots[order]
-    found = np.full(len(weights), np.nan)
-    for row, weight in enumerate(weights):
-        heap = np.cumsum(weight[where])
-        if len(heap) and heap[-1]:
-            found[row] = ranked[min(int(np.searchsorted(heap, quantile * heap[-1])), len(ranked) - 1)]
+    counts = np.zeros((-(-len(ranked) // BLOCK), weights.shape[1]))
+    np.add.at(counts, (np.arange(len(ranked)) // BLOCK, where), 1)
+    ends = np.cumsum(weights @ counts.T, axis=1)
+    drawn = ends[:, -1] > 0
+    weights, ends = weights[drawn], ends[drawn]
+    target = quantile * ends[:, -1:]
+    block = np.minimum((ends < target).sum(axis=1), len(counts) - 1)[:, None]
+    place = np.minimum(block * BLOCK + np.arange(BLOCK), len(ranked) - 1)
+    before = np.take_along_axis(np.pad(ends, ((0, 0), (1, 0))), block, axis=1)
+    reached = before + np.cumsum(np.take_along_axis(weights, where[place], axis=1), axis=1)
+    at = block[:, 0] * BLOCK + (reached < target).sum(axis=1)
+    found[drawn] = ranked[np.minimum(at, len(ranked) - 1)]
     return found

@@ -7,10 +7,18 @@ import pytest
 from numpy.typing import NDArray
 
 from gatebench.load.analysis import bootstrap
+from gatebench.load.analysis import overhead as overhead_module
 from gatebench.load.analysis.overhead import SLOT, overhead
 from tests.support.load.load_reports import samples
 
 ARMS = ["direct", "gateway"]
+
+
+@pytest.fixture
+def quick_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute intervals of p50 only, of fewer resamples: simulations need hundreds of them."""
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 150)
+    monkeypatch.setattr(overhead_module, "PERCENTILES", overhead_module.PERCENTILES[:1])
 
 
 def random() -> np.random.Generator:
@@ -46,11 +54,9 @@ def count_covering_intervals(trials: int, *, turns: bool, **made: float) -> int:
 @pytest.mark.parametrize(
     ("of_start", "of_time", "changes"), [(60, 0, 3), (0, 120, 3), (60, 120, 3), (0, 0, 3), (60, 120, 8)]
 )
-def test_interval_of_starts_in_turn_has_its_nominal_coverage(
-    monkeypatch: pytest.MonkeyPatch, of_start: float, of_time: float, changes: float
-) -> None:
+@pytest.mark.usefixtures("quick_intervals")
+def test_interval_of_starts_in_turn_has_its_nominal_coverage(of_start: float, of_time: float, changes: float) -> None:
     """Longer changes reduce the coverage: 85% at 12 s of 48, 78% at 20 s."""
-    monkeypatch.setattr(bootstrap, "RESAMPLES", 150)
     assert count_covering_intervals(40, turns=True, of_start=of_start, of_time=of_time, changes=changes) >= 35, (
         "of 40, at 95%"
     )
@@ -100,10 +106,8 @@ def interval_width_and_coverage(changes: float, *, shown: bool, trials: int = 40
     return float(np.median([(one.high or 0) - (one.low or 0) for one in estimates])), count_covering_intervals
 
 
-def test_machine_changes_seen_by_direct_calls_do_not_widen_the_interval(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bootstrap, "RESAMPLES", 150)
+@pytest.mark.usefixtures("quick_intervals")
+def test_machine_changes_seen_by_direct_calls_do_not_widen_the_interval() -> None:
     seen, count_covering_intervals = interval_width_and_coverage(8, shown=True)
     unseen, _ = interval_width_and_coverage(8, shown=False)
     assert count_covering_intervals >= 35, "of 40, at 95%"
