@@ -1,14 +1,18 @@
 """Checks of http_messages.toml: statuses and header fields that belong to each other, whatever a message is about."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.gateways.dialects import is_override
 from gatebench.fixtures.protocol.messages import SSE_TYPE, media_type
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 SHARED = ("public", "s-maxage")  # RFC 9111 section 3.5: they let a shared cache store what was sent with a credential
 # Fields that are neither lists nor Set-Cookie (RFC 9110 section 5.3), and that nothing below a gateway adds on its own.
 ONCE_IN_RESPONSES = ("content-type", "content-length", "location", "retry-after", "mcp-session-id")
@@ -81,6 +85,62 @@ def fields_of_requests_once(context: CheckContext, transcript: Transcript) -> No
 
 def _repeated(values: Callable[[str], list[str]], names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if len(values(name)) > 1)
+
+
+def hosts_of_upstreams(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-008: the address is that in the world, or one that a redirect of an upstream names.
+
+    The operator of a gateway that the bench does not start may have given it an address with another name or port; there, only
+    the gateway's own address is wrong, and a missing port beside the name in the world. A Host that a client asks for in its
+    overrides is left out (OVR-003).
+    """
+    upstreams = transcript.facts.world["upstreams"]
+    started, own = transcript.facts.target["launch"] is not None, transcript.facts.world["gateway"]["base_url"]
+    elsewhere = {one for exchange in transcript.upstream for one in _authorities(exchange)}
+    clients = {one.nonce: one for one in transcript.client if one.nonce}
+    for arrival in transcript.upstream:
+        hosts = arrival.header("host")
+        if arrival.node not in upstreams or len(hosts) != 1 or _asked_for(transcript, clients, arrival, hosts[0]):
+            continue
+        context.examined()
+        address = urlsplit(upstreams[arrival.node]["url"])
+        host = _authority(hosts[0], address.scheme)
+        followed = any(_authority(hosts[0], scheme) in elsewhere for scheme in DEFAULT_PORTS)
+        if followed or host == _authority(address.netloc, address.scheme):
+            continue
+        without_port = host is not None and host[0] == address.hostname and urlsplit(f"//{hosts[0]}").port is None
+        if started or without_port or host == _authority(urlsplit(own).netloc, urlsplit(own).scheme):
+            context.violation(
+                f"{arrival.describe()} reached {arrival.node} with another Host than its address",
+                expected=f"Host: {address.netloc}",
+                actual=f"Host: {hosts[0]}",
+                at=arrival,
+            )
+
+
+def _authority(text: str, scheme: str) -> tuple[str | None, int] | None:
+    """Return host and port of an authority, with the default port of the scheme if it has none; None if it is none."""
+    try:
+        parts = urlsplit(f"//{text}")
+        return parts.hostname, parts.port or DEFAULT_PORTS.get(scheme, 0)
+    except ValueError:
+        return None
+
+
+def _authorities(exchange: Exchange) -> set[tuple[str | None, int] | None]:
+    """Return the authorities to which a response redirects."""
+    found = set()
+    for location in exchange.response_header("location"):
+        scheme, _, rest = location.partition("://")
+        found.add(_authority(re.split(r"[/?#]", rest, maxsplit=1)[0], scheme))
+    return found - {None}
+
+
+def _asked_for(transcript: Transcript, clients: Mapping[str, Exchange], arrival: Exchange, host: str) -> bool:
+    """Return whether the client of a request names this Host in its overrides."""
+    client = clients.get(arrival.nonce or "")
+    sent = client.request_headers if client else []
+    return any(is_override(transcript.facts.spoken, name) and host in value for name, value in sent)
 
 
 def allowed_methods_are_named(context: CheckContext, transcript: Transcript) -> None:

@@ -61,7 +61,7 @@ SHAPES: Mapping[str, Shape] = {
     "absent": _shape(values.absent, "leg"),
     "once": _shape(values.once, optional="if_at_all"),
     "headers-sent": _shape(headers.headers_sent),
-    "headers-of-each-kind": _shape(headers.headers_of_each_kind, optional="of_the_session"),
+    "headers-of-each-kind": _shape(headers.headers_of_each_kind, optional="of_the_session each"),
     "name-mirrored": _shape(headers.name_mirrored),
     "owned": _shape(ownership.owned),
     "recovered": _shape(ownership.recovered, optional="max_requests group consent_after_401 client_refused"),

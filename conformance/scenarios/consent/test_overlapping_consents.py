@@ -1,5 +1,7 @@
 """Consents that overlap: of one user, of two users, in one browser and in several, and links that are loaded twice."""
 
+from typing import Any
+
 import pytest
 
 from gatebench.conformance.scenarios.common import LEAKS
@@ -152,6 +154,37 @@ async def test_crossed(
 ) -> None:
     """Two users authorise two servers each, in opposite order."""
     await overlap(scenario, case, CROSSED[case], users=[principal, other], servers=servers, revision=revision)
+
+
+ONE_BROWSER = "two-users-of-one-browser"
+
+
+@judged_by_cases([ONE_BROWSER], "CRED-015", *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("server", ["mail"])
+@pytest.mark.parametrize(
+    ("case", "principal", "other"), [(ONE_BROWSER, "alice", "bob"), (ONE_BROWSER, "carol", "alice")]
+)
+async def test_one_browser(
+    scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
+) -> None:
+    """Two users share a browser: one authorises the server, signs out there, and then the other one authorises it.
+
+    A gateway may refuse the second consent in a browser that it knows as the first user's: that user can begin again elsewhere.
+    """
+    since = scenario.here()
+    first = await ask_anew(scenario, principal, server, revision)
+    browser = await scenario.browser(principal)
+    await browser.visit(first.url)
+    before = await use(scenario, principal, server, revision)
+    second = await ask_anew(scenario, other, server, revision)
+    scenario.change_user(browser, other)
+    await browser.visit(second.url)
+    after = await use(scenario, principal, server, revision)
+    facts: dict[str, Any] = {"server": server, "since": since}
+    scenario.case(case, before, after, control=first.given_in, principal=principal, **facts)
+    own = await use_after_another_try(scenario, other, server, revision)
+    scenario.case(case, own, control=second.given_in, principal=other, **facts)
 
 
 LOADED = {

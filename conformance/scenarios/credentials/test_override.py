@@ -8,6 +8,7 @@ import pytest
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, each_request, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
+from gatebench.fixtures.recording.secrets import digest
 from gatebench.fixtures.world.definition import REVISIONS
 
 LEAKS = ("OVR-005", "CRED-001", "CRED-010", "CRED-011")
@@ -96,6 +97,31 @@ async def test_refused_by_upstream(
     further, _ = await connected(scenario, principal, server, revision)
     attempts.append(await further.call("echo", AWKWARD_VALUES))
     scenario.case("after-refused-overrides", *attempts, control=control, server=server, principal=principal)
+
+
+REFUSALS = {"override-unauthorized-on-each-request": 401, "override-forbidden-on-each-request": 403}
+
+
+@judged_by_cases(REFUSALS, *LEAKS, needs=("header-override",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "web-search"), ("bob", "mail"), ("carol", "crm")])
+@pytest.mark.parametrize("case", list(REFUSALS))
+async def test_each_request_refused(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Each kind of request with an override that the upstream refuses, in a session whose own credential works."""
+    client = await scenario.consented(principal, server, revision)
+    control = await client.call("whoami")
+    auth, value = scenario.bench.world_json["upstreams"][server]["auth"], scenario.new_secret("override", "override")
+    name = auth["header"] if auth["model"] == "static" else "Authorization"
+    wrong = {name: f"Bearer {value}" if name == "Authorization" else value}
+    override, since = scenario.override(server, wrong), scenario.here()
+    action = {"status": REFUSALS[case], "headers": {"WWW-Authenticate": 'Bearer realm="upstream"'}, "body": "refused"}
+    with scenario.upstream_fault(server, {"token_digest": digest(value), "action": action}):
+        further = await scenario.client(principal, server, revision, headers=override)
+        handshake = await further.connect()
+        client.changes = override
+        attempts = [handshake, await client.call("whoami"), *await each_request(client)]
+    headers = [wrong] * len(attempts)
+    scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal, headers=headers)
 
 
 BAD_JSON = {

@@ -41,6 +41,7 @@ HEADERS = {
 RELAYED = {
     **HEADERS,
     **dict.fromkeys(("HTP-001", "HTP-003", "HTP-005"), "it hands on only the headers that it knows, each of them once"),
+    "HTP-008": "it sends each request to the address of the upstream, which its HTTP client names",
     **dict.fromkeys(("HTP-007", "SNM-001", "SNM-002"), "streams are the upstream's"),
     **dict.fromkeys(("JSM-001", "JSM-002", "JSM-003", "JSM-004", "JSM-005"), "and so are messages"),
     **dict.fromkeys(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, arrivals, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, with_control
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -67,20 +67,26 @@ def headers_of_each_kind(context: CheckContext, transcript: Transcript, row: Sha
     """Of the requests that an attempt causes at the upstream of its server, one has its `headers`, each once and unchanged.
 
     They are those of its method while it is under way. A gateway may cause none, and may make others for an older session.
-    `of_the_session`: those without the attempt's nonce count only in the upstream session of the control.
+    `of_the_session`: those without the attempt's nonce count only in the upstream session of the control. `each`: once the
+    upstream has refused one that has the headers, each further one has them too; a request that is not refused proves nothing.
     """
     for case in with_control(context, transcript, row):
         begun = transcript.landed(case.control.nonce) if case.control else []
         sessions = {session for one in begun for session in one.header("mcp-session-id")}
         for attempt, expected in zip(case.attempts, case.facts["headers"], strict=True):
-            caused = _caused(transcript, attempt, case.server)
+            each = bool(row.options.get("each"))
+            caused = _caused(transcript, attempt, case.server, refused=each)
             if row.options.get("of_the_session"):
                 own = transcript.landed(attempt.nonce)
                 caused = [one for one in caused if one in own or sessions & set(one.header("mcp-session-id"))]
+            if each:
+                caused = _from_refusal(caused, expected)
             if not caused:
                 continue
             context.examined()
-            if not any(all(_as_expected(one, *header) for header in expected.items()) for one in caused):
+            if each:
+                _each_has(context, case, attempt, caused[1:], expected)
+            elif not any(all(_as_expected(one, *header) for header in expected.items()) for one in caused):
                 context.violation(
                     f"{attempt.describe()} caused no request to {case.server} with the headers of {case.where}",
                     expected=", ".join(f"{name}: {value}" for name, value in expected.items()),
@@ -89,17 +95,40 @@ def headers_of_each_kind(context: CheckContext, transcript: Transcript, row: Sha
                     control=case.control,
                 )
         if not context.subjects:
-            context.inapplicable(f"no attempt reached the upstream ({case.where})")
+            did = "was refused by" if row.options.get("each") else "reached"
+            context.inapplicable(f"no attempt {did} the upstream ({case.where})")
 
 
-def _caused(transcript: Transcript, attempt: Exchange, server: str) -> list[Exchange]:
+def _from_refusal(caused: list[Exchange], expected: Mapping[str, str | None]) -> list[Exchange]:
+    """Return the first request with the expected headers that the upstream refused, and those after it; empty without one."""
+    for number, one in enumerate(caused):
+        if one.status in REFUSED and all(_as_expected(one, *header) for header in expected.items()):
+            return caused[number:]
+    return []
+
+
+def _each_has(
+    context: CheckContext, case: Case, attempt: Exchange, caused: list[Exchange], expected: Mapping[str, str | None]
+) -> None:
+    for one in caused:
+        if not all(_as_expected(one, *header) for header in expected.items()):
+            context.violation(
+                f"{attempt.describe()} was repeated at {one.node} with other headers than those it refused ({case.where})",
+                expected=", ".join(f"{name}: {value}" for name, value in expected.items()),
+                actual=", ".join(f"{name}: {', '.join(one.header(name)) or 'nothing'}" for name in expected),
+                at=one,
+                control=case.control,
+            )
+
+
+def _caused(transcript: Transcript, attempt: Exchange, server: str, *, refused: bool = False) -> list[Exchange]:
     if attempt.method == "POST":
         found = arrivals(transcript, attempt)
     else:
         end = attempt.ended or float("inf")
         found = [one for one in transcript.upstream if attempt.seq < one.seq < end and one.method == attempt.method]
         # They name no caller: one that the upstream refuses may be for an older session, whose JWT it goes with.
-        found = [one for one in found if 200 <= (one.status or 0) < 300]
+        found = [one for one in found if refused or 200 <= (one.status or 0) < 300]
     return [one for one in found if one.node == server]
 
 

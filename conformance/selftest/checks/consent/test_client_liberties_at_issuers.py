@@ -96,6 +96,14 @@ def states_that_are_signed(builder: TranscriptBuilder) -> None:
     builder.case("two-users-in-order", builder.call("alice", "mail"))
 
 
+def a_browser_of_one_user(builder: TranscriptBuilder) -> None:
+    """Refuses a second user's consent in a browser that another user is signed in with, until that user has one of their own."""
+    builder.case("two-users-of-one-browser", builder.call("alice", "mail"), builder.call("alice", "mail"))
+    builder.visit("bob", CONNECT, 403, body="another user is signed in here")
+    builder.visit("bob", CONNECT, 302)
+    builder.case("two-users-of-one-browser", builder.call("bob", "mail"))
+
+
 def one_link_for_both_requests(builder: TranscriptBuilder) -> None:
     """Gives the same link until it has been used."""
     builder.case("earlier-of-two-links", builder.call("alice", "mail"))
@@ -119,6 +127,7 @@ LIBERTIES: list[Liberty] = [
     no_request_after_a_failure,
     one_link_for_all_who_sign_in,
     states_that_are_signed,
+    a_browser_of_one_user,
     one_link_for_both_requests,
     refreshed_early_once,
 ]

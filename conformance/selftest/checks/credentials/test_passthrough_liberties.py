@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from gatebench.conformance.outcomes import Outcome
+from gatebench.conformance.outcomes import CheckResult, Outcome
+from gatebench.conformance.selftest.support.transcript_base import Pairs
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 CASE = "passthrough-renewed-on-each-request"
@@ -107,3 +108,59 @@ def test_other_members_get_requests_without_the_jwt(builder: TranscriptBuilder) 
     made.arrives("calculator", auth=[]).arrives(auth=["newer"])
     builder.case("passthrough-renewed-at-a-member", made.answered(), headers=[NEWER], member="crm")
     assert builder.judged_by("GPA-015").outcome is Outcome.PASS
+
+
+REFUSED = "override-unauthorized-on-each-request"
+GIVEN, CONFIGURED = [("X-API-Key", "given")], [("X-API-Key", "configured")]
+
+
+def refused_at(builder: TranscriptBuilder, *repeated: Pairs, status: int = 401) -> CheckResult:
+    """Judge a list whose override the upstream refuses, and which the gateway repeats with these headers."""
+    control = builder.ask("alice", "web-search").arrives(session="own").answered()
+    made = builder.ask("alice", "web-search", "tools/list").arrives(auth=GIVEN, session="own", status=status)
+    for headers in repeated:
+        made.arrives(auth=headers, session="own")
+    builder.case(REFUSED, made.answered(502), control=control, headers=[{"X-API-Key": "given"}])
+    return builder.judged_by("OVR-007")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_override_is_not_repeated_with_another_key(builder: TranscriptBuilder, status: int) -> None:
+    assert refused_at(builder, CONFIGURED, status=status).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("repeated", [[], [GIVEN], [GIVEN, GIVEN]])
+def test_refused_override_may_be_tried_again(builder: TranscriptBuilder, repeated: list[Pairs]) -> None:
+    """A gateway may open another session for it, or try again."""
+    assert refused_at(builder, *repeated).outcome is Outcome.PASS
+
+
+def test_override_that_is_not_refused_proves_nothing(builder: TranscriptBuilder) -> None:
+    """The gateway reads its own catalogue for the list as well."""
+    assert refused_at(builder, CONFIGURED, status=200).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_request_of_the_gateway_before_the_refused_one(builder: TranscriptBuilder) -> None:
+    """The gateway opens the upstream session with the configured key, and sends each request with its override."""
+    control = builder.ask("alice", "web-search").arrives(session="own").answered()
+    made = builder.ask("alice", "web-search", "tools/list").arrives(auth=CONFIGURED, session="own")
+    made.arrives(auth=GIVEN, session="own", status=403)
+    builder.case(REFUSED, made.answered(502), control=control, headers=[{"X-API-Key": "given"}])
+    assert builder.judged_by("OVR-007").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("session", ["shared", "of-another-caller"])
+def test_catalogue_is_read_after_a_refused_override(builder: TranscriptBuilder, session: str) -> None:
+    """The gateway reads its catalogue with the configured key, in a session of its own, while a request is refused."""
+    control = builder.ask("alice", "web-search").arrives(session="own").answered()
+    made = builder.ask("alice", "web-search", "tools/list").arrives(auth=GIVEN, session="own", status=401)
+    request_without_a_nonce(builder, "tools/list", session, "configured")
+    builder.case(REFUSED, made.answered(502), control=control, headers=[{"X-API-Key": "given"}])
+    assert builder.judged_by("OVR-007").outcome is Outcome.PASS
+
+
+def test_gateway_refuses_overrides_itself(builder: TranscriptBuilder) -> None:
+    control = builder.ask("alice", "web-search").arrives(session="own").answered()
+    made = builder.ask("alice", "web-search", "tools/list").answered(404)
+    builder.case(REFUSED, made, control=control, headers=[{"X-API-Key": "given"}])
+    assert builder.judged_by("OVR-007").outcome is Outcome.NOT_APPLICABLE

@@ -104,6 +104,17 @@ def pages_of_other_origins_allowed_without_credentials(builder: TranscriptBuilde
         made.answered(403, headers=[("Access-Control-Allow-Origin", allowed), ("Vary", "Origin")])
 
 
+def hosts_as_http_allows(builder: TranscriptBuilder) -> None:
+    """Names its upstreams in capitals or with their default port, sends no Host beside HTTP/2, and follows their redirects."""
+    upstreams = builder.facts.world["upstreams"]
+    upstreams["mail"]["url"], upstreams["web-search"]["url"] = "https://mail.example/mcp", "http://SEARCH.example/mcp"
+    for server, host in (("mail", "mail.example:443"), ("web-search", "search.example"), ("mail", "MAIL.EXAMPLE")):
+        builder.ask("alice", server).arrives(also=[("host", host)]).answered()
+    builder.ask("alice", "mail").arrives().answered()
+    builder.ask("alice", "mail").arrives(status=308, gives=[("location", "https://other.example/mcp")]).answered(502)
+    builder.errand("mail", headers=[("host", "other.example")])
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     everything_of_the_upstream_relayed,
     no_streams_and_no_sessions,
@@ -113,6 +124,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_renewed_by_handshakes,
     errors_of_its_own,
     pages_of_other_origins_allowed_without_credentials,
+    hosts_as_http_allows,
 ]
 
 

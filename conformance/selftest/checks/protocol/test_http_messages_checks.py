@@ -86,6 +86,82 @@ def test_client_sends_a_field_twice(builder: TranscriptBuilder, sent: list[tuple
     return 1
 
 
+# -- HTP-008
+
+
+def own_host(builder: TranscriptBuilder, server: str = "mail") -> str:
+    """Return the authority of an upstream in the world."""
+    return str(builder.world_json["upstreams"][server]["url"].split("/")[2])
+
+
+@passes("HTP-008")
+def test_host_is_that_of_the_address(builder: TranscriptBuilder) -> int:
+    builder.ask("alice", "mail").arrives(also=[("Host", own_host(builder))]).answered()
+    return 1
+
+
+@fails("HTP-008")
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:1", "mail", "127.0.0.1:", "[::1", "", "gateway.example:5000"])
+def test_host_is_another(builder: TranscriptBuilder, host: str) -> TranscriptLine:
+    return builder.ask("alice", "mail").arrives(also=[("host", host)]).answered().arrival
+
+
+@passes("HTP-008")
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://mail.example/mcp", "mail.example"),
+        ("http://mail.example/mcp", "MAIL.example:80"),
+        ("http://mail.example:80/mcp", "mail.example"),
+        ("https://mail.example/mcp", "mail.example:443"),
+        ("https://mail.example:443/mcp", "mail.example"),
+        ("http://[::1]:8000/mcp", "[::1]:8000"),
+    ],
+)
+def test_default_port_may_be_missing(builder: TranscriptBuilder, url: str, host: str) -> int:
+    builder.facts.world["upstreams"]["mail"]["url"] = url
+    builder.ask("alice", "mail").arrives(also=[("host", host)]).answered()
+    return 1
+
+
+@fails("HTP-008")
+@pytest.mark.parametrize(
+    ("url", "host"), [("https://mail.example/mcp", "mail.example:80"), ("http://mail.example:443/mcp", "mail.example")]
+)
+def test_port_of_another_scheme(builder: TranscriptBuilder, url: str, host: str) -> TranscriptLine:
+    builder.facts.world["upstreams"]["mail"]["url"] = url
+    return builder.ask("alice", "mail").arrives(also=[("host", host)]).answered().arrival
+
+
+@passes("HTP-008")
+def test_host_of_a_redirect(builder: TranscriptBuilder) -> int:
+    moved = [("location", "http://localhost:7000/mcp?a=b")]
+    builder.ask("alice", "mail").arrives(status=307, gives=moved, also=[("host", own_host(builder))]).answered()
+    builder.errand("mail", headers=[("host", "localhost:7000")])
+    return 2
+
+
+@not_observed("HTP-008")
+def test_host_in_overrides(builder: TranscriptBuilder) -> None:
+    override = [("x-tfy-mcp-headers", '{"Host": "elsewhere.example"}')]
+    builder.ask("alice", "mail", also=override).arrives(also=[("host", "elsewhere.example")]).answered()
+
+
+@passes("HTP-008")
+@pytest.mark.parametrize("host", ["mail.internal:8000", "mail.internal", "127.0.0.1:1"])
+def test_address_of_an_operator(builder: TranscriptBuilder, host: str) -> int:
+    builder.facts.target["launch"] = None
+    builder.ask("alice", "mail").arrives(also=[("host", host)]).answered()
+    return 1
+
+
+@fails("HTP-008")
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:5000"])
+def test_host_that_no_operator_gives(builder: TranscriptBuilder, host: str) -> TranscriptLine:
+    builder.facts.target["launch"] = None
+    return builder.ask("alice", "mail").arrives(also=[("host", host)]).answered().arrival
+
+
 # -- HTP-004
 
 

@@ -76,26 +76,29 @@ def _marker(builder: TranscriptBuilder, row: Requirement, case: str, *, leaks: b
     return made if row.options["leg"] == "client" else made.arrival
 
 
-def _with_headers(builder: TranscriptBuilder, case: str, *sent: tuple[str, str]) -> TranscriptLine:
-    made = builder.ask("alice", "mail").arrives(also=sent).answered()
+def _with_headers(builder: TranscriptBuilder, row: Requirement, case: str, *sent: tuple[str, str]) -> TranscriptLine:
+    made = builder.ask("alice", "mail")
+    if row.options.get("each"):
+        made.arrives(also=[("x-note", "a, b")], status=401)
+    made.arrives(also=sent).answered()
     builder.case(case, made, headers=[{"x-note": "a, b", "x-other": None}])
     return made.arrival
 
 
-def _expected_headers(builder: TranscriptBuilder, _row: Requirement, case: str) -> TranscriptLine:
-    return _with_headers(builder, case, ("x-note", "a, b"))
+def _expected_headers(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
+    return _with_headers(builder, row, case, ("x-note", "a, b"))
 
 
-def _changed_headers(builder: TranscriptBuilder, _row: Requirement, case: str) -> TranscriptLine:
-    return _with_headers(builder, case, ("x-note", "a"))
+def _changed_headers(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
+    return _with_headers(builder, row, case, ("x-note", "a"))
 
 
-def _header_twice(builder: TranscriptBuilder, _row: Requirement, case: str) -> TranscriptLine:
-    return _with_headers(builder, case, ("x-note", "a, b"), ("x-note", "a, b"))
+def _header_twice(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
+    return _with_headers(builder, row, case, ("x-note", "a, b"), ("x-note", "a, b"))
 
 
-def _further_header(builder: TranscriptBuilder, _row: Requirement, case: str) -> TranscriptLine:
-    return _with_headers(builder, case, ("x-note", "a, b"), ("x-other", "of another"))
+def _further_header(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
+    return _with_headers(builder, row, case, ("x-note", "a, b"), ("x-other", "of another"))
 
 
 def _headers_lost(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:
