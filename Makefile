@@ -39,7 +39,7 @@ run: $(READY)   ## test TARGET (default: the embedded reference gateway), in WOR
 run-lean: $(READY)   ## the same with the mock servers of load tests, which have to behave alike; ONLY: an expression for -k
 	$(BIN)/gatebench run $(TARGET) --world lean -n $(WORLDS) $(if $(ONLY),-k "$(ONLY)")
 
-test: $(READY)   ## unit tests, lint and types
+test: $(READY)   ## lint, types, and all tests but those marked slow or real; of the long ones a share (ALL=1: all)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@+$(MAKE) --no-print-directory -j2 types unit
@@ -50,7 +50,7 @@ types: $(READY)
 	$(BIN)/lint-imports --no-logo
 
 unit: $(READY)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m "not real and not slow"
+	GATEBENCH_TRIAL=$(if $(ALL),all,share) $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m "not real and not slow"
 
 coverage: $(READY)   ## which lines the unit tests run, child processes included, by module and by package; TESTS: only these
 	rm -rf .coverage-data

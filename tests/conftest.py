@@ -1,6 +1,7 @@
 """The order of the tests, so that several workers end at about the same time; no long pauses for garbage collection.
 
-With GATEBENCH_TRIAL=share (CI) a third of the long tests is played, which the commit determines.
+With GATEBENCH_TRIAL=share (`make test`) a sixth of the long tests is played: changed ones first, then those that the commit
+determines. `make test ALL=1` plays all.
 """
 
 import gc
@@ -16,8 +17,12 @@ from gatebench.conformance.selftest.kill_matrix.runs import share
 # The tests that take longest: they play load, and mostly wait for it, start whole runs, or try every scenario or pattern.
 LONG = (
     "gatebench/conformance/selftest/gateways/",
+    "gatebench/conformance/selftest/kill_matrix/",
     "gatebench/conformance/selftest/registry/",
     "tests/cli/",
+    "tests/conformance/test_flaky.py",
+    "tests/conformance/test_plugin.py",
+    "tests/conformance/test_preselection.py",
     "tests/docs/",
     "tests/fixtures/gateways/",
     "tests/fixtures/harness/",
@@ -25,7 +30,9 @@ LONG = (
     "tests/load/experiments/",
     "tests/load/generator/",
     "tests/patterns/",
+    "tests/reports/conformance/formats/test_awkward_strings.py",
 )
+SHARE = 6
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 TOGETHER = ("gatebench/conformance/selftest/registry/",)  # one dry run of all scenarios for several modules
 
@@ -37,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     xdist's `worksteal` cuts the tests into contiguous shares; a worker that has no more tests takes the last ones of another.
     """
     if os.environ.get("GATEBENCH_TRIAL") == "share":
-        _leave_out_two_thirds_of_the_long(config, items)
+        _keep_a_share_of_the_long(config, items)
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers == 1:
         return
@@ -64,9 +71,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def _leave_out_two_thirds_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
-    groups = sorted({_group(item) for item in items if item.nodeid.startswith(LONG)})
-    left_out = {*groups} - {*share.choose(groups, (len(groups) + 2) // 3, share.commit())}
+def _keep_a_share_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+    changed = {config.rootpath / name for name in share.changed_files()}
+    groups = {_group(item): item.path.resolve() in changed for item in items if item.nodeid.startswith(LONG)}
+    first = {group for group, is_changed in groups.items() if is_changed}
+    count = max(-(-len(groups) // SHARE), len(first))
+    left_out = {*groups} - {*share.choose(sorted(groups), count, share.commit(), first)}
     config.hook.pytest_deselected(items=[item for item in items if _group(item) in left_out])
     items[:] = [item for item in items if _group(item) not in left_out]
 

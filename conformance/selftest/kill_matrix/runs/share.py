@@ -16,13 +16,22 @@ from gatebench.conformance.selftest.kill_matrix.matrix import ALONE, KillMatrix
 
 def commit() -> str:
     """Return the id of the checked-out commit; "" without git."""
+    return _git("rev-parse", "HEAD").strip()
+
+
+def changed_files() -> list[str]:
+    """Return the paths, from the root of the repository, that differ from the commit before the checked-out one."""
+    return _git("diff", "--name-only", "HEAD~1").splitlines()
+
+
+def _git(*arguments: str) -> str:
     git = shutil.which("git")
     if git is None:
         return ""
     done = subprocess.run(  # noqa: S603 - found above
-        [git, "rev-parse", "HEAD"], cwd=files.ROOT, capture_output=True, text=True, check=False
+        [git, *arguments], cwd=files.ROOT, capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def choose(names: Iterable[str], count: int, seed: str, first: Collection[str] = ()) -> list[str]:
