@@ -1,12 +1,13 @@
 """The order of the tests, so that several workers end at about the same time; no long pauses for garbage collection.
 
-With GATEBENCH_TRIAL=share (`make test`) a sixth of the long tests is played: changed ones first, then those that the commit
+With GATEBENCH_TRIAL=share (`make test`) an eighth of the long tests is played: changed ones first, then those that the commit
 determines. `make test ALL=1` plays all.
 """
 
 import gc
 import os
 import random
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -27,12 +28,17 @@ LONG = (
     "tests/fixtures/gateways/",
     "tests/fixtures/harness/",
     "tests/fixtures/processes/",
+    "tests/fixtures/reference_gateway/oauth/test_sdk_clients.py",
+    "tests/fixtures/test_extras.py",
+    "tests/fixtures/world/test_lean_backend.py",
+    "tests/load/benchmarks/",
     "tests/load/experiments/",
     "tests/load/generator/",
     "tests/patterns/",
     "tests/reports/conformance/formats/test_awkward_strings.py",
 )
-SHARE = 6
+SHARE = 8
+MANY = 20  # tests in a module of which each commit plays a share, instead of all or none
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 TOGETHER = ("gatebench/conformance/selftest/registry/",)  # one dry run of all scenarios for several modules
 
@@ -72,13 +78,16 @@ def pytest_collection_finish() -> None:
 
 
 def _keep_a_share_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+    long = [item for item in items if item.nodeid.startswith(LONG)]
+    sizes = Counter(map(_group, long))
+    units = {item: _group(item) if sizes[_group(item)] <= MANY else item.nodeid for item in long}
     changed = {config.rootpath / name for name in share.changed_files()}
-    groups = {_group(item): item.path.resolve() in changed for item in items if item.nodeid.startswith(LONG)}
-    first = {group for group, is_changed in groups.items() if is_changed}
-    count = max(-(-len(groups) // SHARE), len(first))
-    left_out = {*groups} - {*share.choose(sorted(groups), count, share.commit(), first)}
-    config.hook.pytest_deselected(items=[item for item in items if _group(item) in left_out])
-    items[:] = [item for item in items if _group(item) not in left_out]
+    first = {unit for item, unit in units.items() if item.path.resolve() in changed}
+    names = sorted({*units.values()})
+    chosen = {*share.choose(names, max(-(-len(names) // SHARE), len(first)), share.commit(), first)}
+    left_out = {item for item, unit in units.items() if unit not in chosen}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _group(item: Any) -> str:
