@@ -21,7 +21,7 @@ CLASSES: dict[type, str] = {
 }
 """The classes with a section, each with where an extension meets it."""
 _FUNCTION = re.compile(r"<function (\w+) at 0x[0-9a-f]+>")  # a default value
-_MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")  # of the types in a signature
+_MODULES = re.compile(r"(?<![\w.])(?:[a-z_]+\.)+(?=[A-Z])")  # of the types in a signature
 
 
 def page() -> Iterator[str]:
