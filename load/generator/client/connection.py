@@ -27,17 +27,17 @@ class HttpConnection:
     """A connection. After `exchange`, `head` and `body` are the response, or `trouble` is the kind of failure (otherwise None).
 
     `sent` and `done` are CLOCK_MONOTONIC nanoseconds. `arrivals` are (time, piece of the body), if requested with `timed`.
-    `open` is True while it can be used again. `on_close` is called once, with the connection, when it is closed.
+    `on_close` is called once, with the connection, when it is closed.
     """
 
     __slots__ = (
         "_buffer", "_missing", "_on_close", "_parsed", "_parser", "_recv", "_resume", "_send", "_sleep", "_sock", "_timed",
-        "_unsent", "_watcher", "_writer", "arrivals", "body", "detail", "done", "head", "open", "opened", "sent", "trouble",
+        "_unsent", "_watcher", "_writer", "arrivals", "body", "detail", "done", "head", "opened", "sent",
+        "trouble",
     )  # fmt: skip
 
     def __init__(self, sock: Any, on_close: Callable[["HttpConnection"], object]) -> None:
         self._sock, self._on_close = sock, on_close
-        self.open = sock is not None
         self._send: Any = sock.send if sock is not None else None
         self._recv: Any = sock.recv if sock is not None else None
         self._sleep: Any = get_hub().switch
@@ -219,9 +219,7 @@ class HttpConnection:
         self._buffer, self._missing = b"", 0
         if self._unsent is not None or (self.head is not None and not self.head.keep_alive):
             self.close()  # the server responded before it received the whole request
-        resume, self._resume = self._resume, None
-        if resume is not None:  # as `_wake`, without its call
-            resume()
+        self._wake()
 
     def _ended(self) -> None:
         """Handle a close by the peer: end of a body without length, of an idle connection, or a failure."""
@@ -258,6 +256,11 @@ class HttpConnection:
         if resume is not None:
             resume()
 
+    @property
+    def open(self) -> bool:
+        """True if it can be used again."""
+        return self._sock is not None
+
     def close(self) -> None:
         """Close it, unless it is closed."""
         if self._sock is None:
@@ -267,7 +270,6 @@ class HttpConnection:
         self._watcher.close()
         self._sock.close()
         self._sock = self._parser = None
-        self.open = False
         self._on_close(self)
 
 

@@ -52,9 +52,8 @@ class ConnectionPool:
 
     def take(self) -> HttpConnection:
         """Return an idle or a new connection for exclusive use; one that could not be opened has `trouble` set."""
-        idle = self.idle
-        while idle:
-            connection = idle.pop()
+        while self.idle:
+            connection = self.idle.pop()
             if now() - connection.done < RESTED:
                 return connection
             connection.look()  # the server may have closed it, and the hub may not have processed that yet

@@ -56,12 +56,10 @@ class CallOperation:
         return connection
 
     def _judge_and_record(self, arrival: Arrival, connection: HttpConnection, digits: bytes, sent: int) -> Outcome:
-        judge, head, body = self._judges[arrival[4]], connection.head, connection.body
-        if connection.trouble is None and head is not None and judge.right(head.status, body, digits):
-            if not self._timed:  # the usual case, without further calls
-                self.refused = False
-                self._row((arrival[1], arrival[2], sent, connection.done, self._key, *stamps(body)))
-                return "ok"
+        caller = arrival[4]
+        judge = self._judges[caller]
+        head = connection.head
+        if connection.trouble is None and head is not None and judge.right(head.status, connection.body, digits):
             verdict = OK
         else:
             verdict = self._verdict(connection, judge, digits)
