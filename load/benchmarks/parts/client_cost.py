@@ -109,6 +109,8 @@ def _where_the_time_goes(turns: Turns) -> str:
     rows = "\n".join(f"| {name} | {cost:.1f} | {cost / whole:.0%} |" for name, cost in costs.items())
     return f"""Where the time goes: what a request costs more than in the same client without this part, in the same round
 (median over the rounds, so the parts add up approximately). The two loops send fixed bytes and look at nothing.
+A client that is faster than the server waits more often, which costs system time: a part can look smaller than it is,
+even negative.
 
 | part | CPU us per request | share |
 | --- | --- | --- |
