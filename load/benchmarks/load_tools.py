@@ -1,21 +1,25 @@
-"""Load generators for benchmarks, in a closed loop: gatebench, the two users of locust, and wrk if installed."""
+"""Load generators for benchmarks, in a closed loop: gatebench, gatebench without a part of its work, and the two users of locust.
+
+Those of others are in `outside_tools`.
+"""
 
 import json
-import re
-import resource
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from pathlib import Path
 
 from gatebench.fixtures.errors import HarnessError
 from gatebench.load.benchmarks.markdown import Turn
+from gatebench.load.benchmarks.outside_tools import Request
 from gatebench.load.generator.client import request_templates
 from gatebench.load.generator.client.request_templates import FIRST_NUMBER
 from gatebench.load.generator.process import run_generator
-from gatebench.load.plan.plan import Plan, PlannedArm, PlannedCall, PlannedCaller, Stage
+from gatebench.load.plan import plan as plans
+from gatebench.load.plan.plan import Plan, PlannedArm, PlannedCall, PlannedCaller, Stage, address
+from gatebench.load.results import generator_result as results
+from gatebench.load.results.generator_result import Result
 
 USERS = 16
 WARMUP = 0.5  # seconds
@@ -26,21 +30,63 @@ Competitor = Callable[[PlannedCall, float], Turn]  # what to call, for how many 
 
 def ours(call: PlannedCall, seconds: float, users: int = USERS, workers: int = 1) -> Turn:
     """Run the users of gatebench, which check every response and record three latencies."""
-    stage = Stage(seconds=seconds, rate_from=users, rate_to=users)
-    plan = Plan(
+    result, _ = run_generator(_plan(call, seconds, users, workers))
+    return _turn(result)
+
+
+def unchecked(call: PlannedCall, seconds: float) -> Turn:
+    """Run the users of gatebench with the checks off: they look only at the status."""
+    return _variant("unchecked", call, seconds)
+
+
+def unrecorded(call: PlannedCall, seconds: float) -> Turn:
+    """Run the users of gatebench without checks and records."""
+    return _variant("unrecorded", call, seconds)
+
+
+def _plan(call: PlannedCall, seconds: float, users: int, workers: int) -> Plan:
+    return Plan(
         seed=1,
         arms=[PlannedArm(name="direct", calls=[call])],
-        stages=[stage],
+        stages=[Stage(seconds=seconds, rate_from=users, rate_to=users)],
         arrivals="closed",
         warmup=WARMUP,
         timeout=5.0,
         workers=workers,
     )
-    result, _ = run_generator(plan)
+
+
+def _turn(result: Result) -> Turn:
     if wrong := [cell for cell in result.cells if cell.outcome != "ok"]:
         raise HarnessError(f"calls of the benchmark failed: {wrong[0].outcome}")
     warmup = sum(cell.count for cell in result.warmup)
-    return Turn(result.counts.done, result.machine.cpu_seconds, result.machine.wall_seconds, warmup)
+    requests = result.counts.done or result.counts.offered  # without records, only the offered ones are counted
+    return Turn(requests, result.machine.cpu_seconds, result.machine.wall_seconds, warmup)
+
+
+def _variant(name: str, call: PlannedCall, seconds: float) -> Turn:
+    with tempfile.TemporaryDirectory(prefix="gatebench-load-") as folder:
+        plan = Path(folder) / "plan.json"
+        plans.write(_plan(call, seconds, USERS, 1), plan)
+        _output("client_variants", [name, str(plan), folder], "", seconds)
+        return _turn(results.read(Path(folder)))
+
+
+def epoll_loop(call: PlannedCall, seconds: float) -> Turn:
+    """Run a loop in Python that makes the system calls of a client, and does nothing else."""
+    return _floor("epoll", call, seconds)
+
+
+def gevent_loop(call: PlannedCall, seconds: float) -> Turn:
+    """Run the same loop with gevent: a greenlet for each connection."""
+    return _floor("gevent", call, seconds)
+
+
+def _floor(kind: str, call: PlannedCall, seconds: float) -> Turn:
+    parts = address(call.url)
+    request = str(FIRST_NUMBER).encode().join(_pieces(call)).decode()
+    order = {"host": parts.hostname, "port": parts.port, "request": request, "users": USERS, "seconds": seconds}
+    return Turn(**json.loads(_output("floor_loops", [kind], json.dumps(order), seconds)))
 
 
 def fast_http_user(call: PlannedCall, seconds: float) -> Turn:
@@ -56,47 +102,33 @@ def http_user(call: PlannedCall, seconds: float) -> Turn:
 def _of_locust(kind: str, call: PlannedCall, seconds: float) -> Turn:
     head, body = _request(call)
     order = {"url": call.url, "headers": head, "body": body, "users": USERS, "warmup": WARMUP, "seconds": seconds}
+    return Turn(**json.loads(_output("locust_baseline", [kind], json.dumps(order), seconds)))
+
+
+def _output(module: str, arguments: list[str], given: str, seconds: float) -> str:
+    """Run a module of the benchmarks in a process of its own, and return what it prints."""
     run = subprocess.run(  # noqa: S603 - this interpreter
-        [sys.executable, "-m", "gatebench.load.benchmarks.locust_baseline", kind],
-        input=json.dumps(order), capture_output=True, text=True, timeout=seconds + 60, check=False,
+        [sys.executable, "-m", f"gatebench.load.benchmarks.{module}", *arguments],
+        input=given, capture_output=True, text=True, timeout=seconds + 60, check=False,
     )  # fmt: skip
     if run.returncode:
-        raise HarnessError(f"the locust user ended with status {run.returncode}: {run.stderr.strip()[-300:]}")
-    return Turn(**json.loads(run.stdout))
+        raise HarnessError(f"{module} ended with status {run.returncode}: {run.stderr.strip()[-300:]}")
+    return run.stdout
 
 
-def wrk(call: PlannedCall, seconds: float) -> Turn:
-    """Run wrk, with minimal work per request: the same bytes every time, only the status is checked."""
-    head, body = _request(call)
-    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in head.items()]
-    script = "\n".join(['wrk.method = "POST"', f"wrk.body = {json.dumps(body)}", *lines])
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
-        file.flush()
-        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        run = subprocess.run(  # noqa: S603
-            [wrk_path() or "wrk", "-t1", f"-c{USERS}", f"-d{max(round(seconds), 1)}s", "-s", file.name, call.url],
-            capture_output=True, text=True, timeout=seconds + 30, check=True,
-        )  # fmt: skip
-        wall, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
-    count = re.search(r"\b(\d+) requests in", run.stdout)
-    if count is None or "Non-2xx" in run.stdout:
-        raise HarnessError(f"wrk failed: {run.stdout.strip()[-300:]}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Turn(int(count[1]), cpu, wall)
+def request_of(call: PlannedCall) -> Request:
+    """Return the call as one fixed request for the tools of others."""
+    return (call.url, *_request(call))
 
 
-def wrk_path() -> str | None:
-    """Return the path of wrk; None if it is not installed."""
-    return shutil.which("wrk")
+def _pieces(call: PlannedCall) -> request_templates.Pieces:
+    message = request_templates.main_message(call, request_templates.new_tag())
+    return request_templates.pieces(call, _ANY_CALLER, message)
 
 
 def _request(call: PlannedCall) -> tuple[dict[str, str], str]:
     """Return headers and body of the call as one fixed request."""
-    pieces = request_templates.pieces(
-        call, _ANY_CALLER, request_templates.main_message(call, request_templates.new_tag())
-    )
-    head, _, body = str(FIRST_NUMBER).encode().join(pieces).decode().partition("\r\n\r\n")
+    head, _, body = str(FIRST_NUMBER).encode().join(_pieces(call)).decode().partition("\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
     for name in ("Host", "Content-Length"):  # set by the client
         del headers[name]

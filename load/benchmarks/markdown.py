@@ -39,6 +39,7 @@ class Turn:
     cpu: float  # seconds
     wall: float  # seconds
     warmup: int = 0  # earlier requests, which the server also handled
+    system: float = 0.0  # seconds of the CPU time that the kernel used, where measured
 
     @property
     def everything(self) -> int:

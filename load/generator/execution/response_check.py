@@ -16,6 +16,7 @@ Verdict = tuple[Outcome, str]  # with a sentence
 _STAMPS = re.compile(rb'"recv_ns": ?(\d+), ?"send_ns": ?(\d+)')
 _STAMP_RECV = re.compile(rb'"recv_ns": ?(\d+)')
 _STAMP_SEND = re.compile(rb'"send_ns": ?(\d+)')
+_IS_ERROR, _FALSE = b'"isError"', (b":false", b": false")
 _WORD = re.compile(r"[\w:.+/=-]+")  # digests and names
 _EXCERPT = 200  # characters of a body or text in a sentence
 _OF_STATUS: dict[int, Outcome] = {401: "unauthorized", 403: "unauthorized", 429: "throttled"}
@@ -48,7 +49,7 @@ class ResponseChecker:
         for text in self._needed:
             if text not in body:
                 return False
-        return b'"result"' in body and b'"isError":true' not in body and b'"isError": true' not in body
+        return b'"result"' in body and _no_tool_error(body)
 
     def read(self, status: int, content_type: str, body: bytes, number: bytes) -> Verdict:
         """Return the outcome of a response that is not certainly correct."""
@@ -137,6 +138,15 @@ def of_status(status: int) -> Outcome:
     return _OF_STATUS.get(status) or ("server-error" if status >= 500 else "http-error")
 
 
+def _no_tool_error(body: bytes) -> bool:
+    """Return True if `isError` is certainly not true: it is absent, or occurs once and is false. One search of the body."""
+    found = body.find(_IS_ERROR)
+    if found < 0:
+        return True
+    value = found + len(_IS_ERROR)
+    return body.startswith(_FALSE, value) and body.find(_IS_ERROR, value) < 0
+
+
 def _error_text(error: Any) -> str:
     error = error if isinstance(error, dict) else {}
     return f"{error.get('code')}: {str(error.get('message', ''))[:_EXCERPT]}"
@@ -162,8 +172,12 @@ def _text_of(result: dict[str, Any]) -> str:
 
 
 def stamps(body: bytes) -> tuple[int, int]:
-    """Return the upstream timestamps of arrival and response (CLOCK_MONOTONIC nanoseconds); zeros if there are none."""
-    both = _STAMPS.search(body)
+    """Return the last upstream timestamps of arrival and response (CLOCK_MONOTONIC nanoseconds); zeros if there are none."""
+    # From the end, because the mocks have them after the content: a search from the start reads most of the body.
+    last = body.rfind(b'"recv_ns"')
+    if last < 0:
+        return 0, 0
+    both = _STAMPS.match(body, last)
     if both:
         return int(both[1]), int(both[2])
     received, sent = _STAMP_RECV.search(body), _STAMP_SEND.search(body)  # a gateway may have reordered them

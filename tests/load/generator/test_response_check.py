@@ -169,6 +169,23 @@ def test_upstream_timestamps_in_either_order() -> None:
     assert stamps(b'{"text":"{\\"recv_ns\\": 1}"}') == (0, 0)
 
 
+def test_upstream_timestamps_are_not_those_of_an_echoed_argument() -> None:
+    assert stamps(b'{"arguments":{"recv_ns":1,"send_ns":2},"recv_ns":12,"send_ns":34}') == (12, 34)
+
+
+@pytest.mark.parametrize("value", ["true", " true", "\ttrue", " \n true"])
+def test_tool_error_with_any_white_space(value: str) -> None:
+    body = json.dumps(response()).replace('"isError": false', f'"isError":{value}').encode()
+    assert not checker().right(200, body, NUMBER)
+    assert checker().read(200, JSON_TYPE, body, NUMBER)[0] == "tool-error"
+
+
+def test_a_second_is_error_is_parsed() -> None:
+    nested = json.dumps(response(structuredContent={"nonce": TAG + NUMBER.decode(), "digest": ALICES, "isError": True}))
+    assert not checker().right(200, nested.encode(), NUMBER)
+    assert checker().read(200, JSON_TYPE, nested.encode(), NUMBER) == ("ok", "")
+
+
 def test_shared_values_identify_no_owner() -> None:
     shared = [PlannedCaller(name=name, expect=["workbench", f"sha256:{name}"]) for name in ("alice", "bob")]
     assert owners_of(shared) == {"sha256:alice": "alice", "sha256:bob": "bob"}
