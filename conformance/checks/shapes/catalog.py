@@ -15,7 +15,13 @@ from gatebench.conformance.checks.shapes.consent import (
     unguessable,
 )
 from gatebench.conformance.checks.shapes.features import capabilities, feature_lists, notifications
-from gatebench.conformance.checks.shapes.interaction import announcements, event_streams, input_rounds, server_requests
+from gatebench.conformance.checks.shapes.interaction import (
+    announcements,
+    client_capabilities,
+    event_streams,
+    input_rounds,
+    server_requests,
+)
 from gatebench.conformance.checks.shapes.requests import arrivals, client_requests, headers, trace
 from gatebench.conformance.checks.shapes.responses import (
     denials,
@@ -109,9 +115,9 @@ SHAPES: Mapping[str, Shape] = {
     "own-reply": _shape(server_requests.own_reply),
     "nothing-of-others": _shape(server_requests.nothing_of_others),
     "answered-ping": _shape(server_requests.answered_ping),
-    "not-asked": _shape(server_requests.not_asked),
-    "roots-reported": _shape(server_requests.roots_reported),
-    "client-capabilities-kept": _shape(server_requests.capabilities_kept, "direction"),
+    "not-asked": _shape(client_capabilities.not_asked),
+    "roots-reported": _shape(client_capabilities.roots_reported),
+    "client-capabilities-kept": _shape(client_capabilities.capabilities_kept, "direction"),
     "input-returned": _shape(input_rounds.input_returned),
     "state-kept": _shape(input_rounds.state_kept),
     "input-forwarded": _shape(input_rounds.input_forwarded),
