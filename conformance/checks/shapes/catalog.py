@@ -21,6 +21,7 @@ from gatebench.conformance.checks.shapes.interaction import (
     event_streams,
     input_rounds,
     server_requests,
+    subscriptions,
 )
 from gatebench.conformance.checks.shapes.requests import arrivals, client_requests, headers, trace
 from gatebench.conformance.checks.shapes.responses import (
@@ -126,9 +127,9 @@ SHAPES: Mapping[str, Shape] = {
     "as-they-come": _shape(event_streams.as_they_come),
     "announced": _shape(event_streams.announced, optional="again"),
     "announced-once": _shape(announcements.announced_once),
-    "subscribed": _shape(event_streams.subscribed),
-    "acknowledged": _shape(event_streams.acknowledged),
-    "only-asked-for": _shape(event_streams.only_asked_for),
+    "subscribed": _shape(subscriptions.subscribed),
+    "acknowledged": _shape(subscriptions.acknowledged),
+    "only-asked-for": _shape(subscriptions.only_asked_for),
     "completed": _shape(event_streams.completed),
     "resumed-once": _shape(event_streams.resumed_once),
     "left-upstream": _shape(event_streams.left_upstream),
