@@ -20,7 +20,7 @@ from gatebench.conformance.requirements.features import FEATURES
 from gatebench.conformance.requirements.guide_index import ROWS
 from gatebench.conformance.requirements.registry import HERE, Requirement
 from gatebench.conformance.selftest.support.cases import check_each
-from gatebench.conformance.selftest.support.dry_run import OTHER_DIALECT, DryRun, dry_runs
+from gatebench.conformance.selftest.support.dry_runs.dry_run import OTHER_DIALECT, DryRun, dry_runs
 from gatebench.conformance.selftest.support.outcome_marks import open_outcome
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.conformance.transcript import Transcript

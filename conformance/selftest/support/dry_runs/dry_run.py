@@ -20,7 +20,7 @@ import httpx
 
 from gatebench.conformance.pytest_plugin import collection
 from gatebench.conformance.requirements.features import FEATURES, OUTSIDE, features_of
-from gatebench.conformance.selftest.support.loop_without_waits import LoopWithoutWaits
+from gatebench.conformance.selftest.support.dry_runs.loop_without_waits import LoopWithoutWaits
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.clients.mcp_response import McpResponse
