@@ -25,7 +25,7 @@ from gatebench.conformance.checks.shapes.interaction import (
 )
 from gatebench.conformance.checks.shapes.requests import arrivals, client_requests, headers, trace
 from gatebench.conformance.checks.shapes.responses import (
-    denials,
+    disclosures,
     pairs,
     refusals,
     responses,
@@ -173,12 +173,12 @@ SHAPES: Mapping[str, Shape] = {
     "kept-from": _shape(client_requests.kept_from),
     "not-smuggled": _shape(client_requests.not_smuggled),
     "error-formed": _shape(client_requests.error_formed, optional="without_id"),
-    "nothing-arrives": _shape(denials.nothing_arrives),
-    "not-listed": _shape(denials.not_listed),
-    "withheld": _shape(denials.withheld, "part"),
-    "no-internals": _shape(denials.no_internals, "what"),
-    "no-session": _shape(denials.no_session),
-    "same-refusal": _shape(denials.same_refusal),
+    "nothing-arrives": _shape(disclosures.nothing_arrives),
+    "not-listed": _shape(disclosures.not_listed),
+    "withheld": _shape(disclosures.withheld, "part"),
+    "no-internals": _shape(disclosures.no_internals, "what"),
+    "no-session": _shape(disclosures.no_session),
+    "same-refusal": _shape(disclosures.same_refusal),
     "kept-or-ended": _shape(changes.kept_or_ended),
     "fresh-session": _shape(changes.fresh_session),
     "arrives-at": _shape(changes.arrives_at, optional="accepted"),
