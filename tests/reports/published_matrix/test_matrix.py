@@ -8,7 +8,7 @@ from gatebench import cli
 from gatebench.conformance.requirements import guide_index
 from gatebench.reports.published_matrix import heat_map, matrix
 from gatebench.reports.published_matrix import index as published_index
-from tests.support.published_runs import findings, publish_with_comments
+from tests.support.reports.published_runs import findings, publish_with_comments
 
 
 def test_matrix_has_the_comments_as_text(

@@ -14,7 +14,7 @@ from gatebench.fixtures.gateways.target import Target
 from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix.index import NotPublishableError
 from gatebench.reports.published_matrix.publish import publish
-from tests.support.published_runs import edit, findings, publish_with_comments
+from tests.support.reports.published_runs import edit, findings, publish_with_comments
 
 
 def test_run_has_findings_with_exchanges(runs: tuple[Path, Path]) -> None:
