@@ -14,7 +14,7 @@ from gatebench.commands.load import output
 from gatebench.conformance.evaluation import replay
 from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.requirements.registry import loaded
-from gatebench.conformance.selftest.support.dry_run import OWN_VARIANTS
+from gatebench.conformance.selftest.support.dry_runs.stub_bench import OWN_VARIANTS
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways import descriptor_loader
 from gatebench.fixtures.gateways.lookup import resolve

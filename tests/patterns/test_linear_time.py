@@ -10,7 +10,7 @@ from tests.support.source.regular_expressions import PACKAGES, FoundPattern, com
 
 # Built at run time from our own escaped words. Check that a pattern is linear before adding it.
 READ = {
-    r"conformance/checks/shapes/responses/denials.py: f'\\b{re.escape(name)}\\b'",
+    r"conformance/checks/shapes/responses/disclosures.py: f'\\b{re.escape(name)}\\b'",
     "conformance/requirements/expectations.py: expression",  # of the user's own file
     "fixtures/recording/labels.py: f'{prefix}([0-9]+)z'",
     # Of our own templates:

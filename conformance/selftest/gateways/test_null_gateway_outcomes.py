@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.selftest.kill_matrix.runs.share import rotating
+from gatebench.fixtures.processes import child, leftovers
 from gatebench.fixtures.world import definition
 
 pytestmark = pytest.mark.slow
@@ -208,6 +209,7 @@ SILENT = {"black-hole": "(whole_life or no_access or guide_client) and calculato
 # machine.
 FOR_EACH_ENDPOINT, FOR_EACH_SCENARIO = 60.0, 3.0
 LONGEST = 850.0  # seconds of a run, on a machine that does other work too
+STOP = 20.0  # seconds in which an interrupted run stops its gateway and its mocks
 
 
 def verdicts(kind: str, folder: Path) -> list[dict[str, Any]]:
@@ -215,7 +217,17 @@ def verdicts(kind: str, folder: Path) -> list[dict[str, Any]]:
     selection = f"{ONE_REVISION} and {SAMPLE} and ({SILENT.get(kind, 'test')})"
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), "-q", "-p", "no:cacheprovider", "--no-smoke"]
     options = ["--plays-of-failures=1", "--budget=0", f"--target=null:{kind}", "-k", selection, f"--out={folder}"]
-    subprocess.run([*command, *options], check=False, capture_output=True, timeout=LONGEST)  # noqa: S603 - the bench's own command
+    process = child.start(
+        [*command, *options],
+        mark=leftovers.ProcessMark.new(),
+        grace=STOP,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(LONGEST)
+    finally:
+        child.stop(process, 2 * STOP)
     return [json.loads(line) for line in (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
 
 

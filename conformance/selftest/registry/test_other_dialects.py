@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.requirements.features import features_of
-from gatebench.conformance.selftest.support.dry_run import OTHER_DIALECT, DryRun, dry_run, dry_runs
+from gatebench.conformance.selftest.support.dry_runs.dry_run import OTHER_DIALECT, DryRun, dry_run, dry_runs
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.world import definition
 

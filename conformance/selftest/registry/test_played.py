@@ -20,7 +20,7 @@ from gatebench.conformance.requirements.features import (
 )
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.cases import check_each
-from gatebench.conformance.selftest.support.dry_run import DryRun, dry_run, dry_runs
+from gatebench.conformance.selftest.support.dry_runs.dry_run import DryRun, dry_run, dry_runs
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY
 from gatebench.fixtures.gateways import descriptor_loader, lookup
 from gatebench.fixtures.world import definition

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance import checks, selftest
+from gatebench.conformance import checks, scenarios, selftest
 from gatebench.conformance.events import Event
 from gatebench.conformance.outcomes import CheckContext, Outcome
 from gatebench.conformance.pytest_plugin import collection
@@ -20,7 +20,7 @@ from gatebench.conformance.requirements.features import FEATURES
 from gatebench.conformance.requirements.guide_index import ROWS
 from gatebench.conformance.requirements.registry import HERE, Requirement
 from gatebench.conformance.selftest.support.cases import check_each
-from gatebench.conformance.selftest.support.dry_run import OTHER_DIALECT, DryRun, dry_runs
+from gatebench.conformance.selftest.support.dry_runs.dry_run import OTHER_DIALECT, DryRun, dry_runs
 from gatebench.conformance.selftest.support.outcome_marks import open_outcome
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.conformance.transcript import Transcript
@@ -223,3 +223,10 @@ def test_a_case_belongs_to_one_group() -> None:
         for case in requirement.cases:
             groups.setdefault(case, set()).add(requirement.group)
     assert {case for case, found in groups.items() if len(found) > 1} == SHARED
+
+
+@pytest.mark.parametrize("package", [checks, scenarios], ids=["checks", "scenarios"])
+def test_names_of_modules_are_unique(package: ModuleType) -> None:
+    """Requirements name the module of their check, and ids of scenarios begin with that of theirs, both without folders."""
+    names = [module.__name__.rpartition(".")[2] for module in modules(package)]
+    assert len(set(names)) == len(names)

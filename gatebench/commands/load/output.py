@@ -4,7 +4,6 @@ import contextlib
 import re
 import secrets
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -102,9 +101,7 @@ def new_folder(out: Path | None, *names: str) -> Path:
     made = "-".join(["load", *words, time.strftime("%Y%m%d-%H%M%S"), secrets.token_hex(2)])
     folder = out or Path("gatebench-out") / made
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        files.require_writable(folder)
     except OSError as error:
         raise BenchError(f"cannot write to {folder}: {error.strerror}; use another folder with --out") from error
     return folder

@@ -1,8 +1,7 @@
-"""What is published of real gateways, and the matrix made of it."""
+"""What is published of real gateways."""
 
 import gzip
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,56 +9,12 @@ import pytest
 
 from gatebench import cli
 from gatebench.commands.conformance.publish import configuration
-from gatebench.conformance.requirements import guide_index
 from gatebench.fixtures.gateways import lookup
 from gatebench.fixtures.gateways.target import Target
-from gatebench.reports.conformance import model
-from gatebench.reports.published_matrix import heat_map, matrix
 from gatebench.reports.published_matrix import index as published_index
 from gatebench.reports.published_matrix.index import NotPublishableError
 from gatebench.reports.published_matrix.publish import publish
-
-RUN = Path(__file__).parents[1] / "data" / "run"
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> tuple[Path, Path]:
-    """Two whole runs with the same findings."""
-    folders = tmp_path / "one", tmp_path / "other"
-    for folder in folders:
-        shutil.copytree(RUN, folder)
-        report = model.build(folder)
-        report["complete"], report["incomplete_reason"], report["conclusion"] = True, None, "findings"
-        for requirement in report["requirements"]:
-            requirement["selected"] = True
-            if requirement["outcome"] in ("not-observed", "not-selected"):
-                requirement["outcome"] = "not-applicable"
-        report["findings"] = [f for f in report["findings"] if f["outcome"] not in ("harness-error", "not-observed")]
-        model.write(report, folder)
-    return folders
-
-
-def edit(folder: Path, **changes: Any) -> None:
-    path = folder / "report.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
-
-
-def findings(folder: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((folder / "report.json").read_text(encoding="utf-8"))["findings"]
-    return found
-
-
-def publish_with_comments(runs: tuple[Path, Path], to: Path) -> Path:
-    """Write a comment for every requirement with a finding, and publish."""
-    slug = json.loads((runs[0] / "report.json").read_text(encoding="utf-8"))
-    folder = to / f"{slug['target']}-{slug['gateway'].get('version') or 'unversioned'}"
-    folder.mkdir(parents=True)
-    entries = "".join(
-        f'[[reading]]\nrequirement = "{name}"\nkind = "defect"\ntext = """\nit is\n<b>so</b>\n"""\n'
-        for name in dict.fromkeys(f["requirement"] for f in findings(runs[0]))
-    )
-    (folder / published_index.READINGS).write_text(entries, encoding="utf-8")
-    return publish(*runs, to, {"callers": "config-only", "mint": "unsupported"})
+from tests.support.reports.published_runs import edit, findings, publish_with_comments
 
 
 def test_run_has_findings_with_exchanges(runs: tuple[Path, Path]) -> None:
@@ -244,60 +199,6 @@ def test_comment_on_an_unknown_requirement_is_refused(runs: tuple[Path, Path], t
         publish(*runs, tmp_path / "published", None)
 
 
-def test_matrix_has_the_comments_as_text(
-    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = publish_with_comments(runs, tmp_path / "published")
-    assert cli.main(["matrix", str(tmp_path / "published"), "--out", str(tmp_path / "site")]) == 0
-    assert "matrix.html" in capsys.readouterr().out
-    page = (tmp_path / "site" / "matrix.html").read_text(encoding="utf-8")
-    assert "it is &lt;b&gt;so&lt;/b&gt;" in page, "what people write is text as well, and runs on"
-    for finding in findings(runs[0]):
-        assert f'id="{folder.name}-{finding["id"]}"' in page
-    table = (tmp_path / "site" / "matrix.md").read_text(encoding="utf-8")
-    assert f"[{published_index.read(folder).who}](./{folder.name}/README.md)" in table
-    assert " fail (defect)" in table, "not every failure is a defect: what it was read as is said beside it"
-    assert '<span class="as">defect</span>' in page
-    for text in (page, table):
-        assert "%" not in text.partition("</style>")[2].partition("<script>")[0] or text is page
-        assert "agentgateway" in text, "described, and not tested"
-
-
-def test_counts_of_a_cell_add_up_to_the_group(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    publish_with_comments(runs, tmp_path / "published")
-    made = matrix.PublishedMatrix(published_index.everything(tmp_path / "published"))
-    publication = made.publications[0]
-    counted = [sum(made.cell(publication, group).values()) for group in made.groups]
-    assert sum(counted) == len(publication.report["requirements"])
-
-
-def test_heat_map_has_a_cell_for_each_row_and_gateway(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    publish_with_comments(runs, tmp_path / "published")
-    publications = published_index.everything(tmp_path / "published")
-    report = publications[0].report
-    for row in heat_map.group_rows(publications, matrix.PublishedMatrix(publications).groups):
-        (cell,) = row.cells
-        claimed = [
-            one["outcome"]
-            for one in report["requirements"]
-            if one["group"].replace("_", " ") == row.name and one["outcome"] not in heat_map.NOT_CLAIMED
-        ]
-        assert cell.total == len(claimed)
-        assert cell.judged == sum(outcome in ("pass", "fail", "warn", "deviation") for outcome in claimed)
-    claims = set(report["claims"]["features"])
-    rows = dict(zip(heat_map.SCENARIOS, heat_map.scenario_rows(publications), strict=True))
-    assert all(scenario.features <= claims or not row.cells[0].counts for scenario, row in rows.items())
-
-
-def test_rows_of_the_scenarios_are_rows_of_the_guide() -> None:
-    assert frozenset().union(*(scenario.rows for scenario in heat_map.SCENARIOS)) <= guide_index.ROWS.keys()
-
-
-def test_matrix_without_published_report_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["matrix", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith(f"gatebench: {tmp_path} contains no published report; ")
-
-
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -330,9 +231,3 @@ def test_folder_that_cannot_be_written_is_named(
     (tmp_path / "file").touch()
     assert cli.main(["publish", *map(str, runs), "--to", str(tmp_path / "file")]) == 2
     assert f"cannot publish {runs[0]}: {tmp_path / 'file'}" in capsys.readouterr().err
-
-
-def test_gateways_are_in_the_alphabetical_order_of_their_names() -> None:
-    found = published_index.everything(Path(published_index.__file__).parents[1] / "published")
-    names = [str(one.report["gateway"]["name"]).casefold() for one in found]
-    assert names == sorted(names)

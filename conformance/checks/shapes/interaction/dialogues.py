@@ -9,7 +9,9 @@ from typing import Any
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.shapes.cases import Case, during
 from gatebench.conformance.exchange import Exchange
+from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.protocol import messages
 
 Message = dict[str, Any]
 SERVER_REQUESTS, SUBSCRIPTIONS, RESUMPTION = "mcp.server-requests", "mcp.subscriptions", "mcp.resumption"
@@ -116,3 +118,14 @@ def outcome(message: Message) -> Message:
 def notifications(messages: list[Message], method: str) -> list[Message]:
     """Return the parameters of the notifications of a method, in order."""
     return [mapping(message.get("params")) for message in messages if message.get("method") == method]
+
+
+def violation(context: CheckContext, case: Case, at: Exchange, what: str, *difference: str) -> None:
+    """Report a violation in a case; `difference` is what was expected, and what is in the transcript."""
+    expected, actual = difference
+    context.violation(f"{what} ({case.where})", expected=expected, actual=actual, at=at, control=case.control)
+
+
+def is_stream(exchange: Exchange) -> bool:
+    """Return whether a response is a stream of events."""
+    return exchange.status == 200 and messages.media_type(exchange.response_headers) == messages.SSE_TYPE

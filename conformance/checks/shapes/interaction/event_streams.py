@@ -4,7 +4,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping, same_id
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
+from gatebench.conformance.checks.shapes.cases import ShapeRow, during, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.interaction.dialogues import (
     RESUMPTION,
@@ -12,10 +12,12 @@ from gatebench.conformance.checks.shapes.interaction.dialogues import (
     SUBSCRIPTIONS,
     as_asked,
     claimed,
+    is_stream,
     named,
     notifications,
     received,
     sent_upstream,
+    violation,
 )
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
@@ -25,20 +27,6 @@ from gatebench.fixtures.protocol import messages
 TOKEN = "progressToken"  # noqa: S105 - not a secret
 COMPLETE = "notifications/elicitation/complete"
 CHANGED = "notifications/tools/list_changed"
-ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
-SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
-KINDS = {
-    "notifications/tools/list_changed": "toolsListChanged",
-    "notifications/prompts/list_changed": "promptsListChanged",
-    "notifications/resources/list_changed": "resourcesListChanged",
-    "notifications/resources/updated": "resourceSubscriptions",
-}
-"""What a client asks for with subscriptions/listen, by the notification that it gets."""
-
-
-def _violation(context: CheckContext, case: Case, at: Exchange, what: str, *difference: str) -> None:
-    expected, actual = difference
-    context.violation(f"{what} ({case.where})", expected=expected, actual=actual, at=at, control=case.control)
 
 
 def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -68,7 +56,7 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
             else:
                 problem = _order(given, got, whole=claimed(transcript, SERVER_REQUESTS)) or _late(messages_got, method)
             if problem:
-                _violation(context, case, attempt, f"{method} did not reach the client as it was sent", *problem)
+                violation(context, case, attempt, f"{method} did not reach the client as it was sent", *problem)
 
 
 def _without_token(params: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +108,7 @@ def as_they_come(context: CheckContext, transcript: Transcript, row: ShapeRow) -
             if not any(
                 mapping(messages.parse_json(event.data)).get("method") == "notifications/progress" for event in before
             ):
-                _violation(
+                violation(
                     context,
                     case,
                     attempt,
@@ -139,7 +127,7 @@ def announced(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     for case in with_control(context, transcript, row):
         greetings = named(transcript, case, "connected")
         promised = all(_promises(one) for one in greetings)
-        promised = promised and any(map(_is_stream, case.attempts))
+        promised = promised and any(map(is_stream, case.attempts))
         for attempt in case.attempts:
             if not promised:
                 context.inapplicable("the gateway does not announce changes, or has no stream for them")
@@ -149,99 +137,16 @@ def announced(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 context.inapplicable(f"the first change was not announced ({case.where})")
                 continue
             context.examined()
-            if not _is_stream(attempt):
-                _violation(
-                    context, case, attempt, "a session got no stream", "a stream, as others", outcome_of(attempt)
-                )
+            if not is_stream(attempt):
+                violation(context, case, attempt, "a session got no stream", "a stream, as others", outcome_of(attempt))
             elif count < (2 if row.options.get("again") else 1):
-                _violation(
+                violation(
                     context, case, attempt, "a change of the tools was not announced", CHANGED, attempt.body[:200]
                 )
 
 
 def _promises(connected: Exchange) -> bool:
     return mapping(mapping(connected.result.get("capabilities")).get("tools")).get("listChanged") is True
-
-
-def _is_stream(exchange: Exchange) -> bool:
-    return exchange.status == 200 and messages.media_type(exchange.response_headers) == messages.SSE_TYPE
-
-
-def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """A stream of subscriptions/listen begins with the acknowledgement, and all on it carry the id of the subscription."""
-    for case in with_control(context, transcript, row):
-        for attempt in case.attempts:
-            if not _is_stream(attempt):
-                context.inapplicable("the gateway has no subscriptions/listen")
-                continue
-            found = [message for message in attempt.messages if "method" in message]
-            if not found and (attempt.how != "complete" or "error" in attempt.answer):
-                context.inapplicable("the gateway refused the subscription, or sent nothing while the client listened")
-                continue
-            context.examined()
-            first = found[0].get("method") if found else None
-            tags = [mapping(mapping(one.get("params")).get("_meta")).get(SUBSCRIPTION) for one in found]
-            if first != ACKNOWLEDGED:
-                _violation(
-                    context, case, attempt, "the subscription was not acknowledged first", ACKNOWLEDGED, repr(first)
-                )
-            elif wrong := [tag for tag in tags if not same_id({"id": tag}, attempt)]:
-                expected = f"the subscription id {attempt.rpc.get('id')!r}"
-                _violation(
-                    context, case, attempt, "a notification belongs to another subscription", expected, repr(wrong[0])
-                )
-
-
-def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """The acknowledgement names each kind of notification and each resource of its stream, and nothing that was not asked for.
-
-    An update may be about a sub-resource of the one that was subscribed to (MCP 2025-11-25 schema, resources/updated).
-    """
-    for case in with_control(context, transcript, row):
-        for attempt in (one for one in case.attempts if one.rpc_method == "subscriptions/listen"):
-            found = notifications(attempt.messages, ACKNOWLEDGED)
-            if not _is_stream(attempt) or not found:
-                context.inapplicable("the gateway acknowledges no subscription")
-                continue
-            context.examined()
-            granted = mapping(found[0].get("notifications"))
-            named = {name for name, value in granted.items() if value}
-            asked = mapping(mapping(attempt.rpc.get("params")).get("notifications"))
-            delivered = {kind for method, kind in KINDS.items() if notifications(attempt.messages, method)}
-            if wrong := sorted(delivered - named):
-                expected = f"an acknowledgement of {', '.join(wrong)}"
-                _violation(
-                    context, case, attempt, "a subscription delivers what was not acknowledged", expected, str(named)
-                )
-            elif unnamed := [
-                uri for uri in _updated(attempt) if not _covered(uri, granted.get("resourceSubscriptions"))
-            ]:
-                what = "a subscription delivers updates of a resource that was not acknowledged"
-                _violation(context, case, attempt, what, unnamed[0], str(granted["resourceSubscriptions"]))
-            elif wrong := sorted(name for name in named if name in KINDS.values() and not asked.get(name)):
-                expected = f"at most {', '.join(asked)}"
-                _violation(context, case, attempt, "what was not asked for is acknowledged", expected, ", ".join(wrong))
-
-
-def _updated(stream: Exchange) -> list[str]:
-    return [str(one.get("uri")) for one in notifications(stream.messages, "notifications/resources/updated")]
-
-
-def _covered(uri: str, granted: Any) -> bool:
-    return isinstance(granted, list) and any(isinstance(one, str) and uri.startswith(one) for one in granted)
-
-
-def only_asked_for(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """No notification of the methods `unwanted` arrives on a stream of subscriptions/listen."""
-    for case in with_control(context, transcript, row):
-        for attempt in case.attempts:
-            if not _is_stream(attempt):
-                context.inapplicable("the gateway has no subscriptions/listen")
-                continue
-            context.examined()
-            if got := [one for one in case.facts["unwanted"] if notifications(attempt.messages, one)]:
-                expected = "only the kinds that the client asked for"
-                _violation(context, case, attempt, "a subscription got what it had not asked for", expected, got[0])
 
 
 def completed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -261,11 +166,11 @@ def completed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
             if not any("result" in one for one in answers):
                 last = resumed[-1] if resumed else attempt
                 expected = "the result on the resumed stream"
-                _violation(context, case, last, "the call has no result", expected, outcome_of(last))
+                violation(context, case, last, "the call has no result", expected, outcome_of(last))
 
 
 def _replays(streams: list[Exchange]) -> bool:
-    return any(_is_stream(one) and one.messages for one in streams)
+    return any(is_stream(one) and one.messages for one in streams)
 
 
 def _identified(exchange: Exchange) -> bool:
@@ -290,7 +195,7 @@ def resumed_once(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 last = resumed[-1] if resumed else attempt
                 wanted = f"progress {', '.join(expected)} and one response"
                 actual = f"progress {', '.join(got) or 'none'} and {len(results)} responses"
-                _violation(context, case, last, "the resumed stream is not the rest of the first", wanted, actual)
+                violation(context, case, last, "the resumed stream is not the rest of the first", wanted, actual)
 
 
 def left_upstream(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -308,7 +213,7 @@ def left_upstream(context: CheckContext, transcript: Transcript, row: ShapeRow) 
             context.examined()
             if stream.ended is None or stream.ended > case.end:
                 expected = "the gateway closes the stream when its client has left"
-                _violation(context, case, stream, "a stream stays open at the upstream", expected, "it is open")
+                violation(context, case, stream, "a stream stays open at the upstream", expected, "it is open")
 
 
 def _listens(exchange: Exchange) -> bool:
@@ -319,11 +224,11 @@ def listening_goes_on(context: CheckContext, transcript: Transcript, row: ShapeR
     """A second GET stream of a session is served or refused in an orderly way, and a change reaches one of the two."""
     for case in with_control(context, transcript, row):
         first, second = case.attempts[:2]
-        if not _is_stream(first) or not all(_promises(one) for one in named(transcript, case, "connected")):
+        if not is_stream(first) or not all(_promises(one) for one in named(transcript, case, "connected")):
             context.inapplicable("the gateway has no GET stream, or announces no changes")
             continue
         context.examined()
         if second.status is not None and second.status >= 500:  # a GET stream may stay open without a head
-            _violation(context, case, second, "a second GET stream was not answered", "200 or 4xx", outcome_of(second))
+            violation(context, case, second, "a second GET stream was not answered", "200 or 4xx", outcome_of(second))
         elif not any(notifications(one.messages, CHANGED) for one in (first, second)):
-            _violation(context, case, first, "a change reached neither of two streams", CHANGED, first.body[:200])
+            violation(context, case, first, "a change reached neither of two streams", CHANGED, first.body[:200])

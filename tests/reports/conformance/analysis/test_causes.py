@@ -11,7 +11,7 @@ import pytest
 from gatebench.reports.conformance import model
 from gatebench.reports.conformance.analysis import causes
 from gatebench.reports.conformance.formats import html, junit, markdown, sarif, terminal
-from tests.support.run_folder import ASKS, CRM, DENIED, MAIL, RunFolder
+from tests.support.reports.run_folder import ASKS, CRM, DENIED, MAIL, RunFolder
 
 
 @pytest.fixture

@@ -1,16 +1,9 @@
-"""Dry run of every scenario against a stub bench: real scenarios and clients, no world, no gateway, no network.
+"""The bench of a dry run: it answers plausibly, and records what a scenario asks of it."""
 
-Every request gets a plausible response (the consent error while consent is missing). The result of a dry run is what
-the scenario *records*: its probes and observations, the ones that checks look for in a run.
-"""
-
-import asyncio
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,9 +11,7 @@ from unittest.mock import create_autospec, patch
 
 import httpx
 
-from gatebench.conformance.pytest_plugin import collection
-from gatebench.conformance.requirements.features import FEATURES, OUTSIDE, features_of
-from gatebench.conformance.selftest.support.loop_without_waits import LoopWithoutWaits
+from gatebench.conformance.requirements.features import FEATURES
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.fixtures.clients import fastmcp_client
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -49,94 +40,10 @@ OWN_SERVER = OwnDescription(
 """A user's own server."""
 OWN_VARIANTS = Path(__file__).with_name("own_variants.toml")
 """A user's file of variants, one of each kind."""
-OTHER_DIALECT = {
-    "credential_header": "X-Own-Key",
-    "credential_format": "{token}",
-    "tool_name": "{server}-{tool}",
-    "single_tool_name": "{server}-{tool}",
-}
-"""A gateway with its own tool names and its own header for tokens."""
-
-
-@dataclass(frozen=True)
-class DryRun:
-    """A scenario with one set of parameters, and what it recorded in its dry run."""
-
-    name: str
-    params: dict[str, Any]
-    judges: frozenset[str]  # requirements
-    needs: tuple[str, ...]
-    remarks: list[dict[str, Any]] = field(default_factory=list)
-    verbs: set[str] = field(default_factory=set)  # verbs of the adapter that it used
-
-    @property
-    def presupposed(self) -> set[str]:
-        """Return what a target has to claim for it, in the form of `Claims.missing`."""
-        return features_of(self.params) | set(self.needs)
-
-    def notes_of(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield its notes of a kind."""
-        return (remark for remark in self.remarks if remark["kind"] == kind)
-
-    def callers(self) -> set[str]:
-        """Return every principal that sent a request."""
-        return {remark["principal"] for remark in self.notes_of("sent")}
-
-    def servers(self) -> set[str]:
-        """Return every server that received a request through the gateway."""
-        return {remark["server"] for remark in self.notes_of("sent") if remark.get("client") != "direct"}
-
-
-@cache
-def dry_runs(*, narrowly: bool = False, **dialect: str) -> list[DryRun]:
-    """Return dry runs of every scenario with all its parameters, for a gateway of this dialect. They take half a minute.
-
-    What is played in both revisions with sessions is run in the newer one: what is recorded does not differ.
-    `narrowly`: for one that claims only what the scenario needs; scenarios that choose among claims are left out.
-    """
-    plays, stub_bench = [], _StubBench(dialect)
-    collected = [*collection.collect_scenarios()]
-    names = {one.name for one in collected}
-    older, newer, _ = definition.REVISIONS
-    with stub_bench.in_use(), asyncio.Runner(loop_factory=LoopWithoutWaits) as runner:
-        for one in collected:
-            if older in one.name and one.name.replace(older, newer) in names:
-                continue
-            play = DryRun(one.name, dict(one.params), frozenset(one.judges), one.needs)
-            if (narrowly and play.judges == {"CLM-001"}) or (narrowly and play.name.startswith(f"{OUTSIDE}/")):
-                continue
-            if narrowly:
-                stub_bench.claim(play.presupposed)
-            runner.run(_run_scenario(one.function, play, stub_bench))
-            plays.append(play)
-    return plays
-
-
-def dry_run(name: str, claimed: set[str] | None = None, dialect: dict[str, Any] | None = None, **params: Any) -> DryRun:
-    """Dry-run one scenario for a gateway of this dialect that claims these features (None: all; callers and servers: all)."""
-    stub_bench = _StubBench(dialect or {})
-    if claimed is not None:
-        stub_bench.claim(claimed)
-    found = next(one for one in collection.collect_scenarios() if one.scenario == name)
-    play = DryRun(found.name, params, frozenset(found.judges), found.needs)
-    with stub_bench.in_use():
-        asyncio.run(_run_scenario(found.function, play, stub_bench))
-    return play
-
-
-async def _run_scenario(function: Callable[..., Any], play: DryRun, stub_bench: "_StubBench") -> None:
-    events, verbs = stub_bench.builder.events, stub_bench.adapter.method_calls
-    begin, verbs_before, stub_bench.missing = len(events), len(verbs), 0
-    async with AsyncExitStack() as stack:
-        await function(scenario=_PrivateScenario(stub_bench.bench, play.name, stack, stub_bench), **play.params)
-    play.remarks.extend(events[begin:])
-    play.verbs.update(name for name, _, _ in verbs[verbs_before:])
-
-
 _WORLD = (("principal", definition.PRINCIPALS), ("server", definition.EVERYTHING))
 
 
-class _StubBench:
+class StubBench:
     """Replaces the gateway and everything behind it."""
 
     def __init__(self, dialect: dict[str, Any]) -> None:
@@ -246,7 +153,7 @@ class _StubBench:
 class _StubConnection:
     reusable = True
 
-    def __init__(self, stub_bench: _StubBench, tags: dict[str, Any]) -> None:
+    def __init__(self, stub_bench: StubBench, tags: dict[str, Any]) -> None:
         self._stub_bench = stub_bench
         self._tags = tags
 
@@ -296,8 +203,10 @@ class _StubIdentities(Identities):
         return f"token of {principal} by {issuer} for {resource}"
 
 
-class _PrivateScenario(Scenario):
-    def __init__(self, bench: Bench, name: str, stack: AsyncExitStack, stub_bench: _StubBench) -> None:
+class PrivateScenario(Scenario):
+    """A scenario on a stub bench, without the guide's client."""
+
+    def __init__(self, bench: Bench, name: str, stack: AsyncExitStack, stub_bench: StubBench) -> None:
         super().__init__(bench, name, stack)
         self._stub_bench = stub_bench
 
