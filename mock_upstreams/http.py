@@ -3,6 +3,7 @@
 import hashlib
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -156,3 +157,14 @@ async def respond(send: Send, status: int, headers: list[tuple[str, str]], body:
 async def not_found(send: Send) -> None:
     """Send the 404 of a path that does not exist."""
     await respond(send, 404, [("content-type", "text/plain; charset=utf-8")], b"Not Found")
+
+
+def spellings(resource: str) -> list[str]:
+    """Return the ways to write this URI that differ in an empty path only: http URIs with `/` are equivalent to those without.
+
+    RFC 3986 section 6.2.3. Libraries for URLs add the slash, MCP clients should omit it (2025-11-25, Canonical Server URI).
+    """
+    parts = urlsplit(resource)
+    if not parts.scheme.startswith("http") or parts.path not in ("", "/"):
+        return [resource]
+    return [parts._replace(path=path).geturl() for path in ("", "/")]

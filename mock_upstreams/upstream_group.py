@@ -1,4 +1,4 @@
-"""Several small upstreams behind one address, each below its own first path segment: `/<name>/mcp`."""
+"""Several small upstreams behind one address, each below its own first path segment: `/<name>/mcp`; one may be at `/`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +22,16 @@ from .recording.middleware import RecordingMiddleware
 from .server import MockError
 from .upstream import MockUpstream, UpstreamSpec, auth_mode
 
+AT_THE_ROOT = {"/": "/mcp", METADATA: METADATA}
+"""The paths of a member at the root, with those where it finds its own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamGroupSpec:
-    """Specification of a group. Every member runs the lean application; its `audience` is its complete URL."""
+    """Specification of a group. Every member runs the lean application; its `audience` is its complete URL.
+
+    A member whose audience has no path is at the root, with its resource metadata.
+    """
 
     name: str
     control_token: str
@@ -39,7 +45,8 @@ def build_group(spec: UpstreamGroupSpec) -> MockUpstream:
         raise MockError(f"the group {spec.name} has no members")
     journal = EventLog(keep=spec.record)
     members = {one.name: _member(one, journal) for one in spec.members}
-    faults = Faults(_Dispatcher(members), forget=_no_session)
+    root = next((one.name for one in spec.members if one.audience and urlsplit(one.audience).path in ("", "/")), None)
+    faults = Faults(_Dispatcher(members, root), forget=_no_session)
     delivery = EventFeed(journal)
     hosts = [name for one in spec.members for name in (urlsplit(one.audience or "").hostname or "", *one.hosts)]
     rebinding = RebindingGuard(faults, names=(spec.name, *hosts))
@@ -48,7 +55,7 @@ def build_group(spec: UpstreamGroupSpec) -> MockUpstream:
         rebinding,
         journal=journal,
         leg="upstream",
-        node=lambda scope: _name_in(scope, names),
+        node=lambda scope: _name_in(scope, names, root),
         delivered=delivery.delivered,
     )
     control = ControlApi(recorder, journal=journal, token=spec.control_token, delivered=delivery.delivered)
@@ -78,16 +85,19 @@ async def _no_session(_session: str) -> None:
     """Sessions of members cannot be forgotten by a fault."""
 
 
-def _name_in(scope: Scope, names: tuple[str, ...]) -> str:
+def _name_in(scope: Scope, names: tuple[str, ...], root: str | None) -> str:
     """Return the upstream that a request addresses; the first one for requests that address none."""
+    if root and scope["path"] in AT_THE_ROOT:
+        return root
     path = scope["path"].removeprefix(METADATA)
     name = path.split("/")[1] if "/" in path else ""
     return name if name in names else names[0]
 
 
 class _Dispatcher:
-    def __init__(self, members: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, members: Mapping[str, ASGIApp], root: str | None) -> None:
         self._members = members
+        self._root = root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: pass a request to its member, which finds its own path at the root."""
@@ -96,9 +106,12 @@ class _Dispatcher:
                 await send({"type": f"{event['type']}.complete"})
             await send({"type": "lifespan.shutdown.complete"})
             return
+        if self._root and scope["path"] in AT_THE_ROOT:
+            await self._members[self._root]({**scope, "path": AT_THE_ROOT[scope["path"]]}, receive, send)
+            return
         wellknown = METADATA if scope["path"].startswith(f"{METADATA}/") else ""
         name, _, rest = scope["path"].removeprefix(wellknown).removeprefix("/").partition("/")
-        member = self._members.get(name)
+        member = self._members.get(name) if name != self._root else None
         if member is None:
             await not_found(send)
         else:

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.recording.labels import parse_with_labels
+from gatebench.mock_upstreams.http import spellings
 
 
 def form_fields(query: str) -> dict[str, str]:
@@ -14,6 +15,11 @@ def form_fields(query: str) -> dict[str, str]:
 
 def _parameters(query: str) -> dict[str, list[str]]:
     return parse_qs(query, keep_blank_values=True)
+
+
+def same_resource(configured: str, sent: str) -> bool:
+    """Return whether a request names the configured resource; one without a path may end in a slash (RFC 3986, 6.2.3)."""
+    return sent == configured or sent in spellings(configured)
 
 
 def token_requests(transcript: Transcript, grant: str) -> list[Exchange]:

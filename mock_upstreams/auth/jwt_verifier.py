@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,7 @@ class KeysUnavailableError(Exception):
 
 @dataclass
 class TokenVerifier:
-    """Verifies tokens of one issuer for one audience.
+    """Verifies tokens of one issuer.
 
     `jwks_uri` is the URL of the keys (on the back channel, which may differ from the issuer). Keys are cached and
     fetched again for an unknown key id, so the verifier notices a rotation at once and a withdrawal after `JWKS_AGE`.
@@ -44,8 +45,8 @@ class TokenVerifier:
     _fetched: float = field(default=-JWKS_AGE, init=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
-    async def verify(self, token: str, audience: str) -> dict[str, Any]:
-        """Return the claims of a valid token; raises TokenError or KeysUnavailableError."""
+    async def verify(self, token: str, audiences: Sequence[str]) -> dict[str, Any]:
+        """Return the claims of a valid token for one of the audiences; raises TokenError or KeysUnavailableError."""
         token = transparent(token)
         try:
             head = jwt.get_unverified_header(token)
@@ -58,7 +59,7 @@ class TokenVerifier:
                 token,
                 key,
                 algorithms=[algorithm],
-                audience=audience,
+                audience=audiences,
                 issuer=self.issuer,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )

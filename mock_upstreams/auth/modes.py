@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..control.api import ControlError, ControlRequest
-from ..http import not_found, respond, wire
+from ..http import not_found, respond, spellings, wire
 from .jwt_verifier import KeysUnavailableError, TokenError, TokenVerifier
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -129,7 +129,7 @@ class BearerTokens:
             await self._challenge(scope, send, 401, "invalid_token", "there must be one bearer token")
             return
         try:
-            claims = await self._verifier.verify(token.strip(), self._resource(scope))
+            claims = await self._verifier.verify(token.strip(), spellings(self._resource(scope)))
         except TokenError as error:
             await self._challenge(scope, send, 401, "invalid_token", f"the token is refused: {error}")
         except KeysUnavailableError as error:
@@ -163,8 +163,8 @@ class BearerTokens:
         return self._audience or _here(scope) + "/mcp"
 
     def _path(self) -> str:
-        # RFC 9728 section 3.1: the path of the resource follows the well-known part.
-        return (urlsplit(self._audience or "").path if (self._audience or "").startswith("http") else "") or "/mcp"
+        # RFC 9728 section 3.1: the path of the resource, without a slash that is all of it, follows the well-known part.
+        return urlsplit(self._audience or "").path.rstrip("/") if (self._audience or "").startswith("http") else "/mcp"
 
     def _origin(self, scope: Scope) -> str:
         parts = urlsplit(self._audience or "")

@@ -6,7 +6,7 @@ from typing import Any
 
 from gatebench.conformance.checks.consent.consent_shapes import ConsentResponse, usable
 from gatebench.conformance.checks.probes import Probe, consent_urls, lacks_its_session, outcome_of, probes
-from gatebench.conformance.checks.token_endpoint import form_fields, token_requests
+from gatebench.conformance.checks.token_endpoint import form_fields, same_resource, token_requests
 from gatebench.conformance.events import Event
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
@@ -126,9 +126,13 @@ def _redemption(transcript: Transcript, auth: dict[str, Any], fields: dict[str, 
     return {**wanted, "redirect_uri": callback} if "redirect_uri" in fields else wanted
 
 
+def _equal(name: str, wanted: str, sent: str) -> bool:
+    return same_resource(wanted, sent) if name == "resource" else sent == wanted
+
+
 def _compare(context: CheckContext, at: Exchange, what: str, fields: dict[str, str], wanted: Wanted) -> None:
     for name, value in wanted.items():
-        if not fields.get(name) or (value is not None and fields[name] != value):
+        if not fields.get(name) or (value is not None and not _equal(name, value, fields[name])):
             context.violation(
                 f"the {what} at {at.node} has the wrong {name}",
                 expected=f"{name}={value or 'something'}",

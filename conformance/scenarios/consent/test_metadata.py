@@ -19,6 +19,7 @@ USABLE = {
     "secret-in-the-form": "post-only",
     "metadata-issuer-with-a-slash": "slash",
     "metadata-behind-a-page": "page-first",
+    "resource-without-a-path": "rooted",
 }
 
 # Case: upstream, and the members of its issuer's metadata.

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...http import spellings
 from ..errors import OAuthError, invalid_grant
 from ..http import Parameters, form, resources_of, scope_of
 from ..state import clients
@@ -99,7 +100,8 @@ def _client_credentials(issuer: Issuer, client: Client, parameters: Parameters) 
 def _audience(grant: Grant, parameters: Parameters) -> tuple[str, ...]:
     """Return the resources that the access token is for: those requested now, otherwise all that were granted."""
     asked = resources_of(parameters)
-    if not set(asked) <= set(grant.resources):
+    granted = {one for resource in grant.resources for one in spellings(resource)}
+    if not set(asked) <= granted:
         raise OAuthError("invalid_target", "resource is not among those that were granted")
     return asked or grant.resources
 

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, at_own_issuers, during, with_control
 from gatebench.conformance.checks.shapes.consent.ownership import endpoint_of
+from gatebench.conformance.checks.token_endpoint import same_resource
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -66,6 +67,8 @@ def _problem(row: ShapeRow, case: Case, values: list[str]) -> str | None:
 
 
 def _matches(row: ShapeRow, value: str, expected: str) -> bool:
+    if row.options["parameter"] == "resource":
+        return same_resource(expected, value)
     return set(expected.split()) <= set(value.split()) if row.options.get("words") else value == expected
 
 

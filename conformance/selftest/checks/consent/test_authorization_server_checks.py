@@ -220,3 +220,14 @@ def test_code_verifier_used_for_two_codes(builder: TranscriptBuilder) -> Transcr
 @not_observed("ASM-023")
 def test_no_code_is_redeemed(builder: TranscriptBuilder) -> None:
     builder.call("alice", "mail")
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_origins_as_resources_are_written_with_a_slash_or_without(builder: TranscriptBuilder, end: str) -> None:
+    origin = builder.world_json["upstreams"]["rooted"]["url"]
+    builder.authorize("rooted-as", resource=origin + end)
+    builder.redeem("rooted-as", resource=origin + end)
+    builder.token_request("rooted-as", {"grant_type": "refresh_token", "resource": origin + end})
+    builder.case("resource-without-a-path", builder.call("alice", "rooted"), expected=origin)
+    for requirement in ("ASM-019", "ASM-020", "ASM-021", "ASM-048"):
+        assert builder.judged_by(requirement).outcome is Outcome.PASS

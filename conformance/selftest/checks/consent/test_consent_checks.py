@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.outcome_marks import fails, not_observed, passes
-from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
+from gatebench.conformance.selftest.support.transcript_base import PORTS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 ONE, TWO = "http://127.0.0.1:5000/oauth/connect/1", "http://127.0.0.1:5000/oauth/connect/2"
@@ -234,3 +234,25 @@ def test_token_request_with_a_wrong_parameter(
 ) -> TranscriptLine:
     builder.redeem("vendor")
     return builder.redeem("vendor", **change)
+
+
+ORIGIN = f"http://127.0.0.1:{PORTS['variants']}"
+
+
+@passes("CONS-004")
+def test_resource_without_a_path_is_written_with_a_slash_or_without(builder: TranscriptBuilder) -> int:
+    for end in ("", "/"):
+        builder.authorize("rooted-as", resource=ORIGIN + end)
+        builder.redeem("rooted-as", resource=ORIGIN + end)
+    return 4
+
+
+@fails("CONS-004")
+@pytest.mark.parametrize("end", ["/mcp", "//", "/?", "/rooted/mcp"])
+def test_resource_without_a_path_gets_one(builder: TranscriptBuilder, end: str) -> TranscriptLine:
+    return builder.authorize("rooted-as", resource=ORIGIN + end)
+
+
+@fails("CONS-004")
+def test_slash_after_a_path_is_another_resource(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.authorize("vendor", resource=builder.world_json["upstreams"]["mail"]["url"] + "/")
