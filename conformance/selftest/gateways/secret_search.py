@@ -18,7 +18,7 @@ import zstandard
 from gatebench.conformance.selftest.support.processes.subprocess_run import ProcessUsage
 
 RUN = re.compile(rb"[!-~]{8,}")  # secrets and their encodings are unbroken
-NARROW = re.compile(rb"\0|\\+u0000|\\x00")  # between the letters of UTF-16
+NARROW = re.compile(rb"\0|(?<!\\)\\+u0000|\\x00")  # between the letters of UTF-16
 BODY = re.compile(rb'"body_base64": "([A-Za-z0-9+/=]*)"')
 DECOMPRESS: list[Callable[[bytes], bytes]] = [
     gzip.decompress,
