@@ -77,7 +77,9 @@ def _explain(bench: Bench, answer: McpResponse, doing: str) -> None:
 
 def _outcome(bench: Bench, answer: McpResponse) -> str:
     if answer.status == 0:
-        return f"got no response ({answer.error_text}); is the gateway running?"
+        reason = str(answer.error_text)
+        fix = "give one with --client-cert" if "CERTIFICATE_REQUIRED" in reason else "is the gateway running?"
+        return f"got no response ({reason}); {fix}"
     kind = answer.header("content-type") or "no content type"
     hint = {
         401: "the gateway does not accept the token that world.json gives this caller"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -42,6 +43,41 @@ def tls_front(port: int, certificate: str, *, clients: str = "", header: bytes =
 
     with _serving(front, serve, context):
         yield front
+
+
+@contextlib.contextmanager
+def certificate_demanded(certificate: str, clients: str) -> Iterator[int]:
+    """A server that refuses clients without a certificate with an alert after their handshake (TLS 1.3); yield its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(clients)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def serve() -> None:
+        while True:
+            accepted = listening.accept()[0]
+            if over.is_set():
+                accepted.close()
+                return
+            tls = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+            with contextlib.suppress(OSError):
+                tls.do_handshake()
+            with contextlib.suppress(OSError), socket.socket(fileno=tls.detach()) as plain:
+                plain.settimeout(10)
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65536):  # an unread request would reset the connection, and the alert would be lost
+                    pass
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            socket.create_connection(listening.getsockname()).close()
+            thread.join(10)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ async def test_busy_upstream(
     with scenario.upstream_fault(elsewhere, held):
         streams = [asyncio.create_task(busy.listen(StreamReader(busy))) for _ in range(MANY)]
         calls = [asyncio.create_task(busy.call("echo", {"value": "held"}, nonce=nonce)) for nonce in nonces]
-        await _under_way(scenario, elsewhere, nonces, calls)
+        await under_way(scenario, elsewhere, dict(zip(nonces, calls, strict=True)))
         slow = next((call for call in calls if not call.done()), None)
         further, _ = await connected(scenario, principal, server, revision)
         attempts = [await client.call("echo", AWKWARD_VALUES), await further.call("echo", AWKWARD_VALUES)]
@@ -51,15 +52,16 @@ async def test_busy_upstream(
     scenario.case("beside-slow-calls", *(attempts if slow else []), control=control, slow=waited, **facts)
 
 
-async def _under_way(scenario: Scenario, server: str, nonces: list[str], calls: list["asyncio.Task[Any]"]) -> None:
-    """Wait until each call has reached the upstream or has been answered; a gateway may leave some in a queue."""
+async def under_way(scenario: Scenario, server: str, calls: Mapping[str, "asyncio.Task[Any]"]) -> None:
+    """Wait until each call, by nonce, has reached the upstream or has been answered; a gateway may leave some in a queue."""
     seen = scenario.bench.seen_upstream
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLED):
             while True:
                 arriving: asyncio.Future[Any] = scenario.bench.next_request(server)
-                pairs = zip(nonces, calls, strict=True)
-                waiting = [call for nonce, call in pairs if not (call.done() or seen(nonce, server, "tools/call"))]
+                waiting = [
+                    call for nonce, call in calls.items() if not (call.done() or seen(nonce, server, "tools/call"))
+                ]
                 if not waiting:
                     return
                 await asyncio.wait([arriving, *waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -31,7 +31,9 @@ def command_of(exchange: ExchangeView) -> str | None:
         return None
     url = target if target.startswith("http") else f"http://{host}{target}"
     # -g: curl would expand [] and {} in a URL.
-    words = ["curl", "-i", *(["-g"] if set(url) & set("[]{}") else []), "-X", str(request["method"])]
+    words = ["curl", "-i", *(["-g"] if set(url) & set("[]{}") else [])]
+    words += ["--http1.0"] if request.get("http_version") == "1.0" else []
+    words += ["-X", str(request["method"])]
     for name, value in request.get("headers", []):
         if name.lower() not in _OWN or value.lower() == _OWN[name.lower()]:
             words += ["-H", f"{name}: {value}" if value else f"{name};"]  # "NAME:" would remove a header

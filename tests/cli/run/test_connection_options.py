@@ -16,7 +16,7 @@ import pytest
 from gatebench import cli
 from gatebench.conformance.selftest.support.processes import command
 from tests.support.mocks.certificates import self_signed
-from tests.support.tls_front import http_proxy, tls_front
+from tests.support.tls_front import certificate_demanded, http_proxy, tls_front
 
 ROOT = Path(__file__).parents[3]
 FRONT_KEY = "the-key-of-the-front-4711-abcdef"
@@ -117,6 +117,18 @@ def test_front_refuses_a_run_without_an_option(without: str, running: OperatedGa
     assert status == 2, output
     assert "smoke failed: connecting to" in output
     assert "Traceback" not in output
+
+
+def test_client_certificate_is_missing_and_the_server_says_so_after_the_handshake(tmp_path: Path) -> None:
+    server, client = (str(self_signed(tmp_path / f"{name}.pem")) for name in ("server", "client"))
+    (tmp_path / "token").write_text("tok-6jYw0Qm3Zr8xLc2Vb9Nh\n", encoding="utf-8")
+    with certificate_demanded(server, client) as port:
+        given = ["--token-file", str(tmp_path / "token"), "--ca-file", server, "--out", "evidence"]
+        status, output = gatebench(tmp_path, "run", f"https://127.0.0.1:{port}/mcp", *given)
+    assert status == 2, output
+    assert "alert certificate required" in output
+    assert "; give one with --client-cert" in output
+    assert "fault of gatebench" not in output
 
 
 def test_descriptor_of_a_running_gateway_with_a_token_in_a_file(running: OperatedGateway, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`gatebench init --probe` where there is nothing to describe: one sentence with the address, the cause and the fix."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from gatebench import cli
 from tests.support.answering_gateway import Answer, acme, gateway
+from tests.support.mocks.certificates import self_signed
+from tests.support.tls_front import certificate_demanded
 
 TOKEN = "tok-6jYw0Qm3Zr8xLc2Vb9Nh"
 Captured = pytest.CaptureFixture[str]
@@ -66,6 +69,18 @@ def test_failures_of_the_connection(capsys: Captured) -> None:
     with gateway(lambda message, _: (200, {}, acme(message))) as url:
         assert probe(url.replace("http:", "https:")) == 2
     _said_once(capsys, "failed in the TLS handshake (")
+
+
+def test_client_certificate_that_is_missing(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("certificates")
+    server, client = (str(self_signed(folder / f"{name}.pem")) for name in ("server", "client"))
+    trusting = ssl.create_default_context(cafile=server)
+    monkeypatch.setattr("gatebench.commands.setup.probe.endpoint.tls_context", lambda: trusting)
+    with certificate_demanded(server, client) as port:
+        assert probe(f"https://127.0.0.1:{port}/mcp") == 2
+    _said_once(capsys, f"https://127.0.0.1:{port}/mcp requires a client certificate, which --probe cannot give; write")
 
 
 def test_token_that_is_refused_later(capsys: Captured) -> None:

@@ -10,9 +10,15 @@ SESSION = "mcp-session-id"
 
 
 def own_answer(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt succeeds with the answer to itself: its own id and nonce, and the data of its own caller."""
+    """Every attempt succeeds with the answer to itself: its own id and nonce, and the data of its own caller.
+
+    With the option `or_refused`, an attempt may fail as well, unless its error is the answer to another call.
+    """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
+            if row.options.get("or_refused") and not attempt.succeeded and not _of_another_call(attempt):
+                context.inapplicable("the gateway refused the calls")
+                continue
             context.examined()
             caller = str(attempt.tags.get("principal") or case.principal)
             problem = _failure(transcript, attempt, caller) or _exchanged(attempt, caller)
@@ -39,13 +45,17 @@ def _exchanged(attempt: Exchange, caller: str) -> str | None:
     sent, got = attempt.rpc.get("id"), attempt.answer.get("id")
     if type(sent) is not type(got) or sent != got:
         return f"has the id {sent!r}, and was answered with the id {got!r}"
-    nonce = attempt.structured.get("nonce")
-    if attempt.nonce and nonce is not None and nonce != attempt.nonce:
+    if _of_another_call(attempt):
         return "was answered with the result of another request"
     identity = attempt.structured.get("identity")
     owners = {attempt.structured.get("owner"), identity.get("sub") if isinstance(identity, dict) else None}
     others = sorted(str(owner) for owner in owners - {None, caller})
     return f"was answered with the data of {others[0]}" if others else None
+
+
+def _of_another_call(attempt: Exchange) -> bool:
+    nonce = attempt.structured.get("nonce")
+    return bool(attempt.nonce) and nonce is not None and nonce != attempt.nonce
 
 
 def _own_credential(context: CheckContext, transcript: Transcript, case: Case, attempt: Exchange, caller: str) -> None:

@@ -51,6 +51,11 @@ def _without_tls(where: str, error: ssl.SSLError, says: Wording) -> str:
             f"{where} has a certificate that cannot be verified ({reason}); set SSL_CERT_FILE to the file of its certificate "
             "authority, or use an address that the certificate names"
         )
+    if "CERTIFICATE_REQUIRED" in str(error.reason):
+        return (
+            f"{where} requires a client certificate, which --probe cannot give; write the descriptor without --probe, and give "
+            "the certificate to gatebench run with --client-cert"
+        )
     hint = "write http:// if that port speaks no TLS" if _speaks_no_tls(error) else "check its TLS configuration"
     return f"{where} failed in the TLS handshake ({says.plain(error.reason or error)}); {hint}"
 

@@ -75,6 +75,11 @@ def test_framing_of_a_request_is_kept(tmp_path: Path, name: str, value: str, kep
     assert (f"{name}: {value}" in words(command, tmp_path)) is kept
 
 
+def test_version_of_http_is_kept(tmp_path: Path) -> None:
+    assert "--http1.0" in words(command_of(exchange(tmp_path, http_version="1.0")), tmp_path)
+    assert not [word for word in words(command_of(exchange(tmp_path)), tmp_path) if word.startswith("--http")]
+
+
 def test_brackets_in_an_address_are_no_patterns_of_curl(tmp_path: Path) -> None:
     got = words(command_of(exchange(tmp_path, target="/mcp/{server}?a=[1-2]")), tmp_path)
     assert (got[:2], got[-1]) == (["-i", "-g"], "http://127.0.0.1:8080/mcp/{server}?a=[1-2]")
