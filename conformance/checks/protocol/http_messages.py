@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.exchange import Exchange
@@ -10,6 +9,7 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.dialects import is_override
 from gatebench.fixtures.protocol.messages import SSE_TYPE, media_type
+from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -91,11 +91,15 @@ def hosts_of_upstreams(context: CheckContext, transcript: Transcript) -> None:
     """HTP-008: the address is that in the world, or one that a redirect of an upstream names.
 
     The operator of a gateway that the bench does not start may have given it an address with another name or port; there, only
-    the gateway's own address is wrong, and a missing port beside the name in the world. A Host that a client asks for in its
-    overrides is left out (OVR-003).
+    a missing port beside the name in the world is wrong. A gateway may pass on the Host that its client sent. A Host that
+    a client asks for in its overrides is left out (OVR-003).
     """
     upstreams = transcript.facts.world["upstreams"]
-    started, own = transcript.facts.target["launch"] is not None, transcript.facts.world["gateway"]["base_url"]
+    started, base = (
+        transcript.facts.target["launch"] is not None,
+        split_url(transcript.facts.world["gateway"]["base_url"]),
+    )
+    own = _authority(base.netloc, base.scheme)
     elsewhere = {one for exchange in transcript.upstream for one in _authorities(exchange)}
     clients = {one.nonce: one for one in transcript.client if one.nonce}
     for arrival in transcript.upstream:
@@ -103,13 +107,13 @@ def hosts_of_upstreams(context: CheckContext, transcript: Transcript) -> None:
         if arrival.node not in upstreams or len(hosts) != 1 or _asked_for(transcript, clients, arrival, hosts[0]):
             continue
         context.examined()
-        address = urlsplit(upstreams[arrival.node]["url"])
+        address = split_url(upstreams[arrival.node]["url"])
         host = _authority(hosts[0], address.scheme)
         followed = any(_authority(hosts[0], scheme) in elsewhere for scheme in DEFAULT_PORTS)
-        if followed or host == _authority(address.netloc, address.scheme):
+        if followed or host in (_authority(address.netloc, address.scheme), own):
             continue
-        without_port = host is not None and host[0] == address.hostname and urlsplit(f"//{hosts[0]}").port is None
-        if started or without_port or host == _authority(urlsplit(own).netloc, urlsplit(own).scheme):
+        without_port = host is not None and host[0] == address.hostname and ":" not in hosts[0].rpartition("]")[2]
+        if without_port or started:
             context.violation(
                 f"{arrival.describe()} reached {arrival.node} with another Host than its address",
                 expected=f"Host: {address.netloc}",
@@ -121,7 +125,7 @@ def hosts_of_upstreams(context: CheckContext, transcript: Transcript) -> None:
 def _authority(text: str, scheme: str) -> tuple[str | None, int] | None:
     """Return host and port of an authority, with the default port of the scheme if it has none; None if it is none."""
     try:
-        parts = urlsplit(f"//{text}")
+        parts = split_url(f"//{text}")
         return parts.hostname, parts.port or DEFAULT_PORTS.get(scheme, 0)
     except ValueError:
         return None
