@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gatebench.load.analysis.bootstrap import Floats
 from gatebench.load.analysis.sequential_test import CPU, LATENCY, THROUGHPUT, MeasureKind
 
-ROUND = 0.8  # seconds
+ROUND = 0.6  # seconds
 MIN_COUNT = 20  # successful responses of each gateway in a round of full load that counts
 MIN_PAIRED = 8  # the same at a fixed rate, where there are many rounds and only medians are used
 NAMES = ("baseline", "candidate")

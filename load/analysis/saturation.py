@@ -45,12 +45,26 @@ class SaturationSearch:
     def _climb(self) -> tuple[float | None, float | None]:
         rate, good = self.start, None
         while len(self.points) < MAX_STEPS:
-            # One disturbed step is not a knee: a rate is beyond the plateau only if measured so twice.
-            if not any(self._look(rate) for _ in range(LOOKS)):
+            if not self._holds(rate):
                 return good, None if self.points[-1].void else rate
             good = rate
             rate *= STEP
         return good, None
+
+    def _holds(self, rate: float) -> bool:
+        """Measure a rate until it is on the plateau once, or beyond it LOOKS times, or void LOOKS times.
+
+        One disturbed step is not a knee, and a void step is no evidence. The last point is void only if the rate is unknown.
+        """
+        beyond = void = 0
+        while max(beyond, void) < LOOKS:
+            if self._look(rate):
+                return True
+            if self.points[-1].void:
+                void += 1
+            else:
+                beyond += 1
+        return False
 
     def _look(self, rate: float) -> bool:
         """Measure one rate and return True if it is on the plateau."""
@@ -75,9 +89,13 @@ class SaturationSearch:
         return good if bad is not None else None
 
     def _sentence(self, good: float | None, bad: float | None) -> str:
-        void = next((point.void for point in reversed(self.points) if point.void), None)
+        void = self.points[-1].void
         if good is None:
-            return f"no plateau at {self.start:g}/s, the lowest rate: {void or 'start at a lower rate'}"
+            return (
+                f"the lowest rate, {self.start:g}/s, could not be measured: {void}"
+                if void
+                else f"no plateau at {self.start:g}/s, the lowest rate: start at a lower rate"
+            )
         if bad is None:
             beyond = void or f"{len(self.points)} steps were not enough"
             return f"no knee up to {good:.0f}/s; higher rates are not published: {beyond}"

@@ -1,7 +1,7 @@
 """`python -m gatebench.load.benchmarks [PART...]`: run benchmarks, compare them with their goals, and write load/BENCHMARKS.md.
 
-A long part has subparts: `profiles:payload` is one row of `profiles`, `growth:tools` one curve; `growth:short` shows that the
-curves can be measured.
+A long part has subparts: `profiles:payload` is one row of `profiles`, `growth:tools` one curve; `growth:short` and
+`gate:short` show that they can be measured.
 
 Exit status: 0 all goals met; 2 unknown part; 4 a goal was missed.
 """
@@ -29,7 +29,7 @@ PARTS: dict[str, Part] = {
     "profiles": profile_detection.measure,
     "growth": growth.measure,
 }
-ALONE: dict[str, Part] = profile_detection.parts() | growth.parts()
+ALONE: dict[str, Part] = profile_detection.parts() | growth.parts() | gate_error_rates.parts()
 MISSED = 4
 
 

@@ -22,10 +22,11 @@ depend on the machine and its other load as much as on the programs.
 
 @dataclass
 class Section:
-    """The result of a part: Markdown, and a sentence for each missed goal."""
+    """The result of a part: Markdown, a sentence for each missed goal, and further files by their path beside the page."""
 
     text: str
     missed: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 Part = Callable[[int, float], Section]  # rounds, seconds
@@ -81,10 +82,13 @@ def known(name: str) -> str:
 
 
 def write(name: str, section: Section) -> None:
-    """Write or replace a section."""
+    """Write or replace a section, and its files."""
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     text = f"{begin}\n{section.text.strip()}\n{end}"
     known = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     page = known.sub(lambda _: text, page) if known.search(page) else f"{page.rstrip()}\n\n{text}\n"
     PAGE.write_text(page.rstrip() + "\n", encoding="utf-8")
+    for path, content in section.files.items():
+        (PAGE.parent / path).parent.mkdir(exist_ok=True)
+        (PAGE.parent / path).write_text(content, encoding="utf-8")

@@ -1,10 +1,12 @@
 """Start fresh gateway processes on a running bench for regression and overhead runs."""
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.gateways.target import NO_ENVIRONMENT
 from gatebench.fixtures.world import definition
 from gatebench.load.experiments import workload as workloads
 from gatebench.load.experiments.regression_run import RunningGateway
@@ -29,11 +31,16 @@ class GatewayStarter:
 
     @contextmanager
     def duet(self, targets: Mapping[str, str], order: Sequence[str]) -> Iterator[Mapping[str, RunningGateway]]:
-        """Start both targets (by arm), in this order and on one core; stop them on exit."""
+        """Start both targets (by arm), in this order and on one core; stop them on exit.
+
+        Both get the same seed of Python's string hashes, which is new in each start: it changes the CPU per request of a Python
+        gateway by some percent, and two seeds would make that a difference between the targets. Other gateways ignore it.
+        """
         cores = self.bench.pinning.gateway
+        seed = {"PYTHONHASHSEED": str(secrets.randbelow(2**32))}
         with _StopOnExit() as up:
             for arm in order:
-                up.gateways[arm] = self._started(targets[arm], cores[:1] if cores else None)
+                up.gateways[arm] = self._started(targets[arm], cores[:1] if cores else None, seed)
             yield {arm: self._running(targets[arm], gateway) for arm, gateway in up.gateways.items()}
             self.bench.backend.require()
 
@@ -47,8 +54,10 @@ class GatewayStarter:
             yield {"direct": RunningGateway(self._calls(calls, gateway), secrets=running.secrets), "gateway": running}
             self.bench.backend.require()
 
-    def _started(self, target: str, cores: tuple[int, ...] | None) -> LoadedGateway:
-        gateway = self.bench.start(target, cores)
+    def _started(
+        self, target: str, cores: tuple[int, ...] | None, environment: Mapping[str, str] = NO_ENVIRONMENT
+    ) -> LoadedGateway:
+        gateway = self.bench.start(target, cores, environment)
         for server, names in workloads.consents_of(self.profile, self._specs(target, gateway)).items():
             gateway.consent(names, [server])
         return gateway

@@ -9,7 +9,7 @@ import numpy as np
 
 from gatebench.load.analysis import sequential_test
 from gatebench.load.analysis.rounds import NAMES, ROUND, CpuLog, MeasuredRounds, Rounds, fixed_rate, full_load
-from gatebench.load.analysis.sequential_test import THROUGHPUT, Decision, MeasureKind
+from gatebench.load.analysis.sequential_test import LATENCY, THROUGHPUT, Decision, MeasureKind
 from gatebench.load.analysis.validity import GENERATOR_CPU_FULL_LOAD
 from gatebench.load.experiments.baseline import Baseline
 from gatebench.load.generator.process import run_generator
@@ -67,6 +67,7 @@ class RegressionRun:
     starts: int = 0
     looks: int = 0
     seconds: float = 0.0
+    fixed_seconds: float = 0.0  # of all measurements at a fixed rate
     decision: Decision = field(default_factory=lambda: Decision("cannot tell", [], final=False))
 
     def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
@@ -92,9 +93,20 @@ class RegressionRun:
         """Decide from the observations so far."""
         self.looks += 1
         before = self.against.changes if self.against else None
-        looks = 1 if self.options.starts else len(sequential_test.LOOKS)
+        share = 1.0 if self.options.starts else sequential_test.share_of_look(self.starts)
         self.decision = sequential_test.decide(
-            self.seen.changes(), random, last=last, stored=before, margin=self.options.margin, looks=looks
+            self.seen.changes(), random, last=last, stored=before, margin=self.options.margin, share=share
+        )
+
+    @staticmethod
+    def needs_fixed_rate(decision: Decision) -> bool:
+        """Return False if the last analysis settled p50 as `not slower`: the time is better spent on starts.
+
+        Later analyses use the same starts for it with the same or a larger share of ALPHA, so their result is the same.
+        """
+        return not any(
+            judgement.kind is LATENCY and not judgement.primary and judgement.moved == "not slower"
+            for judgement in decision.judgements
         )
 
     def _start(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
@@ -114,8 +126,11 @@ class RegressionRun:
                 else "the gateways do not run on this machine: CPU shares are not controlled"
             )
             rounds = self._full_load(running)
-            on_progress(f"start {self.starts + 1}: at a fixed rate")
-            rounds |= self._fixed_rate(running, rounds)
+            if self.needs_fixed_rate(self.decision):
+                on_progress(f"start {self.starts + 1}: at a fixed rate")
+                began = time.monotonic()
+                rounds |= self._fixed_rate(running, rounds)
+                self.fixed_seconds += time.monotonic() - began
         self.seen.add(rounds)
         self.starts += 1
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ import httpx
 
 from gatebench.fixtures.errors import BenchError, HarnessError
 from gatebench.fixtures.gateways import lookup
-from gatebench.fixtures.gateways.target import Target
+from gatebench.fixtures.gateways.target import NO_ENVIRONMENT, Target
 from gatebench.fixtures.harness.bench import Bench
 from gatebench.fixtures.harness.notes import PrerequisiteError
 from gatebench.fixtures.harness.scenario import running_scenario
@@ -95,10 +95,13 @@ class LoadBench:
         """The credentials of this world that are known so far."""
         return self.world.secrets
 
-    def start(self, named: str, cores: tuple[int, ...] | None = None) -> LoadedGateway:
+    def start(
+        self, named: str, cores: tuple[int, ...] | None = None, environment: Mapping[str, str] = NO_ENVIRONMENT
+    ) -> LoadedGateway:
         """Start a gateway by its target name; it is stopped with the bench, or by `stop`.
 
-        `cores`: its CPUs (default: those of the layout). Raises BenchError with one sentence if it does not start.
+        `cores`: its CPUs (default: those of the layout). `environment`: variables for it, beside those of its descriptor.
+        Raises BenchError with one sentence if it does not start.
         """
         target = lookup.by_name(named)
         if not (target.descriptor.launch or target.descriptor.adapter or self.world.stored):
@@ -113,7 +116,9 @@ class LoadBench:
         with pinned_to(cores):
             # Under load nothing is at the https addresses; a gateway may need the file of an authority to start all the same.
             authority = self.world.authority.certificate if target.trusts_our_authority else ""
-            target.start(without_tls(world_json), self.recorder, contained.command, authority=authority)
+            target.start(
+                without_tls(world_json), self.recorder, contained.command, authority=authority, environment=environment
+            )
         self._started += 1
         bench = Bench(self.world, target, self.recorder, world_json=world_json)
         launch = target.descriptor.launch

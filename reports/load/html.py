@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from gatebench.fixtures.recording import files
 from gatebench.reports.load import charts as load_charts
-from gatebench.reports.load.model import Report, at, headline, latencies, read, troubles
+from gatebench.reports.load.model import Report, at, conclusion_title, headline, latencies, read, troubles
 from gatebench.reports.load.terminal import budget_line, fresh_starts, tone
 from gatebench.reports.rendering import numbers
 from gatebench.reports.rendering.templates import environment
@@ -67,6 +67,7 @@ def render(report: Report) -> str:
     return engine.get_template("load.html.j2").render(
         report=report,
         tone=tone(report),
+        title=conclusion_title(report),
         headline=headline(report),
         charts=charts(report),
         rows=[(name, latency["count"], [at(latency, point) for point in SHOWN]) for name, latency in latencies(report)],
@@ -84,7 +85,7 @@ def section(folder: Path) -> Report | None:
     if not (folder / "load.json").exists():
         return None
     report = read(folder)
-    return {"report": report, "tone": tone(report), "charts": charts(report)}
+    return {"report": report, "tone": tone(report), "title": conclusion_title(report), "charts": charts(report)}
 
 
 def charts(report: Report) -> list[tuple[str, str, Markup]]:

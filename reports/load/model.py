@@ -38,11 +38,20 @@ def at(latency: Report, percentile: float) -> float | None:
 
 
 def latencies(report: Report) -> Iterable[tuple[str, Report]]:
-    """Yield (arm and operation, latency from the intended start) of every operation with successful responses."""
+    """Yield (target and operation, latency from the intended start) of every operation with successful responses."""
     for arm in report["arms"]:
         for operation in arm["operations"]:
             if operation["outcome"] == "ok":
                 yield f"{arm['name']} {operation['operation']}", operation["response"]
+
+
+def conclusion_title(report: Report) -> str:
+    """Return the conclusion as a heading, which says what is `ok`."""
+    if report["conclusion"] != "ok":
+        return str(report["conclusion"]).replace("-", " ")
+    if report["kind"] == "overhead":
+        return "overhead measured"
+    return "budgets kept" if report["budgets"] else "load completed"
 
 
 def headline(report: Report) -> str:

@@ -119,7 +119,7 @@ class _LoadPrinter:
             self._table(["", "overhead, 95% interval", "direct", "through the gateway"], rows)
             if one["stamps_us"]:
                 ways = f"; request path {duration(one['way_in_us'])}, response path {duration(one['way_back_us'])}"
-                self._print(f"p50 overhead from upstream timestamps: {interval(one['stamps_us'])}{ways}")
+                self._print(f"check of the p50 by upstream timestamps: {interval(one['stamps_us'])}{ways}")
             left_out = (
                 f", {one['slots_left_out']} discarded because the machine was contended"
                 if one["slots_left_out"]

@@ -1,11 +1,11 @@
 """Benchmark: how the cost of a call grows with the work: callers, tools, members, payload, sessions, generator processes.
 
 Each point is one run of the reference gateway with a profile of one kind of call; processes of the generator are measured against
-the lean upstream alone. `growth:AXIS` measures one axis; `--short` the first points of each only, a few seconds each.
+the lean upstream alone. The CPU of gateway and generator is measured separately. `growth:AXIS` measures one axis, and
+`growth:short` the first points of each only, a few seconds each.
 """
 
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -15,14 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gatebench.load.benchmarks import load_tools, markdown, servers
+import numpy as np
+
+from gatebench.load.benchmarks import curves, load_tools, markdown, servers
+from gatebench.load.benchmarks.curves import Point
 from gatebench.load.benchmarks.markdown import Part, Section, conditions
 from gatebench.load.plan.plan import PlannedCall
 
 NAME = "growth"
 SHORT_POINTS, SHORT_SECONDS = 2, 3.0
-LONG_SECONDS = 20.0
+LONG_SECONDS = 5.0
 RATE = 40.0  # calls per second
+RATE_OF_CROWDS = 150.0  # where each of many callers calls
 USERS = 64  # of the generator alone
 
 Toml = str
@@ -30,25 +34,17 @@ Toml = str
 
 @dataclass(frozen=True)
 class GrowthAxis:
-    """One kind of work: its points, and the profile of a point with its rate and the least number of calls that it needs."""
+    """One kind of work: its points, and the profile of a point with its rate and the least number of calls that it needs.
+
+    `settles`: the first calls of a caller cost more, so that only the second half of the load is counted.
+    """
 
     title: str
     points: Sequence[int]
     profile: Callable[[int], Toml]
     rate: Callable[[int], float] = lambda _: RATE
-    least: Callable[[int], int] = lambda _: 0
-
-
-@dataclass(frozen=True)
-class Point:
-    """What one point cost; None where it was not measured."""
-
-    value: int
-    calls: int
-    cpu_us: float | None = None  # of the gateway, per call (of the generator, on its own axis)
-    p50_us: float | None = None
-    rss_mib: float | None = None  # the most
-    said: str = ""
+    least: Callable[[int], float] = lambda _: 0
+    settles: bool = False
 
 
 def _call(**fields: Any) -> Toml:
@@ -79,7 +75,9 @@ AXES = {
         "callers, each with its own token",
         (1, 10, 100, 1_000, 10_000),
         lambda count: _profile(_call(callers=["crowd"]), crowd=f"{{ users = {count} }}"),
-        least=lambda count: 2 * count,
+        rate=lambda _: RATE_OF_CROWDS,
+        least=lambda count: count,
+        settles=True,
     ),
     "tools": GrowthAxis(
         "tools in the list that is called", (8, 50, 500, 5_000), _tools, rate=lambda n: RATE / (1 + n / 500)
@@ -97,10 +95,12 @@ AXES = {
         rate=lambda size: min(RATE, 8 * (1 << 20) / size * 2),
     ),
     "sessions": GrowthAxis(
-        "sessions that are open at the same time, one for each caller",
+        "callers that each keep a session open; the last column has the sessions that were opened",
         (1, 10, 100, 1_000, 10_000),
         lambda count: _profile(_call(callers=["crowd"], era="legacy"), crowd=f"{{ users = {count} }}"),
-        least=lambda count: 3 * count,
+        rate=lambda _: RATE_OF_CROWDS,
+        least=lambda count: 1.5 * count,
+        settles=True,
     ),
 }
 PROCESSES = (1, 2, 4, 8)
@@ -109,17 +109,19 @@ PROCESSES = (1, 2, 4, 8)
 def measure(_rounds: int, _seconds: float, only: Iterable[str] = (), *, short: bool = False) -> Section:
     """Measure curves (default: all); those of other axes on the page are kept."""
     known = markdown.known(NAME)
-    curves = {name: _kept(known, name) for name in (*AXES, "processes")}
-    for name in only or curves:
-        curves[name] = _processes(short=short) if name == "processes" else _curve(name, AXES[name], short=short)
-        print(curves[name], flush=True)
+    texts = {name: curves.kept(known, name) for name in (*AXES, "processes")}
+    charts = {}
+    for name in only or texts:
+        texts[name], svg = _processes(short=short) if name == "processes" else _curve(name, AXES[name], short=short)
+        charts[f"{curves.FOLDER}/{name}.svg"] = svg
+        print(texts[name], flush=True)
     head = [
         "## Cost against work",
         "",
-        "The reference gateway, one process on a core of its own where there are two; the power is the exponent of CPU per call",
-        "against the work, from the first point to the last: 0 is constant, 1 is proportional.",
+        "The reference gateway, one process on a core of its own where there are two, and the generator, a process on another core:",
+        "at low rates most of its CPU per call is what it uses per second anyway. A power of 0 is constant, 1 is proportional.",
     ]
-    return Section("\n\n".join(["\n".join(head), *(curve for curve in curves.values() if curve)]))
+    return Section("\n\n".join(["\n".join(head), *(text for text in texts.values() if text)]), files=charts)
 
 
 def parts() -> dict[str, Part]:
@@ -128,17 +130,17 @@ def parts() -> dict[str, Part]:
     return single | {f"{NAME}:short": partial(measure, short=True)}
 
 
-def _kept(page: str, name: str) -> str:
-    begin, end = f"<!-- curve {name} -->", f"<!-- end of curve {name} -->"
-    middle = page.partition(begin)[2].partition(end)[0]
-    return f"{begin}{middle}{end}" if middle else ""
-
-
-def _curve(name: str, axis: GrowthAxis, *, short: bool) -> str:
+def _curve(name: str, axis: GrowthAxis, *, short: bool) -> tuple[str, str]:
+    """Return the text and the chart of an axis."""
     points = axis.points[:SHORT_POINTS] if short else axis.points
     seconds = SHORT_SECONDS if short else LONG_SECONDS
     found = [_point(axis, value, seconds, short=short) for value in points]
-    return _table(name, axis.title, found, seconds, "CPU us per call", short=short)
+    return curves.table(name, axis.title, _note(seconds, short=short), found), curves.chart(name, found)
+
+
+def _note(seconds: float, *, short: bool) -> str:
+    mode = "Short mode, which shows only that the command works. " if short else ""
+    return f"{mode}{conditions(1, seconds)}"
 
 
 def _point(axis: GrowthAxis, value: int, seconds: float, *, short: bool) -> Point:
@@ -152,70 +154,52 @@ def _point(axis: GrowthAxis, value: int, seconds: float, *, short: bool) -> Poin
         run = subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603 - this interpreter
         if not (out / "load.json").exists():
             return Point(value, 0, said=" ".join(run.stderr.split())[-200:] or f"status {run.returncode}")
-        return _of_report(value, json.loads((out / "load.json").read_text(encoding="utf-8")))
+        report = json.loads((out / "load.json").read_text(encoding="utf-8"))
+        return of_report(value, report, settles=axis.settles)
 
 
-def _of_report(value: int, report: dict[str, Any]) -> Point:
+def of_report(value: int, report: dict[str, Any], *, settles: bool) -> Point:
+    """Return the point of a load report."""
     arm = next(one for one in report["arms"] if one["name"] == "gateway")
-    ok = next(
-        (one["response"] for one in arm["operations"] if (one["operation"], one["outcome"]) == ("call", "ok")), None
-    )
-    used = report["resources"] or {}
+    ok = {one["operation"]: one for one in arm["operations"] if one["outcome"] == "ok"}
+    used, generator = report["resources"] or {}, report["generator"] or {}
+    busy = generator.get("cpu_share", 0.0) * generator.get("workers", 1) * report["seconds"]  # CPU seconds
+    said = [f"{arm['failed']} of {arm['done']} failed"] if arm["failed"] else []
+    said += ["void"] if report["conclusion"] == "void" else []
+    said += [f"{ok['initialize']['count']:,} sessions"] if "initialize" in ok else []
     cpu = (used.get("cpu_us_per_call") or {}).get("value")
-    failed = f"{arm['failed']} of {arm['done']} failed" if arm["failed"] else ""
     return Point(
         value,
         arm["done"],
-        cpu_us=cpu,
-        p50_us=dict(map(tuple, ok["percentiles"])).get(50.0) if ok else None,
+        cpu_us=_second_half(report) if settles else cpu,
+        generator_us=busy / arm["done"] * 1e6 if arm["done"] and busy else None,
+        p50_us=dict(map(tuple, ok["call"]["response"]["percentiles"])).get(50.0) if "call" in ok else None,
         rss_mib=max((one["rss_mib"] for one in used.get("samples", ())), default=None),
-        said=failed or ("void" if report["conclusion"] == "void" else ""),
+        said=", ".join(said),
     )
 
 
-def _processes(*, short: bool) -> str:
+def _second_half(report: dict[str, Any]) -> float | None:
+    """Return the microseconds of CPU per call of the gateway in the second half of the load."""
+    samples = [one for one in (report["resources"] or {}).get("samples", ()) if one["second"] is not None]
+    done = [(one["second"] + 1, one["done"]) for one in report["moments"] if one["arm"] == "gateway"]
+    if len(samples) < 2 or not done:
+        return None
+    edges = [report["seconds"] / 2, report["seconds"]]
+    cpu = np.interp(edges, [one["second"] for one in samples], [one["cpu_seconds"] for one in samples])
+    calls = np.interp(edges, [0.0, *(second for second, _ in done)], [0.0, *np.cumsum([count for _, count in done])])
+    return float((cpu[1] - cpu[0]) / (calls[1] - calls[0]) * 1e6) if calls[1] > calls[0] else None
+
+
+def _processes(*, short: bool) -> tuple[str, str]:
     seconds = SHORT_SECONDS if short else LONG_SECONDS
     found = []
     with servers.lean(None) as lean:
         call = PlannedCall(operation="call", url=lean.url, tool="whoami")
         for count in PROCESSES[:SHORT_POINTS] if short else PROCESSES:
             turn = load_tools.ours(call, seconds, USERS, workers=count)
-            found.append(
-                Point(count, turn.requests, cpu_us=turn.microseconds, said=f"{turn.requests / turn.wall:.0f}/s")
-            )
+            rate = turn.requests / seconds
+            found.append(Point(count, turn.requests, generator_us=turn.microseconds, rate=rate))
     title = "processes of the generator, closed loop against the lean upstream on the same cores"
-    return _table("processes", title, found, seconds, "CPU us per request", short=short)
-
-
-def _table(name: str, title: str, points: Sequence[Point], seconds: float, cpu: str, *, short: bool) -> str:
-    power = _power(points)
-    mode = "Short mode, which shows only that the command works. " if short else ""
-    rows = [
-        f"| {one.value:,} | {one.calls} | {_shown(one.cpu_us)} | {_shown(one.p50_us)} | {_shown(one.rss_mib)} | {one.said} |"
-        for one in points
-    ]
-    lines = [
-        f"<!-- curve {name} -->",
-        f"### {name}: {title}",
-        "",
-        f"{mode}{conditions(1, seconds)} " + (f"Power: {power:.2f}." if power is not None else "No power."),
-        "",
-        f"| {name} | calls | {cpu} | p50 us | memory MiB | |",
-        "| ---: | ---: | ---: | ---: | ---: | --- |",
-        *rows,
-        f"<!-- end of curve {name} -->",
-    ]
-    return "\n".join(lines)
-
-
-def _power(points: Sequence[Point]) -> float | None:
-    """Return the exponent between the first and the last measured point."""
-    known = [(one.value, one.cpu_us) for one in points if one.cpu_us]
-    if len(known) < 2:
-        return None
-    (first, low), (last, high) = known[0], known[-1]
-    return math.log(high / low) / math.log(last / first)
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+    note = _note(seconds, short=short)
+    return curves.table_of_processes("processes", title, note, found), curves.chart_of_processes("processes", found)

@@ -77,6 +77,41 @@ def test_search_without_a_plateau_has_no_knee() -> None:
     assert "no plateau at" in knee.said
 
 
+@pytest.mark.parametrize("voids", [(0,), (1,)])
+def test_void_step_is_no_evidence_that_a_rate_is_beyond_the_plateau(voids: tuple[int, ...]) -> None:
+    """One step beyond the plateau and one void step, in either order: the rate is measured again."""
+    seen: list[float] = []
+
+    def measure(rate: float) -> RatePoint:
+        seen.append(rate)
+        place = seen.count(rate) - 1
+        if rate != 20 * 1.5:
+            return point(rate, 10 if rate < 100 else 200)
+        return point(rate, [500, 500, 10][place], void="the generator was busy" if place in voids else None)
+
+    knee = SaturationSearch(measure, 20).run()
+    assert seen.count(30.0) == 3
+    assert knee.rate is not None
+    assert knee.rate > 65
+
+
+def test_void_first_rate_is_no_statement_about_a_plateau() -> None:
+    knee = SaturationSearch(lambda rate: point(rate, 10, void="the generator was busy"), 20).run()
+    assert (knee.rate, len(knee.points)) == (None, 2)
+    assert knee.said == "the lowest rate, 20/s, could not be measured: the generator was busy"
+
+
+def test_earlier_void_step_does_not_explain_the_end_of_a_search() -> None:
+    seen: list[float] = []
+
+    def measure(rate: float) -> RatePoint:
+        seen.append(rate)
+        return point(rate, 10, void="the generator was busy" if len(seen) == 1 else None)
+
+    knee = SaturationSearch(measure, 20).run()
+    assert knee.said.endswith("24 steps were not enough")
+
+
 def test_concurrency_at_the_knee() -> None:
     right = SaturationSearch(
         lambda rate: point(rate, 10 if rate <= 600 else 200), 20

@@ -77,7 +77,8 @@ def test_section_is_replaced_and_others_are_kept(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(markdown, "PAGE", tmp_path / "page.md")
     markdown.write("users", Section("## Users\n\nold \\1"))
     markdown.write("mocks", Section("## Mocks"))
-    markdown.write("users", Section("## Users\n\nnew \\1"))
+    markdown.write("users", Section("## Users\n\nnew \\1", files={"curves/users.svg": "<svg/>"}))
+    assert (tmp_path / "curves" / "users.svg").read_text() == "<svg/>"
     text = markdown.PAGE.read_text()
     assert text.startswith("# Benchmarks")
     assert text.count("## ") == 2

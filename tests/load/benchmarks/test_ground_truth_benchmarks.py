@@ -6,6 +6,7 @@ import numpy as np
 
 from gatebench.load.analysis import sequential_test
 from gatebench.load.benchmarks.parts import gate_error_rates, overhead_accuracy, reference_precision
+from gatebench.load.benchmarks.parts.gate_error_rates import Pool, Replays
 from gatebench.load.results.base_model import Estimate
 from gatebench.load.results.comparison_model import Overhead, QuantileOverhead
 
@@ -39,34 +40,43 @@ def test_median_interval_width_is_the_goal() -> None:
     assert bad.missed == ["an interval narrower than 10% of the overhead (median): 12.0%"]
 
 
-def pool(cost: float, noise: float = 0.02) -> gate_error_rates.Changes:
+def pool(cost: float, noise: float = 0.02) -> Pool:
     random = np.random.default_rng(1)
-    return {sequential_test.CPU: [np.log1p(cost) + noise * random.standard_normal(5) for _ in range(12)]}
+    changes = {
+        kind: [part * np.log1p(cost) + noise * random.standard_normal(5) for _ in range(12)]
+        for kind, part in ((sequential_test.CPU, 1.0), (sequential_test.LATENCY, 0.0))
+    }
+    return Pool(changes, with_fixed=10.0, without_fixed=6.0)
 
 
 def test_replays_are_complete_gates() -> None:
-    same, taken = gate_error_rates._replay(pool(0.0), np.random.default_rng(1))
-    assert same["slower"] == 0
-    assert same.total() == gate_error_rates.REPLAYS
-    assert sequential_test.FIRST_LOOK <= taken <= sequential_test.LAST_LOOK
-    slower, _ = gate_error_rates._replay(pool(0.1), np.random.default_rng(1))
-    assert slower["slower"] > 0.99 * gate_error_rates.REPLAYS
+    same = gate_error_rates.replay(pool(0.0), np.random.default_rng(1))
+    assert same.verdicts["slower"] == same.in_time == 0
+    assert same.verdicts.total() == gate_error_rates.REPLAYS
+    assert min(sequential_test.LOOKS) <= same.starts <= sequential_test.LAST_LOOK
+    slower = gate_error_rates.replay(pool(0.05), np.random.default_rng(1))
+    assert slower.verdicts["slower"] > 0.99 * gate_error_rates.REPLAYS
+    assert 4 * 10 <= slower.seconds <= 4 * 10 + (slower.starts - 4) * 6 + 1, "p50 is settled after the first analysis"
 
 
 def test_gate_errors_are_reported() -> None:
-    pools = {"the same": pool(0.0), "a tenth more": pool(0.1)}
-    each = dict.fromkeys(pools, 10.0)
-    good = {
-        "the same": (Counter({"not slower": gate_error_rates.REPLAYS}), 5.0),
-        "a tenth more": (Counter({"slower": gate_error_rates.REPLAYS}), 5.0),
+    pools = {gate_error_rates.SAME: pool(0.0), "5% more": pool(0.05), "10% more": pool(0.1)}
+    all_of_them = gate_error_rates.REPLAYS
+    right = {
+        gate_error_rates.SAME: Replays(Counter({"not slower": all_of_them}), 0.0, 5.0, 50.0),
+        "5% more": Replays(Counter({"slower": all_of_them}), 1.0, 5.0, 50.0),
+        "10% more": Replays(Counter({"slower": all_of_them}), 1.0, 5.0, 50.0),
     }
-    assert gate_error_rates._section(good, pools, each, 12, "").missed == []
-    bad = {
-        "the same": (Counter({"slower": gate_error_rates.REPLAYS // 10}), 5.0),
-        "a tenth more": (Counter({"slower": gate_error_rates.REPLAYS * 4 // 5}), 5.0),
+    good = gate_error_rates.section(right, pools, 12, "")
+    assert good.missed == []
+    assert "2% more work is the margin of the gate" in good.text
+    assert "`--margin 0.5`" in good.text
+    wrong = {
+        gate_error_rates.SAME: Replays(Counter({"slower": all_of_them // 50}), 0.02, 5.0, 50.0),
+        "5% more": Replays(Counter({"slower": all_of_them}), 0.8, 9.0, 110.0),
+        "10% more": right["10% more"],
     }
-    assert gate_error_rates._section(bad, pools, dict.fromkeys(pools, 40.0), 12, "").missed == [
-        "10.0% false alarms: the reference is called slower than itself",
-        "10% more work was found in 80.0%",
-        "finding 10% more work took 200 s",
+    assert gate_error_rates.section(wrong, pools, 12, "").missed == [
+        "2.0% false alarms: the reference is called slower than itself",
+        "5% more work was found within 120 s in 80.0% of the gates",
     ]

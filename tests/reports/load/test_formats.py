@@ -57,6 +57,23 @@ def test_terminal_shows_measurements_and_their_validity() -> None:
     assert text.rstrip().endswith("BUDGET-BROKEN: 1 of 3 budgets are broken: errors")
 
 
+def test_heading_of_the_page_says_what_is_ok() -> None:
+    ok = {**REPORT, "conclusion": "ok"}
+    assert "<strong>overhead measured</strong>" in load_html.render({**ok, "kind": "overhead"})
+    assert "<strong>budgets kept</strong>" in load_html.render(ok)
+    assert "<strong>load completed</strong>" in load_html.render({**ok, "budgets": []})
+    assert "<strong>budget broken</strong>" in load_html.render({**ok, "conclusion": "budget-broken"})
+
+
+def test_page_has_one_estimator_of_overhead_in_its_table() -> None:
+    page = load_html.render(REPORT)
+    table = page.partition("<h2>Overhead</h2>")[2].partition("</table>")[0]
+    assert "<th>target</th>" in table
+    assert "timestamps" not in table
+    assert "the upstream's timestamps, checks the median" in page
+    assert "<th>arm" not in page
+
+
 def test_failing_gateway_is_not_inconclusive() -> None:
     failed = {**BARE, "conclusion": "incomplete", "said": "none of 239 calls succeeded", "ended_by": "gateway"}
     assert (load_terminal.tone(failed), load_terminal.tone({**failed, "ended_by": "machine"})) == ("bad", "open")
