@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gatebench.load.benchmarks.curves import Point
 
 from gatebench.load.benchmarks import curves, load_tools, markdown, servers
-from gatebench.load.benchmarks.curves import Point
 from gatebench.load.benchmarks.markdown import Part, Section, conditions
 from gatebench.load.plan.plan import PlannedCall
 
@@ -118,7 +118,7 @@ def measure(_rounds: int, _seconds: float, only: Iterable[str] = (), *, short: b
     head = [
         "## Cost against work",
         "",
-        "The reference gateway, one process on a core of its own where there are two, and the generator, a process on another core:",
+        "The reference gateway, one process on a core of its own where there are two, and the generator, one on another core:",
         "at low rates most of its CPU per call is what it uses per second anyway. A power of 0 is constant, 1 is proportional.",
     ]
     return Section("\n\n".join(["\n".join(head), *(text for text in texts.values() if text)]), files=charts)

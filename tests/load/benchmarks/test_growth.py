@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
+from gatebench.load.benchmarks.curves import Point
 
 from gatebench.load.benchmarks import curves
-from gatebench.load.benchmarks.curves import Point
 from gatebench.load.benchmarks.parts import growth
 from gatebench.load.benchmarks.parts.growth import AXES
 from gatebench.load.profiles import profiles
@@ -70,7 +70,7 @@ def test_point_separates_the_generator_from_the_gateway() -> None:
 
 def test_charts_are_svg_with_both_costs() -> None:
     points = [Point(1 << 10, 9, 900.0, 40.0), Point(8 << 20, 9, 90000.0, 2000.0)]
-    root = ElementTree.fromstring(curves.chart("payload", points))  # noqa: S314 - our own
+    root = ET.fromstring(curves.chart("payload", points))  # noqa: S314 - our own
     texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"gateway", "generator", "1 Ki", "8 Mi", "payload", "100,000"} <= set(texts)
     rates = [Point(1, 9, generator_us=20.0, rate=1000.0), Point(2, 9, generator_us=22.0, rate=1500.0)]
