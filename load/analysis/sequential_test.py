@@ -21,13 +21,7 @@ Moved = Literal["slower", "faster", "not slower", "cannot tell"]
 
 ALPHA = 0.05
 MARGIN = 0.02  # smallest relative slowdown that counts; below it, two builds of the same source already differ
-LOOKS = {
-    4: 0.08,
-    7: 0.17,
-    10: 0.25,
-    13: 0.25,
-    16: 0.25,
-}  # fresh starts at each planned analysis, and its share of ALPHA
+LOOKS = {4: 0.08, 7: 0.17, 10: 0.25, 13: 0.25, 16: 0.25}  # fresh starts at each planned analysis: its share of ALPHA
 LAST_LOOK = max(LOOKS)
 OF_PRIMARY = 0.8  # the share of the primary measure; large changes of the others are found with what is left
 MIN_STARTS = 2  # one start does not show the variation between starts
