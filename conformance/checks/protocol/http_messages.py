@@ -90,16 +90,14 @@ def _repeated(values: Callable[[str], list[str]], names: tuple[str, ...]) -> tup
 def hosts_of_upstreams(context: CheckContext, transcript: Transcript) -> None:
     """HTP-008: the address is that in the world, or one that a redirect of an upstream names.
 
-    The operator of a gateway that the bench does not start may have given it an address with another name or port; there, only
-    a missing port beside the name in the world is wrong. A gateway may pass on the Host that its client sent. A Host that
-    a client asks for in its overrides is left out (OVR-003).
+    A gateway may pass on the Host that a client sent, or use its own. The operator of a gateway that the bench does not start
+    may have given it an address with another name or port; there, only a missing port beside the name in the world is wrong.
+    A Host that a client asks for in its overrides is left out (OVR-003).
     """
     upstreams = transcript.facts.world["upstreams"]
-    started, base = (
-        transcript.facts.target["launch"] is not None,
-        split_url(transcript.facts.world["gateway"]["base_url"]),
-    )
-    own = _authority(base.netloc, base.scheme)
+    started = transcript.facts.target["launch"] is not None
+    base = split_url(transcript.facts.world["gateway"]["base_url"])
+    passed_on = {host for exchange in transcript.client for host in exchange.header("host")} | {base.netloc}
     elsewhere = {one for exchange in transcript.upstream for one in _authorities(exchange)}
     clients = {one.nonce: one for one in transcript.client if one.nonce}
     for arrival in transcript.upstream:
@@ -110,7 +108,7 @@ def hosts_of_upstreams(context: CheckContext, transcript: Transcript) -> None:
         address = split_url(upstreams[arrival.node]["url"])
         host = _authority(hosts[0], address.scheme)
         followed = any(_authority(hosts[0], scheme) in elsewhere for scheme in DEFAULT_PORTS)
-        if followed or host in (_authority(address.netloc, address.scheme), own):
+        if followed or hosts[0] in passed_on or host == _authority(address.netloc, address.scheme):
             continue
         without_port = host is not None and host[0] == address.hostname and ":" not in hosts[0].rpartition("]")[2]
         if without_port or started:
