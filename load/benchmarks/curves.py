@@ -9,9 +9,7 @@ from gatebench.load.benchmarks.curve_chart import Curve, draw
 
 FOLDER = "curves"  # of the charts, beside the page
 CONSTANT = 1.25  # a cost up to so many times the first one is constant
-PROPORTIONAL = (
-    1.1  # the largest exponent of a cost that grows no faster than the work: measurements differ by some percent
-)
+PROPORTIONAL = 1.1  # exponent up to which a cost grows no faster than the work: measurements differ by some percent
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gatebench.load.benchmarks.curves import Point
 
 from gatebench.load.benchmarks import curves, load_tools, markdown, servers
+from gatebench.load.benchmarks.curves import Point
 from gatebench.load.benchmarks.markdown import Part, Section, conditions
 from gatebench.load.plan.plan import PlannedCall
 

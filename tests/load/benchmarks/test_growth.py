@@ -5,9 +5,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from gatebench.load.benchmarks.curves import Point
 
 from gatebench.load.benchmarks import curves
+from gatebench.load.benchmarks.curves import Point
 from gatebench.load.benchmarks.parts import growth
 from gatebench.load.benchmarks.parts.growth import AXES
 from gatebench.load.profiles import profiles
