@@ -1,7 +1,8 @@
 """The order of the tests, so that several workers end at about the same time; no long pauses for garbage collection.
 
 With GATEBENCH_TRIAL=share (`make test`) an eighth of the long tests is played: changed ones first, then those that the commit
-determines. `make test ALL=1` plays all.
+determines. `make test ALL=1` plays all. Tests about every file or requirement are always played, because a change of another
+file can make them fail.
 """
 
 import gc
@@ -37,6 +38,7 @@ LONG = (
     "tests/patterns/",
     "tests/reports/conformance/formats/test_awkward_strings.py",
 )
+ALWAYS = ("gatebench/conformance/selftest/registry/", "tests/patterns/")
 SHARE = 8
 MANY = 20  # tests in a module of which each commit plays a share, instead of all or none
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
@@ -78,7 +80,7 @@ def pytest_collection_finish() -> None:
 
 
 def _keep_a_share_of_the_long(config: pytest.Config, items: list[pytest.Item]) -> None:
-    long = [item for item in items if item.nodeid.startswith(LONG)]
+    long = [item for item in items if item.nodeid.startswith(LONG) and not item.nodeid.startswith(ALWAYS)]
     sizes = Counter(map(_group, long))
     units = {item: _group(item) if sizes[_group(item)] <= MANY else item.nodeid for item in long}
     changed = {config.rootpath / name for name in share.changed_files()}
