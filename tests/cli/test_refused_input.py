@@ -63,7 +63,11 @@ def test_refused_run_does_not_create_the_output_file(tmp_path: Path) -> None:
 
 
 def test_sighup_keeps_the_report(tmp_path: Path) -> None:
-    process = start(tmp_path, "run", "-k", "test_gateway_token", "--out", "out")
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, also for children
+    try:
+        process = start(tmp_path, "run", "-k", "test_gateway_token", "--out", "out")
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
     verdicts = tmp_path / "out" / "verdicts.jsonl"
     until(lambda: verdicts.exists() and verdicts.read_bytes().count(b"\n") > 3)
     process.send_signal(signal.SIGHUP)
