@@ -24,9 +24,15 @@ Outcomes = dict[str, str]  # requirement id -> outcome
 
 
 def outcomes_of(
-    target: str, chosen: Iterable[CollectedScenario], after: Callable[[Executor, CollectedScenario], None] | None = None
+    target: str,
+    chosen: Iterable[CollectedScenario],
+    after: Callable[[Executor, CollectedScenario], None] | None = None,
+    *,
+    budget: float | None = None,
 ) -> Outcomes:
     """Return the outcome of each requirement on these scenarios, in a world of its own; `after` is called after each.
+
+    `budget` is in seconds: that of a user's run by default, none with 0.
 
     Failing scenarios run once: comparing trials shows whether a fault is stable. There is no smoke test: many faults
     would fail it, and the question is which requirements catch them.
@@ -34,7 +40,7 @@ def outcomes_of(
     registry = loaded()
     judged: dict[str, list[Outcome]] = {}
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        run = Executor(target, Path(folder), registry, plays_of_failures=1, smoke_first=False, budget_seconds=None)
+        run = Executor(target, Path(folder), registry, plays_of_failures=1, smoke_first=False, budget_seconds=budget)
         try:
             for play in chosen:
                 for judgement in _judged(run, play):
@@ -70,7 +76,7 @@ def traced(chosen: Iterable[CollectedScenario]) -> tuple[Outcomes, dict[str, lis
         reached[play.name] = answer
 
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        return outcomes_of(reference_as(TRACED_MODULE, Path(folder)), chosen, note), reached
+        return outcomes_of(reference_as(TRACED_MODULE, Path(folder)), chosen, note, budget=0), reached
 
 
 def reference_as(module: str, folder: Path) -> str:
