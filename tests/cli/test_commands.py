@@ -116,7 +116,7 @@ def test_explain_of_unknown_requirement_is_refused() -> None:
         (["load", "gate", "one"], "missing argument 'CANDIDATE'; see `gatebench load gate --help`"),
         (["gateway"], "missing option '--world'"),
         (["run", "nosuch"], "unknown target 'nosuch'; available: "),
-        (["run", "no/such.toml"], "there is no descriptor at no/such.toml"),
+        (["run", "no/such.toml"], "there is no descriptor at 'no/such.toml'"),
         (["run", "-k", " "], "the expression of -k is blank"),
         (["run", "--out", "/dev/null"], "cannot write to /dev/null"),
         (["report", "no-such-folder"], "no-such-folder is not a folder"),

@@ -165,7 +165,7 @@ def test_paths_are_relative_to_the_file(run: Run) -> None:
     said, sentence = result.err.splitlines()
     assert result.status == 2
     assert '"ci/a/acme.toml", keyword = "ACC-003", expectations = "ci/known.toml"' in said
-    assert "there is no descriptor at ci/a/acme.toml" in sentence
+    assert "there is no descriptor at 'ci/a/acme.toml'" in sentence
     assert sentence.endswith("(ci/gatebench.toml sets target)")
 
 
@@ -181,7 +181,7 @@ def test_shipped_targets_and_urls_are_not_resolved_as_paths(tmp_path: Path, monk
 def test_top_level_target_applies_to_all_commands(run: Run) -> None:
     write('target = "no/such.toml"\n[load.run]\ntarget = "no/other.toml"')
     for command, named in (("run", "such"), ("official", "such"), ("load run", "other"), ("load overhead", "such")):
-        assert f"there is no descriptor at no/{named}.toml" in run(*command.split()).err, command
+        assert f"there is no descriptor at 'no/{named}.toml'" in run(*command.split()).err, command
     write('target = "no/such.toml"')
     assert run("list", "-q").err == ""
 

@@ -67,7 +67,7 @@ def test_valid_selections_have_no_suggestion(capsys: pytest.CaptureFixture[str])
         ["-k", "cred-001"],
     ):
         assert cli.main(["run", "no/such.toml", *arguments]) == 2
-        assert "there is no descriptor at no/such.toml" in capsys.readouterr().err, arguments
+        assert "there is no descriptor at 'no/such.toml'" in capsys.readouterr().err, arguments
 
 
 def test_list_shows_the_feature_of_each_requirement(capsys: pytest.CaptureFixture[str]) -> None:

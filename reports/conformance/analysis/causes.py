@@ -184,5 +184,5 @@ def summary(report: Mapping[str, Any]) -> str:
         return ""
     explained = sum(finding["consequence_of"] is not None for finding in findings)
     one = len(causes) == 1
-    all_of = f"{explained} of {len(findings)} findings" if len(findings) != 1 else "the finding"
+    all_of = f"{explained} of {len(findings)} findings" if len(findings) != 1 else "the only finding"
     return f"1 cause explains {all_of}" if one else f"{len(causes)} causes explain {all_of}"

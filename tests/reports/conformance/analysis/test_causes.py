@@ -92,7 +92,7 @@ def test_finding_with_two_causes_is_counted_once(run: RunFolder) -> None:
         ("The gateway answered `initialize` of carol at mail with 503.", ["END-002"]),
     ]
     assert report["findings"][0]["consequence_of"] == report["causes"][0]["id"]
-    assert causes.summary(report) == "2 causes explain the finding"
+    assert causes.summary(report) == "2 causes explain the only finding"
 
 
 @pytest.mark.parametrize(
