@@ -40,7 +40,7 @@ LONG = (
 )
 ALWAYS = ("gatebench/conformance/selftest/registry/", "tests/patterns/")
 SHARE = 8
-MANY = 20  # tests in a module of which each commit plays a share, instead of all or none
+MANY = 5  # tests in a module of which each commit plays a share, instead of all or none
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 TOGETHER = ("gatebench/conformance/selftest/registry/",)  # one dry run of all scenarios for several modules
 

@@ -1,5 +1,6 @@
 """`gatebench load gate`: compare a baseline and a candidate, fresh start after fresh start, until the test decides."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -12,7 +13,7 @@ from gatebench.load.analysis.rounds import NAMES, ROUND, CpuLog, MeasuredRounds,
 from gatebench.load.analysis.sequential_test import LATENCY, THROUGHPUT, Decision, MeasureKind
 from gatebench.load.analysis.validity import GENERATOR_CPU_FULL_LOAD
 from gatebench.load.experiments.baseline import Baseline
-from gatebench.load.generator.process import run_generator
+from gatebench.load.generator.process import GeneratorProcess, run_generator
 from gatebench.load.plan.plan import Plan, PlannedArm, PlannedCall, Stage
 from gatebench.load.results.generator_result import Result
 from gatebench.load.testbed.cgroups import CpuWeightGroups
@@ -24,6 +25,7 @@ CALLERS = 8  # per gateway, under full load
 WARMUP = 0.5
 FIXED_SECONDS = 4 * ROUND
 FIXED_SHARE = 0.4  # of the throughput of both under full load
+PRIMARY_ONLY = 13  # until so many starts, p50 is not measured while the primary measure is above the margin
 ARMS = NAMES
 
 ProgressCallback = Callable[[str], None]
@@ -99,15 +101,20 @@ class RegressionRun:
         )
 
     @staticmethod
-    def needs_fixed_rate(decision: Decision) -> bool:
-        """Return False if the last analysis settled p50 as `not slower`: the time is better spent on starts.
+    def needs_fixed_rate(decision: Decision, starts: int) -> bool:
+        """Return whether the start after so many has a p50: not if the time is better spent on further starts.
 
-        Later analyses use the same starts for it with the same or a larger share of ALPHA, so their result is the same.
+        It is not if the last analysis settled p50 as `not slower`: later analyses use the same starts for it with the same or a
+        larger share of ALPHA, so their result is the same. And it is not while the primary measure alone is about to decide: it
+        is above the margin, and there are starts enough left for p50 if the primary measure does not decide.
         """
-        return not any(
+        settled = any(
             judgement.kind is LATENCY and not judgement.primary and judgement.moved == "not slower"
             for judgement in decision.judgements
         )
+        primary = decision.judgements[0] if decision.judgements else None
+        rising = primary is not None and primary.spread.value > math.log1p(sequential_test.MARGIN)
+        return not settled and not (rising and starts < PRIMARY_ONLY)
 
     def _start(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure one fresh start of both; the lower port alternates between them."""
@@ -116,6 +123,7 @@ class RegressionRun:
             shares = stack.enter_context(
                 CpuWeightGroups(ARMS, self.pinning.gateway[0] if self.pinning.gateway else None)
             )
+            generator = stack.enter_context(GeneratorProcess(None, cores=self.pinning.generator))
             running = stack.enter_context(start_gateways(order))
             for name in ARMS:
                 for root in running[name].roots:
@@ -125,8 +133,8 @@ class RegressionRun:
                 if running[ARMS[0]].roots
                 else "the gateways do not run on this machine: CPU shares are not controlled"
             )
-            rounds = self._full_load(running)
-            if self.needs_fixed_rate(self.decision):
+            rounds = self._full_load(running, generator)
+            if self.needs_fixed_rate(self.decision, self.starts):
                 on_progress(f"start {self.starts + 1}: at a fixed rate")
                 began = time.monotonic()
                 rounds |= self._fixed_rate(running, rounds)
@@ -134,12 +142,15 @@ class RegressionRun:
         self.seen.add(rounds)
         self.starts += 1
 
-    def _full_load(self, running: Mapping[str, RunningGateway]) -> dict[MeasureKind, Rounds]:
+    def _full_load(
+        self, running: Mapping[str, RunningGateway], generator: GeneratorProcess
+    ) -> dict[MeasureKind, Rounds]:
         """Load both at the same time, each with its own callers, so that the slower one does not hold up the other."""
         plan = self._plan(ARMS, running, "closed", ROUNDS * ROUND + 0.3, CALLERS * len(ARMS))
         local = all(running[name].roots for name in ARMS)
         with CpuLog({name: ProcessTree(running[name].roots) for name in ARMS}) as log:
-            result, samples = run_generator(plan, cores=self.pinning.generator)
+            generator.send(plan)
+            result, samples = generator.finish()
         self.results.append(result)
         rounds = full_load(samples, result.arms, log if local else None)
         busiest = result.machine.cpu_seconds / max(result.machine.wall_seconds, 1e-9)

@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("out", nargs="?", type=Path, help="folder for the results")
     parser.add_argument("--progress", action="store_true", help="print progress once a second, as JSON lines")
     parser.add_argument("--worker", metavar="HOST:PORT", help=argparse.SUPPRESS)  # starts workers on this machine
+    parser.add_argument("--wait", metavar="FIFO", help=argparse.SUPPRESS)  # for a byte there, before PLAN is read
     parser.add_argument("--user", metavar="NAME", default="mcp", help=argparse.SUPPRESS)  # the plan's, for workers
     options = parser.parse_args()
     if options.worker is None and (options.plan is None or options.out is None):
@@ -35,6 +36,9 @@ def main() -> int:
 
     if options.worker is not None:
         return generator_main.work(options.worker, options.user)
+    if options.wait is not None:
+        with Path(options.wait).open("rb", buffering=0) as fifo:
+            fifo.read(1)
     return generator_main.run_plan(options.plan, options.out, progress=options.progress)
 
 

@@ -1,6 +1,7 @@
 """Load generators as child processes, which end with this process."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from gatebench.load.plan.plan import Plan
 from gatebench.load.results import generator_result as results
 from gatebench.load.results.generator_result import Result
 
+PLAN = "plan.json"
 STOP_TIMEOUT = 30.0  # seconds in addition to the plan, for start-up, late responses and writing results
 SECONDS_PER_SECOND = 200  # seconds of load whose results a stopped generator writes per second, on a busy machine
 
@@ -32,25 +34,28 @@ ProgressCallback = Callable[[dict[str, Any]], None]
 class GeneratorProcess:
     """A generator process that runs one plan; `finish` waits for its result. Leaving the block stops it and removes its folder.
 
-    `on_progress` receives progress once a second; `cores`: its CPUs (None: any).
+    `on_progress` receives progress once a second; `cores`: its CPUs (None: any). Without a plan, it starts and waits for one
+    (`send`): its imports take a second, in which gateways can start.
     """
 
     def __init__(
-        self, plan: Plan, on_progress: ProgressCallback | None = None, cores: tuple[int, ...] | None = None
+        self, plan: Plan | None, on_progress: ProgressCallback | None = None, cores: tuple[int, ...] | None = None
     ) -> None:
         self._plan = plan
-        self._grace = supervisor.STOP_TIMEOUT + plan.seconds / SECONDS_PER_SECOND
+        self._grace = supervisor.STOP_TIMEOUT + (plan.seconds / SECONDS_PER_SECOND if plan else 0)
         self._folder = tempfile.TemporaryDirectory(prefix="gatebench-load-")
         self.folder = Path(self._folder.name)
-        plans.write(plan, self.folder / "plan.json")
-        command = [
-            sys.executable,
-            "-m",
-            "gatebench.load.generator",
-            str(self.folder / "plan.json"),
-            str(self.folder),
-            "--progress",
-        ]
+        self._signal: int | None = None
+        waiting = []
+        if plan is None:
+            pipe = self.folder / "plan-is-written"
+            os.mkfifo(pipe)
+            self._signal = os.open(pipe, os.O_RDWR)  # unlike O_WRONLY, does not wait for a reader
+            waiting = ["--wait", str(pipe)]
+        else:
+            plans.write(plan, self.folder / PLAN)
+        command = [sys.executable, "-m", "gatebench.load.generator", str(self.folder / PLAN), str(self.folder)]
+        command += ["--progress", *waiting]
         self._log = (self.folder / "log").open("w+", encoding="utf-8", errors="replace")
         mark = leftovers.ProcessMark.new()
         self._process = child.start(command, mark=mark, grace=self._grace, cores=cores, stderr=self._log)
@@ -64,8 +69,18 @@ class GeneratorProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self._signal is not None:
+            os.close(self._signal)
         self._log.close()
         self._folder.cleanup()
+
+    def send(self, plan: Plan) -> None:
+        """Give the plan to a generator that was started without one."""
+        if self._signal is None or self._plan is not None:
+            raise AssertionError("this generator has a plan")
+        self._plan = plan
+        plans.write(plan, self.folder / PLAN)
+        os.write(self._signal, b"\n")
 
     @property
     def pid(self) -> int:
@@ -84,6 +99,8 @@ class GeneratorProcess:
 
         For a generator that was killed, the result is built from its checkpoints.
         """
+        if self._plan is None:
+            raise AssertionError("this generator has no plan")
         allowed = self._plan.warmup + self._plan.seconds + self._plan.timeout + STOP_TIMEOUT
         try:
             self._process.wait(allowed)

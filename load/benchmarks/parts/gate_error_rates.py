@@ -100,7 +100,7 @@ def _gate(pool: Pool, random: np.random.Generator) -> tuple[Decision, int, float
     taken = fixed = 0  # starts so far, and those with a p50
     seconds = 0.0
     for look, share in sequential_test.LOOKS.items():
-        if RegressionRun.needs_fixed_rate(decision):
+        if RegressionRun.needs_fixed_rate(decision, taken):
             fixed += look - taken
             seconds += (look - taken) * pool.with_fixed
         else:

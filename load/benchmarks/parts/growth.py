@@ -27,6 +27,7 @@ SHORT_POINTS, SHORT_SECONDS = 2, 3.0
 LONG_SECONDS = 5.0
 RATE = 40.0  # calls per second
 RATE_OF_CROWDS = 150.0  # where each of many callers calls
+RATE_OF_SESSIONS = 40.0  # where each of many callers opens a session, which costs several calls
 USERS = 64  # of the generator alone
 
 Toml = str
@@ -86,7 +87,8 @@ AXES = {
         "members of a virtual server, of which the list is called",
         (1, 5, 20, 50),
         _members,
-        rate=lambda n: RATE / n**0.5,
+        rate=lambda n: RATE / n,
+        least=lambda _: 20,
     ),
     "payload": GrowthAxis(
         "bytes of a response",
@@ -98,7 +100,7 @@ AXES = {
         "callers that each keep a session open; the last column has the sessions that were opened",
         (1, 10, 100, 1_000, 10_000),
         lambda count: _profile(_call(callers=["crowd"], era="legacy"), crowd=f"{{ users = {count} }}"),
-        rate=lambda _: RATE_OF_CROWDS,
+        rate=lambda _: RATE_OF_SESSIONS,
         least=lambda count: 1.5 * count,
         settles=True,
     ),
@@ -165,7 +167,7 @@ def of_report(value: int, report: dict[str, Any], *, settles: bool) -> Point:
     used, generator = report["resources"] or {}, report["generator"] or {}
     busy = generator.get("cpu_share", 0.0) * generator.get("workers", 1) * report["seconds"]  # CPU seconds
     said = [f"{arm['failed']} of {arm['done']} failed"] if arm["failed"] else []
-    said += ["void"] if report["conclusion"] == "void" else []
+    said += [f"void: {one['rule']}" for one in report["validity"] if one["voids"] and not one["ok"]]
     said += [f"{ok['initialize']['count']:,} sessions"] if "initialize" in ok else []
     cpu = (used.get("cpu_us_per_call") or {}).get("value")
     return Point(

@@ -37,7 +37,7 @@ def simulate_gate(
             0, SHARP_BIAS if sharp else START_BIAS
         )  # the bias of a start applies to CPU and throughput
         for kind, noise in (SHARP if sharp else NOISE).items():
-            if kind is not sequential_test.LATENCY or RegressionRun.needs_fixed_rate(decision):
+            if kind is not sequential_test.LATENCY or RegressionRun.needs_fixed_rate(decision, number - 1):
                 rounds = np.log1p(slower.get(kind, 0.0)) + bias + noise * random.standard_t(3, ROUNDS)
                 starts[kind].append(rounds)
         if number in sequential_test.LOOKS:

@@ -19,9 +19,9 @@ def commit() -> str:
     return _git("rev-parse", "HEAD").strip()
 
 
-def changed_files() -> list[str]:
-    """Return the paths, from the root of the repository, that differ from the commit before the checked-out one."""
-    return _git("diff", "--name-only", "HEAD~1").splitlines()
+def changed_files(commits: int = 1) -> list[str]:
+    """Return the paths, from the root of the repository, that differ from so many commits before the checked-out one."""
+    return _git("diff", "--name-only", f"HEAD~{commits}").splitlines()
 
 
 def _git(*arguments: str) -> str:
