@@ -54,7 +54,10 @@ def load_report(count: int, *, calls: int = 100, share: float = 0.1) -> dict[str
         "generator": {"cpu_share": share, "workers": 2},
         "moments": moments,
         "seconds": 10.0,
-        "conclusion": "ok",
+        "validity": [
+            {"rule": "late starts, p99", "ok": True, "voids": True},
+            {"rule": "waiting for a CPU", "ok": False, "voids": False},
+        ],
     }
 
 
@@ -64,6 +67,8 @@ def test_point_separates_the_generator_from_the_gateway() -> None:
     assert point.generator_us == pytest.approx(0.1 * 2 * 10 / 100 * 1e6)
     assert (point.p50_us, point.rss_mib, point.said) == (3000.0, 50.0, "640 sessions")
     assert growth.of_report(1000, load_report(640), settles=False).cpu_us == 2500.0
+    late = load_report(0) | {"validity": [{"rule": "CPU steal", "ok": False, "voids": True}]}
+    assert growth.of_report(1, late, settles=False).said == "void: CPU steal, 0 sessions"
     none = growth.of_report(1, load_report(0, calls=0, share=0.0), settles=True)
     assert (none.cpu_us, none.generator_us) == (None, None)
 
