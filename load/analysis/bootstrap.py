@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RESAMPLES = 1000
+MIN_WITH_ORDER = 4  # minimum number of starts for the effect of their order
 MIN_IN_SERIES = 4  # minimum number of values for an autocorrelation
 MAX_IN_COMMON = 0.9
 MIN_FOR_LINE = 6  # minimum number of points for a regression line
@@ -74,22 +75,37 @@ def trimmed_mean(values: Floats, axis: int = -1) -> Floats:
     return np.asarray(kept.mean(axis=axis), np.float64)
 
 
-def spread_of_rounds(starts: Sequence[Floats], random: np.random.Generator) -> Spread:
-    """Return the spread of the mean over starts of trimmed means over rounds; `starts`: an array of rounds per start."""
+def spread_of_rounds(starts: Sequence[Floats], random: np.random.Generator, orders: Sequence[int] = ()) -> Spread:
+    """Return the spread of the mean over starts of trimmed means over rounds; `starts`: an array of rounds per start.
+
+    With `orders` (0 or 1 per start), the effect of the order is removed, which costs a degree of freedom.
+    """
+    known = len(starts) >= MIN_WITH_ORDER and len({*orders}) > 1
+    if known:
+        starts = without_order(starts, orders)
     value = float(np.mean([trimmed_mean(rounds) for rounds in starts]))
     within = np.stack([trimmed_mean(_again(rounds, random)) for rounds in starts])  # start, resample
     chosen = random.integers(len(starts), size=(RESAMPLES, len(starts)))
     means = within[chosen, np.arange(RESAMPLES)[:, None]].mean(axis=1)
-    return Spread(value, _corrected(means, len(starts)), len(starts))
+    return Spread(value, _corrected(means, len(starts), 1 + known), len(starts) - known)
+
+
+def without_order(starts: Sequence[Floats], orders: Sequence[int]) -> list[Floats]:
+    """Return the starts, moved so that those of either order have the same mean: the middle of the two."""
+    means = [
+        [trimmed_mean(rounds) for rounds, one in zip(starts, orders, strict=True) if one == order] for order in (0, 1)
+    ]
+    effect = (np.mean(means[1]) - np.mean(means[0])) / 2
+    return [rounds - (effect if order else -effect) for rounds, order in zip(starts, orders, strict=True)]
 
 
 def _again(rounds: Floats, random: np.random.Generator) -> Floats:
     return rounds[random.integers(len(rounds), size=(RESAMPLES, len(rounds)))]
 
 
-def _corrected(resampled: Floats, clusters: int) -> float:
-    """Return the standard error, corrected: resampling n clusters yields (n-1)/n of their variance."""
-    return float(np.std(resampled)) * float(np.sqrt(clusters / max(clusters - 1, 1)))
+def _corrected(resampled: Floats, clusters: int, estimated: int = 1) -> float:
+    """Return the standard error, corrected: resampling n clusters yields (n-1)/n of their variance, if one mean is estimated."""
+    return float(np.std(resampled)) * float(np.sqrt(clusters / max(clusters - estimated, 1)))
 
 
 @dataclass(frozen=True)

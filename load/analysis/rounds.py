@@ -89,12 +89,15 @@ class MeasuredRounds:
     """All rounds so far: for each measure, one `Rounds` per fresh start."""
 
     rounds: dict[MeasureKind, list[Rounds]] = field(default_factory=dict)
+    orders: dict[MeasureKind, list[int]] = field(default_factory=dict)
+    """Of each of these starts, 1 if the candidate was started first, else 0."""
 
-    def add(self, start: Mapping[MeasureKind, Rounds]) -> None:
-        """Add a fresh start; measures without a round are skipped."""
+    def add(self, start: Mapping[MeasureKind, Rounds], order: int) -> None:
+        """Add a fresh start and its order; measures without a round are skipped."""
         for kind, rounds in start.items():
             if len(rounds.baseline):
                 self.rounds.setdefault(kind, []).append(rounds)
+                self.orders.setdefault(kind, []).append(order)
 
     def changes(self) -> dict[MeasureKind, list[Floats]]:
         """Return the changes for the test: for each measure, an array per fresh start."""

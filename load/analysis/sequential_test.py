@@ -11,6 +11,7 @@ because few starts show small changes only. tests/load/analysis/test_gate_error_
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,8 @@ LATENCY = MeasureKind("p50 at a fixed rate", "µs", 0.10)
 IN_ORDER = (CPU, THROUGHPUT, LATENCY)  # the first that was measured is the primary one
 
 Observations = Mapping[MeasureKind, Sequence[Floats]]  # the changes of the rounds of each fresh start
+Orders = Mapping[MeasureKind, Sequence[int]]
+"""Of each fresh start, 1 if the candidate was started first, else 0: what is started first can use some percent more CPU."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,15 @@ def decide(
     stored: Observations | None = None,
     margin: float = MARGIN,
     share: float = 1.0,
+    orders: Orders = MappingProxyType({}),
+    stored_orders: Orders = MappingProxyType({}),
 ) -> Decision:
     """Decide from the observations; `last`: no more starts will follow (none planned, or no time).
 
     `share` is that of this analysis in ALPHA (`share_of_look`; 1: the only analysis).
 
     With `stored`, both are changes relative to the same reference target at different times, and their difference is tested.
+    `orders` and `stored_orders`: of the starts whose order is known; its effect is removed.
     """
     observations = [observed] if stored is None else [observed, stored]
     usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in observations)]
@@ -96,9 +102,9 @@ def decide(
     judgements = []
     for place, kind in enumerate(usable):
         of_measure = 1.0 if len(usable) == 1 else OF_PRIMARY if place == 0 else (1 - OF_PRIMARY) / others
-        spread = spread_of_rounds(observed[kind], random)
+        spread = spread_of_rounds(observed[kind], random, orders.get(kind, ()))
         if stored is not None:
-            spread = spread.minus(spread_of_rounds(stored[kind], random))
+            spread = spread.minus(spread_of_rounds(stored[kind], random, stored_orders.get(kind, ())))
         judgements.append(_judge(kind, spread, ALPHA * of_measure * share, ALPHA * share, margin, primary=place == 0))
     return _together(judgements, margin, last=last)
 

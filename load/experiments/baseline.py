@@ -24,6 +24,7 @@ class Baseline:
     yardstick: str
     time: str
     changes: dict[MeasureKind, list[Floats]]
+    orders: dict[MeasureKind, list[int]]
 
 
 def load_baseline(report: LoadReport, path: str, profile: str) -> Baseline:
@@ -51,4 +52,5 @@ def load_baseline(report: LoadReport, path: str, profile: str) -> Baseline:
         for measure in compared.measures
         if measure.name in kinds
     }
-    return Baseline(compared.candidate, compared.yardstick or compared.baseline, report.time, changes)
+    orders = {kinds[measure.name]: measure.orders for measure in compared.measures if measure.name in kinds}
+    return Baseline(compared.candidate, compared.yardstick or compared.baseline, report.time, changes, orders)

@@ -82,6 +82,7 @@ def _measure(regression: RegressionRun, judgement: MeasureResult) -> Measure:
         ),
         moved=judgement.moved,
         rounds=[list(map(float, np.expm1(start))) for start in regression.seen.changes()[kind]],
+        orders=regression.seen.orders[kind],
     )
 
 

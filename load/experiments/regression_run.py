@@ -94,10 +94,17 @@ class RegressionRun:
     def look(self, random: np.random.Generator, *, last: bool) -> None:
         """Decide from the observations so far."""
         self.looks += 1
-        before = self.against.changes if self.against else None
+        before = self.against
         share = 1.0 if self.options.starts else sequential_test.share_of_look(self.starts)
         self.decision = sequential_test.decide(
-            self.seen.changes(), random, last=last, stored=before, margin=self.options.margin, share=share
+            self.seen.changes(),
+            random,
+            last=last,
+            stored=before.changes if before else None,
+            margin=self.options.margin,
+            share=share,
+            orders=self.seen.orders,
+            stored_orders=before.orders if before else {},
         )
 
     @staticmethod
@@ -139,7 +146,7 @@ class RegressionRun:
                 began = time.monotonic()
                 rounds |= self._fixed_rate(running, rounds)
                 self.fixed_seconds += time.monotonic() - began
-        self.seen.add(rounds)
+        self.seen.add(rounds, ARMS.index(order[0]))
         self.starts += 1
 
     def _full_load(

@@ -40,6 +40,7 @@ class Measure(Model):
     change: Estimate
     moved: Literal["slower", "faster", "not slower", "cannot tell"]
     rounds: list[list[float]] = Field(description="the change in each round, by start")
+    orders: list[int] = Field(default=[], description="by start: 1 if the candidate was started first, else 0")
 
 
 class Comparison(Model):

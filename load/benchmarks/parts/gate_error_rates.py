@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatebench.load.analysis import sequential_test
+from gatebench.load.analysis import bootstrap, sequential_test
 from gatebench.load.analysis.bootstrap import Floats
 from gatebench.load.analysis.rounds import ROUND
 from gatebench.load.analysis.sequential_test import Decision, MeasureKind
@@ -95,7 +95,8 @@ def replay(pool: Pool, random: np.random.Generator) -> Replays:
 
 def _gate(pool: Pool, random: np.random.Generator) -> tuple[Decision, int, float]:
     """Return the decision of one gate, its number of starts, and its seconds."""
-    order = random.integers(min(map(len, pool.changes.values())), size=sequential_test.LAST_LOOK)
+    turn = np.arange(sequential_test.LAST_LOOK) % 2  # in starts of a gate and of the pool, the order alternates
+    order = 2 * random.integers(min(map(len, pool.changes.values())) // 2, size=len(turn)) + turn
     decision = Decision("cannot tell", [], final=False)
     taken = fixed = 0  # starts so far, and those with a p50
     seconds = 0.0
@@ -110,7 +111,9 @@ def _gate(pool: Pool, random: np.random.Generator) -> tuple[Decision, int, float
             kind: [changes[place] for place in order[: fixed if kind is sequential_test.LATENCY else taken]]
             for kind, changes in pool.changes.items()
         }
-        decision = sequential_test.decide(seen, random, last=look == sequential_test.LAST_LOOK, share=share)
+        orders = {kind: turn[: len(starts)].tolist() for kind, starts in seen.items()}
+        last = look == sequential_test.LAST_LOOK
+        decision = sequential_test.decide(seen, random, last=last, share=share, orders=orders)
         if decision.final:
             break
     return decision, taken, seconds
@@ -125,7 +128,8 @@ def section(played: dict[str, Replays], pools: dict[str, Pool], starts: int, not
             f"{replays.verdicts[verdict] / REPLAYS:.1%}"
             for verdict in ("slower", "not slower", "faster", "cannot tell")
         )
-        change = f"{np.expm1(cpu.mean()):+.1%} (starts differ by {cpu.std(ddof=1):.1%})"
+        spread = f"{cpu.std(ddof=1):.1%}; {_deviation(pools[name]):.1%} without the order"
+        change = f"{np.expm1(cpu.mean()):+.1%} (starts differ by {spread})"
         rows.append(
             f"| {name} | {change} | {rates} | {replays.in_time:.1%} | {replays.starts:.1f} | {replays.seconds:.0f} |"
         )
@@ -153,10 +157,17 @@ Goals: the same gateway is called slower in under 1%; 5% and 10% more work is fo
     return Section(text, missed)
 
 
+def _deviation(pool: Pool) -> float:
+    """Return the standard deviation between starts, without the effect of which gateway was started first."""
+    cpu = pool.changes[sequential_test.CPU]
+    means = [np.mean(start) for start in bootstrap.without_order(cpu, (np.arange(len(cpu)) % 2).tolist())]
+    return float(np.std(means, ddof=2))
+
+
 def _small_change(pool: Pool) -> str:
     """Return what a small change would take, computed from the spread of starts of the same gateway."""
     cpu = pool.changes[sequential_test.CPU]
-    deviation = float(np.std([np.mean(start) for start in cpu], ddof=1))
+    deviation = _deviation(pool)
     within = float(np.mean([np.var(start, ddof=1) / len(start) for start in cpu]))
     needed = [
         f"with `--margin {margin * 100:g}` {count} starts (`--starts {count}`), {count * pool.with_fixed / 60:.1f} minutes"
@@ -165,7 +176,7 @@ def _small_change(pool: Pool) -> str:
     ]
     return (
         f"{SMALL:.0%} more work is the margin of the gate, so it is not called slower. To find it in {sequential_test.POWER:.0%} "
-        f"of gates takes, computed from the spread of {deviation:.1%} between starts "
+        f"of gates takes, computed from the spread of {deviation:.1%} between starts, without the order "
         f"({within**0.5:.1%} of it is noise within starts):"
         f" {'; '.join(needed)}."
     )

@@ -86,9 +86,11 @@ def test_higher_throughput_is_a_negative_change() -> None:
             sequential_test.THROUGHPUT: rounds,
             sequential_test.CPU: rounds,
             sequential_test.LATENCY: Rounds(np.zeros(0), np.zeros(0)),
-        }
+        },
+        order=1,
     )
     changes = seen.changes()
+    assert seen.orders == {sequential_test.CPU: [1], sequential_test.THROUGHPUT: [1]}
     assert changes[sequential_test.CPU][0] == pytest.approx(np.log([1.25, 1.25]))
     assert changes[sequential_test.THROUGHPUT][0] == pytest.approx(-np.log([1.25, 1.25]))
     assert sequential_test.LATENCY not in changes

@@ -68,14 +68,15 @@ def run_with_changes(
     """Return a run of eight undisturbed starts with these changes of CPU, throughput and p50."""
     made = RegressionRun(("acme 1", "acme 2"), options or GateOptions(), CpuLayout(), against)
     random = np.random.default_rng(1)
-    for _ in range(8):
+    for number in range(8):
         noise = [np.exp(0.005 * random.standard_normal(5)) for _ in range(3)]
         made.seen.add(
             {
                 sequential_test.CPU: Rounds(2000 * noise[0], 2000 * (1 + changes.get("cpu", 0)) * noise[1]),
                 sequential_test.THROUGHPUT: Rounds(300 * noise[0], 300 / (1 + changes.get("throughput", 0)) * noise[2]),
                 sequential_test.LATENCY: Rounds(3000 * noise[1], 3000 * (1 + changes.get("latency", 0)) * noise[2]),
-            }
+            },
+            number % 2,
         )
         made.starts += 1
     made.look(random, last=True)
@@ -92,6 +93,7 @@ def test_slower_verdict_names_the_changed_measures() -> None:
     assert (cpu.primary, cpu.moved) == (True, "slower")
     assert (cpu.baseline, cpu.candidate) == (pytest.approx(2000, rel=0.02), pytest.approx(2200, rel=0.02))
     assert len(cpu.rounds) == 8
+    assert cpu.orders == [0, 1] * 4
     assert answer.measures[2].moved == "not slower"
 
 
@@ -104,8 +106,8 @@ def test_sentences_of_not_slower_and_faster() -> None:
 
 def test_two_differing_starts_cannot_tell() -> None:
     made = RegressionRun(("a", "b"), GateOptions(), CpuLayout())
-    for shift in (0.8, 1.3):
-        made.seen.add({sequential_test.CPU: Rounds(np.full(5, 1000.0), np.full(5, 1000.0 * shift))})
+    for order, shift in enumerate((0.8, 1.3)):
+        made.seen.add({sequential_test.CPU: Rounds(np.full(5, 1000.0), np.full(5, 1000.0 * shift))}, order)
     made.look(np.random.default_rng(1), last=True)
     answer = regression_report.comparison(made)
     assert answer.verdict == "cannot tell"
