@@ -190,11 +190,11 @@ def test_killed_upstreams_are_an_error_of_the_bench(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(regression_run, "ROUNDS", 1)
     full_load = regression_run.RegressionRun._full_load
 
-    def killed(self: regression_run.RegressionRun, running: Any) -> Any:
+    def killed(self: regression_run.RegressionRun, *arguments: Any) -> Any:
         for one in psutil.Process().children(recursive=True):
             if "gatebench.mock_upstreams" in one.cmdline():
                 one.kill()
-        return full_load(self, running)
+        return full_load(self, *arguments)
 
     monkeypatch.setattr(regression_run.RegressionRun, "_full_load", killed)
     out = tmp_path / "out"
