@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...control.api import ControlRequest, Handler
-from ...mcp.features.state import LISTS, FeatureState, hints_of, updated_uri
+from ...mcp.features.state import LISTS, FeatureState, hints_of, updated_uris
 from ..messages import Call
 from .notifications import Notifications
 
@@ -72,13 +72,13 @@ class LeanFeatures:
         return answer
 
     async def updated(self, request: ControlRequest) -> Any:
-        """Control handler, POST {"uri": uri}: send resources/updated to those who subscribed to it."""
-        uri = updated_uri(request)
-        sessions = self._state.subscribers(uri)
+        """Control handler, POST {"uri": uri}: send resources/updated to those who subscribed to it, or to `of`."""
+        uri, subscribed = updated_uris(request)
+        sessions = self._state.subscribers(subscribed)
 
         def wants(wanted: Params) -> bool:
             uris = wanted.get("resourceSubscriptions")
-            return isinstance(uris, list) and uri in uris
+            return isinstance(uris, list) and subscribed in uris
 
         self._notifications.announce("resources/updated", wants, sessions, {"uri": uri})
         return {"sessions": len(sessions)}

@@ -15,7 +15,7 @@ from ..executions import ExecutionLog
 from ..fastmcp_tools import ToolApplication
 from .content_tools import ContentTools
 from .lists import FeatureError
-from .state import LISTS, FeatureState, hints_of, updated_uri
+from .state import LISTS, FeatureState, hints_of, updated_uris
 
 Request = ServerRequestContext[Any, Any]
 Result = dict[str, Any]
@@ -84,10 +84,10 @@ class FeatureApplication(ToolApplication):
         return answer
 
     async def updated(self, request: ControlRequest) -> Any:
-        """Control handler, POST {"uri": uri}: send resources/updated to those who subscribed to it."""
-        uri = updated_uri(request)
+        """Control handler, POST {"uri": uri}: send resources/updated to those who subscribed to it, or in sessions to `of`."""
+        uri, subscribed = updated_uris(request)
         about = mcp_types.ResourceUpdatedNotification(params=mcp_types.ResourceUpdatedNotificationParams(uri=uri))
-        sessions = self._state.subscribers(uri)
+        sessions = self._state.subscribers(subscribed)
         await self.server.announce(about, ResourceUpdated(uri), sessions)
         return {"sessions": len(sessions)}
 

@@ -77,9 +77,10 @@ def hints_of(uri: str | None) -> Entry:
     return {"ttlMs": PRIVATE_MS if personal else 0, "cacheScope": "private"}
 
 
-def updated_uri(request: ControlRequest) -> str:
-    """Return the URI of POST {"uri": uri}. Raises ControlError."""
-    uri = request.mapping().get("uri")
-    if not isinstance(uri, str):
-        raise ControlError('the body must be {"uri": a URI}')
-    return uri
+def updated_uris(request: ControlRequest) -> tuple[str, str]:
+    """Return the URI of POST {"uri": uri}, and that of the resource whose subscribers hear of it. Raises ControlError."""
+    given = request.mapping()
+    uri, subscribed = given.get("uri"), given.get("of", given.get("uri"))
+    if not isinstance(uri, str) or not isinstance(subscribed, str):
+        raise ControlError('the body must be {"uri": a URI}, with "of": a URI for a sub-resource of that one')
+    return uri, subscribed

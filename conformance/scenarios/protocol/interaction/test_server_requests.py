@@ -27,7 +27,7 @@ from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.steps.upstream_habits import upstream_habits
-from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS, VIRTUAL_SERVERS
 
 KINDS = {
     "asked-sampling": "test_sampling",
@@ -176,16 +176,19 @@ ROOTS_CHANGED = "notifications/roots/list_changed"
 async def test_roots_changed(
     scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
 ) -> None:
-    """A client that announced changes of its roots reports one, after a call that opened the session with the server."""
+    """A client that announced changes of its roots reports one, after calls that opened the sessions with all members."""
     del claim
     client = await connected(scenario, principal, server, revision, {"roots": {"listChanged": True}})
-    tool = scenario.identities.tool(server, "whoami", member)
-    await client.call(tool)
+    members = VIRTUAL_SERVERS.get(server, (member,))
+    tools = [scenario.identities.tool(server, "whoami", one) for one in members]
+    for tool in tools:
+        await client.call(tool)
     since = scenario.here()
     sent = await client.notify(ROOTS_CHANGED)
-    calls = [await client.call(tool) for _ in range(2)]
-    await until_seen(scenario, sent.nonce, member, ROOTS_CHANGED)  # requests need not arrive in the order of the client
-    scenario.case("roots-changed", calls[-1], since=since, server=server, principal=principal)
+    calls = [[await client.call(tool) for _ in range(2)][-1] for tool in tools]
+    for one in members:  # requests need not arrive in the order of the client
+        await until_seen(scenario, sent.nonce, one, ROOTS_CHANGED)
+    scenario.case("roots-changed", *calls, since=since, server=server, principal=principal)
 
 
 ANNOUNCED: dict[str, dict[str, Any] | None] = {

@@ -158,6 +158,13 @@ def more_notifications(builder: TranscriptBuilder) -> None:
     streams(builder, "after-unsubscribe", twice[1:], [[UPDATED, URI], [UPDATED, URI]])
 
 
+def sub_resources_reported_as_the_resource(builder: TranscriptBuilder) -> None:
+    """Reports an update below a resource as one of the resource itself, or under a URI of its own."""
+    for uri in (URI, "test://own/1"):
+        sent = [notification("resources/updated", uri=uri)]
+        streams(builder, "updated-below", sent, [[UPDATED, f"{URI}/part"]], any_uri=True)
+
+
 def logs_elsewhere(builder: TranscriptBuilder) -> None:
     """Sends no log messages with the response in a session: they may come on another stream, or not at all."""
     facts: dict[str, Any] = about(builder, "logging")
@@ -231,6 +238,7 @@ LIBERTIES = [
     empty_lists,
     features_of_its_own,
     more_notifications,
+    sub_resources_reported_as_the_resource,
     logs_elsewhere,
     denials,
     errors_of_its_own,
