@@ -95,6 +95,8 @@ def _left_waiting(exchange: Exchange) -> bool:
 def _unanswered(transcript: Transcript, exchange: Exchange) -> str | None:
     if exchange.status is None:
         return "got no response"
+    if exchange.rpc.get("id") is None:  # a notification, or the end of a session
+        return None if exchange.how == "complete" else "got no whole response"
     if exchange.status >= 300 or exchange.how != "complete" or own_answers(exchange):
         return None
     return None if passed_on(transcript, exchange) else "got a good status and no answer"

@@ -174,7 +174,7 @@ async def test_member_hangs(scenario: Scenario, principal: str, server: str, rev
 
 
 async def hangs(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """Call `calculator`, which is the server or a member of it, while it does not respond."""
+    """Call `calculator`, which is the server or a member of it, while it does not respond; notify it, and end the session."""
     behind = server in VIRTUAL_SERVERS
     neighbour = server if behind else neighbour_of(scenario, principal, server)
     tool, others = (
@@ -197,7 +197,10 @@ async def hangs(scenario: Scenario, principal: str, server: str, revision: str) 
                 tasks.create_task(listing(scenario, client, "in trouble", shows=shows))
             if neighbour and other and elsewhere:
                 probes.elsewhere(neighbour, elsewhere, await other.call(others))
-        probes.troubled(calling.result())
+            telling = None if client.modern else tasks.create_task(client.notify("notifications/roots/list_changed"))
+        probes.troubled(calling.result(), *([telling.result()] if telling else []))
+        if not client.modern:
+            probes.troubled(await client.delete())
     after = await scenario.consented(principal, server, revision)
     probes.well_again(await after.call(tool))
 
