@@ -1,5 +1,6 @@
 """Checks of authorization_servers.toml that are no rows of a shape."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ WELL_KNOWN = (
 )
 RESOURCE_METADATA = ("resource-metadata-of-another-issuer", "resource-metadata-of-another-resource")
 MAX_ATTEMPTS, MAX_TOKEN_REQUESTS = 3, 2
+VERIFIER_CHARACTERS = 43  # at least (RFC 7636 section 4.1)
 NOTHING_SENT = "the gateway sent nothing to an upstream or an issuer during the scenario"
 
 
@@ -205,3 +207,39 @@ def verifiers_are_fresh(context: CheckContext, transcript: Transcript) -> None:
                 actual="the one of an earlier request",
                 at=exchange,
             )
+
+
+def verifiers_are_secret(context: CheckContext, transcript: Transcript) -> None:
+    """ASM-046: no authorization request has a parameter `code_verifier`, or a redeemed verifier in the value of another one.
+
+    A state that is signed, and not encrypted, shows what it holds: its parts are compared decoded, too.
+    """
+    redeemed = {
+        form_fields(x.request_body).get("code_verifier", "") for x in transcript.leg("idp") if x.method == "POST"
+    }
+    verifiers = {verifier for verifier in redeemed if len(verifier) >= VERIFIER_CHARACTERS}
+    for exchange in transcript.leg("idp"):
+        path, _, query = exchange.target.partition("?")
+        if not path.endswith("/authorize"):
+            continue
+        context.examined()
+        for name, value in form_fields(query).items():
+            if name == "code_verifier" or any(verifier in text for verifier in verifiers for text in _readable(value)):
+                context.violation(
+                    f"the authorization request to {exchange.node} shows the code verifier",
+                    expected="the challenge of a verifier that only the gateway knows",
+                    actual=f"the verifier in the parameter {name}",
+                    at=exchange,
+                )
+
+
+def _readable(value: str) -> Iterator[str]:
+    """Yield a value, and what its parts say if they are Base64."""
+    yield value
+    for part in value.split("."):
+        if len(part) >= VERIFIER_CHARACTERS and part.isascii():
+            padded = part + "=" * (-len(part) % 4)
+            try:
+                yield base64.urlsafe_b64decode(padded).decode("latin-1")
+            except ValueError:  # not Base64
+                continue

@@ -76,7 +76,7 @@ async def test_unknown_parameters(scenario: Scenario, case: str, principal: str,
     scenario.case(case, attempt, since=since, server=server, principal=principal)
 
 
-@judged_by_cases(CASES, "ASM-017", "ASM-023", *LEAKS, needs=("consent-withdrawal",))
+@judged_by_cases(CASES, "ASM-017", "ASM-023", "ASM-046", *LEAKS, needs=("consent-withdrawal",))
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", "calendar")])
 @pytest.mark.parametrize("case", list(CASES))

@@ -1,5 +1,8 @@
 """Tests of the checks of authorization_servers.toml that have code of their own instead of a shape."""
 
+import base64
+import json
+
 import pytest
 
 from gatebench.conformance.outcomes import Outcome
@@ -219,6 +222,46 @@ def test_code_verifier_used_for_two_codes(builder: TranscriptBuilder) -> Transcr
 
 @not_observed("ASM-023")
 def test_no_code_is_redeemed(builder: TranscriptBuilder) -> None:
+    builder.call("alice", "mail")
+
+
+VERIFIER = "wHb2yW0b7dPq3Lx9nT5rV8mZc1Jk4sGf6uEaQoYiX_-"  # 43 characters
+
+
+def b64url(value: bytes) -> str:
+    """Return Base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+@passes("ASM-046")
+def test_code_verifier_that_only_the_gateway_knows(builder: TranscriptBuilder) -> int:
+    builder.authorize(ISSUER, state=f"another.{b64url(b'alice:mail')}.{b64url(b'x' * 60)}")
+    builder.redeem(ISSUER, code="code-1", code_verifier=VERIFIER)
+    return 1
+
+
+@fails("ASM-046")
+def test_code_verifier_in_the_state(builder: TranscriptBuilder) -> TranscriptLine:
+    request = builder.authorize(ISSUER, state=VERIFIER)
+    builder.redeem(ISSUER, code="code-1", code_verifier=VERIFIER)
+    return request
+
+
+@fails("ASM-046")
+def test_code_verifier_in_a_signed_state(builder: TranscriptBuilder) -> TranscriptLine:
+    sealed = b64url(json.dumps({"user": "alice", "verifier": VERIFIER}).encode())
+    request = builder.authorize(ISSUER, state=f"e30.{sealed}.c2lnbmF0dXJl")
+    builder.redeem(ISSUER, code="code-1", code_verifier=VERIFIER)
+    return request
+
+
+@fails("ASM-046")
+def test_code_verifier_as_a_parameter(builder: TranscriptBuilder) -> TranscriptLine:
+    return builder.authorize(ISSUER, code_verifier="any")
+
+
+@not_observed("ASM-046")
+def test_no_authorization_is_requested(builder: TranscriptBuilder) -> None:
     builder.call("alice", "mail")
 
 
