@@ -81,10 +81,10 @@ async def test_unusable(scenario: Scenario, case: str, principal: str, server: s
     with scenario.idp_settings(steps.issuer_of(server), metadata=UNUSABLE[case][1]):
         answer, urls = await steps.begin(scenario, principal, server, revision)
         browser = await scenario.browser(principal)
-        pages = [await browser.load(url) for url in urls]
-        for url, page in zip(urls, pages, strict=True):
+        pages = [await browser.enter(url) for url in urls]
+        for page in pages:
             if page.location:
-                await browser.visit(urljoin(url, page.location))
+                await browser.visit(urljoin(page.url, page.location))
         scenario.case(case, answer, *pages, since=since, server=server, principal=principal)
 
 

@@ -111,10 +111,10 @@ async def test_refused(scenario: Scenario, principal: str, server: str, elsewher
         with scenario.idp_fault(*rules):
             answer, urls = await steps.begin(scenario, principal, server, revision)
             browser = await scenario.browser(principal)
-            pages = [await browser.load(url) for url in urls]
-            for url, page in zip(urls, pages, strict=True):
+            pages = [await browser.enter(url) for url in urls]
+            for page in pages:
                 if page.location:
-                    await browser.visit(urljoin(url, page.location))
+                    await browser.visit(urljoin(page.url, page.location))
             others = [await beside.call("whoami"), *await call_until_success(scenario, principal, elsewhere, revision)]
         facts: dict[str, Any] = {"server": server, "principal": principal, "others": exchanges(others)}
         scenario.case(case, answer, *pages, since=since, **facts)
