@@ -54,6 +54,7 @@ Rule = tuple[Callable[[dict[str, Any]], bool], str]
 _RULES: dict[str, Rule] = {
     "seq": (lambda e: type(e["seq"]) is int and 0 <= e["seq"] < 2**53, "its seq is not a line number"),
     "t": (lambda e: _is_time(e["t"]), "a time in it is not a number of seconds"),
+    "begun": (lambda e: _is_time(e["begun"]), "a time in it is not a number of seconds"),
     "seconds": (lambda e: _is_time(e["seconds"]), "a time in it is not a number of seconds"),
     "headers": (
         lambda e: e["kind"] not in ("request", "response") or _are_pairs(e["headers"]),

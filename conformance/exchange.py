@@ -9,10 +9,9 @@ from typing import Any
 from gatebench.conformance.events import Event
 from gatebench.fixtures.gateways.dialects import GatewayReply
 from gatebench.fixtures.protocol import messages as protocol_messages
-from gatebench.fixtures.protocol.decompression import decompressed_variants
+from gatebench.fixtures.protocol.decompression import HEADER_OF_A_CODING, decompressed_variants
 
 Headers = list[tuple[str, str]]
-HEADER_OF_A_CODING = 32  # bytes: no coding begins with more of its own
 _SENT = "sent"  # the key of the request's message among the parsed ones
 
 
@@ -59,7 +58,7 @@ class Exchange:
         if self.coding:
             self._encoded += _binary(event) if "body_base64" in event else str(event.get("body", "")).encode()
             if not self._content_from and len(self._encoded) > HEADER_OF_A_CODING:
-                self._content_from = event["t"]
+                self._content_from = event.get("begun", event["t"])  # clients write such a response at its end
 
     def end_chunks(self) -> None:
         """Add the replacement for a character whose rest did not arrive."""

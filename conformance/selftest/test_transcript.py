@@ -49,6 +49,19 @@ def test_time_of_the_first_content_of_an_encoded_response(flushed: bool, time: f
     assert exchange.chunks[0][0] == time
 
 
+def test_time_of_the_first_content_of_an_encoded_response_that_was_written_at_its_end() -> None:
+    body = zlib.compress(b"data: {}\n\n" * 20, wbits=16 + zlib.MAX_WBITS)
+    whole = {"kind": "chunk", "body_base64": base64.b64encode(body).decode(), "begun": 2.0}
+    events: list[dict[str, Any]] = [
+        {**BEGINNING, "kind": "request", "method": "GET", "target": "/mcp", "headers": []},
+        {**BEGINNING, "kind": "response", "status": 200, "headers": [["Content-Encoding", "gzip"]]},
+        {**BEGINNING, "t": 3.0, **whole},
+        {**BEGINNING, "kind": "end", "how": "complete"},
+    ]
+    (exchange,) = Transcript(events, TranscriptBuilder().facts).exchanges.values()
+    assert [t for t, _ in exchange.chunks] == [2.0, 3.0]
+
+
 def test_exchange_with_all_events() -> None:
     sent = {
         "jsonrpc": "2.0",
