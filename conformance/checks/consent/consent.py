@@ -1,6 +1,7 @@
 """Checks of consent.toml: how a user authorises an upstream."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -238,13 +239,20 @@ def virtual_accounts_are_refused_clearly(context: CheckContext, transcript: Tran
             )
 
 
-WAYS_OUT = ("personal access token", "user token", "user's token", "jwt", "static header")
+_PERSON = "(?:user|person|people|human|individual)"
+WAYS_OUT = re.compile(
+    rf"\b(?:personal|{_PERSON}(?:['’]?s|s['’])?)[ -](?:(?:own|access|bearer|gateway|api)[ -])*(?:token|credential|key|jwt)"
+    rf"|\b(?:token|credential)s? (?:of|from|issued to|that belongs? to) (?:an?|the|your|any|some) (?:\w+ )?{_PERSON}"
+    rf"|\b(?:jwt|single sign-?on|sso|(?:sign|signed|log|logged)[ -]in (?:as|with|{_PERSON}))\b"
+    r"|\b(?:static|fixed|shared|service|configured|common|stored)[ -](?:\w+[ -]){0,2}(?:header|api[ -]?key|credential)"
+    r"|\b(?:use|using|with|configure|set) (?:an? )?api[ -]?key",
+    re.IGNORECASE,
+)
 
 
 def _names_a_way_out(exchange: Exchange) -> bool:
     # Some libraries escape the apostrophe in JSON, so the check also reads the decoded text.
-    text = exchange.body + json.dumps(exchange.messages, ensure_ascii=False)
-    return any(words in text.lower() for words in WAYS_OUT)
+    return WAYS_OUT.search(exchange.body + json.dumps(exchange.messages, ensure_ascii=False)) is not None
 
 
 def callbacks_need_their_state(context: CheckContext, transcript: Transcript) -> None:
