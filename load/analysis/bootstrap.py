@@ -1,9 +1,9 @@
 """Bootstrap confidence intervals for clustered, noisy measurements.
 
 Each process start has its own bias (memory layout, hash seeds, which core: up to 3% here), so rounds of one start are not
-independent. Resampling is hierarchical (starts, then values within each start). Because starts are few, the interval is widened
-by Student's distribution (Hesterberg 2015, What Teachers Should Know About the Bootstrap, section 4.3: the percentile bootstrap
-is too narrow for small samples). If starts took turns, they share rounds of turns, and resampling is crossed.
+independent. Starts are resampled, and their rounds stay as they are. Because starts are few, the interval is widened by
+Student's distribution (Hesterberg 2015, What Teachers Should Know About the Bootstrap, section 4.3: the percentile bootstrap is
+too narrow for small samples). If starts took turns, they share rounds of turns, and resampling is crossed.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ MIN_IN_SERIES = 4  # minimum number of values for an autocorrelation
 MAX_IN_COMMON = 0.9
 MIN_FOR_LINE = 6  # minimum number of points for a regression line
 BLOCK = 64  # values of which a weighted quantile knows the common weight
-TRIM = 0.2  # at both ends: one outlier among five rounds is ignored
+TRIM = 0.2  # at both ends: one outlier among five rounds or starts is ignored
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Spread:
 
     def bound(self, alpha: float) -> tuple[float, float]:
         """Return the lower and the upper bound, each with an error probability of at most `alpha`."""
-        reach = student(1 - alpha, self.clusters - 1) * self.error
+        reach = student(1 - alpha, self.clusters - 1) * self.error if self.clusters > 1 else float("inf")
         return self.value - reach, self.value + reach
 
     def minus(self, other: "Spread") -> "Spread":
@@ -76,31 +76,25 @@ def trimmed_mean(values: Floats, axis: int = -1) -> Floats:
 
 
 def spread_of_rounds(starts: Sequence[Floats], random: np.random.Generator, orders: Sequence[int] = ()) -> Spread:
-    """Return the spread of the mean over starts of trimmed means over rounds; `starts`: an array of rounds per start.
+    """Return the spread of the trimmed mean over starts of trimmed means over rounds; `starts`: an array of rounds per start.
 
-    With `orders` (0 or 1 per start), the effect of the order is removed, which costs a degree of freedom.
+    Only starts are resampled: the variance between their means contains that between their rounds (Ren et al. 2010,
+    Nonparametric bootstrapping for hierarchical data). With `orders` (0 or 1 per start), the effect of the order is removed,
+    which costs a degree of freedom.
     """
-    known = len(starts) >= MIN_WITH_ORDER and len({*orders}) > 1
+    means = np.array([trimmed_mean(rounds) for rounds in starts])
+    known = len(means) >= MIN_WITH_ORDER and len({*orders}) > 1
     if known:
-        starts = without_order(starts, orders)
-    value = float(np.mean([trimmed_mean(rounds) for rounds in starts]))
-    within = np.stack([trimmed_mean(_again(rounds, random)) for rounds in starts])  # start, resample
-    chosen = random.integers(len(starts), size=(RESAMPLES, len(starts)))
-    means = within[chosen, np.arange(RESAMPLES)[:, None]].mean(axis=1)
-    return Spread(value, _corrected(means, len(starts), 1 + known), len(starts) - known)
+        means = without_order(means, orders)
+    resampled = trimmed_mean(means[random.integers(len(means), size=(RESAMPLES, len(means)))])
+    return Spread(float(trimmed_mean(means)), _corrected(resampled, len(means), 1 + known), len(means) - known)
 
 
-def without_order(starts: Sequence[Floats], orders: Sequence[int]) -> list[Floats]:
-    """Return the starts, moved so that those of either order have the same mean: the middle of the two."""
-    means = [
-        [trimmed_mean(rounds) for rounds, one in zip(starts, orders, strict=True) if one == order] for order in (0, 1)
-    ]
-    effect = (np.mean(means[1]) - np.mean(means[0])) / 2
-    return [rounds - (effect if order else -effect) for rounds, order in zip(starts, orders, strict=True)]
-
-
-def _again(rounds: Floats, random: np.random.Generator) -> Floats:
-    return rounds[random.integers(len(rounds), size=(RESAMPLES, len(rounds)))]
+def without_order(means: Floats, orders: Sequence[int] | Ints) -> Floats:
+    """Return the means of starts, moved so that those of either order have the same mean: the middle of the two."""
+    first = np.array(orders) == 1
+    effect = (trimmed_mean(means[first]) - trimmed_mean(means[~first])) / 2
+    return means - np.where(first, effect, -effect)
 
 
 def _corrected(resampled: Floats, clusters: int, estimated: int = 1) -> float:

@@ -22,7 +22,7 @@ Moved = Literal["slower", "faster", "not slower", "cannot tell"]
 
 ALPHA = 0.05
 MARGIN = 0.02  # smallest relative slowdown that counts; below it, two builds of the same source already differ
-LOOKS = {4: 0.08, 7: 0.17, 10: 0.25, 13: 0.25, 16: 0.25}  # fresh starts at each planned analysis: its share of ALPHA
+LOOKS = {4: 0.05, 8: 0.20, 12: 0.25, 15: 0.25, 18: 0.25}  # fresh starts at each planned analysis: its share of ALPHA
 LAST_LOOK = max(LOOKS)
 OF_PRIMARY = 0.8  # the share of the primary measure; large changes of the others are found with what is left
 MIN_STARTS = 2  # one start does not show the variation between starts
@@ -86,13 +86,15 @@ def decide(
     share: float = 1.0,
     orders: Orders = MappingProxyType({}),
     stored_orders: Orders = MappingProxyType({}),
+    pending: bool = False,
 ) -> Decision:
     """Decide from the observations; `last`: no more starts will follow (none planned, or no time).
 
     `share` is that of this analysis in ALPHA (`share_of_look`; 1: the only analysis).
 
     With `stored`, both are changes relative to the same reference target at different times, and their difference is tested.
-    `orders` and `stored_orders`: of the starts whose order is known; its effect is removed.
+    `orders` and `stored_orders`: of the starts whose order is known; its effect is removed. `pending`: a measure is still to be
+    made for the first time, so only `slower` ends the gate before the last analysis.
     """
     observations = [observed] if stored is None else [observed, stored]
     usable = [kind for kind in IN_ORDER if all(len(changes.get(kind, ())) >= MIN_STARTS for changes in observations)]
@@ -106,7 +108,7 @@ def decide(
         if stored is not None:
             spread = spread.minus(spread_of_rounds(stored[kind], random, stored_orders.get(kind, ())))
         judgements.append(_judge(kind, spread, ALPHA * of_measure * share, ALPHA * share, margin, primary=place == 0))
-    return _together(judgements, margin, last=last)
+    return _together(judgements, margin, last=last, pending=pending)
 
 
 def share_of_look(starts: int) -> float:
@@ -145,13 +147,13 @@ def _judge(
     return MeasureResult(kind, primary, spread, low, high, alpha, moved)
 
 
-def _together(judgements: list[MeasureResult], margin: float, *, last: bool) -> Decision:
+def _together(judgements: list[MeasureResult], margin: float, *, last: bool, pending: bool) -> Decision:
     said = [judgement.moved for judgement in judgements]
     if "slower" in said:
         return Decision("slower", judgements, final=True)
     primary = judgements[0]
     may_be_faster = primary.moved == "not slower" and primary.spread.value < -math.log1p(margin)
-    settled = "cannot tell" not in said and not may_be_faster
+    settled = "cannot tell" not in said and not may_be_faster and not pending
     if settled or last:  # at the end the primary measure decides; the noisier ones are reported with their results
         return Decision(said[0], judgements, final=True)
     return Decision("cannot tell", judgements, final=False)

@@ -25,7 +25,7 @@ CALLERS = 8  # per gateway, under full load
 WARMUP = 0.5
 FIXED_SECONDS = 4 * ROUND
 FIXED_SHARE = 0.4  # of the throughput of both under full load
-PRIMARY_ONLY = 13  # until so many starts, p50 is not measured while the primary measure is above the margin
+PRIMARY_ONLY = 15  # until so many starts, p50 is not measured while the primary measure is above the margin
 ARMS = NAMES
 
 ProgressCallback = Callable[[str], None]
@@ -69,22 +69,24 @@ class RegressionRun:
     starts: int = 0
     looks: int = 0
     seconds: float = 0.0
-    fixed_seconds: float = 0.0  # of all measurements at a fixed rate
+    longest: float = 0.0  # seconds of the longest start
+    fixed_starts: int = 0  # with a measurement at a fixed rate
+    fixed_seconds: float = 0.0  # of all these measurements
     decision: Decision = field(default_factory=lambda: Decision("cannot tell", [], final=False))
 
     def run(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure start after start until a decision. Results are kept if the run is interrupted."""
-        began, longest = time.monotonic(), 0.0
+        began = time.monotonic()
         random = np.random.default_rng(self.options.seed)
         while not self.decision.final:
             started = time.monotonic()
             on_progress(f"start {self.starts + 1}: {self.decision.verdict} so far")
             self._start(start_gateways, on_progress)
-            longest = max(longest, time.monotonic() - started)
+            self.longest = max(self.longest, time.monotonic() - started)
             if self.starts >= sequential_test.MIN_STARTS and not self.seen.rounds:
                 return  # no usable rounds: one gateway is not answering, so more starts will not help
             self.seconds = time.monotonic() - began
-            out_of_time = self.seconds + longest > self.options.seconds
+            out_of_time = self.seconds + self.longest > self.options.seconds
             last = self.starts >= (self.options.starts or sequential_test.LAST_LOOK) or (
                 out_of_time and self.options.starts is None
             )
@@ -105,15 +107,17 @@ class RegressionRun:
             share=share,
             orders=self.seen.orders,
             stored_orders=before.orders if before else {},
+            pending=not self.fixed_starts,
         )
 
     @staticmethod
     def needs_fixed_rate(decision: Decision, starts: int, margin: float = sequential_test.MARGIN) -> bool:
         """Return whether the start after so many has a p50: not if the time is better spent on further starts.
 
-        It is not if the last analysis settled p50 as `not slower`: later analyses use the same starts for it with the same or a
-        larger share of ALPHA, so their result is the same. And it is not while the primary measure alone is about to decide: it
-        is above the margin, and there are starts enough left for p50 if the primary measure does not decide.
+        It is not before the first analysis, which usually finds a large change in CPU per request. It is not if the last
+        analysis settled p50 as `not slower`: later analyses use the same starts for it with the same or a larger share of
+        ALPHA, so their result is the same. And it is not while the primary measure alone is about to decide: it is above the
+        margin, and there are starts enough left for p50 if the primary measure does not decide.
         """
         settled = any(
             judgement.kind is LATENCY and not judgement.primary and judgement.moved == "not slower"
@@ -121,7 +125,14 @@ class RegressionRun:
         )
         primary = decision.judgements[0] if decision.judgements else None
         rising = primary is not None and primary.spread.value > math.log1p(margin)
-        return not settled and not (rising and starts < PRIMARY_ONLY)
+        return bool(decision.judgements) and not settled and not (rising and starts < PRIMARY_ONLY)
+
+    def _has_fixed_rate(self) -> bool:
+        """Return whether the next start has a p50; each one has until the first analysis if there may be no other analysis."""
+        few = self.options.starts is not None or self.longest * sequential_test.LAST_LOOK > self.options.seconds
+        if few and not self.decision.judgements:
+            return True
+        return self.needs_fixed_rate(self.decision, self.starts, self.options.margin)
 
     def _start(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
         """Measure one fresh start of both; the lower port alternates between them."""
@@ -141,11 +152,12 @@ class RegressionRun:
                 else "the gateways do not run on this machine: CPU shares are not controlled"
             )
             rounds = self._full_load(running, generator)
-            if self.needs_fixed_rate(self.decision, self.starts, self.options.margin):
+            if self._has_fixed_rate():
                 on_progress(f"start {self.starts + 1}: at a fixed rate")
                 began = time.monotonic()
                 rounds |= self._fixed_rate(running, rounds)
                 self.fixed_seconds += time.monotonic() - began
+                self.fixed_starts += 1
         self.seen.add(rounds, ARMS.index(order[0]))
         self.starts += 1
 

@@ -113,7 +113,7 @@ def _gate(pool: Pool, random: np.random.Generator) -> tuple[Decision, int, float
         }
         orders = {kind: turn[: len(starts)].tolist() for kind, starts in seen.items()}
         last = look == sequential_test.LAST_LOOK
-        decision = sequential_test.decide(seen, random, last=last, share=share, orders=orders)
+        decision = sequential_test.decide(seen, random, last=last, share=share, orders=orders, pending=not fixed)
         if decision.final:
             break
     return decision, taken, seconds
@@ -123,7 +123,7 @@ def section(played: dict[str, Replays], pools: dict[str, Pool], starts: int, not
     """Return the section of the page, with the goals that were missed."""
     rows = []
     for name, replays in played.items():
-        cpu = np.array([np.mean(start) for start in pools[name].changes[sequential_test.CPU]])
+        cpu = np.array([bootstrap.trimmed_mean(start) for start in pools[name].changes[sequential_test.CPU]])
         rates = " | ".join(
             f"{replays.verdicts[verdict] / REPLAYS:.1%}"
             for verdict in ("slower", "not slower", "faster", "cannot tell")
@@ -160,8 +160,8 @@ Goals: the same gateway is called slower in under 1%; 5% and 10% more work is fo
 def _deviation(pool: Pool) -> float:
     """Return the standard deviation between starts, without the effect of which gateway was started first."""
     cpu = pool.changes[sequential_test.CPU]
-    means = [np.mean(start) for start in bootstrap.without_order(cpu, (np.arange(len(cpu)) % 2).tolist())]
-    return float(np.std(means, ddof=2))
+    means = np.array([bootstrap.trimmed_mean(start) for start in cpu])
+    return float(np.std(bootstrap.without_order(means, np.arange(len(cpu)) % 2), ddof=2))
 
 
 def _small_change(pool: Pool) -> str:

@@ -233,6 +233,15 @@ def test_start_has_no_fixed_rate_while_cpu_is_above_the_margin_of_the_run() -> N
     assert RegressionRun.needs_fixed_rate(decision, regression_run.PRIMARY_ONLY, margin=0.01)
 
 
+def test_gate_is_not_over_before_p50_was_measured() -> None:
+    equal = {sequential_test.CPU: [np.array([0.0, 0.001, -0.001])] * 4}
+    assert sequential_test.decide(equal, np.random.default_rng(1), last=False).verdict == "not slower"
+    pending = sequential_test.decide(equal, np.random.default_rng(1), last=False, pending=True)
+    assert (pending.verdict, pending.final) == ("cannot tell", False)
+    slower = {sequential_test.CPU: [np.array([0.1, 0.101, 0.099])] * 4}
+    assert sequential_test.decide(slower, np.random.default_rng(1), last=False, pending=True).final
+
+
 def test_run_without_successful_calls_has_a_reason() -> None:
     made = RegressionRun(("a", "b"), GateOptions(), CpuLayout())
     whole = comparison_reports.regression_report(made, subject(), None)
