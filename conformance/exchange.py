@@ -41,9 +41,7 @@ class Exchange:
     last_t: float = 0.0  # seconds of the monotonic clock at its last event
     _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
     _encoded: bytes = field(default=b"", repr=False, compare=False)
-    _content_from: float = field(
-        default=0.0, repr=False, compare=False
-    )  # when more than the header of the coding was there
+    _content_from: float = field(default=0.0, repr=False, compare=False)  # later than the header of the coding
     _cut: bytes = field(default=b"", repr=False, compare=False)  # the beginning of a character at the end of a chunk
 
     def add_chunk(self, event: Event) -> None:
@@ -58,7 +56,8 @@ class Exchange:
         if self.coding:
             self._encoded += _binary(event) if "body_base64" in event else str(event.get("body", "")).encode()
             if not self._content_from and len(self._encoded) > HEADER_OF_A_CODING:
-                self._content_from = event.get("begun", event["t"])  # clients write such a response at its end
+                # Clients record such a response at its end, with the time at which it began.
+                self._content_from = event["begun"] if "begun" in event else event["t"]
 
     def end_chunks(self) -> None:
         """Add the replacement for a character whose rest did not arrive."""

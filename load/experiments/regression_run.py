@@ -108,7 +108,7 @@ class RegressionRun:
         )
 
     @staticmethod
-    def needs_fixed_rate(decision: Decision, starts: int) -> bool:
+    def needs_fixed_rate(decision: Decision, starts: int, margin: float = sequential_test.MARGIN) -> bool:
         """Return whether the start after so many has a p50: not if the time is better spent on further starts.
 
         It is not if the last analysis settled p50 as `not slower`: later analyses use the same starts for it with the same or a
@@ -120,7 +120,7 @@ class RegressionRun:
             for judgement in decision.judgements
         )
         primary = decision.judgements[0] if decision.judgements else None
-        rising = primary is not None and primary.spread.value > math.log1p(sequential_test.MARGIN)
+        rising = primary is not None and primary.spread.value > math.log1p(margin)
         return not settled and not (rising and starts < PRIMARY_ONLY)
 
     def _start(self, start_gateways: StartGateways, on_progress: ProgressCallback) -> None:
@@ -141,7 +141,7 @@ class RegressionRun:
                 else "the gateways do not run on this machine: CPU shares are not controlled"
             )
             rounds = self._full_load(running, generator)
-            if self.needs_fixed_rate(self.decision, self.starts):
+            if self.needs_fixed_rate(self.decision, self.starts, self.options.margin):
                 on_progress(f"start {self.starts + 1}: at a fixed rate")
                 began = time.monotonic()
                 rounds |= self._fixed_rate(running, rounds)

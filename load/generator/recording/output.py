@@ -3,7 +3,6 @@
 import platform
 import re
 import sys
-import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gatebench.fixtures.errors import BenchError
+from gatebench.fixtures.recording import files
 from gatebench.fixtures.recording.secrets import MIN_LENGTH, SecretRegistry
 from gatebench.load.generator.recording.aggregate import KEPT_WRONG, Aggregate
 from gatebench.load.plan.plan import Plan
@@ -111,9 +111,7 @@ def _clean_wrong(wrong: WrongAnswerSample, secrets: SecretRegistry, given: re.Pa
 def require_writable(folder: Path) -> None:
     """Create the folder for the results. Raise BenchError if it cannot be written: a load takes minutes."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        files.require_writable(folder)
     except OSError as error:
         raise BenchError(f"cannot write the results to {folder}: {error.strerror}; name another folder") from error
 

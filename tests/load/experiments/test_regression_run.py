@@ -9,6 +9,7 @@ import pytest
 
 from gatebench.fixtures.errors import BenchError
 from gatebench.load.analysis import rounds, sequential_test, summary
+from gatebench.load.analysis.bootstrap import Spread
 from gatebench.load.analysis.rounds import Rounds
 from gatebench.load.experiments import baseline, comparison_reports, overhead_run, regression_report, regression_run
 from gatebench.load.experiments.regression_run import ARMS, GateOptions, RegressionRun, RunningGateway
@@ -220,6 +221,16 @@ def test_interrupted_run_keeps_its_measures() -> None:
         RegressionRun(("a", "b"), GateOptions(), CpuLayout()), subject(), "interrupted"
     )
     assert (nothing.conclusion, nothing.comparison) == ("incomplete", None)
+
+
+def test_start_has_no_fixed_rate_while_cpu_is_above_the_margin_of_the_run() -> None:
+    cpu = sequential_test.MeasureResult(
+        sequential_test.CPU, True, Spread(0.03, 0.01, 7), -0.01, 0.07, 0.01, "cannot tell"
+    )
+    decision = sequential_test.Decision("cannot tell", [cpu], final=False)
+    assert not RegressionRun.needs_fixed_rate(decision, 7, margin=0.01)
+    assert RegressionRun.needs_fixed_rate(decision, 7, margin=0.05)
+    assert RegressionRun.needs_fixed_rate(decision, regression_run.PRIMARY_ONLY, margin=0.01)
 
 
 def test_run_without_successful_calls_has_a_reason() -> None:

@@ -177,11 +177,14 @@ def error_formed(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     """A JSON-RPC error has an integer code, a text, and the id of its request, or none where that could not be read.
 
     `without_id`: the attempts are no requests, so that no id is right (MCP 2025-11-25, basic/transports, Sending Messages to the
-    Server); bodies that are not JSON-RPC are left out, and the form of the error. SERVER_ERROR is the id of no message.
+    Server), and the form of the error does not count. SERVER_ERROR is the id of no message. An error status with another body
+    conforms: it MAY be a JSON-RPC error (the same section).
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            if "error" not in attempt.answer or (row.options.get("without_id") and "jsonrpc" not in attempt.answer):
+            if not _is_rpc_error(attempt, lenient=not row.options.get("without_id")):
+                if (attempt.status or 0) >= 400:
+                    context.examined()
                 continue
             context.examined()
             error, given = mapping(attempt.answer["error"]), attempt.answer.get("id")
@@ -193,6 +196,14 @@ def error_formed(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 _violation(context, case, attempt, "an integer code and a message", str(attempt.answer["error"])[:200])
             elif given is not None and str(given) not in attempt.request_body and given != SERVER_ERROR:
                 _violation(context, case, attempt, "the id of the request, or none", f"the id {given!r}")
+
+
+def _is_rpc_error(attempt: Exchange, *, lenient: bool) -> bool:
+    """Return whether the response is a JSON-RPC error. `lenient`: also without its version, if `error` is an object."""
+    error = attempt.answer.get("error")
+    status = attempt.status or 0
+    own_form = "jsonrpc" not in attempt.answer and (not lenient or (status >= 400 and not isinstance(error, dict)))
+    return "error" in attempt.answer and not own_form
 
 
 def _refused_by(arrival: Exchange) -> bool:

@@ -35,6 +35,23 @@ def malformed_bodies_refused(builder: TranscriptBuilder) -> None:
         record(builder, case, ask(builder).answered(200, error), ask(builder).answered(415), ask(builder).answered(422))
 
 
+PROBLEM = '{"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "no", "id": "incident-7"}'
+OTHER_BODIES = (PROBLEM, '{"error": "invalid_request", "error_description": "no"}', "<h1>400 Bad Request</h1>", "")
+
+
+def refusals_that_are_no_jsonrpc(builder: TranscriptBuilder) -> None:
+    """Refuses with a status and a body that is not JSON-RPC: problem details (RFC 9457), an OAuth error, a page, none."""
+    kind = [("content-type", "application/problem+json")]
+    for case, status in (("json-empty", 400), ("unknown-session-response", 404), ("foreign-session-notification", 403)):
+        record(builder, case, *(ask(builder).answered(status, headers=kind, body=body) for body in OTHER_BODIES))
+
+
+@pytest.mark.parametrize("requirement", ["CLI-032", "SES-033"])
+def test_refusals_that_are_no_jsonrpc_conform(builder: TranscriptBuilder, requirement: str) -> None:
+    refusals_that_are_no_jsonrpc(builder)
+    assert builder.judged_by(requirement).outcome is Outcome.PASS  # and not unobserved, which is a finding
+
+
 def judgement_left_to_the_upstream(builder: TranscriptBuilder) -> None:
     """Hands bodies and header fields on unread, and relays the upstream's refusal."""
     for case in ("json-cut-off", "batch-of-one", "revision-unknown", "accept-json-only", "type-in-capitals"):
@@ -254,6 +271,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     hosts_and_folded_fields_served_or_refused,
     unknown_revisions_negotiated_or_refused,
     malformed_bodies_refused,
+    refusals_that_are_no_jsonrpc,
     refused_messages_answered_in_its_own_way,
     judgement_left_to_the_upstream,
     unusual_calls_served_or_refused,
