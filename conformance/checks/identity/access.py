@@ -14,7 +14,7 @@ def no_access_is_denied(context: CheckContext, transcript: Transcript) -> None:
         transcript,
         DENIED,
         transcript.facts.dialect("denied"),
-        {"no access", "no access for a virtual account"},
+        {"no access", "no access for a virtual account", "access to a virtual server only"},
     )
 
 

@@ -193,6 +193,29 @@ def tokens_for_other_resources_are_refused(context: CheckContext, transcript: Tr
                 )
 
 
+def tokens_of_named_issuers_work(context: CheckContext, transcript: Transcript) -> None:
+    """PRM-007: for authorization servers that identify no caller of this world; those that do are the subject of PRM-004."""
+    for note in observations(transcript, "named-issuers"):
+        if note.get("reason"):
+            context.inapplicable(note["reason"])
+            continue
+        control = transcript.exchanges[note["control"]]
+        if control.status in (401, None):
+            context.blocked(f"the configured token of {note['principal']} was refused at {note['server']} as well")
+            continue
+        context.examined()
+        for issuer, exchange in note["attempts"].items():
+            attempt = transcript.exchanges.get(exchange or "")
+            if attempt is not None and attempt.status == 401:
+                context.violation(
+                    f"the metadata of {note['server']} name {issuer}, whose tokens are refused there",
+                    expected="authorization servers whose tokens the gateway accepts",
+                    actual=outcome_of(attempt),
+                    at=attempt,
+                    control=control,
+                )
+
+
 def both_ways_agree(context: CheckContext, transcript: Transcript) -> None:
     """PRM-005."""
     for _, found in _published(context, transcript):

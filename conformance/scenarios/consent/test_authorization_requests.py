@@ -17,7 +17,7 @@ from gatebench.fixtures.world.definition import REVISIONS
 
 FURTHER = ("calendar.write", "calendar.share")
 LAST = "calendar.invite"
-UNHEARD = "calendar.delete"  # demanded in one scenario alone
+UNHEARD, WITHHELD = "calendar.delete", "calendar.purge"  # each demanded in one scenario alone
 
 
 def _knows_documents(params: Params) -> bool:
@@ -97,21 +97,47 @@ async def test_refreshed_meanwhile(scenario: Scenario, case: str, principal: str
     """The upstream demands a further scope, the user has not answered, and the token is refreshed for another call."""
     granted = steps.settings_of(scenario, server)["scope"]
     _, urls = await steps.begin(scenario, principal, server, revision)
-    visits = await steps.follow(scenario, principal, urls)
-    asked = [parse_qs(split_url(url).query).get("scope", []) for visit in visits for url in visit.urls]
+    asked = await _asked_scopes(scenario, principal, urls)
     control = await steps.call(scenario, principal, server, revision)
     with oauth_conditions.required_scopes(scenario.bench, server, granted, UNHEARD):
         await steps.call(scenario, principal, server, revision)
     since, rejected = scenario.here(), await access_token_digests(scenario, principal, server)
     with rejected_tokens(scenario, server, rejected):
         attempt = await steps.call(scenario, principal, server, revision)
-    allowed = [
-        *granted.split(),
-        "offline_access",
-        *(word for found in asked for text in found for word in text.split()),
-    ]
+    allowed = [*granted.split(), "offline_access", *asked]
     facts: dict[str, Any] = {"server": server, "principal": principal, "allowed": allowed}
     scenario.case(case, attempt, control=control, since=since, **facts)
+
+
+OF_ANOTHER = "scope-demanded-of-another-user"
+
+
+@judged_by_cases([OF_ANOTHER], *LEAKS, needs=("consent-withdrawal",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("case", "principal", "other", "server"), [(OF_ANOTHER, "alice", "bob", "calendar")])
+async def test_demanded_of_another(
+    scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
+) -> None:
+    """Two users consent, the upstream demands a further scope of one, and the other one consents anew."""
+    granted = steps.settings_of(scenario, server)["scope"]
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    _, urls = await steps.begin(scenario, other, server, revision)
+    allowed = await _asked_scopes(scenario, other, urls)
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, WITHHELD):
+        await steps.call(scenario, principal, server, revision)
+    _, urls = await steps.begin(scenario, other, server, revision)
+    since = scenario.here()
+    await steps.follow(scenario, other, urls)
+    attempt = await steps.call(scenario, other, server, revision)
+    facts: dict[str, Any] = {"server": server, "principal": other, "allowed": [*granted.split(), *allowed]}
+    scenario.case(case, attempt, control=control, since=since, **facts)
+
+
+async def _asked_scopes(scenario: Scenario, principal: str, urls: list[str]) -> list[str]:
+    """Follow links to consent, and return the scopes that the authorization requests name."""
+    visits = await steps.follow(scenario, principal, urls)
+    asked = [parse_qs(split_url(url).query).get("scope", []) for visit in visits for url in visit.urls]
+    return [word for found in asked for text in found for word in text.split()]
 
 
 @judged_by_cases(["client-refused"], *LEAKS, needs=("consent-withdrawal",))

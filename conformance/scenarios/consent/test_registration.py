@@ -18,6 +18,12 @@ AT_ONCE = "client-registered-at-once"
 AFTER_ANOTHER = "refreshed-after-another-user"
 REGISTRATION_SECONDS = 0.3  # longer than two browsers take to open their links
 NEEDS = ("client-registration", "consent-withdrawal")
+# Case: what the registration answers as the client's way to authenticate, whatever the client asked for.
+METHODS = {
+    "client-registered-with-basic": "client_secret_basic",
+    "client-registered-with-a-posted-secret": "client_secret_post",
+    "client-registered-without-a-secret": "none",
+}
 PAGE: dict[str, Any] = {"content_type": "text/html", "body": "<html>not here</html>"}
 # Case: what the authorization server does with a registration instead of refusing it with invalid_redirect_uri.
 REFUSALS: dict[str, dict[str, Any]] = {
@@ -59,6 +65,27 @@ async def test_registered(scenario: Scenario, principal: str, other: str, server
             break
     last = (await call_until_success(scenario, principal, server, revision))[-1]
     scenario.case(FORGOTTEN, last, control=attempts[0], since=since, **common)
+
+
+@judged_by_cases(METHODS, *LEAKS, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", REGISTERING)])
+@pytest.mark.parametrize("case", list(METHODS))
+async def test_ways_to_authenticate(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The server has forgotten the client, and registers one that authenticates in this way: a consent, a call, a refresh."""
+    issuer = steps.issuer_of(server)
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    scenario.require(control.succeeded, "the call after the consent did not succeed")
+    await expired_consent(scenario, principal, server, revision, issuer)
+    scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
+    await contact(scenario, principal, server, revision)  # the gateway learns that its client is unknown
+    with scenario.idp_settings(issuer, registration={"token_endpoint_auth_method": METHODS[case]}):
+        since = scenario.here()
+        attempts = [
+            await steps.consent_and_call(scenario, principal, server, revision, refreshed=refreshed)
+            for refreshed in (False, True)
+        ]
+    scenario.case(case, *attempts, control=control, since=since, server=server, principal=principal)
 
 
 @judged_by_cases([AT_ONCE], *LEAKS, needs=NEEDS, thorough=in_one_with_sessions)

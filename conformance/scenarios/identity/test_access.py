@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatebench.conformance.scenarios.common import granted
+from gatebench.conformance.scenarios.common import granted, within_claims
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -53,15 +53,41 @@ async def test_grant_and_withdraw(scenario: Scenario, principal: str, server: st
     await control_client.connect()
     accepted = await control_client.call(tool)
 
-    async def attempt(expect: str, attribute: str) -> None:
-        client = await scenario.client(principal, server, revision)
+    async def attempt(expect: str, attribute: str, at: str = server) -> None:
+        client = await scenario.client(principal, at, revision)
         await client.connect()
-        answer = await client.call(tool)
-        scenario.probe(expect, answer, accepted, attribute=attribute, server=server, principal=principal)
+        answer = await client.call(tool if at == server else "whoami")
+        scenario.probe(expect, answer, accepted, attribute=attribute, server=at, principal=principal)
 
     with granted(scenario, principal, *members):
         await attempt("denied", "access not granted yet")
         with granted(scenario, principal, server):
             await attempt("granted", "access granted now")
         await attempt("denied", "access withdrawn")
+        for member in [one for one in members[:1] if within_claims(scenario, server=one)]:
+            await attempt("granted", "access granted now", at=member)  # that to the virtual server alone was withdrawn
     await scenario.fence(control_client, tool)
+
+
+@judged_by("ACC-001", "ACC-002", needs=("runtime-grants", "member-access", "server.web-search"), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "server", "member", "control"),
+    [("dave", "desk", "web-search", "alice"), ("intern-bot", "desk", "web-search", "support-bot")],
+)
+async def test_access_to_a_virtual_server_only(
+    scenario: Scenario, *, principal: str, server: str, member: str, control: str, revision: str
+) -> None:
+    """A caller who may use a virtual server has no access to its member, at the address of that member."""
+    allowed = await scenario.client(control, member, revision)
+    await allowed.connect()
+    accepted = await allowed.call("whoami")
+    with granted(scenario, principal, server):
+        virtual = await scenario.client(principal, server, revision)
+        await virtual.connect()
+        await virtual.list_tools()
+        denied = await scenario.client(principal, member, revision)
+        for attempt in (await denied.connect(), await denied.list_tools(), await denied.call("whoami")):
+            attribute = "access to a virtual server only"
+            scenario.probe("denied", attempt, accepted, attribute=attribute, server=member, principal=principal)
+    await scenario.fence(allowed)

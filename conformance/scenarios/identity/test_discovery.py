@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by
+from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by
 from gatebench.fixtures.clients.discovery import Document, strings
+from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
 
 SERVERS = ("calculator", "desk")
+NAMED = ("calculator", "mail", "crm", "workbench")  # of each auth model, and a virtual one
 METADATA = ("PRM-001", "PRM-002", "PRM-003", "PRM-005")
 
 
@@ -86,12 +88,46 @@ async def test_token_for_the_resource(scenario: Scenario, principal: str, server
     scenario.observe("resource-token", issuer=issuer, resource=value["resource"], **facts)
 
 
+@judged_by("PRM-007", thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("carol", server) for server in NAMED])
+async def test_named_authorization_servers(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """A handshake with the user's configured token, and with one of each authorization server that the metadata name.
+
+    Those that no operator trusts for callers are of interest: upstreams of this bench have such ones.
+    """
+    found = [one for one in await documents_of(scenario, server, revision) if one.published]
+    facts: dict[str, Any] = {"server": server, "principal": principal}
+    if not found or not isinstance(found[0].value.get("resource"), str):
+        scenario.observe("named-issuers", reason="the gateway publishes no protected resource metadata", **facts)
+        return
+    control = await (await scenario.client(principal, server, revision)).connect()
+    named = {name for one in found for name in strings(one.value.get("authorization_servers"))}
+    attempts: dict[str, str | None] = {}
+    for name, issuer in scenario.bench.world_json["issuers"].items():
+        if issuer["issuer"] in named and not issuer["trusted_for_callers"]:
+            token = scenario.identities.token_for(principal, name, found[0].value["resource"])
+            answer = await handshake_with(scenario, token, (principal, server, revision))
+            attempts[issuer["issuer"]] = answer.exchange
+    scenario.observe("named-issuers", control=control.exchange, attempts=attempts, **facts)
+
+
+async def handshake_with(scenario: Scenario, token: str, params: tuple[str, str, str]) -> McpResponse:
+    """Return the response to a handshake with this token. `params`: user, server, revision."""
+    return await (await client_with(scenario, token, params)).connect()
+
+
 async def call_with(scenario: Scenario, token: str, params: tuple[str, str, str]) -> McpResponse:
     """Connect with this token, and return the response to a call. `params`: user, server, revision."""
-    principal, server, revision = params
-    client = await scenario.client(principal, server, revision)
+    client = await client_with(scenario, token, params)
+    await client.connect()
+    return await client.call(scenario.identities.tool(params[1], "whoami"))
+
+
+async def client_with(scenario: Scenario, token: str, params: tuple[str, str, str]) -> McpClient:
+    """Return a client that shows this token, as an OAuth client does."""
+    client = await scenario.client(*params)
     own = scenario.dialect.credential_header
     without = {} if own.lower() == "authorization" else {own: None}
     client.changes = {**without, "Authorization": f"Bearer {token}"}
-    await client.connect()
-    return await client.call(scenario.identities.tool(server, "whoami"))
+    return client

@@ -115,8 +115,9 @@ async def test_bad_jwt(scenario: Scenario, mutation: str, principal: str, server
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 async def test_revoked_token(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A second token of the same caller that works, and then is revoked; the first one works all the time."""
+    """A second token of the same caller that works, and then is revoked; the first one, and a third, work all the time."""
     token, tool = scenario.new_gateway_token(principal), scenario.identities.tool(server, "whoami")
+    third = scenario.new_gateway_token(principal)
     client = await scenario.client(principal, server, revision, token=token)
     await client.connect()
     control = await client.call(tool)
@@ -129,8 +130,11 @@ async def test_revoked_token(scenario: Scenario, principal: str, server: str, re
         scenario.probe(
             "unauthenticated", attempt, control, attribute="a revoked token", server=server, principal=principal
         )
+    other = await scenario.client(principal, server, revision, token=third)
+    await other.connect()
+    issued = await other.call(tool)
     after = await scenario.fence(first, tool)
-    scenario.case("beside-a-further-token", beside, after, control=control, server=server, principal=principal)
+    scenario.case("beside-a-further-token", beside, issued, after, control=control, server=server, principal=principal)
 
 
 @judged_by(*ALWAYS, "AUTH-011")

@@ -31,6 +31,8 @@ OUTLIVED = {
 }
 REFUSALS = token_endpoint.refusals()
 REFUSED = [*REFUSALS, "refused-revoked"]
+OF_ONE_GRANT = "refused-invalid-grant"  # the other refusals may be about the user or the client
+SIBLING = "contacts"  # of the authorization server of calendar
 GRANTED = "calendar:read"
 NEEDS = ("consent-withdrawal",)
 LONG = 3600  # seconds: longer than a run
@@ -150,7 +152,8 @@ async def test_refused(
 ) -> None:
     """The authorization server refuses to refresh, several times; then the user consents anew, and that token expires too.
 
-    Another user, whose token has not expired, calls the same server in between, and the user another server.
+    Another user, whose token has not expired, calls the same server in between, and the user another server, also one of the same
+    authorization server.
     """
     other_server = next(one for one in ELSEWHERE if one not in personal_members(scenario, server))
     with_another = within_claims(scenario, server=other_server)
@@ -158,6 +161,9 @@ async def test_refused(
     issuer = str(UPSTREAMS[personal_members(scenario, server)[-1]].issuer)
     with scenario.idp_settings(issuer, access_lifetime=LONG):
         await consent_anew(scenario, other, server, revision)
+        if case == OF_ONE_GRANT and server == "calendar" and within_claims(scenario, server=SIBLING):
+            await consent_anew(scenario, principal, SIBLING, revision)
+            beside.append(await scenario.consented(principal, SIBLING, revision))
     healthy = await scenario.consented(other, server, revision)
     control = await expired_consent(scenario, principal, server, revision, issuer)
     begin = scenario.here()

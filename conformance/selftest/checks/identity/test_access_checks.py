@@ -11,7 +11,7 @@ from gatebench.conformance.selftest.support.transcript_base import TranscriptLin
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 DENIALS = {
-    "ACC-001": ["no access", "no access for a virtual account"],
+    "ACC-001": ["no access", "no access for a virtual account", "access to a virtual server only"],
     "ACC-003": ["access not granted yet", "access withdrawn"],
 }
 EITHER = {**DENIALS, "ACC-002": ["no access", "access withdrawn"]}

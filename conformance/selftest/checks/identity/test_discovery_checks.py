@@ -270,3 +270,49 @@ def test_foreign_resource_token_is_not_applicable_if_own_token_is_refused(builde
     elsewhere = [{"server": "desk", "attempt": refused.exchange}]
     builder.observe("resource-token", attempt=refused.exchange, control=refused.exchange, elsewhere=elsewhere, **facts)
     assert builder.judged_by("PRM-006").outcome is Outcome.NOT_APPLICABLE
+
+
+# -- PRM-007
+
+
+UPSTREAMS_OWN = "http://127.0.0.1:4000/vendor"
+
+
+def named_issuers(builder: TranscriptBuilder, control: ClientRequest, attempt: ClientRequest | None = None) -> None:
+    tried = {}
+    if attempt is not None:
+        attempt.control = control.seq
+        tried[UPSTREAMS_OWN] = attempt.exchange
+    builder.observe("named-issuers", server="mail", principal="carol", control=control.exchange, attempts=tried)
+
+
+@fails("PRM-007")
+def test_tokens_of_a_named_issuer_are_refused(builder: TranscriptBuilder) -> ClientRequest:
+    attempt = builder.ask("carol", "mail", "initialize").answered(401)
+    named_issuers(builder, builder.call("carol", "mail"), attempt)
+    return attempt
+
+
+@passes("PRM-007")
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_tokens_of_a_named_issuer_are_accepted(builder: TranscriptBuilder, status: int) -> int:
+    attempt = builder.ask("carol", "mail", "initialize").answered(status)
+    named_issuers(builder, builder.call("carol", "mail"), attempt)
+    return 1
+
+
+@passes("PRM-007")
+def test_no_issuer_of_an_upstream_is_named(builder: TranscriptBuilder) -> int:
+    named_issuers(builder, builder.call("carol", "mail"))
+    return 1
+
+
+@untestable("PRM-007")
+def test_named_issuers_are_untestable_if_every_token_is_refused(builder: TranscriptBuilder) -> None:
+    control = builder.ask("carol", "mail", "initialize").answered(401)
+    named_issuers(builder, control, builder.ask("carol", "mail", "initialize").answered(401))
+
+
+def test_named_issuers_without_metadata_are_not_applicable(builder: TranscriptBuilder) -> None:
+    builder.observe("named-issuers", server="mail", principal="carol", reason="no metadata")
+    assert builder.judged_by("PRM-007").outcome is Outcome.NOT_APPLICABLE

@@ -56,8 +56,11 @@ def _refused_then_none(builder: TranscriptBuilder, row: Requirement, case: str) 
 
 
 def _asks_for(builder: TranscriptBuilder, row: Requirement, case: str, value: str) -> TranscriptLine:
-    fields = {"grant_type": row.options.get("grant", "refresh_token"), row.options["parameter"]: value}
-    line = builder.issuer_request(ISSUER, row.options["endpoint"], fields)
+    if row.options["endpoint"] == "authorize":
+        line = builder.authorize(ISSUER, **{row.options["parameter"]: value})
+    else:
+        fields = {"grant_type": row.options.get("grant", "refresh_token"), row.options["parameter"]: value}
+        line = builder.issuer_request(ISSUER, row.options["endpoint"], fields)
     builder.case(case, builder.call("alice", "mail"), allowed=["a", "b"])
     return line
 
