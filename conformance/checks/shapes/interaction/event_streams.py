@@ -4,7 +4,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping, same_id
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, during, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.interaction.dialogues import (
     RESUMPTION,
@@ -34,7 +34,7 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
 
     `part`: `order`, `token` (each has the progress token of the request), `members` (all but the token unchanged), or `whole`
     (order and members, before or after the result). A gateway that does not claim `mcp.server-requests` may leave all or some of
-    them out.
+    them out. The progress token of an attempt reaches the upstream if that of its control does.
     """
     method, part = row.options["method"], row.options["part"]
     for case in with_control(context, transcript, row):
@@ -43,6 +43,12 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
             given = as_asked(transcript, case, attempt, given) if method == COMPLETE else given
             messages_got = received(transcript, case, attempt)
             got = notifications(messages_got, method)
+            if part == "token" and _withheld(transcript, case, attempt):
+                context.examined()
+                own = mapping(mapping(attempt.rpc.get("params")).get("_meta")).get(TOKEN)
+                what = "the progress token did not reach the upstream"
+                violation(context, case, attempt, what, f"a token for {own!r}", "none, and one for the control")
+                continue
             if not given or not (got or claimed(transcript, SERVER_REQUESTS)):
                 context.inapplicable("the upstream sent no such notification, or the gateway relays none")
                 continue
@@ -57,6 +63,18 @@ def notified(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                 problem = _order(given, got, whole=claimed(transcript, SERVER_REQUESTS)) or _late(messages_got, method)
             if problem:
                 violation(context, case, attempt, f"{method} did not reach the client as it was sent", *problem)
+
+
+def _withheld(transcript: Transcript, case: Case, attempt: Exchange) -> bool:
+    """Return whether an upstream got an attempt without a progress token, and the control of the case with one."""
+    if case.control is None:
+        return False
+    attempts, controls = (transcript.landed(one.nonce) for one in (attempt, case.control))
+    return bool(attempts) and not any(map(_has_token, attempts)) and any(map(_has_token, controls))
+
+
+def _has_token(arrival: Exchange) -> bool:
+    return TOKEN in mapping(mapping(arrival.rpc.get("params")).get("_meta"))
 
 
 def _without_token(params: dict[str, Any]) -> dict[str, Any]:

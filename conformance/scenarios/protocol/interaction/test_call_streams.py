@@ -29,6 +29,8 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 NOTIFYING = ["test_progress", "test_log_messages", "test_held", "test_release"]
 SINGLE = {"progress-text-token": "7", "progress-number-token": 7, "log-messages": None}
+FALSE = {"progress-zero-token": 0, "progress-empty-token": ""}
+"""Tokens that many languages take for false (MCP 2025-11-25 progress: a string or an integer)."""
 TOGETHER = {
     "progress-of-two-callers": "test_progress",
     "log-messages-of-two-callers": "test_log_messages",
@@ -41,7 +43,7 @@ HELD: dict[str, dict[str, Any]] = {
 UNKNOWN = {"unknown-notification": "notifications/example"}
 
 
-@judged_by_cases([*SINGLE, *UNKNOWN, *TOGETHER, *HELD], "JSM-003", MESSAGES, thorough=in_each_era)
+@judged_by_cases([*SINGLE, *FALSE, *UNKNOWN, *TOGETHER, *HELD], "JSM-003", MESSAGES, thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other"), [("alice", "bob")])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
@@ -57,6 +59,10 @@ async def test_notifications_of_calls(
             tool = tools["test_progress" if token is not None else "test_log_messages"]
             called = await call(clients[0], tool, token=token, **_logging(clients[0]))
             scenario.case(case, called.response, server=server, principal=principal)
+        control = await call(clients[0], tools["test_progress"], token=1)
+        for case, token in FALSE.items():
+            called = await call(clients[0], tools["test_progress"], token=token)
+            scenario.case(case, called.response, control=control.response, server=server, principal=principal)
         if clients[0].modern:  # its log messages are for those who ask for them
             await call(clients[0], tools["test_log_messages"])
         for case, method in ({} if clients[0].modern else UNKNOWN).items():

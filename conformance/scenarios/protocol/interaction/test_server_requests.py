@@ -22,6 +22,7 @@ from gatebench.conformance.scenarios.dialogue_steps import (
     until_seen,
 )
 from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases, modern
+from gatebench.fixtures.clients import conversation
 from gatebench.fixtures.clients.conversation import Called, call
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
@@ -235,3 +236,28 @@ async def test_capabilities_after_a_loss(
     regained = await after_a_loss(client, await ask(), ask)
     case = "capabilities-after-a-loss"
     scenario.case(case, regained, server=server, principal=principal, announced=client.capabilities)
+
+
+OF_EACH_REQUEST: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
+    "capabilities-fewer-than-before": (None, {}),
+    "capabilities-more-than-before": ({}, None),
+}
+"""What a client announces on connecting, and in its calls (None: all that the bench has)."""
+
+
+@judged_by_cases(OF_EACH_REQUEST, thorough=in_each_revision)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
+async def test_capabilities_of_each_request(
+    scenario: Scenario, *, principal: str, server: str, member: str, claim: str, revision: str
+) -> None:
+    """A client announces other capabilities in its calls than in its discovery."""
+    del claim
+    with offered(scenario, server, [member], ASKING):
+        for case, (before, now) in OF_EACH_REQUEST.items():
+            client = await connected(scenario, principal, server, revision, before)
+            client.capabilities = dict(conversation.CAPABILITIES if now is None else now)
+            tools = [scenario.identities.tool(server, tool, member) for tool in ASKING]
+            calls = [await call(client, tool, reply=replying(case)) for tool in tools]
+            _record(scenario, case, *calls, client=client, announced=client.capabilities)

@@ -144,6 +144,16 @@ def fewer_notifications(builder: TranscriptBuilder) -> None:
         builder.case(case, silent.answered())
 
 
+def progress_tokens_of_its_own(builder: TranscriptBuilder) -> None:
+    """Sends no progress token to the upstream, or one of its own for each."""
+    for case in ("progress-zero-token", "progress-empty-token"):
+        for sent in ({}, {"progressToken": "own"}):
+            control, made = (builder.ask("alice", SERVER, meta={"progressToken": token}) for token in (1, 0))
+            for one in (control, made):
+                one.arrives(changed={"_meta": sent}).answered()
+            builder.case(case, made, control=control)
+
+
 def responses_as_json(builder: TranscriptBuilder) -> None:
     """Reads a stream to its end, and answers with the response as JSON."""
     made = builder.ask("alice", SERVER).arrives(events=[progress(1)]).answered()
@@ -221,6 +231,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     input_given_by_the_gateway,
     older_servers_ask_in_requests,
     fewer_notifications,
+    progress_tokens_of_its_own,
     responses_as_json,
     no_streams,
     subscriptions_without_messages,
