@@ -9,6 +9,7 @@ import pytest
 from gatebench.conformance.scenarios.common import LEAKS
 from gatebench.conformance.scenarios.consent import authorization_steps as steps
 from gatebench.conformance.scenarios.marks import in_each_era, in_one_with_sessions, judged_by_cases
+from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.steps.grants import call_until_success, contact, exchanges, expired_consent
 from gatebench.fixtures.world.definition import DECLINING, REGISTERING, REVISIONS
@@ -67,6 +68,17 @@ async def test_registered(scenario: Scenario, principal: str, other: str, server
     scenario.case(FORGOTTEN, last, control=attempts[0], since=since, **common)
 
 
+async def _call_before_client_is_unknown(scenario: Scenario, principal: str, server: str, revision: str) -> McpResponse:
+    """Return a call after a consent; then the authorization server forgets the client, and the gateway learns it."""
+    issuer = steps.issuer_of(server)
+    control = await steps.consent_and_call(scenario, principal, server, revision)
+    scenario.require(control.succeeded, "the call after the consent did not succeed")
+    await expired_consent(scenario, principal, server, revision, issuer)
+    scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
+    await contact(scenario, principal, server, revision)
+    return control
+
+
 @judged_by_cases(METHODS, *LEAKS, needs=NEEDS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", REGISTERING)])
@@ -74,11 +86,7 @@ async def test_registered(scenario: Scenario, principal: str, other: str, server
 async def test_ways_to_authenticate(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """The server has forgotten the client, and registers one that authenticates in this way: a consent, a call, a refresh."""
     issuer = steps.issuer_of(server)
-    control = await steps.consent_and_call(scenario, principal, server, revision)
-    scenario.require(control.succeeded, "the call after the consent did not succeed")
-    await expired_consent(scenario, principal, server, revision, issuer)
-    scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
-    await contact(scenario, principal, server, revision)  # the gateway learns that its client is unknown
+    control = await _call_before_client_is_unknown(scenario, principal, server, revision)
     with scenario.idp_settings(issuer, registration={"token_endpoint_auth_method": METHODS[case]}):
         since = scenario.here()
         attempts = [
@@ -97,11 +105,7 @@ async def test_registered_at_once(scenario: Scenario, principal: str, other: str
     The other user has not been there before: a gateway may register a client for each user.
     """
     issuer = steps.issuer_of(server)
-    control = await steps.consent_and_call(scenario, principal, server, revision)
-    scenario.require(control.succeeded, "the call after the consent did not succeed")
-    await expired_consent(scenario, principal, server, revision, issuer)
-    scenario.bench.world.control("idp", "DELETE", "clients", {"issuer": issuer})
-    await contact(scenario, principal, server, revision)  # the gateway learns that its client is unknown
+    control = await _call_before_client_is_unknown(scenario, principal, server, revision)
     since = scenario.here()
     links = [(one, (await steps.begin(scenario, one, server, revision))[1]) for one in (principal, other)]
     with scenario.idp_fault({"issuer": issuer, "endpoint": "register", "action": {"delay": REGISTRATION_SECONDS}}):
