@@ -41,7 +41,7 @@ class Exchange:
     last_t: float = 0.0  # seconds of the monotonic clock at its last event
     _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # parsed messages
     _encoded: bytes = field(default=b"", repr=False, compare=False)
-    _content_from: float = field(default=0.0, repr=False, compare=False)  # later than the header of the coding
+    _content_from: float = field(default=0.0, repr=False, compare=False)  # time of more than the coding's header
     _cut: bytes = field(default=b"", repr=False, compare=False)  # the beginning of a character at the end of a chunk
 
     def add_chunk(self, event: Event) -> None:

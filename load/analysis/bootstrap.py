@@ -78,9 +78,9 @@ def trimmed_mean(values: Floats, axis: int = -1) -> Floats:
 def spread_of_rounds(starts: Sequence[Floats], random: np.random.Generator, orders: Sequence[int] = ()) -> Spread:
     """Return the spread of the trimmed mean over starts of trimmed means over rounds; `starts`: an array of rounds per start.
 
-    Only starts are resampled: the variance between their means contains that between their rounds (Ren et al. 2010,
-    Nonparametric bootstrapping for hierarchical data). With `orders` (0 or 1 per start), the effect of the order is removed,
-    which costs a degree of freedom.
+    Only starts are resampled: the variance between their means contains that between their rounds (the cluster bootstrap of Field
+    and Welsh 2007, Bootstrapping clustered data). With `orders` (0 or 1 per start), the effect of the order is removed, which
+    costs a degree of freedom.
     """
     means = np.array([trimmed_mean(rounds) for rounds in starts])
     known = len(means) >= MIN_WITH_ORDER and len({*orders}) > 1
