@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gatebench.load.analysis import bootstrap, sequential_test
-from gatebench.load.analysis.bootstrap import Floats
+from gatebench.load.analysis.bootstrap import Floats, Ints
 from gatebench.load.analysis.rounds import ROUND
 from gatebench.load.analysis.sequential_test import Decision, MeasureKind
 from gatebench.load.benchmarks.markdown import Part, Section, conditions
@@ -96,7 +96,7 @@ def replay(pool: Pool, random: np.random.Generator) -> Replays:
 def _gate(pool: Pool, random: np.random.Generator) -> tuple[Decision, int, float]:
     """Return the decision of one gate, its number of starts, and its seconds."""
     turn = np.arange(sequential_test.LAST_LOOK) % 2  # in starts of a gate and of the pool, the order alternates
-    order = 2 * random.integers(min(map(len, pool.changes.values())) // 2, size=len(turn)) + turn
+    order = _drawn(min(map(len, pool.changes.values())) // 2, turn, random)
     decision = Decision("cannot tell", [], final=False)
     taken = fixed = 0  # starts so far, and those with a p50
     seconds = 0.0
@@ -117,6 +117,19 @@ def _gate(pool: Pool, random: np.random.Generator) -> tuple[Decision, int, float
         if decision.final:
             break
     return decision, taken, seconds
+
+
+def _drawn(pairs: int, turn: Ints, random: np.random.Generator) -> Ints:
+    """Return the places in the pool of the starts of a gate. None is drawn twice, unless the pool is smaller than a gate.
+
+    Copies of a start have no spread: a gate of few starts would take the noise of one for a change.
+    """
+    drawn = np.empty(len(turn), np.int64)
+    for order in (0, 1):
+        count = int((turn == order).sum())
+        rounds = -(-count // pairs)
+        drawn[turn == order] = np.concatenate([random.permutation(pairs) for _ in range(rounds)])[:count]
+    return 2 * drawn + turn
 
 
 def section(played: dict[str, Replays], pools: dict[str, Pool], starts: int, note: str) -> Section:
@@ -143,7 +156,8 @@ def section(played: dict[str, Replays], pools: dict[str, Pool], starts: int, not
     text = f"""## The regression gate
 
 The reference gateway against itself, and against itself with 5% and 10% more CPU work per request (`busy:5`, `busy:10`): {starts}
-fresh starts of each pair, replayed as {REPLAYS} gates each with starts drawn from them.
+fresh starts of each pair, replayed as {REPLAYS} gates, each with starts drawn from them, none twice.
+Gates of many starts have most of them in common, so that their verdicts are not independent.
 {note}
 
 | candidate | CPU per request | slower | not slower | faster | cannot tell | slower within {SECONDS:.0f} s | starts | seconds |
