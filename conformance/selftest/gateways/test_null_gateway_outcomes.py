@@ -63,6 +63,7 @@ RELAYED = {
     "FID-003": "progress tokens and all",
     "FID-004": "and cancellations; where a call of it reaches no server, there is none to arrive",
     "FID-006": "cancellations reach the server of the client's session",
+    "CHG-050": "every caller is admitted, before and after a change (that withdrawn access is denied is CHG-049)",
     "OVR-005": "it knows no override header, and drops it",
     "TRB-011": "it sends each request once",
     "TRB-016": "it knows only the names of real servers",
