@@ -104,6 +104,10 @@ def _spelt_out(scenario: Scenario, server: str) -> str:
     return scenario.url(f"%{ord(server[0]):02x}{server[1:]}")
 
 
+def _spelt_out_twice(scenario: Scenario, server: str) -> str:
+    return scenario.url(f"%25{ord(server[0]):02x}{server[1:]}")
+
+
 def _two_slashes(scenario: Scenario, server: str) -> str:
     return scenario.url(server).replace(f"/{server}", f"//{server}")
 
@@ -118,6 +122,7 @@ ADDRESSES = {
     "nul": Address("a NUL behind the name", _named("{}%00x")),
     "other-case": Address("another case", _recased, names=True),
     "percent": Address("a percent-encoded letter", _spelt_out, names=True),
+    "percent-twice": Address("a letter that is percent-encoded twice", _spelt_out_twice),
     "slash-at-end": Address("a slash at the end", lambda scenario, server: scenario.url(server) + "/", names=True),
     "two-slashes": Address("two slashes", _two_slashes, names=True),
     "suffix": Address("something behind the address", lambda s, server: s.url(server) + "/more", names=True),
@@ -133,6 +138,10 @@ DETOURS = {
     "dots": Address("two dots", _named("{}/../web-search"), names=True),
     "encoded-dots": Address("two encoded dots", _named("{}/%2e%2e/web-search"), names=True),
     "encoded-slash": Address("two dots between encoded slashes", _named("{}%2f..%2fweb-search"), names=True),
+    "dots-encoded-twice": Address("two dots that are encoded twice", _named("{}/%252e%252e/web-search"), names=True),
+    "slash-encoded-twice": Address(
+        "two dots between slashes that are encoded twice", _named("{}%252f..%252fweb-search"), names=True
+    ),
     "parameter": Address("two dots with a parameter", _named("{}/..;x=1/web-search"), names=True),
 }
 

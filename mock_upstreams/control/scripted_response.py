@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Scope, Send
 
-from ..http import MODERN_REVISIONS, VERSION_HEADER, header, message, parameters, wire
+from ..http import MODERN_REVISIONS, VERSION_HEADER, header, is_credential, message, parameters, wire
 from .api import ControlError
 
 _RESPOND = {"status", "headers", "chunks", "hang", "reset", "close"}
@@ -27,7 +27,8 @@ def require_valid(answer: Any) -> None:
     middle of the answer). Without status, headers and chunks not even a head is sent before hang or reset.
     A chunk: `after` (seconds to wait first), `piece` (bytes that are sent at once; default: all) and one of `body` (text as it
     is; JSON that is no text is encoded), `body_base64`, `event` (JSON that becomes one SSE event) or `text` (text as it is, but
-    for the values below). In JSON the values "$id" and "$progressToken" stand for those of the request.
+    for the values below). In JSON the values "$id" and "$progressToken" stand for those of the request, and
+    "$credentials" for the lines of its header fields that may carry a credential.
     In `text` the member `"$complete":0` stands for the members that every result has in the request's revision, and
     `"$cacheable":0` for those of a result that may be cached (before 2026-07-28: none).
     """
@@ -82,7 +83,9 @@ async def _send_scripted(answer: dict[str, Any], scope: Scope, send: Send) -> No
 def _values(scope: Scope) -> dict[str, Any]:
     meta = parameters(scope).get("_meta")
     token = meta.get("progressToken") if isinstance(meta, dict) else None
-    return {"$id": message(scope).get("id"), "$progressToken": token}
+    shown = [b"%s: %s" % pair for pair in wire(scope)["headers"] if is_credential(pair[0])]
+    credentials = b"\n".join(shown).decode("latin-1")
+    return {"$id": message(scope).get("id"), "$progressToken": token, "$credentials": credentials}
 
 
 def _chunk_bytes(chunk: dict[str, Any], values: dict[str, Any], *, modern: bool = False) -> bytes:

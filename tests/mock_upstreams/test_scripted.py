@@ -112,3 +112,12 @@ def test_unscripted_modern_answers(scripted: UpstreamClient) -> None:
     assert {"resultType", "ttlMs", "cacheScope"} <= listed.keys()
     answer = scripted.modern("nope")
     assert (answer.status_code, answer_of(answer)["error"]["code"]) == (404, -32601)
+
+
+def test_response_quotes_the_credentials(scripted: UpstreamClient) -> None:
+    chunks = [{"body": {"received": "$credentials"}}, {"text": ' "$credentials"'}]
+    script(scripted, {"match": {"times": 1}, "respond": {"status": 401, "chunks": chunks}})
+    answer = scripted.modern("tools/list", **{"X-Api-Key": "k1", "X-Note": "n1"})
+    assert answer.status_code == 401
+    assert answer.text.count("X-Api-Key: k1") == 2
+    assert "n1" not in answer.text

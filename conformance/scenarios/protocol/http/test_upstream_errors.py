@@ -1,11 +1,13 @@
 """Upstreams that answer a call with an HTTP error: in a content coding, and with the header fields that belong to its status."""
 
+import time
+from email.utils import formatdate
 from typing import Any
 
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, patience
-from gatebench.conformance.scenarios.marks import judged_by_groups
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_groups
 from gatebench.conformance.scenarios.protocol.http.test_upstream_http import (
     MEMBER,
     SERVER,
@@ -23,6 +25,7 @@ from gatebench.fixtures.world.definition import REVISIONS
 ERROR = {"jsonrpc": "2.0", "id": "$id", "error": {"code": -32000, "message": "the tool is not available just now"}}
 ALLOW = {"Allow": "GET, HEAD"}  # as a server of files answers POST
 RETRY = {"Retry-After": "1"}
+UNTIL = "-until"  # Retry-After is a date, a second from now, instead of a number
 
 
 def _error(status: int, fields: dict[str, str] | None = None, *, text: bool = False) -> dict[str, Any]:
@@ -42,7 +45,19 @@ ERRORS = {
     "error-429": _error(429, RETRY),
     "error-503": _error(503, RETRY),
     "error-503-text": _error(503, RETRY, text=True),
+    "error-429-until": _error(429),
+    "error-503-text-until": _error(503, text=True),
 }
+
+
+def _dated(name: str) -> dict[str, Any]:
+    """Return the response of a case. A date is near: a gateway may leave the upstream alone until then."""
+    answer = ERRORS[name]
+    if not name.endswith(UNTIL):
+        return answer
+    return {**answer, "headers": {**answer["headers"], "Retry-After": formatdate(time.time() + 1, usegmt=True)}}
+
+
 CHALLENGES = {
     status: {
         "WWW-Authenticate": 'Bearer error="insufficient_scope", resource_metadata="https://upstream.example/metadata"'
@@ -73,7 +88,7 @@ async def test_error(scenario: Scenario, case: str, principal: str, server: str,
         cookies = {"cookies": [f"{cookie}=1; Path=/; Max-Age=1"]}
         habits: dict[str, Any] = {"coding": "gzip", "unasked": True} if name.endswith("-encoded") else cookies
         begin = scenario.here()
-        rule = {"method": "tools/call", "action": {"respond": ERRORS[name]}}
+        rule = {"method": "tools/call", "action": {"respond": _dated(name)}}
         with upstream_habits(scenario, MEMBER, **habits), scenario.upstream_fault(MEMBER, rule):
             attempts = [await client.call(tool, AWKWARD_VALUES)]
         facts = {"markers": [cookie], "what": "a cookie of the upstream"}
@@ -85,3 +100,40 @@ async def test_error(scenario: Scenario, case: str, principal: str, server: str,
         rule = {"method": "tools/call", "action": {"respond": _error(status, challenge)}}
         with scenario.upstream_fault(MEMBER, rule):
             await client.call(tool, AWKWARD_VALUES)
+
+
+QUOTES = {
+    "json": ("application/json", {"error": "invalid_key", "received": "$credentials"}),
+    "text": ("text/plain", '"received": "$credentials"'),
+}
+
+
+def _quoting(form: str) -> dict[str, Any]:
+    kind, body = QUOTES[form]
+    chunk = {"text": body} if isinstance(body, str) else {"body": body}
+    return {"status": 401, "headers": {"Content-Type": kind}, "chunks": [chunk]}
+
+
+@judged_by("CRED-008", "CRED-011", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize(("server", "member"), [("web-search", "web-search"), ("desk", "web-search")])
+async def test_refused_credential(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """An upstream refuses the configured credential with 401, and quotes it: at a call, and whatever a client begins with.
+
+    Only 401: that is never the caller's (TRB-004), so a gateway that shows what it says has no reason to.
+    """
+    tool = scenario.identities.tool(server, "echo", member)
+    client = await scenario.client(principal, server, revision)
+    await client.connect()
+    await client.call(tool, AWKWARD_VALUES)
+    client.patience = patience(scenario)
+    for form in QUOTES:
+        answer = {"action": {"respond": _quoting(form)}}
+        with scenario.upstream_fault(member, {"method": "tools/call", **answer}):
+            await client.call(tool, AWKWARD_VALUES)
+        begun = await scenario.client(principal, server, revision)
+        begun.patience = patience(scenario)
+        with scenario.upstream_fault(member, answer):
+            await settled(begun)
+            await begun.list_tools()

@@ -62,13 +62,14 @@ def unusual_calls_served_or_refused(builder: TranscriptBuilder) -> None:
     """Serves an unusual call like any other, or refuses it with a status of its own choice."""
     cases = (
         "lenient-byte-order-mark",
+        "lenient-charset-of-latin-1",
         "type-text",
         "accept-anything",
         "framing-chunked",
         "target-query",
         "fields-many",
     )
-    for case, status in zip(cases, (400, 415, 406, 411, 404, 431), strict=True):
+    for case, status in zip(cases, (400, 415, 415, 406, 411, 404, 431), strict=True):
         record(builder, case, ask(builder).arrives().answered(), ask(builder).answered(status))
     framings = {"framing-small-chunks": (411, 501), "framing-expect-continue": (417,), "framing-http-1-0": (426, 505)}
     for case, refusals in framings.items():

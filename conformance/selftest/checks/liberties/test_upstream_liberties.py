@@ -96,6 +96,10 @@ def errors_relayed_or_its_own(builder: TranscriptBuilder) -> None:
     builder.case("error-405", own, *(made(405, allow).answered(status) for status in (404, 502)), **cookie)
     later = made(429, retry).answered(429, headers=[("retry-after", "Tue, 01 Jan 2030 00:00:00 GMT")])
     builder.case("error-429", later, made(429, retry).refused("not now", 200), made(503, retry).answered(502), **cookie)
+    until = ("retry-after", "Tue, 01 Jan 2030 00:00:00 GMT")
+    seconds = made(429, until).answered(429, headers=[retry])
+    for case in ("error-429-until", "error-503-text-until"):
+        builder.case(case, later, seconds, made(503, until).refused("not now", 502), **cookie)
     builder.case("error-503", made(503).answered(503), builder.ask("alice", "calculator").answered(503), **cookie)
 
 
@@ -115,6 +119,18 @@ def folded_values_read_or_refused(builder: TranscriptBuilder) -> None:
     )
     own = builder.ask("alice", "calculator").arrives().refused("a header field in several lines", 200)
     builder.case("header-value-folded", read, refused.answered(502), own)
+
+
+def charsets_ignored_or_refused(builder: TranscriptBuilder) -> None:
+    """Relays a media type with its charset, or without, or refuses one that names another charset than UTF-8."""
+    named = [("content-type", "application/json;charset=ISO-8859-1")]
+
+    def made() -> ClientRequest:
+        return builder.ask("alice", "calculator").arrives()
+
+    for case in ("content-type-of-latin-1", "content-type-of-us-ascii"):
+        refused = [made().refused("an unknown charset", status) for status in (200, 415, 502)]
+        builder.case(case, made().answered(headers=named), made().answered(), made().answered(502), *refused)
 
 
 def streams_and_ends_of_its_own(builder: TranscriptBuilder) -> None:
@@ -146,6 +162,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     errors_relayed_or_its_own,
     broken_connections_refused,
     folded_values_read_or_refused,
+    charsets_ignored_or_refused,
     streams_and_ends_of_its_own,
     a_session_for_each_leg,
 ]
