@@ -142,6 +142,7 @@ SHAPES: Mapping[str, Shape] = {
     "announced-works": _shape(capabilities.announced_works),
     "nothing-invented": _shape(capabilities.nothing_invented),
     "error-code": _shape(capabilities.error_code, "codes"),
+    "error-not-hidden": _shape(capabilities.error_not_hidden),
     "another-revision": _shape(capabilities.another_revision),
     "described": _shape(capabilities.described),
     "notified": _shape(notifications.notified, optional="if_subscribed"),

@@ -94,14 +94,15 @@ async def test_change_after_a_change(
 async def test_subscriptions(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
     """One client listens to changes of the tools, one to those of prompts only; the tools change twice."""
     tools, prompts = [await scenario.client(principal, server, revision) for _ in range(2)]
+    known = [(await tools.connect()).exchange]
     (_, to_tools), (_, to_prompts) = await asyncio.gather(
         _listen(tools, toolsListChanged=True), _listen(prompts, promptsListChanged=True)
     )
     with scenario.tools(member, add=["farewell"]):
         heard = await to_tools
     unheard = await to_prompts
-    scenario.case("listen-to-tools", heard, server=server, principal=principal)
-    scenario.case("listen-to-prompts", unheard, server=server, principal=principal, unwanted=[CHANGED])
+    scenario.case("listen-to-tools", heard, server=server, principal=principal, connected=known)
+    scenario.case("listen-to-prompts", unheard, server=server, principal=principal, connected=known, unwanted=[CHANGED])
 
 
 @judged_by_cases(["listener-left"], needs=("mcp.subscriptions",), thorough=in_each_era)

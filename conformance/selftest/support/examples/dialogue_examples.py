@@ -23,6 +23,8 @@ from gatebench.conformance.selftest.support.dialogues import (
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
+TOOLS, BOTH = ["toolsListChanged"], ["toolsListChanged", "promptsListChanged"]
+
 Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 
@@ -182,11 +184,18 @@ def _subscription(builder: TranscriptBuilder, _row: Requirement, case: str, *, f
     return builder.case(case, made.streamed(*sent), unwanted=[CHANGED["method"]])
 
 
-def _acknowledgement(builder: TranscriptBuilder, _row: Requirement, case: str, *, named: list[str]) -> ClientRequest:
-    wanted = {"notifications": {"toolsListChanged": True}}
-    made = builder.ask("alice", SERVER, "subscriptions/listen", params=wanted)
+def _acknowledgement(
+    builder: TranscriptBuilder, _row: Requirement, case: str, *, named: list[str], wanted: list[str] = TOOLS
+) -> ClientRequest:
+    """A subscription at a server whose only feature are tools."""
+    known = builder.ask("alice", SERVER, "server/discover")
+    result = {"capabilities": {"tools": {"listChanged": True}}}
+    known.answered(200, {"jsonrpc": "2.0", "id": known.rpc_id, "result": result})
+    asked = {"notifications": dict.fromkeys(wanted, True)}
+    made = builder.ask("alice", SERVER, "subscriptions/listen", params=asked)
     params = {"notifications": dict.fromkeys(named, True)}
-    return builder.case(case, made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED))
+    made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED)
+    return builder.case(case, made, connected=[known.exchange])
 
 
 def _watched(
@@ -266,7 +275,7 @@ CONFORMING: Mapping[str, Example] = {
     "announced-once": _with(_announced, right=False),
     "subscribed": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then={}),
-    "acknowledged": _with(_acknowledgement, named=["toolsListChanged"]),
+    "acknowledged": _with(_acknowledgement, named=TOOLS, wanted=BOTH),
     "completed": _with(_completed, right=True),
     "resumed-once": _with(_resumed, missed=[50, 100]),
     "left-upstream": _with(_left, closed=True),
@@ -300,6 +309,9 @@ VIOLATING: Mapping[str, Example] = {
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "client-asked": [_with(_client_asked, times=2)],
-    "acknowledged": [_with(_watched, granted=["test://a"], updated="test://b")],
+    "acknowledged": [
+        _with(_watched, granted=["test://a"], updated="test://b"),
+        _with(_acknowledgement, named=BOTH, wanted=BOTH),
+    ],
     "resumed-once": [_with(_resumed, missed=[50])],
 }
