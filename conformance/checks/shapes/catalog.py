@@ -20,6 +20,7 @@ from gatebench.conformance.checks.shapes.interaction import (
     client_capabilities,
     event_streams,
     input_rounds,
+    open_requests,
     server_requests,
     subscriptions,
 )
@@ -119,6 +120,8 @@ SHAPES: Mapping[str, Shape] = {
     "not-asked": _shape(client_capabilities.not_asked),
     "roots-reported": _shape(client_capabilities.roots_reported),
     "client-capabilities-kept": _shape(client_capabilities.capabilities_kept, "direction"),
+    "cancellation-kept": _shape(open_requests.cancellation_kept),
+    "client-progress-kept": _shape(open_requests.client_progress_kept),
     "input-returned": _shape(input_rounds.input_returned),
     "state-kept": _shape(input_rounds.state_kept),
     "input-forwarded": _shape(input_rounds.input_forwarded),
