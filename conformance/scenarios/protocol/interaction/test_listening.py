@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from gatebench.conformance.scenarios.dialogue_steps import PATIENCE
+from gatebench.conformance.scenarios.feature_client import OF_TOOLS, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.conversation import StreamReader, messages_of
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
@@ -94,15 +95,32 @@ async def test_change_after_a_change(
 async def test_subscriptions(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
     """One client listens to changes of the tools, one to those of prompts only; the tools change twice."""
     tools, prompts = [await scenario.client(principal, server, revision) for _ in range(2)]
-    known = [(await tools.connect()).exchange]
     (_, to_tools), (_, to_prompts) = await asyncio.gather(
         _listen(tools, toolsListChanged=True), _listen(prompts, promptsListChanged=True)
     )
     with scenario.tools(member, add=["farewell"]):
         heard = await to_tools
     unheard = await to_prompts
-    scenario.case("listen-to-tools", heard, server=server, principal=principal, connected=known)
-    scenario.case("listen-to-prompts", unheard, server=server, principal=principal, connected=known, unwanted=[CHANGED])
+    scenario.case("listen-to-tools", heard, server=server, principal=principal)
+    scenario.case("listen-to-prompts", unheard, server=server, principal=principal, unwanted=[CHANGED])
+
+
+@judged_by_cases(["listen-to-absent-features"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server", "member"), OF_TOOLS)
+async def test_subscription_to_absent_features(
+    scenario: Scenario, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A client listens to changes of the tools, and of prompts and resources, which the server does not have."""
+    here = await feature_client(scenario, principal, server, member, revision)
+    if not here.configured:
+        return
+    filters = dict.fromkeys(("toolsListChanged", "promptsListChanged", "resourcesListChanged"), True)
+    _, listening = await _listen(here.client, **filters)
+    with scenario.tools(member, add=["farewell"]):
+        stream = await listening
+    known = [here.connected.exchange]
+    scenario.case("listen-to-absent-features", stream, server=server, principal=principal, connected=known)
 
 
 @judged_by_cases(["listener-left"], needs=("mcp.subscriptions",), thorough=in_each_era)
