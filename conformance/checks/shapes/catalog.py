@@ -59,7 +59,7 @@ SHAPES: Mapping[str, Shape] = {
     "answered": _shape(refusals.answered),
     "not-echoed": _shape(refusals.not_echoed),
     "forwarded": _shape(values.forwarded, "part", "exact or_refused if_arrived at_member"),
-    "returned": _shape(values.returned, "part", "exact kept message_within or_refused if_arrived"),
+    "returned": _shape(values.returned, "part", "exact kept message_within or_refused if_arrived newest_leg"),
     "same-id": _shape(responses.same_id, optional="as_first"),
     "called": _shape(responses.called, optional="or_refused"),
     "own-params": _shape(values.own_params),
