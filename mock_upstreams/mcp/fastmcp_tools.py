@@ -18,6 +18,7 @@ from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool
 from fastmcp.tools.base import ToolResult
+from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ServerEvent, ToolsListChanged
 from mcp.shared.exceptions import MCPError
@@ -46,6 +47,11 @@ ABSENT = (
     "resources/templates/list",
     "logging/setLevel",
 )
+SUBSCRIPTIONS = {
+    "prompts": ("prompts_list_changed",),
+    "resources": ("resources_list_changed", "resource_subscriptions"),
+}
+"""What a client subscribes to with `subscriptions/listen`, by the feature that a server needs for it."""
 HINTS = mcp_types.ToolAnnotations(read_only_hint=False, open_world_hint=False)  # false differs from an absent value
 
 Nonce = Annotated[str | None, Field(description="returned unchanged in the structured content")]
@@ -58,9 +64,10 @@ class ToolServer(FastMCP[Any]):
         super().__init__(name, version="1", instructions=f"The upstream {name} of a gateway test bench.")
         self._bus = InMemorySubscriptionBus()
         self._open: dict[str, ServerSession] = {}
+        self._listen = ListenHandler(self._bus)
         # FastMCP does not serve subscriptions/listen, which delivers change notifications in 2026-07-28.
         self._mcp_server.add_request_handler(
-            "subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, ListenHandler(self._bus)
+            "subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, self._listening
         )
         # Remove the handlers of unused features: the announced capabilities derive from the handlers.
         for method in ABSENT:
@@ -75,6 +82,17 @@ class ToolServer(FastMCP[Any]):
         # No tool here mirrors a parameter into a header; without this, the SDK lists all tools before every call.
         self._mcp_server.get_tool_input_schema = lambda _name: None
         self.add_middleware(_Front(self._open))
+
+    async def _listening(
+        self, context: ServerRequestContext[Any, Any], params: mcp_types.SubscriptionsListenRequestParams
+    ) -> mcp_types.SubscriptionsListenResult:
+        """Subscribe to what the server has: the acknowledgement omits other kinds, which the SDK would acknowledge as well."""
+        absent: dict[str, None] = {}
+        for feature, kinds in SUBSCRIPTIONS.items():
+            if self._mcp_server.get_request_handler(f"{feature}/list") is None:
+                absent |= dict.fromkeys(kinds)
+        wanted = params.notifications.model_copy(update=absent)
+        return await self._listen(context, params.model_copy(update={"notifications": wanted}))
 
     def session_ended(self, session: str) -> None:
         """Forget a session that has ended: nothing can be sent to it."""

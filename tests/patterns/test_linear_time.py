@@ -1,5 +1,7 @@
 """Every regular expression takes linear time: a gateway can send any text, and the bench must not hang."""
 
+import ast
+import functools
 import os
 import re
 
@@ -8,7 +10,7 @@ import pytest
 from gatebench.conformance.selftest.kill_matrix.runs import share
 from gatebench.conformance.selftest.support.cases import check_each
 from tests.support.source.adversary import slow_text
-from tests.support.source.regular_expressions import PACKAGES, FoundPattern, computed, everything
+from tests.support.source.regular_expressions import PACKAGES, ROOT, FoundPattern, computed, everything
 
 # Built at run time from our own escaped words. Check that a pattern is linear before adding it.
 READ = {
@@ -26,22 +28,51 @@ READ = {
     r"reports/conformance/analysis/findings.py: f'(?<![\\w-]){alternatives}(?![A-Za-z0-9-])'",
     r"reports/conformance/formats/html.py: f'(?<![\\w.]){re.escape(mark)}'",
 }
-RECENT = 50  # commits: the patterns of files that they changed are always checked
+RECENT = 50  # commits: the patterns that they added or changed are always checked
 SHARE = 8
 
 
 def of_this_commit(patterns: list[FoundPattern]) -> list[FoundPattern]:
-    """Return the patterns that `make test` checks: of recently changed files, and an eighth of the others.
+    """Return the patterns that `make test` checks: new ones, and an eighth of the others.
 
-    No change of another file can make a pattern slow. `make test ALL=1` checks all.
+    Only a change of its text can make a pattern slow. `make test ALL=1` checks all.
     """
     if os.environ.get("GATEBENCH_TRIAL") != "share":
         return patterns
     recent = {*share.changed_files(RECENT)}
-    first = [found for found in patterns if found.where.partition(":")[0] in recent]
+    first = [found for found in patterns if path_of(found) in recent and not was_there(found)]
     others = [found for found in patterns if found not in first]
     chosen = {*share.choose((found.where for found in others), -(-len(others) // SHARE), share.commit())}
     return [*first, *(found for found in others if found.where in chosen)]
+
+
+def path_of(found: FoundPattern) -> str:
+    """Return the path of the module of a pattern, from the root of the repository."""
+    return found.where.partition(":")[0]
+
+
+def was_there(found: FoundPattern) -> bool:
+    """Return whether the file held the text of the pattern before, or a global of its name with the same value."""
+    path, _, name = found.where.partition(":")
+    text, old = found.pattern.pattern, before(path)
+    if (text if isinstance(text, str) else text.decode("latin-1")) in old:
+        return True
+    value = value_of(name, old)
+    return value is not None and value == value_of(name, (ROOT / path).read_text(encoding="utf-8"))
+
+
+def value_of(name: str, module: str) -> str | None:
+    """Return how a module writes the value of one of its globals; None if it has none of this name."""
+    for node in ast.parse(module).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+            return ast.dump(node)
+    return None
+
+
+before = functools.cache(functools.partial(share.text_before, commits=RECENT))
 
 
 @pytest.mark.parametrize("package", PACKAGES)

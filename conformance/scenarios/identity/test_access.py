@@ -3,9 +3,11 @@
 import pytest
 
 from gatebench.conformance.scenarios.common import granted, within_claims
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by, judged_by_cases
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
+
+WITHHELD = "consent-for-a-withheld-member"
 
 
 @judged_by("ACC-001", "ACC-002", "CRED-001", "JSM-001", needs=("access-rules",), thorough=in_each_era)
@@ -91,3 +93,18 @@ async def test_access_to_a_virtual_server_only(
             attribute = "access to a virtual server only"
             scenario.probe("denied", attempt, accepted, attribute=attribute, server=member, principal=principal)
     await scenario.fence(allowed)
+
+
+@judged_by_cases([WITHHELD], needs=("member-access", "runtime-grants"), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "control", "server"), [("dave", "alice", "workbench")])
+async def test_withheld_member(scenario: Scenario, principal: str, control: str, server: str, revision: str) -> None:
+    """A user without any consent may use each member of a virtual server but the one that needs consent."""
+    tool = scenario.identities.tool(server, "whoami", "web-search")
+    allowed = await scenario.consented(control, server, revision)
+    accepted = await allowed.call(tool)
+    permitted = [one for one in scenario.identities.members(server) if one != "mail"]
+    with granted(scenario, principal, server, *permitted):
+        client = await scenario.client(principal, server, revision)
+        attempts = [await client.connect(), await client.list_tools(), await client.call(tool)]
+    scenario.case(WITHHELD, *attempts, server=server, principal=principal, control=accepted)

@@ -1,7 +1,7 @@
 """Responses of upstreams: results and errors of every form, and every way to frame a response."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,10 +13,13 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.harness.steps import scripted_calls
 from gatebench.fixtures.harness.steps.scripted_calls import ScriptedCall, call_all
 from gatebench.fixtures.world.corpus import catalog
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import MODERN_REVISION, REVISIONS
 
 FRAMINGS = catalog.framings()
-RESULTS = {group: cases for group, cases in catalog.results().items() if group != "checked-results"}
+ANY_RESULTS = catalog.results()["any-results"]  # of 2026-07-28 only
+RESULTS = {
+    group: cases for group, cases in catalog.results().items() if group not in ("checked-results", "any-results")
+}
 ERRORS: dict[str, Callable[[str], dict[str, Any]]] = {
     "errors-as-json": scripted_calls.as_json,
     "errors-as-events": scripted_calls.as_event,
@@ -46,18 +49,29 @@ async def play(scenario: Scenario, client: McpClient, responses: Responses) -> N
         scenario.case(case, *attempts, control=control, **whose)
 
 
+def of_results(results: Mapping[str, dict[str, Any]]) -> Responses:
+    """Return scripted responses with these results, by case: as JSON and as an event."""
+    texts = {name: scripted_calls.result_of(result, ascii_only=False) for name, result in results.items()}
+    return {name: [scripted_calls.as_json(text), scripted_calls.as_event(text)] for name, text in texts.items()}
+
+
 @judged_by_groups(RESULTS, "END-002")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 @pytest.mark.parametrize("case", list(RESULTS))
 async def test_results(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
     """Results with blocks, structured content, metadata or members of one kind, as JSON and as an event."""
-    client = await scenario.client(principal, server, revision)
-    responses: Responses = {}
-    for name, result in RESULTS[case].items():
-        text = scripted_calls.result_of(result, ascii_only=False)
-        responses[name] = [scripted_calls.as_json(text), scripted_calls.as_event(text)]
-    await play(scenario, client, responses)
+    await play(scenario, await scenario.client(principal, server, revision), of_results(RESULTS[case]))
+
+
+@judged_by_groups({"any-results": list(ANY_RESULTS)}, "END-002")
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", ["any-results"])
+async def test_any_results(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """Results whose structured content is no object, as JSON and as an event."""
+    del case
+    await play(scenario, await scenario.client(principal, server, revision), of_results(ANY_RESULTS))
 
 
 @judged_by_groups({"errors": list(ERRORS)}, "END-002")

@@ -27,7 +27,8 @@ RESULTS = catalog.results()["checked-results"]
 
 
 IN_EACH_REVISION = ["schema-tools"]
-IN_ONE_REVISION = [name for name in tool_lists.LISTS if name not in IN_EACH_REVISION]
+ANY_RESULT = "any-result-tools"
+IN_ONE_REVISION = [name for name in tool_lists.LISTS if name not in (*IN_EACH_REVISION, ANY_RESULT)]
 
 
 @judged_by_cases(IN_ONE_REVISION, "END-002")
@@ -39,6 +40,16 @@ async def test_tool_lists(scenario: Scenario, case: str, principal: str, server:
     client = await scenario.client(principal, server, revision)
     rules = scripted_calls.tool_list_rules(tool_lists.pages(case), framed={})
     await play(scenario, case, client, rules)
+
+
+@judged_by_cases([ANY_RESULT], "END-002")
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server"), SERVERS)
+@pytest.mark.parametrize("case", [ANY_RESULT])
+async def test_tools_with_any_result(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The same for tools whose results need not be objects."""
+    client = await scenario.client(principal, server, revision)
+    await play(scenario, case, client, scripted_calls.tool_list_rules(tool_lists.pages(case), framed={}))
 
 
 @judged_by_cases(IN_EACH_REVISION, "END-002", thorough=in_each_revision)

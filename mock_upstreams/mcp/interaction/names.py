@@ -9,6 +9,8 @@ HANDSHAKE = {
     "test_roots": "Ask the client for its roots.",
     "test_ping": "Ping the client.",
     "test_several_requests": "Ask the client twice at once.",
+    "test_withdrawn": "Ask the user, and cancel the request at once.",
+    "test_asked_with_progress": "Ask the user, who may report progress.",
     "test_progress": "Report progress three times.",
     "test_log_messages": "Send three log messages.",
     "test_reconnection": "Close the stream before the result; the client resumes it.",

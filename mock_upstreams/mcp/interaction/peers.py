@@ -56,6 +56,13 @@ class Peer:
         finally:
             self.waiting.pop(identifier, None)
 
+    def withdraw(self, stream: StoredStream, method: str, params: dict[str, Any]) -> None:
+        """Send a request on a stream, and cancel it at once (MCP 2025-11-25, cancellation)."""
+        identifier = request_id(next(self._requests))
+        stream.message({"jsonrpc": "2.0", "id": identifier, "method": method, "params": params})
+        cancelled = {"requestId": identifier, "reason": "no longer needed"}
+        stream.message({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled})
+
     def answered(self, message: dict[str, Any]) -> bool:
         """Take a client's response; return whether it answers a request of this session."""
         identifier = message.get("id")

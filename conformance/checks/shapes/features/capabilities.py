@@ -4,7 +4,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import FEATURE_OF, Case, ShapeRow, announces, with_control
+from gatebench.conformance.checks.shapes.cases import FEATURE_OF, Case, ShapeRow, announces, arrivals, with_control
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
@@ -130,6 +130,25 @@ def error_code(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
                     f"{attempt.describe()} was answered in another way ({case.where})",
                     expected=f"a JSON-RPC error with the code {' or '.join(map(str, row.options['codes']))}",
                     actual=outcome_of(attempt),
+                    at=attempt,
+                    control=case.control,
+                )
+
+
+def error_not_hidden(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """No attempt to which each upstream that it reached responded with an error is answered with a result."""
+    for case in with_control(context, transcript, row):
+        for attempt in case.attempts:
+            landed = arrivals(transcript, attempt)
+            if not landed or not all("error" in one.answer for one in landed):
+                context.inapplicable(f"the gateway asked no upstream, or one of them succeeded ({case.where})")
+                continue
+            context.examined()
+            if attempt.succeeded:
+                context.violation(
+                    f"{attempt.describe()} got a result, although {landed[-1].node} refused it ({case.where})",
+                    expected=f"an error, as the upstream sent: {str(landed[-1].answer['error'])[:200]}",
+                    actual=attempt.body[:200],
                     at=attempt,
                     control=case.control,
                 )

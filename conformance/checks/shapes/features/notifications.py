@@ -5,12 +5,11 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, in_newest, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
-from gatebench.fixtures.protocol import messages
 
 LOG_MESSAGE = "notifications/message"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
@@ -117,7 +116,7 @@ def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeR
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
             sent = _log_messages(landed[-1]) if landed else []
-            if landed and _modern(landed[-1]) and _level(landed[-1]) != _level(attempt):
+            if landed and in_newest(landed[-1]) and _level(landed[-1]) != _level(attempt):
                 context.examined()
                 context.violation(
                     f"the log level of {attempt.describe()} did not reach {landed[-1].node} ({case.where})",
@@ -180,11 +179,6 @@ def _level_was_set(transcript: Transcript, arrival: Exchange) -> bool:
 
 def _meta(exchange: Exchange) -> dict[str, Any]:
     return mapping(mapping(exchange.rpc.get("params")).get("_meta"))
-
-
-def _modern(exchange: Exchange) -> bool:
-    """Return whether a request is of 2026-07-28: a gateway may use another revision towards the upstream."""
-    return messages.META_VERSION in _meta(exchange)
 
 
 def _level(exchange: Exchange) -> Any:

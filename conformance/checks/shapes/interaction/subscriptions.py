@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatebench.conformance.checks.answers import mapping, same_id
-from gatebench.conformance.checks.shapes.cases import ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.interaction.dialogues import (
     is_stream,
     notifications,
@@ -22,6 +22,8 @@ KINDS = {
     "notifications/resources/updated": "resourceSubscriptions",
 }
 """What a client asks for with subscriptions/listen, by the notification that it gets."""
+NEEDS = {"promptsListChanged": "prompts", "resourcesListChanged": "resources", "resourceSubscriptions": "resources"}
+"""The capability without which a server has no such changes."""
 
 
 def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -53,6 +55,8 @@ def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     """The acknowledgement names each kind of notification and each resource of its stream, and nothing that was not asked for.
 
     An update may be about a sub-resource of the one that was subscribed to (MCP 2025-11-25 schema, resources/updated).
+    Where the client knows the server's capabilities (`connected`), kinds of features that it lacks are not acknowledged
+    (MCP 2026-07-28 schema, SubscriptionsAcknowledgedNotificationParams).
     """
     for case in with_control(context, transcript, row):
         for attempt in (one for one in case.attempts if one.rpc_method == "subscriptions/listen"):
@@ -74,10 +78,22 @@ def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -
                 uri for uri in _updated(attempt) if not _covered(uri, granted.get("resourceSubscriptions"))
             ]:
                 what = "a subscription delivers updates of a resource that was not acknowledged"
-                violation(context, case, attempt, what, unnamed[0], str(granted["resourceSubscriptions"]))
+                violation(context, case, attempt, what, unnamed[0], str(granted.get("resourceSubscriptions")))
             elif wrong := sorted(name for name in named if name in KINDS.values() and not asked.get(name)):
                 expected = f"at most {', '.join(asked)}"
                 violation(context, case, attempt, "what was not asked for is acknowledged", expected, ", ".join(wrong))
+            elif wrong := sorted(named & _lacking(transcript, case)):
+                expected = f"an acknowledgement without {', '.join(wrong)}: the server has no such feature"
+                violation(context, case, attempt, "changes that cannot happen are acknowledged", expected, str(granted))
+
+
+def _lacking(transcript: Transcript, case: Case) -> set[str]:
+    """Return the kinds of changes of features that the gateway's answer to the client does not announce."""
+    known = case.facts.get("connected", [])
+    connected = [known] if isinstance(known, str) else known
+    found = [transcript.exchanges[one].result.get("capabilities") for one in connected]
+    announced = [one for one in found if isinstance(one, dict)]
+    return {name for name, feature in NEEDS.items() if announced and not any(feature in one for one in announced)}
 
 
 def _updated(stream: Exchange) -> list[str]:

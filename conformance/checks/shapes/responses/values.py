@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, during, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, during, in_newest, with_control
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
 from gatebench.conformance.checks.shapes.responses.refusals import is_client_error
 from gatebench.conformance.exchange import Exchange
@@ -118,17 +118,15 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
 
     `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
-    result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself.
+    result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself. `newest_leg`: only if the
+    gateway asks in 2026-07-28.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
-            if not landed and row.options.get("if_arrived"):
-                context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
-                continue
-            if part == "error" and _refused_alone(attempt, landed):
-                context.inapplicable("the gateway answers with an error by itself")
+            if reason := _not_compared(row, case, attempt, landed):
+                context.inapplicable(reason)
                 continue
             if not landed:
                 context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
@@ -149,6 +147,17 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                     at=attempt,
                     control=case.control,
                 )
+
+
+def _not_compared(row: ShapeRow, case: Case, attempt: Exchange, landed: list[Exchange]) -> str | None:
+    """Return why the options of a row except an attempt; None if they do not."""
+    if not landed and row.options.get("if_arrived"):
+        return f"{attempt.describe()} with {case.where} did not arrive"
+    if row.options["part"] == "error" and _refused_alone(attempt, landed):
+        return "the gateway answers with an error by itself"
+    if landed and row.options.get("newest_leg") and not in_newest(landed[-1]):
+        return f"the gateway does not ask the upstream in 2026-07-28 ({case.where})"
+    return None
 
 
 def _is_an_error(attempt: Exchange, arrival: Exchange) -> bool:

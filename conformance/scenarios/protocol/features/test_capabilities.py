@@ -8,7 +8,7 @@ from gatebench.conformance.scenarios.feature_client import OF_TOOLS, SERVERS, Fe
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups, modern
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, UPSTREAMS
 
 NOT_CONFIGURED = "the gateway is not configured with this server"
 ANNOUNCED = {
@@ -110,6 +110,16 @@ UNKNOWN = (
     "unknown-cursor-of-templates",
     "unknown-cursor-of-prompts",
 )
+
+
+@judged_by_cases(["unknown-log-level"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), SERVERS[:2])
+async def test_unknown_log_level(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
+    """Log levels that the protocol does not define: one that other systems have, and one in another spelling."""
+    here = await feature_client(scenario, principal, server, member, revision)
+    answers = [await here.client.request("logging/setLevel", {"level": level}) for level in ("verbose", "Info")]
+    here.case("unknown-log-level", *answers, capability="logging")
 
 
 @judged_by_groups(

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from gatebench.conformance.scenarios.dialogue_steps import PATIENCE
+from gatebench.conformance.scenarios.feature_client import OF_TOOLS, feature_client
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.conversation import StreamReader, messages_of
 from gatebench.fixtures.clients.mcp import McpClient, new_nonce
@@ -102,6 +103,24 @@ async def test_subscriptions(scenario: Scenario, principal: str, server: str, me
     unheard = await to_prompts
     scenario.case("listen-to-tools", heard, server=server, principal=principal)
     scenario.case("listen-to-prompts", unheard, server=server, principal=principal, unwanted=[CHANGED])
+
+
+@judged_by_cases(["listen-to-absent-features"], thorough=in_each_era)
+@pytest.mark.parametrize("revision", [MODERN_REVISION])
+@pytest.mark.parametrize(("principal", "server", "member"), OF_TOOLS)
+async def test_subscription_to_absent_features(
+    scenario: Scenario, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A client listens to changes of the tools, and of prompts and resources, which the server does not have."""
+    here = await feature_client(scenario, principal, server, member, revision)
+    if not here.configured:
+        return
+    filters = dict.fromkeys(("toolsListChanged", "promptsListChanged", "resourcesListChanged"), True)
+    _, listening = await _listen(here.client, **filters)
+    with scenario.tools(member, add=["farewell"]):
+        stream = await listening
+    known = [here.connected.exchange]
+    scenario.case("listen-to-absent-features", stream, server=server, principal=principal, connected=known)
 
 
 @judged_by_cases(["listener-left"], needs=("mcp.subscriptions",), thorough=in_each_era)

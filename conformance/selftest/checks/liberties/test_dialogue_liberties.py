@@ -184,6 +184,18 @@ def subscriptions_without_messages(builder: TranscriptBuilder) -> None:
         builder.case(case, refused, slow, unwanted=[CHANGED["method"]])
 
 
+def changes_of_its_own_lists(builder: TranscriptBuilder) -> None:
+    """Acknowledges changes of prompts, which it announces for itself; or announces nothing that a client could compare with."""
+    for result in ({"capabilities": {"prompts": {}, "tools": {}}}, {}):
+        known = builder.ask("alice", SERVER, "server/discover")
+        known.answered(200, {"jsonrpc": "2.0", "id": known.rpc_id, "result": result})
+        wanted = {"promptsListChanged": True}
+        made = builder.ask("alice", SERVER, "subscriptions/listen", params={"notifications": wanted})
+        params = {"notifications": wanted, "_meta": {"io.modelcontextprotocol/subscriptionId": made.rpc_id}}
+        made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params})
+        builder.case("listen-to-absent-features", made, connected=[known.exchange])
+
+
 def second_stream_instead_of_the_first(builder: TranscriptBuilder) -> None:
     """Ends the first GET stream of a session when a second one is opened, and announces changes there."""
     first = builder.ask("alice", SERVER, "GET").streamed({"jsonrpc": "2.0", "method": "x"})
@@ -235,6 +247,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     responses_as_json,
     no_streams,
     subscriptions_without_messages,
+    changes_of_its_own_lists,
     second_stream_instead_of_the_first,
     resumes_itself,
     no_resumption,

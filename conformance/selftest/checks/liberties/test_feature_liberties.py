@@ -225,6 +225,12 @@ def levels_of_shared_sessions(builder: TranscriptBuilder) -> None:
         builder.case("level-of-another-session", call, **(facts | {"control": control}))
 
 
+def levels_refused_alone(builder: TranscriptBuilder) -> None:
+    """Refuses an unknown log level without its members."""
+    alone = error(builder.ask("alice", "everything", "logging/setLevel", params={"level": "verbose"}), -32602)
+    builder.case("unknown-log-level", alone, **about(builder, "logging"))
+
+
 LIBERTIES = [
     tools_only,
     capabilities_beside_those_of_members,
@@ -244,6 +250,7 @@ LIBERTIES = [
     errors_of_its_own,
     lists_of_an_older_leg,
     levels_of_shared_sessions,
+    levels_refused_alone,
 ]
 
 

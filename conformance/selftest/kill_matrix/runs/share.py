@@ -24,6 +24,11 @@ def changed_files(commits: int = 1) -> list[str]:
     return _git("diff", "--name-only", f"HEAD~{commits}").splitlines()
 
 
+def text_before(path: str, commits: int) -> str:
+    """Return the text of a file so many commits before the checked-out one; empty if it was not there."""
+    return _git("show", f"HEAD~{commits}:{path}")
+
+
 def _git(*arguments: str) -> str:
     git = shutil.which("git")
     if git is None:

@@ -23,6 +23,8 @@ from gatebench.conformance.selftest.support.dialogues import (
 from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
+TOOLS, BOTH = ["toolsListChanged"], ["toolsListChanged", "promptsListChanged"]
+
 Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 
@@ -119,6 +121,35 @@ def _round(
     return made.answered(200, given)
 
 
+def _withdrawn(builder: TranscriptBuilder, _row: Requirement, case: str, *, told: Any) -> ClientRequest:
+    """A server cancels its request 1, which the client got as g-1."""
+    claims(builder)
+    made = builder.ask("alice", SERVER)
+    sent = [question(made), {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}]
+    made.arrives(session=SESSION, events=sent)
+    got = [question(made, identifier="g-1")]
+    if told is not None:
+        got.append({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": told}})
+    return builder.case(case, made.streamed(*got, made.upstream_message))
+
+
+def _progress_of_client(builder: TranscriptBuilder, _row: Requirement, case: str, *, under: Any) -> TranscriptLine:
+    """A client reports progress under the token that it got, and the gateway forwards it with a token."""
+    claims(builder)
+    made = builder.ask("alice", SERVER)
+    asked = question(made)
+    asked["params"]["_meta"] = {"progressToken": 7}
+    made.arrives(session=SESSION, events=[asked])
+    report = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": "g-7", "progress": 0.5}}
+    reported = posted(builder, report)
+    if under is not None:
+        arrives_upstream(builder, report | {"params": {"progressToken": under, "progress": 0.5}})
+    known = asked | {"params": asked["params"] | {"_meta": {"progressToken": "g-7"}}}
+    made.streamed(known, made.upstream_message)
+    builder.case(case, made, reports={made.exchange: [reported.exchange]})
+    return reported
+
+
 def _input_returned(builder: TranscriptBuilder, _row: Requirement, case: str, *, right: bool) -> ClientRequest:
     claims(builder)
     return builder.case(case, _round(builder, NEEDS, None if right else {"resultType": "complete"}))
@@ -182,11 +213,18 @@ def _subscription(builder: TranscriptBuilder, _row: Requirement, case: str, *, f
     return builder.case(case, made.streamed(*sent), unwanted=[CHANGED["method"]])
 
 
-def _acknowledgement(builder: TranscriptBuilder, _row: Requirement, case: str, *, named: list[str]) -> ClientRequest:
-    wanted = {"notifications": {"toolsListChanged": True}}
-    made = builder.ask("alice", SERVER, "subscriptions/listen", params=wanted)
+def _acknowledgement(
+    builder: TranscriptBuilder, _row: Requirement, case: str, *, named: list[str], wanted: list[str] = TOOLS
+) -> ClientRequest:
+    """A subscription at a server whose only feature are tools."""
+    known = builder.ask("alice", SERVER, "server/discover")
+    result = {"capabilities": {"tools": {"listChanged": True}}}
+    known.answered(200, {"jsonrpc": "2.0", "id": known.rpc_id, "result": result})
+    asked = {"notifications": dict.fromkeys(wanted, True)}
+    made = builder.ask("alice", SERVER, "subscriptions/listen", params=asked)
     params = {"notifications": dict.fromkeys(named, True)}
-    return builder.case(case, made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED))
+    made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED)
+    return builder.case(case, made, connected=[known.exchange])
 
 
 def _watched(
@@ -256,6 +294,8 @@ CONFORMING: Mapping[str, Example] = {
     "not-asked": _with(_not_asked, asks=False),
     "client-capabilities-kept": _with(_capabilities, right=True),
     "roots-reported": _with(_roots_changed, forwarded=True),
+    "cancellation-kept": _with(_withdrawn, told="g-1"),
+    "client-progress-kept": _with(_progress_of_client, under=7),
     "input-returned": _with(_input_returned, right=True),
     "state-kept": _with(_state, arrived="a b"),
     "input-forwarded": _with(_input, right=True),
@@ -266,7 +306,7 @@ CONFORMING: Mapping[str, Example] = {
     "announced-once": _with(_announced, right=False),
     "subscribed": _with(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "only-asked-for": _with(_subscription, first=ACKNOWLEDGED, then={}),
-    "acknowledged": _with(_acknowledgement, named=["toolsListChanged"]),
+    "acknowledged": _with(_acknowledgement, named=TOOLS, wanted=BOTH),
     "completed": _with(_completed, right=True),
     "resumed-once": _with(_resumed, missed=[50, 100]),
     "left-upstream": _with(_left, closed=True),
@@ -282,6 +322,8 @@ VIOLATING: Mapping[str, Example] = {
     "not-asked": _with(_not_asked, asks=True),
     "client-capabilities-kept": _with(_capabilities, right=False),
     "roots-reported": _with(_roots_changed, forwarded=False),
+    "cancellation-kept": _with(_withdrawn, told=1),
+    "client-progress-kept": _with(_progress_of_client, under=None),
     "input-returned": _with(_input_returned, right=False),
     "state-kept": _with(_state, arrived="a%20b"),
     "input-forwarded": _with(_input, right=False),
@@ -300,6 +342,11 @@ VIOLATING: Mapping[str, Example] = {
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "client-asked": [_with(_client_asked, times=2)],
-    "acknowledged": [_with(_watched, granted=["test://a"], updated="test://b")],
+    "cancellation-kept": [_with(_withdrawn, told=None)],
+    "client-progress-kept": [_with(_progress_of_client, under="g-7")],
+    "acknowledged": [
+        _with(_watched, granted=["test://a"], updated="test://b"),
+        _with(_acknowledgement, named=BOTH, wanted=BOTH),
+    ],
     "resumed-once": [_with(_resumed, missed=[50])],
 }

@@ -193,6 +193,14 @@ def _error(builder: TranscriptBuilder, row: Requirement, case: str, code: int | 
     return builder.case(case, error(made, code) if code else answered(made, {"contents": []}), **facts)
 
 
+def _refused_upstream(builder: TranscriptBuilder, _row: Requirement, case: str, *, hidden: bool) -> ClientRequest:
+    facts = about(builder)
+    made = builder.ask("alice", SERVER, "resources/read")
+    refused = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "unknown"}}
+    landed_as(made, 200, json.dumps(refused))
+    return builder.case(case, answered(made, {}) if hidden else error(made, -32602), **facts)
+
+
 def _described(builder: TranscriptBuilder, _row: Requirement, case: str, *, kept: bool) -> ClientRequest:
     original = connected(builder, ALL, client="direct")
     made = (
@@ -294,6 +302,7 @@ CONFORMING: Mapping[str, Example] = {
     "announced-works": _works,
     "nothing-invented": _empty,
     "error-code": lambda builder, row, case: _error(builder, row, case, None),
+    "error-not-hidden": lambda builder, row, case: _refused_upstream(builder, row, case, hidden=False),
     "another-revision": lambda builder, _row, case: _negotiated(builder, case, "2025-11-25"),
     "described": lambda builder, row, case: _described(builder, row, case, kept=True),
     "notified": _notified,
@@ -313,6 +322,7 @@ VIOLATING: Mapping[str, Example] = {
     "announced-works": _announced_in_vain,
     "nothing-invented": _invented,
     "error-code": lambda builder, row, case: _error(builder, row, case, -32603),
+    "error-not-hidden": lambda builder, row, case: _refused_upstream(builder, row, case, hidden=True),
     "another-revision": lambda builder, _row, case: _negotiated(builder, case, "1900-01-01"),
     "described": lambda builder, row, case: _described(builder, row, case, kept=False),
     "notified": _not_notified,

@@ -9,6 +9,8 @@ from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
+from gatebench.fixtures.protocol import messages
+from gatebench.fixtures.world.definition import MODERN_REVISION
 
 Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
@@ -47,7 +49,8 @@ def _members(part: str) -> dict[str, Any]:
 
 def _response(builder: TranscriptBuilder, row: Requirement, received: Any = None) -> ClientRequest:
     """Add a call to which the upstream responds with the row's part, and the client receives `received` or the same."""
-    made = builder.ask("alice", "mail")
+    meta = {messages.META_VERSION: MODERN_REVISION} if row.options.get("newest_leg") else {}
+    made = builder.ask("alice", "mail", meta=meta)
     error = {"jsonrpc": "2.0", "id": made.rpc_id, "error": {"code": 1, "message": "", "data": {"a": None}}}
     result = made.reply("mail", _meta={"a": {}}, **_members(row.options["part"]))
     sent = error if row.options["part"].startswith("error") else result
