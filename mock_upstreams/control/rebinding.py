@@ -82,8 +82,10 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _hostname(url: str) -> str | None:
-    """Return the host of a URL, in lower case and without port, or None if there is none."""
+    """Return the host of a URL, in lower case and without port, or None if there is none, or a port that is no number."""
     try:
-        return urlsplit(url).hostname
+        split = urlsplit(url)
+        _ = split.port
     except ValueError:
         return None
+    return split.hostname

@@ -129,8 +129,9 @@ def values_pass_unchanged(context: CheckContext, transcript: Transcript) -> None
             continue
         context.examined()
         arrival = landed[-1]
+        # No arguments may arrive as an empty object: `arguments` is optional (MCP 2025-11-25, schema, CallToolRequestParams).
         sent, received = call.rpc["params"].get("arguments"), arrival.rpc["params"].get("arguments")
-        if not same(sent, received):
+        if not same({} if sent is None else sent, {} if received is None else received):
             context.violation(
                 f"the arguments of {call.describe()} were changed on the way",
                 expected=str(sent)[:400],

@@ -11,6 +11,7 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
+from gatebench.fixtures.world.definition import MODERN_REVISION
 
 FEATURE_OF = {
     "resources": "mcp.resources",
@@ -133,6 +134,12 @@ def arrivals(transcript: Transcript, attempt: Exchange) -> list[Exchange]:
     end = attempt.ended or float("inf")
     meanwhile = (one for one in transcript.upstream if attempt.seq < one.seq < end)
     return [one for one in meanwhile if one.rpc_method == attempt.rpc_method] or landed
+
+
+def mirrors_parameters(arrival: Exchange) -> bool:
+    """Return whether a request is of the revision with headers that mirror parameters, by its header or its `_meta`."""
+    meta = (arrival.rpc.get("params") or {}).get("_meta") or {}
+    return MODERN_REVISION in (*arrival.header("mcp-protocol-version"), meta.get(messages.META_VERSION))
 
 
 def _answered_alone(transcript: Transcript, control: Exchange) -> bool:

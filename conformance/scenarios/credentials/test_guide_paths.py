@@ -271,7 +271,7 @@ async def test_passthrough_overridden(
 # -- several callers
 
 
-@judged_by("GPA-017", "CRED-001", "CRED-006", thorough=in_each_era)
+@judged_by("GPA-017", "CRED-001", "CRED-006", needs=("access-rules",), thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "other", "server"), [("support-bot", "intern-bot", "web-search")])
 async def test_accounts(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:

@@ -29,7 +29,7 @@ class ClientRequest:
     method: str = "tools/call"  # a JSON-RPC method, `notifications/...`, or GET or DELETE
     at: str = ""  # the upstream that it is meant for, if that is not the server
     tool: str = "whoami"
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] | None = field(default_factory=dict)
     rpc_id: Any = 1
     credential: str | None = None  # label of a gateway token other than the principal's own
     also: Pairs = ()  # additional headers
@@ -72,7 +72,9 @@ class ClientRequest:
             return {}
         params: dict[str, Any] = {"_meta": {protocol_messages.META_NONCE: self.nonce, **self.meta}, **self.params}
         if self.method == "tools/call":
-            params |= {"name": tool, "arguments": {**self.arguments, "nonce": self.nonce}}
+            params["name"] = tool
+            if self.arguments is not None:
+                params["arguments"] = {**self.arguments, "nonce": self.nonce}
         identity = {} if self.method.startswith("notifications/") else {"id": self.rpc_id}
         return {"jsonrpc": "2.0", **identity, "method": self.method, "params": params}
 

@@ -11,6 +11,7 @@ FOREIGN = [
     "https://evil.example:8000",
     "null",
     "http://127.0.0.1.evil.example",
+    "http://127.0.0.1:8000.evil.example",
     "file://",
     "http://",
 ]

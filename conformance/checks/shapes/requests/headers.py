@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, mirrors_parameters, with_control
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -133,15 +133,21 @@ def _caused(transcript: Transcript, attempt: Exchange, server: str, *, refused: 
 
 
 def name_mirrored(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Every attempt reaches the upstream with the header Mcp-Name, once, with the name or URI in the same request's body."""
+    """Every attempt reaches the upstream with the header Mcp-Name, once, with the name or URI in the same request's body.
+
+    Older revisions have no such header: a request that a gateway makes in one of them is not judged.
+    """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
             if not landed:
                 context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
                 continue
-            context.examined()
             arrival = landed[-1]
+            if not mirrors_parameters(arrival):
+                context.inapplicable(f"{attempt.describe()} reached {arrival.node} in an older revision ({case.where})")
+                continue
+            context.examined()
             named = (arrival.rpc.get("params") or {}).get(messages.NAMED.get(arrival.rpc_method, ""))
             if [_decoded(value) for value in arrival.header(MIRROR)] != [named]:
                 context.violation(

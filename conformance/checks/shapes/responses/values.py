@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, during, in_newest, with_control
+from gatebench.conformance.checks.shapes.cases import (
+    Case,
+    ShapeRow,
+    arrivals,
+    during,
+    in_newest,
+    mirrors_parameters,
+    with_control,
+)
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
 from gatebench.conformance.checks.shapes.responses.refusals import is_client_error
 from gatebench.conformance.exchange import Exchange
@@ -24,7 +32,8 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
     `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or only
     in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario
-    names, before the case ends: a gateway may wait until it has a session there.
+    names, before the case ends: a gateway may wait until it has a session there. `mirrored`: a header of MCP 2026-07-28, which
+    a request in an older revision does not have.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -39,6 +48,9 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 if not landed:
                     context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
                     continue
+            if row.options.get("mirrored") and landed and not mirrors_parameters(landed[-1]):
+                context.inapplicable(f"{attempt.describe()} with {case.where} arrived in an older revision")
+                continue
             context.examined()
             if (
                 not landed

@@ -231,7 +231,19 @@ def levels_refused_alone(builder: TranscriptBuilder) -> None:
     builder.case("unknown-log-level", alone, **about(builder, "logging"))
 
 
+def requests_of_an_older_revision(builder: TranscriptBuilder) -> None:
+    """Speaks an older revision to the upstream, which has no headers that mirror parameters."""
+    facts = about(builder)
+    for also in ([("mcp-protocol-version", "2025-11-25")], []):
+        sent = [("Mcp-Param-Canary", "a b"), ("mcp-protocol-version", "2026-07-28")]
+        made = builder.ask("alice", "everything", "resources/read", params={"uri": URI}, also=sent).arrives(also=also)
+        answered(made, {"contents": [{"uri": URI, "text": "a"}]})
+        for case in ("mirrored-uri", "unknown-mirrored-header"):
+            builder.case(case, made, **facts)
+
+
 LIBERTIES = [
+    requests_of_an_older_revision,
     tools_only,
     capabilities_beside_those_of_members,
     listed_resources_under_uris_of_its_own,

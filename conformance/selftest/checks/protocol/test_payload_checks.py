@@ -35,6 +35,19 @@ def test_equal_values_in_another_order_and_spelling(builder: TranscriptBuilder) 
 
 
 @passes("END-005")
+def test_absent_arguments_arrive_as_an_empty_object(builder: TranscriptBuilder) -> int:
+    made = builder.ask("alice", "calculator", arguments=None)
+    made.arrives(changed={"arguments": {}}).answered()
+    return 1
+
+
+@fails("END-005")
+def test_absent_arguments_arrive_as_others(builder: TranscriptBuilder) -> TranscriptLine:
+    made = builder.ask("alice", "calculator", arguments=None)
+    return made.arrives(changed={"arguments": {"user": "alice"}}).answered().arrival
+
+
+@passes("END-005")
 def test_last_retry_is_compared(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "calculator").arrives(status=503).arrives()
     builder.errand(

@@ -127,7 +127,8 @@ def _own_params(builder: TranscriptBuilder, case: str, uri: str) -> TranscriptLi
 
 def _mirrored(builder: TranscriptBuilder, case: str, name: str) -> TranscriptLine:
     facts = about(builder)
-    made = builder.ask("alice", SERVER, "resources/read", params={"uri": URI}).arrives(also=[("Mcp-Name", name)])
+    mirrored = [("mcp-protocol-version", "2026-07-28"), ("Mcp-Name", name)]
+    made = builder.ask("alice", SERVER, "resources/read", params={"uri": URI}).arrives(also=mirrored)
     builder.case(case, answered(made, {"contents": []}), **facts)
     return made.arrival
 

@@ -20,13 +20,14 @@ ISSUER = "vendor"
 def _request(builder: TranscriptBuilder, row: Requirement) -> ClientRequest:
     name = row.options["part"].removeprefix("header:")
     also = [(name, "of the client")] if row.options["part"].startswith("header:") else []
+    also += [("mcp-protocol-version", "2026-07-28")] if row.options.get("mirrored") else []
     return builder.ask("alice", "mail", also=also, meta={"note": {"of": "the client"}})
 
 
 def _changed_request(builder: TranscriptBuilder, row: Requirement, case: str) -> TranscriptLine:
     made = _request(builder, row)
     member = row.options["part"].split(".")[1] if row.options["part"].startswith("params.") else ""
-    made.arrives(changed={member: {"other": 1}} if member else {})
+    made.arrives(changed={member: {"other": 1}} if member else {}, also=[*made.also][1:])
     builder.case(case, made.answered())
     return made.arrival
 
