@@ -136,12 +136,6 @@ def arrivals(transcript: Transcript, attempt: Exchange) -> list[Exchange]:
     return [one for one in meanwhile if one.rpc_method == attempt.rpc_method] or landed
 
 
-def mirrors_parameters(arrival: Exchange) -> bool:
-    """Return whether a request is of the revision with headers that mirror parameters, by its header or its `_meta`."""
-    meta = (arrival.rpc.get("params") or {}).get("_meta") or {}
-    return MODERN_REVISION in (*arrival.header("mcp-protocol-version"), meta.get(messages.META_VERSION))
-
-
 def _answered_alone(transcript: Transcript, control: Exchange) -> bool:
     """Return whether a tool call succeeded, and no upstream received the nonce in its body."""
     return bool(
@@ -182,8 +176,9 @@ def of_lists(context: CheckContext, transcript: Transcript, row: ShapeRow) -> It
 
 
 def in_newest(exchange: Exchange) -> bool:
-    """Return whether a request is of 2026-07-28: a gateway may use another revision towards the upstream."""
-    return messages.META_VERSION in mapping(mapping(exchange.rpc.get("params")).get("_meta"))
+    """Return whether a request is of 2026-07-28, by its header or its `_meta`: towards the upstream, another may be used."""
+    meta = mapping(mapping(exchange.rpc.get("params")).get("_meta"))
+    return MODERN_REVISION in (*exchange.header("mcp-protocol-version"), meta.get(messages.META_VERSION))
 
 
 def _asked_in_newest(transcript: Transcript, case: Case) -> bool:

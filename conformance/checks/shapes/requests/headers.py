@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, mirrors_parameters, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, in_newest, with_control
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -144,7 +144,7 @@ def name_mirrored(context: CheckContext, transcript: Transcript, row: ShapeRow) 
                 context.blocked(f"{attempt.describe()} of the case {case.where} did not reach the upstream")
                 continue
             arrival = landed[-1]
-            if not mirrors_parameters(arrival):
+            if not in_newest(arrival):
                 context.inapplicable(f"{attempt.describe()} reached {arrival.node} in an older revision ({case.where})")
                 continue
             context.examined()

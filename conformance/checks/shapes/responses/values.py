@@ -11,7 +11,6 @@ from gatebench.conformance.checks.shapes.cases import (
     arrivals,
     during,
     in_newest,
-    mirrors_parameters,
     with_control,
 )
 from gatebench.conformance.checks.shapes.difference import Number, first_difference
@@ -48,7 +47,7 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 if not landed:
                     context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
                     continue
-            if row.options.get("mirrored") and landed and not mirrors_parameters(landed[-1]):
+            if row.options.get("mirrored") and landed and not in_newest(landed[-1]):
                 context.inapplicable(f"{attempt.describe()} with {case.where} arrived in an older revision")
                 continue
             context.examined()
