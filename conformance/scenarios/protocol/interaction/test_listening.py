@@ -115,8 +115,7 @@ async def test_subscription_to_absent_features(
     here = await feature_client(scenario, principal, server, member, revision)
     if not here.configured:
         return
-    filters = dict.fromkeys(("toolsListChanged", "promptsListChanged", "resourcesListChanged"), True)
-    _, listening = await _listen(here.client, **filters)
+    _, listening = await _listen(here.client, toolsListChanged=True, promptsListChanged=True, resourcesListChanged=True)
     with scenario.tools(member, add=["farewell"]):
         stream = await listening
     known = [here.connected.exchange]

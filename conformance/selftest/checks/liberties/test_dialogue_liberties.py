@@ -186,7 +186,8 @@ def subscriptions_without_messages(builder: TranscriptBuilder) -> None:
 
 def changes_of_its_own_lists(builder: TranscriptBuilder) -> None:
     """Acknowledges changes of prompts, which it announces for itself; or announces nothing that a client could compare with."""
-    for result in ({"capabilities": {"prompts": {}, "tools": {}}}, {}):
+    results: list[dict[str, Any]] = [{"capabilities": {"prompts": {}, "tools": {}}}, {}]
+    for result in results:
         known = builder.ask("alice", SERVER, "server/discover")
         known.answered(200, {"jsonrpc": "2.0", "id": known.rpc_id, "result": result})
         wanted = {"promptsListChanged": True}
