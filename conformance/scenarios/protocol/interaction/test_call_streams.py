@@ -1,7 +1,7 @@
 """Streams of calls: progress, log messages, cancellation beside each other, streams that are closed early and resumed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -55,10 +55,12 @@ async def test_notifications_of_calls(
     tools = {name: scenario.identities.tool(server, name, member) for name in NOTIFYING}
     with offered(scenario, server, [member], NOTIFYING):
         clients = [await connected(scenario, one, server, revision) for one in (principal, other)]
+        await _set_levels(clients, "debug", "emergency")  # each has a session of its own
         for case, token in SINGLE.items():
             tool = tools["test_progress" if token is not None else "test_log_messages"]
             called = await call(clients[0], tool, token=token, **_logging(clients[0]))
             scenario.case(case, called.response, server=server, principal=principal)
+        await _set_levels(clients, "debug", "debug")
         control = await call(clients[0], tools["test_progress"], token=1)
         for case, token in FALSE.items():
             called = await call(clients[0], tools["test_progress"], token=token)
@@ -89,6 +91,13 @@ async def test_notifications_of_calls(
 def _spoken(events: list[SseEvent]) -> bool:
     """Return whether a message has arrived; the priming event of a stream is none."""
     return bool(messages_of(events))
+
+
+async def _set_levels(clients: Sequence[McpClient], *levels: str) -> None:
+    """Set the log level of each client's session; 2026-07-28 has no sessions, and a level in each request."""
+    for client, level in zip(clients, levels, strict=True):
+        if not client.modern:
+            await client.request("logging/setLevel", {"level": level})
 
 
 def _logging(client: McpClient) -> Mapping[str, Any]:

@@ -93,10 +93,10 @@ async def test_change_after_a_change(
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member"), SERVERS)
 async def test_subscriptions(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
-    """One client listens to changes of the tools, one to those of prompts only; the tools change twice."""
+    """One client listens to changes of the tools, one to those of prompts and explicitly not of tools; the tools change twice."""
     tools, prompts = [await scenario.client(principal, server, revision) for _ in range(2)]
     (_, to_tools), (_, to_prompts) = await asyncio.gather(
-        _listen(tools, toolsListChanged=True), _listen(prompts, promptsListChanged=True)
+        _listen(tools, toolsListChanged=True), _listen(prompts, promptsListChanged=True, toolsListChanged=False)
     )
     with scenario.tools(member, add=["farewell"]):
         heard = await to_tools
