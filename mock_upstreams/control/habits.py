@@ -80,12 +80,12 @@ class Habits:
             await self._app(scope, receive, send)
             return
         self._counter += 1
+        if suffix := self._requests.session_suffix.encode("ascii"):
+            scope, send = _with_suffix(scope, send, suffix)
         await self._request(scope, receive, changed(self._responses, scope, send, self._counter))
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         habits, posted = self._requests, message(scope)
-        if habits.session_suffix:
-            scope, send = _with_suffix(scope, send, habits.session_suffix.encode("ascii"))
         if habits.target is not None:
             if not _same_target(bytes(wire(scope)["target"]).decode("latin-1"), habits.target):
                 await respond(send, 404, [("content-type", "text/plain")], b"There is nothing at this address")

@@ -17,7 +17,14 @@ from gatebench.conformance.scenarios.marks import (
     in_the_oldest,
     judged_by,
 )
-from gatebench.conformance.scenarios.upstream_faults import FAULTS, HANGS, STALLED_LIST, UpstreamFault, listing, tools_of
+from gatebench.conformance.scenarios.upstream_faults import (
+    FAULTS,
+    HANGS,
+    STALLED_LIST,
+    UpstreamFault,
+    listing,
+    tools_of,
+)
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, VIRTUAL_SERVERS

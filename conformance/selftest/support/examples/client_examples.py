@@ -178,7 +178,7 @@ def _traced(builder: TranscriptBuilder, row: Requirement, case: str, *arrives: t
 
 def _traced_twice(builder: TranscriptBuilder, row: Requirement, case: str, *, both: bool) -> TranscriptLine:
     """Add two calls with traces of their own, of which both or the first one alone go on."""
-    made = []
+    made: list[ClientRequest] = []
     for trace in (TRACE, OTHER_TRACE):
         sent = [("traceparent", parent(trace))]
         arrives = sent if both or not made else []
