@@ -73,6 +73,10 @@ FAULTS = {
     "foreign-id": UpstreamFault("a response with an unknown id", _always(body=_FOREIGN, content_type=_JSON)),
 }
 HANGS = UpstreamFault("no answer at all", _always(hang=True))
+_BEGUN_JSON = {"headers": {"Content-Type": _JSON}, "chunks": [{"body": '{"jsonrpc": "2.0", '}], "hang": True}
+STALLED_LIST = UpstreamFault(
+    "stalled in the middle of its list", {"method": "tools/list", "action": {"respond": _BEGUN_JSON}}
+)
 TROUBLES = {
     "killed": UpstreamFault("killed, and started again", trouble="killed"),
     "paused": UpstreamFault("paused", trouble="paused"),

@@ -17,7 +17,8 @@ MCP_PATH = "/mcp"
 class RequestHabits:
     """How requests are treated. Statuses replace the application's response; null: none of it.
 
-    `sessions` false: no session ids, and 404 for a request that names one. `notification_status`: for notifications, which are
+    `sessions` false: no session ids, and 404 for a request that names one. `session_suffix`: a text that every session id given
+    meanwhile ends with. `notification_status`: for notifications, which are
     processed all the same (`notification_body`: with this JSON). `get_status`, `delete_status`: for the session's stream and
     its end. `redirect`: `status`, `location` (a URL or a path of this upstream) and `methods` (JSON-RPC methods, or GET and
     DELETE; absent: all POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC
@@ -26,6 +27,7 @@ class RequestHabits:
     """
 
     sessions: bool = True
+    session_suffix: str = ""
     notification_status: int | None = None
     notification_body: str = ""
     get_status: int | None = None
@@ -78,6 +80,8 @@ class Habits:
             await self._app(scope, receive, send)
             return
         self._counter += 1
+        if suffix := self._requests.session_suffix.encode("ascii"):
+            scope, send = _with_suffix(scope, send, suffix)
         await self._request(scope, receive, changed(self._responses, scope, send, self._counter))
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,6 +148,24 @@ class Habits:
             await send(event)
 
         await self._app(scope, receive, without)
+
+
+def _with_suffix(scope: Scope, send: Send, suffix: bytes) -> tuple[Scope, Send]:
+    """Return the request with the session id that the application knows, and a `send` that adds the suffix to those it gives."""
+    headers = [
+        (name, value.removesuffix(suffix) if name.lower() == SESSION_HEADER else value)
+        for name, value in scope["headers"]
+    ]
+
+    async def suffixed(event: Message) -> None:
+        if event["type"] == "http.response.start":
+            given = [
+                (name, value + suffix if name.lower() == SESSION_HEADER else value) for name, value in event["headers"]
+            ]
+            event = {**event, "headers": given}
+        await send(event)
+
+    return {**scope, "headers": headers}, suffixed
 
 
 def _same_target(one: str, other: str) -> bool:

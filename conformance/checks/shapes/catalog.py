@@ -164,6 +164,7 @@ SHAPES: Mapping[str, Shape] = {
     "trace-valid": _shape(trace.trace_valid),
     "own-trace": _shape(trace.own_trace),
     "trace-complete": _shape(trace.trace_complete),
+    "trace-goes-on": _shape(trace.trace_goes_on),
     "baggage-complete": _shape(trace.baggage_complete),
     "trace-agrees": _shape(trace.trace_agrees),
     "only-baggage": _shape(trace.only_baggage),

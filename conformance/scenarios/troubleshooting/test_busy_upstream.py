@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, connected, patience
-from gatebench.conformance.scenarios.marks import in_the_newest, judged_by_cases
+from gatebench.conformance.scenarios.marks import in_one_with_sessions, in_the_newest, judged_by_cases
 from gatebench.fixtures.clients.conversation import StreamReader
 from gatebench.fixtures.clients.mcp import new_nonce
 from gatebench.fixtures.harness.scenario import Scenario
-from gatebench.fixtures.world.definition import REVISIONS
+from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 MANY = 24  # calls, and as many streams: more than the connections that small pools have
 SETTLED = 1.0  # seconds for requests that the gateway queues or refuses: no verdict depends on it
@@ -50,6 +50,36 @@ async def test_busy_upstream(
     scenario.case("beside-a-busy-upstream", *attempts, control=control, **facts)
     waited = (slow or calls[0]).result().exchange
     scenario.case("beside-slow-calls", *(attempts if slow else []), control=control, slow=waited, **facts)
+
+
+LISTENERS = 12  # the open clients of a few users
+
+
+@judged_by_cases(["beside-listeners"], needs=("sessions",), thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "other", "server"), [("bob", "alice", "calculator")])
+async def test_listeners(scenario: Scenario, principal: str, other: str, server: str, revision: str) -> None:
+    """One user listens in several sessions, and another user calls the same server."""
+    client, _ = await connected(scenario, principal, server, revision)
+    control = await client.call("echo", AWKWARD_VALUES)
+    client.patience = patience(scenario)
+    listeners = [(await connected(scenario, other, server, revision))[0] for _ in range(LISTENERS)]
+    streams = [asyncio.create_task(one.listen(StreamReader(one))) for one in listeners]
+    await _arrived(scenario, server, len(streams))
+    further, _ = await connected(scenario, principal, server, revision)
+    attempts = [await client.call("echo", AWKWARD_VALUES), await further.call("echo", AWKWARD_VALUES)]
+    for stream in streams:
+        stream.cancel()
+    await asyncio.gather(*streams, return_exceptions=True)
+    scenario.case("beside-listeners", *attempts, control=control, server=server, principal=principal)
+
+
+async def _arrived(scenario: Scenario, server: str, requests: int) -> None:
+    """Wait until so many requests have reached the upstream; a gateway may keep some from it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED):
+            for _ in range(requests):
+                await scenario.bench.next_request(server)
 
 
 async def under_way(scenario: Scenario, server: str, calls: Mapping[str, "asyncio.Task[Any]"]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.requirements.features import SEVERAL_SERVERS
-from gatebench.conformance.scenarios.common import after_a_loss, patience, within_claims
+from gatebench.conformance.scenarios.common import after_a_loss, patience, refresh, within_claims
 from gatebench.conformance.scenarios.marks import (
     When,
     in_each_era,
@@ -17,7 +17,14 @@ from gatebench.conformance.scenarios.marks import (
     in_the_oldest,
     judged_by,
 )
-from gatebench.conformance.scenarios.upstream_faults import FAULTS, HANGS, UpstreamFault, listing, tools_of
+from gatebench.conformance.scenarios.upstream_faults import (
+    FAULTS,
+    HANGS,
+    STALLED_LIST,
+    UpstreamFault,
+    listing,
+    tools_of,
+)
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS, VIRTUAL_SERVERS
@@ -171,6 +178,27 @@ async def test_upstream_hangs(scenario: Scenario, principal: str, server: str, r
 async def test_member_hangs(scenario: Scenario, principal: str, server: str, revision: str) -> None:
     """The same for a member of a virtual server, while the other members are listed and called."""
     await hangs(scenario, principal, server, revision)
+
+
+@judged_by("TRB-002", "TRB-009", "TRB-010", "TRB-012", "TRB-013", thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), [("alice", "desk", "calculator")])
+async def test_list_of_member_stalls(
+    scenario: Scenario, *, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A member of a virtual server begins its list of tools, and does not go on; another member is called meanwhile."""
+    tool, others = (scenario.identities.tool(server, "whoami", one) for one in (member, "web-search"))
+    client = await scenario.consented(principal, server, revision)
+    probes = FailureProbes(scenario, STALLED_LIST, principal, server, await client.call(tool))
+    elsewhere = await client.call(others)
+    client.patience = patience(scenario)
+    with STALLED_LIST.at(scenario, member):
+        refresh(scenario, member)
+        await listing(scenario, client, "in trouble", shows=tools_of(scenario, server, without=[member]))
+        probes.elsewhere(server, elsewhere, await client.call(others))
+    refresh(scenario, member)
+    after = await scenario.consented(principal, server, revision)
+    probes.well_again(await after.call(tool))
 
 
 async def hangs(scenario: Scenario, principal: str, server: str, revision: str) -> None:

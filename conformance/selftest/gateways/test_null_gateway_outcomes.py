@@ -81,7 +81,8 @@ RELAYED = {
     "ASM-029": "or a request for another resource",
     "BRW-006": "it answers no preflight",
     **dict.fromkeys(
-        ("TWO-019", "TRB-022", "TRB-023", "TRB-024"), "each request has a connection of its own, and waits for no other"
+        ("TWO-019", "TRB-022", "TRB-023", "TRB-024", "TRB-025"),
+        "each request has a connection of its own, and waits for no other",
     ),
     "CLI-006": "batches are refused by the upstream",
     "CLI-015": "it compresses nothing",

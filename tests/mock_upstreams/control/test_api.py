@@ -86,3 +86,14 @@ def test_folded_header_value(tools: str, serve: Callable[..., UpstreamClient]) -
         connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: %b\r\nContent-Length: 0\r\n\r\n" % address.netloc)
         head = connection.recv(65536)
     assert b"X-Folded: one\r\n  two\r\n" in head
+
+
+def test_session_ids_with_a_suffix(tools: str, serve: Callable[..., UpstreamClient]) -> None:
+    upstream = serve(application=tools)
+    upstream.control("PUT", "habits", {"session_suffix": ',"of-any-length"'})
+    upstream.initialize()
+    given = upstream.session["Mcp-Session-Id"]
+    assert given.endswith(',"of-any-length"')
+    assert upstream.post("ping").status_code == 200
+    upstream.session["Mcp-Session-Id"] = given[:-1]
+    assert upstream.post("ping").status_code == 404

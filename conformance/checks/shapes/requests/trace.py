@@ -83,6 +83,28 @@ def trace_complete(context: CheckContext, transcript: Transcript, row: ShapeRow)
             _violation(context, case, arrival, "no tracestate of the other trace", ", ".join(kept))
 
 
+def trace_goes_on(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """If the trace of the first attempt goes on at an upstream, that of each other attempt does as well."""
+    for case in with_control(context, transcript, row):
+        usual, others = case.attempts[:1], case.attempts[1:]
+        if not all(_goes_on(first, one) for first in usual for one in transcript.landed(first.nonce)):
+            context.inapplicable("the gateway does not continue the traces of its clients")
+            continue
+        for attempt in others:
+            for arrival in transcript.landed(attempt.nonce):
+                context.examined()
+                if not _goes_on(attempt, arrival):
+                    sent = attempt.header(PARENT)[0]
+                    actual = ", ".join(arrival.header(PARENT)) or "no traceparent"
+                    _violation(context, case, arrival, f"the trace of {sent}", actual)
+
+
+def _goes_on(attempt: Exchange, arrival: Exchange) -> bool:
+    """Return whether a request arrived with the trace id that its client sent."""
+    parents = arrival.header(PARENT)
+    return len(parents) == 1 and _trace_id(parents[0]) == _trace_id(attempt.header(PARENT)[0])
+
+
 def baggage_complete(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Baggage that arrives has the keys of all members that were sent, in any order; none at all is right as well."""
     for case, attempt, arrival in _arrivals(context, transcript, row):

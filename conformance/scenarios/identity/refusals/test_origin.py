@@ -28,14 +28,24 @@ async def preflight(scenario: Scenario, server: str, revision: str, origin: str)
 
 
 async def foreign_origins(
-    scenario: Scenario, principal: str, server: str, revision: str, origin: str, *, call: str | None
+    scenario: Scenario,
+    principal: str,
+    server: str,
+    revision: str,
+    origin: str,
+    *,
+    call: str | None,
+    host: str | None = None,
 ) -> None:
-    """Send each kind of request without an Origin and with a foreign one; `call`: a tool, if one may be called."""
+    """Send each kind of request without an Origin and with a foreign one; `call`: a tool, if one may be called.
+
+    `host`: the Host that the requests of the foreign page have, if not that of the gateway.
+    """
     if origin in scenario.dialect.allowed_origins:
         return
     good = await scenario.client(principal, server, revision)
     page = await scenario.client(principal, server, revision)
-    page.changes = {"Origin": origin}
+    page.changes = {"Origin": origin, **({"Host": host} if host else {})}
 
     async def pair(send: Callable[[McpClient], Awaitable[McpResponse]], beside: McpClient = good) -> None:
         control = await send(beside)
@@ -86,3 +96,15 @@ async def test_similar_origin(scenario: Scenario, likeness: str, principal: str,
     origin = lookalikes(client.url)[likeness]
     tool = scenario.identities.tool(server, "whoami")
     await foreign_origins(scenario, principal, server, revision, origin, call=tool)
+
+
+@judged_by("END-007")
+@pytest.mark.parametrize("revision", [REVISIONS[1], REVISIONS[-1]])
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calculator")])
+async def test_rebound_origin(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The same as a browser sends it after DNS rebinding: Origin and Host both name the host of the page."""
+    client = await scenario.client(principal, server, revision)
+    own = urlsplit(client.url)
+    host = f"rebound.example:{own.port}" if own.port else "rebound.example"
+    tool = scenario.identities.tool(server, "whoami")
+    await foreign_origins(scenario, principal, server, revision, f"{own.scheme}://{host}", call=tool, host=host)

@@ -170,6 +170,30 @@ async def test_context_on_several_lines(scenario: Scenario, principal: str, serv
     scenario.case(LINES, *attempts, control=control, since=begin, server=server, principal=principal)
 
 
+OTHER_FORMS = "context-of-other-forms"
+PARENTS = (  # the usual one first
+    PARENT,
+    "00-{trace}-00f067aa0ba902b7-00",  # not sampled
+    "00-{trace}-00f067aa0ba902b7-03",  # W3C Trace Context Level 2: the trace id is random
+    "01-{trace}-00f067aa0ba902b7-01",
+    "cc-{trace}-00f067aa0ba902b7-01-what-the-future-will-be-like",
+)
+
+
+@judged_by_cases([OTHER_FORMS], thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", SERVERS)
+async def test_context_of_other_forms(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """Calls with a valid traceparent: a usual one, others with other flags, and with versions that are still to come."""
+    (client,), control = await witnessed(scenario, (principal,), server, revision)
+    begin, attempts = scenario.here(), []
+    for form in PARENTS:
+        client.changes = {"traceparent": form.format(trace=secrets.token_hex(16))}
+        attempts.append(await client.call(echo_of(scenario, server), AWKWARD_VALUES))
+    scenario.case(OTHER_FORMS, *attempts, control=control, since=begin, server=server, principal=principal)
+
+
 async def _with_meta(client: McpClient, tool: str, context: dict[str, str]) -> McpResponse:
     nonce = new_nonce()
     arguments = {**AWKWARD_VALUES, "nonce": nonce}

@@ -1,5 +1,7 @@
 """Sessions of the handshake era."""
 
+from http import HTTPStatus
+
 import pytest
 
 from gatebench.conformance.scenarios.marks import judged_by
@@ -42,12 +44,13 @@ async def test_foreign_session(scenario: Scenario, principal: str, other: str, s
     ("principal", "server"), [("alice", "calculator"), ("support-bot", "web-search"), ("alice", "desk")]
 )
 async def test_ended_session(scenario: Scenario, principal: str, server: str, revision: str) -> None:
-    """A session that was ended, and is used again: for a call, a list and a notification."""
+    """A session that was ended, and is used again: for a call, a list, a notification, and a stream if it had one."""
     client = await scenario.client(principal, server, revision)
     await client.connect()
     scenario.require(client.session, "the gateway gave no session id")
     tool = scenario.identities.tool(server, "whoami")
     control = await client.call(tool)
+    streamed = await client.open_stream_and_leave()
     ended = await client.delete()
     scenario.require(ended.status != 405, "the gateway does not let clients end sessions")
     cancelled = {"requestId": 1, "reason": "as asked"}
@@ -56,6 +59,8 @@ async def test_ended_session(scenario: Scenario, principal: str, server: str, re
         "a list in a session that has ended": await client.list_tools(),
         "a notification in a session that has ended": await client.notify("notifications/cancelled", cancelled),
     }
+    if streamed.status == HTTPStatus.OK:  # a server that has no streams answers 405, also for a session that has ended
+        attempts["a stream of a session that has ended"] = await client.open_stream_and_leave()
     for attribute, attempt in attempts.items():
         scenario.probe("ended session", attempt, control, attribute=attribute, server=server, principal=principal)
     await scenario.fence(await scenario.client(principal, server, revision), tool)

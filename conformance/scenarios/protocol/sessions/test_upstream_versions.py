@@ -15,6 +15,10 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
 MEMBER = "calculator"
 SESSIONLESS = ["no-sessions"]
+SUFFIXES = {
+    "session-ids-long": "-" + "0123456789abcdef" * 40,  # as long as the JWT that an id may be
+    "session-ids-of-any-visible-character": "".join(chr(code) for code in range(0x21, 0x7F)),
+}
 
 
 async def negotiated(client: McpClient) -> None:
@@ -97,3 +101,23 @@ async def test_no_sessions(scenario: Scenario, case: str, principal: str, server
         ends = [(await client.open_stream_and_leave()).exchange, (await client.delete()).exchange]
     facts = {"node": MEMBER, "expected": None, "ends": ends}
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
+
+
+@judged_by_cases(SUFFIXES)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize("principal", ["alice"])
+@pytest.mark.parametrize("server", [MEMBER, "desk"])
+@pytest.mark.parametrize("case", list(SUFFIXES))
+async def test_session_ids(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """An upstream whose session ids are long, or have every character that they may have."""
+    tool = scenario.identities.tool(server, "echo", MEMBER)
+    witness = await scenario.client(principal, server, revision)
+    await witness.connect()
+    control = await witness.call(tool, AWKWARD_VALUES)
+    begin = scenario.here()
+    with upstream_habits(scenario, MEMBER, session_suffix=SUFFIXES[case]):
+        client = await scenario.client(principal, server, revision)
+        await negotiated(client)
+        attempts = await _called_twice(client, tool)
+        await client.delete()
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)

@@ -202,6 +202,20 @@ def contexts_forwarded_or_new(builder: TranscriptBuilder) -> None:
     )
 
 
+def contexts_of_other_forms_continued_or_restarted(builder: TranscriptBuilder) -> None:
+    """Continues traces of any form under version 00 and with flags of its own, restarts all of them, or drops them."""
+    sent = [f"00-{TRACE}-00f067aa0ba902b7-{flags}" for flags in ("01", "00", "03")]
+    sent.append(f"cc-{TRACE}-00f067aa0ba902b7-01-future")
+    for arrives in (*([("traceparent", parent(trace))] for trace in (TRACE, OTHER_TRACE)), []):
+        made = [ask_with(builder, one).arrives(also=arrives).answered() for one in sent]
+        record(builder, "context-of-other-forms", *made)
+
+
+def ask_with(builder: TranscriptBuilder, traceparent: str) -> ClientRequest:
+    """Return a call with this traceparent."""
+    return builder.ask("alice", "calculator", also=[("traceparent", traceparent)])
+
+
 def own_requests_of_the_gateway(builder: TranscriptBuilder) -> None:
     """Asks an upstream without a context, with that of the request that it serves, or still for the one before."""
     traces, made = [f"{number}" * 32 for number in (4, 5, 6)], list[ClientRequest]()
@@ -289,6 +303,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     handshakes_of_its_own,
     session_ids_echoed_to_the_newest_revision,
     contexts_forwarded_or_new,
+    contexts_of_other_forms_continued_or_restarted,
     own_requests_of_the_gateway,
 ]
 

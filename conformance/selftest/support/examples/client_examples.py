@@ -176,6 +176,17 @@ def _traced(builder: TranscriptBuilder, row: Requirement, case: str, *arrives: t
     return made.arrival
 
 
+def _traced_twice(builder: TranscriptBuilder, row: Requirement, case: str, *, both: bool) -> TranscriptLine:
+    """Add two calls with traces of their own, of which both or the first one alone go on."""
+    made: list[ClientRequest] = []
+    for trace in (TRACE, OTHER_TRACE):
+        sent = [("traceparent", parent(trace))]
+        arrives = sent if both or not made else []
+        made.append(builder.ask("alice", "mail", also=sent).arrives(also=arrives).answered())
+    builder.case(case, *made, control=_control(builder), **group_of(row, *made))
+    return made[-1].arrival
+
+
 GOES_ON = (("traceparent", parent(TRACE)), ("tracestate", "own=0,a=1,b=2"), ("baggage", "more=2,key=a-mark"))
 
 CONFORMING: Mapping[str, Example] = {
@@ -200,6 +211,7 @@ CONFORMING: Mapping[str, Example] = {
     "trace-valid": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "own-trace": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "trace-complete": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
+    "trace-goes-on": lambda builder, row, case: _traced_twice(builder, row, case, both=True),
     "baggage-complete": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "trace-agrees": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
     "only-baggage": lambda builder, row, case: _traced(builder, row, case, *GOES_ON),
@@ -226,6 +238,7 @@ VIOLATING: Mapping[str, Example] = {
     "trace-valid": lambda builder, row, case: _traced(builder, row, case, ("traceparent", f"00-{TRACE}-{'0' * 16}-01")),
     "own-trace": lambda builder, row, case: _traced(builder, row, case, ("traceparent", parent(OTHER_TRACE))),
     "trace-complete": lambda builder, row, case: _traced(builder, row, case, GOES_ON[0], ("tracestate", "b=2,a=1")),
+    "trace-goes-on": lambda builder, row, case: _traced_twice(builder, row, case, both=False),
     "baggage-complete": lambda builder, row, case: _traced(builder, row, case, ("baggage", "more=2")),
     "trace-agrees": lambda builder, row, case: _traced(builder, row, case, ("traceparent", parent(OTHER_TRACE))),
     "only-baggage": lambda builder, row, case: _traced(builder, row, case, ("x-api-key", "a-mark")),
