@@ -17,7 +17,7 @@ from gatebench.fixtures.world.definition import REVISIONS
 
 FURTHER = ("calendar.write", "calendar.share")
 LAST = "calendar.invite"
-UNHEARD, WITHHELD = "calendar.delete", "calendar.purge"  # each demanded in one scenario alone
+UNHEARD, WITHHELD, FORM = "calendar.delete", "calendar.purge", "calendar.color"  # each demanded in one scenario alone
 
 
 def _knows_documents(params: Params) -> bool:
@@ -85,6 +85,36 @@ async def test_step_up(scenario: Scenario, case: str, principal: str, server: st
     since = scenario.here()
     attempt = await steps.call(scenario, principal, server, revision)
     scenario.case(case, attempt, since=since, **common)
+
+
+CHALLENGES = {
+    "demand-with-the-scheme-in-lower-case": 'bearer error="insufficient_scope", scope="{scope}"',
+    "demand-with-the-scope-first": 'Bearer scope="{scope}", error="insufficient_scope"',
+    "demand-behind-another-challenge": 'Basic realm="calendar, write", Bearer error="insufficient_scope", scope="{scope}"',
+}
+
+
+@judged_by_cases(CHALLENGES, *LEAKS, needs=("consent-withdrawal",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", "calendar")])
+@pytest.mark.parametrize("case", list(CHALLENGES))
+async def test_challenge(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
+    """The upstream demands a further scope in the usual form, and then in another form of challenge.
+
+    A gateway need not ask the user for a further scope: the other form counts if it asks after the usual one.
+    """
+    granted = steps.settings_of(scenario, server)["scope"]
+    await steps.consent_and_call(scenario, principal, server, revision)
+    with oauth_conditions.required_scopes(scenario.bench, server, granted, FORM):
+        control = await steps.call(scenario, principal, server, revision)
+    await steps.consent_and_call(scenario, principal, server, revision)
+    since, asks = scenario.here(), bool(scenario.urls(control))
+    headers = {"WWW-Authenticate": CHALLENGES[case].format(scope=f"{granted} {FORM}")}
+    with scenario.upstream_fault(server, {"action": {"status": 403, "headers": headers}}):
+        attempt = await steps.call(scenario, principal, server, revision)
+    facts = {} if asks else {"inapplicable": "the gateway does not ask the user for a further scope"}
+    scenario.case(case, attempt, control=control, since=since, server=server, principal=principal, **facts)
+    await steps.consent_and_call(scenario, principal, server, revision)
 
 
 MEANWHILE = "refresh-while-a-scope-is-demanded"

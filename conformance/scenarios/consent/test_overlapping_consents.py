@@ -16,7 +16,7 @@ from gatebench.conformance.scenarios.consent.flows import (
     use,
     use_after_another_try,
 )
-from gatebench.conformance.scenarios.marks import judged_by_cases
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
 from gatebench.fixtures.clients.browser import Browser
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import REVISIONS
@@ -154,6 +154,31 @@ async def test_crossed(
 ) -> None:
     """Two users authorise two servers each, in opposite order."""
     await overlap(scenario, case, CROSSED[case], users=[principal, other], servers=servers, revision=revision)
+
+
+MANY_BEGUN = "many-begun-by-another"
+MANY = 20  # consents that are begun and not finished
+
+
+@judged_by_cases([MANY_BEGUN], "CRED-015", *LEAKS, needs=NEEDS, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("case", "principal", "other", "server"),
+    [(MANY_BEGUN, "alice", "bob", "mail"), (MANY_BEGUN, "carol", "bob", "mail")],
+)
+async def test_many_begun(
+    scenario: Scenario, *, case: str, principal: str, other: str, server: str, revision: str
+) -> None:
+    """A user is at the authorization server while the link of another one is opened many times; then the first one comes back."""
+    since = scenario.here()
+    link = await ask_anew(scenario, principal, server, revision)
+    browser = await scenario.browser(principal)
+    back = await begin(scenario, browser, link.url)
+    another, scanner = await ask_anew(scenario, other, server, revision), await scenario.browser(None)
+    await _load(scanner, another.url, ("GET",) * MANY)
+    await browser.visit(back)
+    attempt = await use(scenario, principal, server, revision)
+    scenario.case(case, attempt, control=link.given_in, since=since, server=server, principal=principal)
 
 
 ONE_BROWSER = "two-users-of-one-browser"

@@ -99,6 +99,26 @@ async def test_refused_by_upstream(
     scenario.case("after-refused-overrides", *attempts, control=control, server=server, principal=principal)
 
 
+ONCE_REFUSED = "after-a-refused-override-of-the-caller"
+
+
+@judged_by_cases([ONCE_REFUSED], *LEAKS, needs=("header-override",), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("bob", "web-search"), ("bob", "mail")])
+async def test_once_refused(scenario: Scenario, principal: str, server: str, revision: str) -> None:
+    """The upstream refuses the credential in a caller's override; then the same caller calls without an override."""
+    client = await scenario.consented(principal, server, revision)
+    control = await client.call("echo", AWKWARD_VALUES)
+    auth, wrong = scenario.bench.world_json["upstreams"][server]["auth"], scenario.new_secret("override", "override")
+    header = {auth["header"]: wrong} if auth["model"] == "static" else {"Authorization": f"Bearer {wrong}"}
+    refused = await scenario.client(principal, server, revision, headers=scenario.override(server, header))
+    await (refused.call("echo") if refused.modern else refused.connect())
+    attempts = [await client.call("echo", AWKWARD_VALUES)]
+    further, _ = await connected(scenario, principal, server, revision)
+    attempts.append(await further.call("echo", AWKWARD_VALUES))
+    scenario.case(ONCE_REFUSED, *attempts, control=control, server=server, principal=principal)
+
+
 REFUSALS = {"override-unauthorized-on-each-request": 401, "override-forbidden-on-each-request": 403}
 
 

@@ -33,14 +33,19 @@ BAD_KEY_SETS: dict[str, Any] = {
     "key-set-without-keys": {"error": "unavailable"},
     "key-set-with-keys-as-text": {"keys": "none"},
 }
-KEY_SETS: dict[str, Callable[[list[dict[str, Any]]], dict[str, Any]]] = {
-    "key-set-with-odd-entries": lambda keys: {"keys": [*ODD_ENTRIES, *keys], "note": 1},
-    "key-set-without-algorithms": lambda keys: {"keys": [_without(key, "alg", "use") for key in keys]},
+KEY_SETS: dict[str, Callable[[list[dict[str, Any]], str], dict[str, Any]]] = {
+    "key-set-with-odd-entries": lambda keys, _: {"keys": [*ODD_ENTRIES, *keys], "note": 1},
+    "key-set-without-algorithms": lambda keys, _: {"keys": [_without(key, "alg", "use") for key in keys]},
+    "key-for-encryption": lambda keys, current: {"keys": [_for_encryption(key, current) for key in keys]},
 }
 
 
 def _without(key: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in key.items() if name not in names}
+
+
+def _for_encryption(key: dict[str, Any], kid: str) -> dict[str, Any]:
+    return _without(key, "alg") | {"use": "enc"} if key["kid"] == kid else key
 
 
 class KeyCalls:
@@ -94,23 +99,28 @@ async def outage(erin: KeyCalls) -> None:
         since = erin.scenario.here()
         erin.note("unknown-key-in-an-outage", await erin.call(token), since=since)
         erin.note("known-key-in-an-outage", await erin.good.call("whoami"))
+    since = erin.scenario.here()
     erin.note("new-key-after-an-outage", await erin.call(token))
+    await erin.call(erin.token("after-an-outage"))  # the gateway has not refused this token before
+    erin.note("key-of-an-outage-if-fetched", await erin.call(token), since=since)
     await erin.scenario.fence(erin.good)
 
 
 async def key_sets(erin: KeyCalls) -> None:
-    """Key sets with entries that a consumer ignores, and without optional members.
+    """Key sets with entries that a consumer ignores, without optional members, and with the current key for encryption.
 
     The first call with a key may only cause the fetch; the second one counts.
     """
     for name, changed in KEY_SETS.items():
-        erin.keys.rotate()
+        current = erin.keys.rotate()
         token = erin.token(name)
-        with erin.keys.published_as(changed(erin.keys.document()["keys"])):
+        with erin.keys.published_as(changed(erin.keys.document()["keys"], current)):
             since = erin.scenario.here()
             await erin.call(token)
             await erin.good.call("whoami")
             erin.note(name, await erin.call(token), since=since)
+    erin.keys.rotate()
+    await erin.scenario.fence(erin.good)
 
 
 async def bad_key_sets(erin: KeyCalls) -> None:
@@ -181,7 +191,15 @@ async def same_ids(erin: KeyCalls) -> None:
 
 EVENTS: dict[str, tuple[Callable[[KeyCalls], Awaitable[None]], list[str]]] = {
     "rotation": (rotation, ["new-key", "new-key-if-fetched", "key-before-a-rotation"]),
-    "outage": (outage, ["known-key-in-an-outage", "unknown-key-in-an-outage", "new-key-after-an-outage"]),
+    "outage": (
+        outage,
+        [
+            "known-key-in-an-outage",
+            "unknown-key-in-an-outage",
+            "new-key-after-an-outage",
+            "key-of-an-outage-if-fetched",
+        ],
+    ),
     "key-sets": (key_sets, list(KEY_SETS)),
     "withdrawal": (withdrawal, ["withdrawn-key", "same-id-and-another-key", "key-beside-a-replaced-one"]),
     "same-ids": (

@@ -1,4 +1,4 @@
-"""A server gets the name that another one had before: what users gave to that one stays with it."""
+"""A server gets the name that another one had before: what users gave to that one, and their access, stay with it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,3 +42,30 @@ async def test_taken_name(scenario: Scenario, principal: str, server: str, other
         scenario.case(
             CASE, *attempts, control=control, since=begin, server=server, principal=principal, elsewhere=other
         )
+
+
+ACCESS = "access-under-a-taken-name"
+
+
+@judged_by_cases([ACCESS], *LEAKS, needs=("server-renaming", "access-rules", "server.web-search"), thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "other"), [("intern-bot", "calculator", "web-search")])
+async def test_access(scenario: Scenario, principal: str, server: str, other: str, revision: str) -> None:
+    """A server is renamed, and another one, which the caller may not use, gets its name; the caller calls that one.
+
+    The control is a call at the new name of the first server: access stays with servers, not with their names.
+    """
+    new = f"{server}-renamed"
+    with ExitStack() as names:
+        names.enter_context(_renamed(scenario, server, new))
+        names.enter_context(_renamed(scenario, other, server))
+        good = await scenario.client(principal, server, revision, url=scenario.url(new))
+        await good.connect()
+        control, begin = await good.call("whoami"), scenario.here()
+        client = await scenario.client(principal, server, revision)
+        attempts = [await client.connect()]
+        if client.session is None:
+            client.session = good.session
+        attempts.append(await client.call("whoami"))
+        facts = {} if control.succeeded else {"inapplicable": "the access to a server does not go with its new name"}
+        scenario.case(ACCESS, *attempts, control=control, since=begin, server=server, principal=principal, **facts)

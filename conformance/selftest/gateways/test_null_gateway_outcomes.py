@@ -104,7 +104,7 @@ RELAYED = {
     **dict.fromkeys(
         (
             *("TOK-002", "TOK-007", "TOK-013", "TOK-014", "TOK-023", "TOK-024", "TOK-026", "TOK-029"),
-            *("TOK-033", "TOK-034", "TOK-037", "TOK-039", "TOK-040"),
+            *("TOK-033", "TOK-034", "TOK-037", "TOK-039", "TOK-040", "TOK-058"),
         ),
         "every caller is admitted (that others are refused is judged beside it)",
     ),

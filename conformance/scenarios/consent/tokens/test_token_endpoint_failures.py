@@ -143,20 +143,21 @@ async def test_redirected(scenario: Scenario, case: str, principal: str, server:
 @pytest.mark.parametrize(("principal", "server"), [("bob", "inbox")])
 @pytest.mark.parametrize("case", MEMBER)
 async def test_refreshing_a_member(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """The token for one member of a virtual server cannot be refreshed for a moment."""
-    member = scenario.identities.members(server)[-1]
+    """The token for one member of a virtual server cannot be refreshed for a moment; the other one is called meanwhile."""
+    other, member = (scenario.identities.members(server)[one] for one in (0, -1))
     issuer = str(UPSTREAMS[member].issuer)
-    await scenario.consented(principal, server, revision)
+    session = await scenario.consented(principal, server, revision)
     control = await expired_consent(scenario, principal, member, revision, issuer)
     begin = scenario.here()
     with scenario.idp_fault(_rule(REFRESHING["refresh-failed-503"], issuer, "refresh_token")):
+        beside = [await session.call(scenario.identities.tool(server, "whoami", other))]
         client = await scenario.client(principal, server, revision)
         meanwhile = [await client.connect()]
         if meanwhile[0].succeeded:
             tools = [scenario.identities.tool(server, "whoami", one) for one in scenario.identities.members(server)]
             meanwhile += [await client.call(tool) for tool in tools]
     attempts = await call_until_success(scenario, principal, member, revision)
-    facts = {"meanwhile": exchanges(meanwhile)}
+    facts = {"meanwhile": exchanges(meanwhile), "beside": exchanges(beside)}
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,13 @@ def test_missing_configured_scope_is_a_warning(builder: TranscriptBuilder) -> No
     builder.authorize(ISSUER, scope="a")
     builder.case("scope-of-each-request", builder.call("alice", "mail"), expected="a b")
     assert builder.judged_by("ASM-022").outcome is Outcome.WARN
+
+
+def test_gateway_that_asks_for_no_further_scope_is_not_judged(builder: TranscriptBuilder) -> None:
+    denied = builder.ask("alice", "mail").arrives(status=403).answered(502)
+    facts: dict[str, Any] = {"inapplicable": "the gateway does not ask the user for a further scope"}
+    builder.case("demand-behind-another-challenge", denied, control=denied, **facts)
+    assert builder.judged_by("ASM-050").outcome is Outcome.NOT_APPLICABLE
 
 
 def foreign_error(builder: TranscriptBuilder, body: str) -> TranscriptLine:

@@ -49,6 +49,23 @@ def the_old_token_while_it_lasts(builder: TranscriptBuilder) -> None:
     builder.case("refresh-failed-429-later", builder.call("alice", "mail"), control=first, **facts)
 
 
+def a_member_that_waits(builder: TranscriptBuilder) -> None:
+    """Answers a new handshake with an error while the token for one member cannot be refreshed, and calls of the other go on."""
+    first = control(builder)
+    builder.refresh("calendar-as", status=503)
+    beside = builder.call("alice", "inbox", tool="mail_whoami")
+    facts: dict[str, Any] = {"meanwhile": [failed(builder).exchange], "beside": [beside.exchange]}
+    builder.case("member-failed-503", builder.call("alice", "calendar"), control=first, **facts)
+
+
+def two_refreshes_at_most(builder: TranscriptBuilder) -> None:
+    """Refreshes a token without a lifetime once more, before it takes it for an endless one."""
+    first = control(builder)
+    for _ in range(2):
+        builder.refresh("vendor")
+    builder.case("refresh-lifetime-absent", *[builder.call("alice", "mail") for _ in range(3)], control=first)
+
+
 def an_error_until_retry_after(builder: TranscriptBuilder) -> None:
     """Sends no request before the time of Retry-After, and answers with an error until then."""
     first = control(builder)
@@ -126,6 +143,8 @@ def a_narrower_refresh(builder: TranscriptBuilder) -> None:
 LIBERTIES: list[Liberty] = [
     a_quick_retry,
     the_old_token_while_it_lasts,
+    a_member_that_waits,
+    two_refreshes_at_most,
     an_error_until_retry_after,
     a_text_refused,
     a_text_that_cannot_be_refreshed,

@@ -72,6 +72,14 @@ def keys_fetched_rarely(builder: TranscriptBuilder) -> None:
     builder.case("same-id-and-another-key", builder.ask("erin", "calculator").answered(401), control=control)
 
 
+def key_of_an_outage_fetched_later(builder: TranscriptBuilder) -> None:
+    """Fetches no key set for some time after an outage, and refuses the token until then; a key for encryption is not known."""
+    refused(builder, "key-of-an-outage-if-fetched", 401, "erin")
+    control = builder.call("erin", "calculator")
+    builder.case("key-for-encryption", builder.call("erin", "calculator"), control=control)
+    refused(builder, "key-for-encryption", 403, "erin")
+
+
 def keys_fetched_again_when_a_signature_fails(builder: TranscriptBuilder) -> None:
     """Fetches the key set when no key with the id verifies a token, within a budget: a replaced key counts at once."""
     control, since = builder.call("erin", "calculator"), builder.here()
@@ -145,6 +153,7 @@ LIBERTIES: list[Liberty] = [
     large_headers_refused,
     unknown_subjects_unauthenticated,
     keys_fetched_rarely,
+    key_of_an_outage_fetched_later,
     keys_fetched_again_when_a_signature_fails,
     keys_fetched_in_the_background,
     key_set_read_by_the_bench,

@@ -1,6 +1,7 @@
 """What right gateways may do when they restart, and when an operator changes a server."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,20 @@ def nothing_sent_under_a_taken_name(builder: TranscriptBuilder) -> None:
     builder.case("user-token-under-a-taken-name", *made, control=control, elsewhere="calendar")
 
 
+def access_by_name(builder: TranscriptBuilder) -> None:
+    """Grants access to names: the caller keeps the old name, whichever server has it, and is denied the new one."""
+    control = builder.ask("intern-bot", "calculator").answered(403)
+    facts: dict[str, Any] = {"inapplicable": "the access to a server does not go with its new name"}
+    builder.case("access-under-a-taken-name", builder.call("intern-bot", "calculator"), control=control, **facts)
+
+
+def taken_name_denied_in_any_form(builder: TranscriptBuilder) -> None:
+    """Denies a server under the name of another one with 403 or 404."""
+    control = builder.call("intern-bot", "calculator")
+    denied = [builder.ask("intern-bot", "calculator").answered(status) for status in (403, 404)]
+    builder.case("access-under-a-taken-name", *denied, control=control)
+
+
 LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_go_on_or_end,
     calls_break_at_a_restart,
@@ -113,6 +128,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     sessions_of_a_moved_member,
     consent_asked_at_the_new_address,
     nothing_sent_under_a_taken_name,
+    taken_name_denied_in_any_form,
 ]
 
 
@@ -124,3 +140,8 @@ def test_conforming_behaviour_has_no_violation(
     judgements = [builder.judged_by(one.id) for one in REGISTRY.all() if one.group == "changes"]
     assert_no_violation(judgements)
     assert any(judgement.outcome is Outcome.PASS for judgement in judgements)
+
+
+def test_access_by_name_is_not_judged(builder: TranscriptBuilder) -> None:
+    access_by_name(builder)
+    assert builder.judged_by("CHG-051").outcome is Outcome.NOT_APPLICABLE
