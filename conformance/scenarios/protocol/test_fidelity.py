@@ -96,7 +96,7 @@ async def test_long_call(scenario: Scenario, principal: str, server: str, member
 
 
 def _begin(
-    scenario: Scenario, client: McpClient, server: str, member: str, nonce: str, *, rpc_id: int | str, steps: int
+    scenario: Scenario, client: McpClient, server: str, member: str, nonce: str, *, rpc_id: str, steps: int
 ) -> asyncio.Task[Any]:
     """Begin a call that takes so many tenths of a second."""
     tool = scenario.identities.tool(server, "slow", member)
@@ -108,17 +108,14 @@ def _begin(
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), [SERVERS[0], SERVERS[3]])
 async def test_cancelled_call(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
-    """A long call that its caller cancels once it and a later one have arrived, at another member if there is one.
-
-    The id of the one is a number, that of the other the same number as a text.
-    """
+    """A long call that its caller cancels once it and a later one have arrived, at another member if there is one."""
     client = await scenario.consented(principal, server, revision)
-    nonce, rpc_id = new_nonce(), 7040
+    nonce, rpc_id = new_nonce(), "to-be-cancelled"
     calling = _begin(scenario, client, server, member, nonce, rpc_id=rpc_id, steps=15)
     await at_upstream(scenario, nonce, member, calling)
     others = [one for one in scenario.identities.members(server) if one != member]
     beside, later = (others or [member])[0], new_nonce()
-    going_on = _begin(scenario, client, server, beside, later, rpc_id=str(rpc_id), steps=5)
+    going_on = _begin(scenario, client, server, beside, later, rpc_id="to-go-on", steps=5)
     await at_upstream(scenario, later, beside, going_on)
     if client.modern:
         calling.cancel()
