@@ -131,7 +131,7 @@ RELAYED = {
                 "MCF-018",
             ),
             "MCF-043",
-            *("MCF-025", "MCF-026", "MCF-028", "MCF-031", "MCF-042", "MCF-048", "MCF-051"),
+            *("MCF-025", "MCF-026", "MCF-028", "MCF-031", "MCF-042", "MCF-048", "MCF-051", "MCF-052"),
         ),
         "what is beside tools passes as well, of single servers; it has no virtual ones",
     ),
