@@ -1,13 +1,23 @@
-"""Facts of cases in example transcripts."""
+"""What the example transcripts of all shapes have in common: their type, options, and facts of their cases."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.transcript_base import TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.fixtures.protocol import messages
 from gatebench.fixtures.world import definition
+
+Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
+"""A function that adds the case of a row to a transcript, and returns where a violation of it is reported."""
+
+
+def with_options(example: Any, **options: Any) -> Example:
+    """Return an example that is called with these options."""
+    return lambda builder, row, case: example(builder, row, case, **options)
 
 
 def group_of(row: Requirement, *made: ClientRequest) -> dict[str, Any]:
