@@ -1,13 +1,12 @@
 """Example transcripts of the shapes about restarts and changes of servers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.example_facts import Example
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 OLD, NEW = "calculator", "everything"
 KEYS = ("«old-key»", "«new-key»")

@@ -1,15 +1,13 @@
 """Example transcripts of the shapes about unusual requests of clients, session ids and trace context."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.examples.example_facts import group_of
+from gatebench.conformance.selftest.support.examples.example_facts import Example, group_of
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 TRACE, OTHER_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 

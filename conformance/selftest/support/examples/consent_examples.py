@@ -1,15 +1,13 @@
 """Example transcripts of the shapes about consents: grants, requests to authorization servers, and pages in a browser."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.examples.example_facts import group_of
+from gatebench.conformance.selftest.support.examples.example_facts import Example, group_of
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, Pairs, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 ISSUER = "vendor"
 PAGES = ("destinations", "not-reflected", "nothing-secret", "sent-with", "no-server-error")

@@ -1,14 +1,13 @@
 """Example transcripts of the shapes about the content of a refusal and about refused requests that are forwarded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.example_facts import Example
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 MEMBER = "web-search"
 CHALLENGE = ("www-authenticate", "Bearer")

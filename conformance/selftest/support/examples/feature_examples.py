@@ -1,17 +1,16 @@
 """Example transcripts of the shapes about resources, prompts, completion, logging and capabilities."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.examples.example_facts import asked_in_newest
+from gatebench.conformance.selftest.support.examples.example_facts import Example, asked_in_newest
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
 
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 Result = dict[str, Any]
 
 SERVER = "everything"

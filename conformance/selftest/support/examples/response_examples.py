@@ -1,15 +1,12 @@
 """Example transcripts of the shapes about responses (`gatebench.conformance.checks.shapes.responses.responses`)."""
 
-from collections.abc import Callable
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
-from gatebench.conformance.selftest.support.examples.example_facts import asked_in_newest
-from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS, TranscriptLine
+from gatebench.conformance.selftest.support.examples.example_facts import Example, asked_in_newest
+from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 
 def _other_id(builder: TranscriptBuilder, _row: Requirement, case: str) -> ClientRequest:

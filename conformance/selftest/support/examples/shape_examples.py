@@ -1,6 +1,6 @@
 """Example transcripts of shapes: what each shape passes and what it fails, for any row of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
@@ -17,13 +17,10 @@ from gatebench.conformance.selftest.support.examples import (
     upstream_examples,
     value_examples,
 )
-from gatebench.conformance.selftest.support.examples.example_facts import group_of
+from gatebench.conformance.selftest.support.examples.example_facts import Example, group_of
 from gatebench.conformance.selftest.support.probe_steps import CHALLENGE
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
-"""Builds a transcript for one case of a row; returns the line that a violation points at."""
 
 
 def _control(builder: TranscriptBuilder) -> ClientRequest:

@@ -1,18 +1,17 @@
 """Example transcripts of the shapes about values and header fields: what arrives, comes back, or appears nowhere."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gatebench.conformance.requirements.registry import Requirement
 from gatebench.conformance.selftest.support.asks import ClientRequest
+from gatebench.conformance.selftest.support.examples.example_facts import Example
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
 from gatebench.fixtures.protocol import messages
 from gatebench.fixtures.world.definition import MODERN_REVISION
-
-Example = Callable[[TranscriptBuilder, Requirement, str], ClientRequest | TranscriptLine]
 
 ISSUER = "vendor"
 
