@@ -31,8 +31,8 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
     `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or only
     in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario
-    names, before the case ends: a gateway may wait until it has a session there. `mirrored`: a header of MCP 2026-07-28, which
-    a request in an older revision does not have.
+    names, before the case ends: a gateway may wait until it has a session there. `newest_leg`: only if the
+    gateway asks in 2026-07-28.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -47,7 +47,7 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                 if not landed:
                     context.inapplicable(f"{attempt.describe()} with {case.where} did not arrive")
                     continue
-            if row.options.get("mirrored") and landed and not in_newest(landed[-1]):
+            if row.options.get("newest_leg") and landed and not in_newest(landed[-1]):
                 context.inapplicable(f"{attempt.describe()} with {case.where} arrived in an older revision")
                 continue
             context.examined()

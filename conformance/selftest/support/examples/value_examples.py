@@ -19,7 +19,7 @@ ISSUER = "vendor"
 def _request(builder: TranscriptBuilder, row: Requirement) -> ClientRequest:
     name = row.options["part"].removeprefix("header:")
     also = [(name, "of the client")] if row.options["part"].startswith("header:") else []
-    also += [("mcp-protocol-version", "2026-07-28")] if row.options.get("mirrored") else []
+    also += [("mcp-protocol-version", "2026-07-28")] if row.options.get("newest_leg") else []
     return builder.ask("alice", "mail", also=also, meta={"note": {"of": "the client"}})
 
 
