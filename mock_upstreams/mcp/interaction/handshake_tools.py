@@ -109,15 +109,15 @@ async def test_elicitation_url(call: Call) -> Outcome:
     return "visited", {"answer": answer}
 
 
-async def test_withdrawn(call: Call) -> Outcome:
+async def test_cancelled_request(call: Call) -> Outcome:
     """Ask the user, and cancel the request at once."""
     if not isinstance(call.peer.capabilities.get("elicitation"), dict):
         raise ToolError("the client did not announce elicitation")
-    call.peer.withdraw(call.stream, "elicitation/create", forms.name_form(call.text("message", "Who?")))
-    return "withdrawn", {}
+    call.peer.ask_and_cancel(call.stream, "elicitation/create", forms.name_form(call.text("message", "Who?")))
+    return "cancelled", {}
 
 
-async def test_asked_with_progress(call: Call) -> Outcome:
+async def test_elicitation_with_progress(call: Call) -> Outcome:
     """Ask the user, who may report progress until the answer (MCP 2025-11-25, progress)."""
     return await _elicited(call, forms.name_form(call.text("message", "Who?")) | {"_meta": {"progressToken": 7}})
 
@@ -212,8 +212,8 @@ RUN: dict[str, Callable[[Call], Awaitable[Outcome]]] = {
         test_elicitation_sep1034_defaults,
         test_elicitation_sep1330_enums,
         test_elicitation_url,
-        test_withdrawn,
-        test_asked_with_progress,
+        test_cancelled_request,
+        test_elicitation_with_progress,
         test_roots,
         test_ping,
         test_several_requests,

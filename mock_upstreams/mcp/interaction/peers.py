@@ -56,7 +56,7 @@ class Peer:
         finally:
             self.waiting.pop(identifier, None)
 
-    def withdraw(self, stream: StoredStream, method: str, params: dict[str, Any]) -> None:
+    def ask_and_cancel(self, stream: StoredStream, method: str, params: dict[str, Any]) -> None:
         """Send a request on a stream, and cancel it at once (MCP 2025-11-25, cancellation)."""
         identifier = request_id(next(self._requests))
         stream.message({"jsonrpc": "2.0", "id": identifier, "method": method, "params": params})

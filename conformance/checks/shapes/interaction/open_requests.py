@@ -24,7 +24,10 @@ CANCELLED, PROGRESS = "notifications/cancelled", "notifications/progress"
 
 
 def cancellation_kept(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Each cancellation that the upstream sends for its own request reaches the client, with the id that the client knows."""
+    """Each cancellation that the upstream sends for its own request reaches the client, with the id that the client knows.
+
+    `if_relayed`: only a cancellation that reaches the client is judged.
+    """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             got = notifications(received(transcript, case, attempt), CANCELLED)
@@ -35,10 +38,13 @@ def cancellation_kept(context: CheckContext, transcript: Transcript, row: ShapeR
                 cancelled = notifications(arrival.messages, CANCELLED)
                 if not any(same(one.get("requestId"), asked["id"]) for one in cancelled):
                     continue
+                if row.options.get("if_relayed") and not got:
+                    context.inapplicable(f"the gateway relays no cancellation ({case.where})")
+                    continue
                 context.examined()
                 if any(same(one.get("requestId"), known["id"]) for one in got):
                     continue
-                what = f"the client was not told that {arrival.node} no longer waits for {asked['method']}"
+                what = f"the cancellation of {asked['method']} by {arrival.node} did not reach the client"
                 actual = f"cancellations of {[one.get('requestId') for one in got]}" if got else "no cancellation"
                 violation(context, case, attempt, what, f"a cancellation of the request {known['id']!r}", actual)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatebench.conformance.checks.answers import mapping, same_id
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import ShapeRow, with_control
 from gatebench.conformance.checks.shapes.interaction.dialogues import (
     is_stream,
     notifications,
@@ -23,7 +23,7 @@ KINDS = {
 }
 """What a client asks for with subscriptions/listen, by the notification that it gets."""
 NEEDS = {"promptsListChanged": "prompts", "resourcesListChanged": "resources", "resourceSubscriptions": "resources"}
-"""The capability without which a server has no such changes."""
+"""The feature that a server needs for each kind of notification."""
 
 
 def subscribed(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -55,8 +55,6 @@ def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -
     """The acknowledgement names each kind of notification and each resource of its stream, and nothing that was not asked for.
 
     An update may be about a sub-resource of the one that was subscribed to (MCP 2025-11-25 schema, resources/updated).
-    Where the client knows the server's capabilities (`connected`), kinds of features that it lacks are not acknowledged
-    (MCP 2026-07-28 schema, SubscriptionsAcknowledgedNotificationParams).
     """
     for case in with_control(context, transcript, row):
         for attempt in (one for one in case.attempts if one.rpc_method == "subscriptions/listen"):
@@ -82,18 +80,24 @@ def acknowledged(context: CheckContext, transcript: Transcript, row: ShapeRow) -
             elif wrong := sorted(name for name in named if name in KINDS.values() and not asked.get(name)):
                 expected = f"at most {', '.join(asked)}"
                 violation(context, case, attempt, "what was not asked for is acknowledged", expected, ", ".join(wrong))
-            elif wrong := sorted(named & _lacking(transcript, case)):
-                expected = f"an acknowledgement without {', '.join(wrong)}: the server has no such feature"
-                violation(context, case, attempt, "changes that cannot happen are acknowledged", expected, str(granted))
 
 
-def _lacking(transcript: Transcript, case: Case) -> set[str]:
-    """Return the kinds of changes of features that the gateway's answer to the client does not announce."""
-    known = case.facts.get("connected", [])
-    connected = [known] if isinstance(known, str) else known
-    found = [transcript.exchanges[one].result.get("capabilities") for one in connected]
-    announced = [one for one in found if isinstance(one, dict)]
-    return {name for name, feature in NEEDS.items() if announced and not any(feature in one for one in announced)}
+def absent_features_omitted(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """The acknowledgement names no kind of notification of a feature that the gateway did not announce (`connected`)."""
+    for case in with_control(context, transcript, row):
+        known = transcript.exchanges[case.facts["connected"]].result.get("capabilities")
+        for attempt in case.attempts:
+            found = notifications(attempt.messages, ACKNOWLEDGED)
+            if not found or not isinstance(known, dict):
+                context.inapplicable("the gateway acknowledges no subscription, or announces no capabilities")
+                continue
+            context.examined()
+            granted = mapping(found[0].get("notifications"))
+            if wrong := sorted(name for name, feature in NEEDS.items() if granted.get(name) and feature not in known):
+                expected = f"an acknowledgement without {', '.join(wrong)}"
+                violation(
+                    context, case, attempt, "changes of an absent feature are acknowledged", expected, str(granted)
+                )
 
 
 def _updated(stream: Exchange) -> list[str]:

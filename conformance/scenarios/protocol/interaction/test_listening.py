@@ -118,7 +118,7 @@ async def test_subscription_to_absent_features(
     _, listening = await _listen(here.client, toolsListChanged=True, promptsListChanged=True, resourcesListChanged=True)
     with scenario.tools(member, add=["farewell"]):
         stream = await listening
-    known = [here.connected.exchange]
+    known = here.connected.exchange
     scenario.case("listen-to-absent-features", stream, server=server, principal=principal, connected=known)
 
 

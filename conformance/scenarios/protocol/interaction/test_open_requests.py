@@ -18,11 +18,12 @@ from gatebench.fixtures.clients.conversation import Called
 from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
-WITHDRAWN, REPORTED = "withdrawn-by-server", "progress-of-the-client"
+CANCELLED, REPORTED = "cancelled-by-server", "progress-of-the-client"
+TOOLS = ["test_cancelled_request", "test_elicitation_with_progress"]
 PROGRESS = "notifications/progress"
 
 
-@judged_by_cases([WITHDRAWN, REPORTED])
+@judged_by_cases([CANCELLED, REPORTED])
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member", "claim"), SERVERS)
@@ -31,14 +32,12 @@ async def test_open_request(
 ) -> None:
     """A tool asks the client and cancels its request at once; another asks, and the client reports progress, then answers."""
     del claim
-    with offered(scenario, server, [member], ["test_withdrawn", "test_asked_with_progress"]):
+    with offered(scenario, server, [member], TOOLS):
         client = await connected(scenario, principal, server, revision)
-        withdrawn, progressing = (
-            scenario.identities.tool(server, tool, member) for tool in ("test_withdrawn", "test_asked_with_progress")
-        )
-        reader, calling, _ = begin(client, withdrawn)
+        cancelled, progressing = (scenario.identities.tool(server, tool, member) for tool in TOOLS)
+        reader, calling, _ = begin(client, cancelled)
         called = Called(await calling, reader)
-        scenario.case(WITHDRAWN, called.response, server=server, principal=principal, **facts(called))
+        scenario.case(CANCELLED, called.response, server=server, principal=principal, **facts(called))
         reader, calling, _ = begin(client, progressing)
         requests, reports = await asked(reader, calling), []
         for request in requests:

@@ -11,9 +11,11 @@ from gatebench.conformance.selftest.support.dialogues import (
     CHANGED,
     NEEDS,
     SERVER,
+    SESSION,
     answer,
     arrives_upstream,
     asked_during,
+    claims,
     posted,
     question,
 )
@@ -194,7 +196,7 @@ def changes_of_its_own_lists(builder: TranscriptBuilder) -> None:
         made = builder.ask("alice", SERVER, "subscriptions/listen", params={"notifications": wanted})
         params = {"notifications": wanted, "_meta": {"io.modelcontextprotocol/subscriptionId": made.rpc_id}}
         made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params})
-        builder.case("listen-to-absent-features", made, connected=[known.exchange])
+        builder.case("listen-to-absent-features", made, connected=known.exchange)
 
 
 def second_stream_instead_of_the_first(builder: TranscriptBuilder) -> None:
@@ -267,3 +269,14 @@ def test_conforming_behaviour_has_no_violation(
 
 
 # -- of gateways that claim the optional features
+
+
+@pytest.mark.parametrize("requirement", ["SRQ-042", "SRQ-044"])
+def test_request_may_be_dropped_with_its_cancellation(builder: TranscriptBuilder, requirement: str) -> None:
+    """A gateway that holds a server's request until its cancellation comes need not show the client either."""
+    claims(builder)
+    made = builder.ask("alice", SERVER)
+    cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    made.arrives(session=SESSION, events=[question(made), cancelled]).streamed(made.upstream_message)
+    builder.case("cancelled-by-server", made)
+    assert_no_violation([builder.judged_by(requirement)])

@@ -116,15 +116,15 @@ def _round(
     return made.answered(200, given)
 
 
-def _withdrawn(builder: TranscriptBuilder, _row: Requirement, case: str, *, told: Any) -> ClientRequest:
+def _cancelled_request(builder: TranscriptBuilder, row: Requirement, case: str, *, relayed_id: Any) -> ClientRequest:
     """A server cancels its request 1, which the client got as g-1."""
     claims(builder)
     made = builder.ask("alice", SERVER)
     sent = [question(made), {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}]
     made.arrives(session=SESSION, events=sent)
     got = [question(made, identifier="g-1")]
-    if told is not None:
-        got.append({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": told}})
+    if relayed_id is not None or row.options.get("if_relayed"):
+        got.append({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": relayed_id}})
     return builder.case(case, made.streamed(*got, made.upstream_message))
 
 
@@ -180,7 +180,7 @@ CONFORMING: Mapping[str, Example] = {
     "not-asked": with_options(_not_asked, asks=False),
     "client-capabilities-kept": with_options(_capabilities, right=True),
     "roots-reported": with_options(_roots_changed, forwarded=True),
-    "cancellation-kept": with_options(_withdrawn, told="g-1"),
+    "cancellation-kept": with_options(_cancelled_request, relayed_id="g-1"),
     "client-progress-kept": with_options(_progress_of_client, under=7),
     "input-returned": with_options(_input_returned, right=True),
     "state-kept": with_options(_state, arrived="a b"),
@@ -197,7 +197,7 @@ VIOLATING: Mapping[str, Example] = {
     "not-asked": with_options(_not_asked, asks=True),
     "client-capabilities-kept": with_options(_capabilities, right=False),
     "roots-reported": with_options(_roots_changed, forwarded=False),
-    "cancellation-kept": with_options(_withdrawn, told=1),
+    "cancellation-kept": with_options(_cancelled_request, relayed_id=1),
     "client-progress-kept": with_options(_progress_of_client, under=None),
     "input-returned": with_options(_input_returned, right=False),
     "state-kept": with_options(_state, arrived="a%20b"),
@@ -206,6 +206,6 @@ VIOLATING: Mapping[str, Example] = {
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
     "client-asked": [with_options(_client_asked, times=2)],
-    "cancellation-kept": [with_options(_withdrawn, told=None)],
+    "cancellation-kept": [with_options(_cancelled_request, relayed_id=None)],
     "client-progress-kept": [with_options(_progress_of_client, under="g-7")],
 }

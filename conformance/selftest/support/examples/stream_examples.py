@@ -61,7 +61,7 @@ def _acknowledgement(
     made = builder.ask("alice", SERVER, "subscriptions/listen", params=asked)
     params = {"notifications": dict.fromkeys(named, True)}
     made.streamed({"jsonrpc": "2.0", "method": ACKNOWLEDGED, "params": params}, CHANGED)
-    return builder.case(case, made, connected=[known.exchange])
+    return builder.case(case, made, connected=known.exchange)
 
 
 def _watched(
@@ -125,6 +125,7 @@ CONFORMING: Mapping[str, Example] = {
     "subscribed": with_options(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "only-asked-for": with_options(_subscription, first=ACKNOWLEDGED, then={}),
     "acknowledged": with_options(_acknowledgement, named=TOOLS, wanted=BOTH),
+    "absent-features-omitted": with_options(_acknowledgement, named=TOOLS, wanted=BOTH),
     "completed": with_options(_completed, right=True),
     "resumed-once": with_options(_resumed, missed=[50, 100]),
     "left-upstream": with_options(_left, closed=True),
@@ -138,15 +139,13 @@ VIOLATING: Mapping[str, Example] = {
     "subscribed": with_options(_subscription, first=CHANGED["method"], then={}),
     "only-asked-for": with_options(_subscription, first=ACKNOWLEDGED, then=CHANGED),
     "acknowledged": with_options(_acknowledgement, named=[]),
+    "absent-features-omitted": with_options(_acknowledgement, named=BOTH, wanted=BOTH),
     "completed": with_options(_completed, right=False),
     "resumed-once": with_options(_resumed, missed=[0, 50, 100]),
     "left-upstream": with_options(_left, closed=False),
     "listening-goes-on": with_options(_second, status=500),
 }
 OTHER_VIOLATIONS: Mapping[str, list[Example]] = {
-    "acknowledged": [
-        with_options(_watched, granted=["test://a"], updated="test://b"),
-        with_options(_acknowledgement, named=BOTH, wanted=BOTH),
-    ],
+    "acknowledged": [with_options(_watched, granted=["test://a"], updated="test://b")],
     "resumed-once": [with_options(_resumed, missed=[50])],
 }
