@@ -52,7 +52,7 @@ async def test_busy_upstream(
     scenario.case("beside-slow-calls", *(attempts if slow else []), control=control, slow=waited, **facts)
 
 
-LISTENERS = 12  # the open clients of a few users
+LISTENERS = 12  # clients that one user has open
 
 
 @judged_by_cases(["beside-listeners"], needs=("sessions",), thorough=in_one_with_sessions)

@@ -119,9 +119,9 @@ def _quoting(form: str) -> dict[str, Any]:
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize(("server", "member"), [("web-search", "web-search"), ("desk", "web-search")])
 async def test_refused_credential(scenario: Scenario, principal: str, server: str, member: str, revision: str) -> None:
-    """An upstream refuses the configured credential with 401, and quotes it: at a call, and whatever a client begins with.
+    """An upstream refuses the configured credential with 401, and quotes it: a call, and each request of a new client.
 
-    Only 401: that is never the caller's (TRB-004), so a gateway that shows what it says has no reason to.
+    The status is 401 only: a gateway may not relay it (TRB-004), and has no reason to show the upstream's text.
     """
     tool = scenario.identities.tool(server, "echo", member)
     client = await scenario.client(principal, server, revision)
