@@ -30,6 +30,7 @@ READ = {
 }
 RECENT = 50  # commits: the patterns that they added or changed are always checked
 SHARE = 8
+before = functools.cache(functools.partial(share.text_before, commits=RECENT))
 
 
 def of_this_commit(patterns: list[FoundPattern]) -> list[FoundPattern]:
@@ -70,9 +71,6 @@ def value_of(name: str, module: str) -> str | None:
         if any(isinstance(one, ast.Name) and one.id == name for one in targets):
             return ast.dump(node)
     return None
-
-
-before = functools.cache(functools.partial(share.text_before, commits=RECENT))
 
 
 @pytest.mark.parametrize("package", PACKAGES)

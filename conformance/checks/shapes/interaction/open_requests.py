@@ -45,7 +45,8 @@ def cancellation_kept(context: CheckContext, transcript: Transcript, row: ShapeR
                 if any(same(one.get("requestId"), known["id"]) for one in got):
                     continue
                 what = f"the cancellation of {asked['method']} by {arrival.node} did not reach the client"
-                actual = f"cancellations of {[one.get('requestId') for one in got]}" if got else "no cancellation"
+                ids = ", ".join(repr(one.get("requestId")) for one in got)
+                actual = f"a cancellation of the request {ids}" if got else "no cancellation"
                 violation(context, case, attempt, what, f"a cancellation of the request {known['id']!r}", actual)
 
 
