@@ -16,12 +16,15 @@ from gatebench.commands.run import connection_options, selection, watching
 from gatebench.commands.run.connection_options import ConnectionOptions
 from gatebench.commands.setup import descriptor_file
 from gatebench.conformance.pytest_plugin import invoke, validation
+from gatebench.conformance.requirements import registry
+from gatebench.conformance.requirements.expectations import Expectations
 from gatebench.conformance.text import json_text
 from gatebench.fixtures import extras
 from gatebench.fixtures.errors import BenchError
 from gatebench.fixtures.gateways.lookup import by_name
 from gatebench.fixtures.gateways.target import TOKEN_FILE
 from gatebench.fixtures.recording import given_credentials
+from gatebench.fixtures.world import config as world_config
 from gatebench.fixtures.world.own_upstream import description
 from gatebench.fixtures.world.variants import own
 from gatebench.reports.errors import NoRunError
@@ -87,6 +90,10 @@ def run(options: RunOptions, connection: ConnectionOptions) -> int:
     own.variants()  # of extensions
     if options.upstream:
         description.load(options.upstream)
+    if options.sheet:
+        world_config.load(options.sheet)
+    if options.expectations:
+        Expectations.load(options.expectations, registry.loaded())
     task.arguments()
     selection.check(options.keyword, options.mark)
     target = by_name(task.target)  # raises for an unknown target before anything is started
