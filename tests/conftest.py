@@ -1,6 +1,6 @@
 """The order of the tests, so that several workers end at about the same time; no long pauses for garbage collection.
 
-With GATEBENCH_TRIAL=share (`make test`) an eighth of the long tests is played: changed ones first, then those that the commit
+With GATEBENCH_TRIAL=share (`make test`) a twelfth of the long tests is played: changed ones first, then those that the commit
 determines. `make test ALL=1` plays all. Tests about every file or requirement are always played, because a change of another
 file can make them fail.
 """
@@ -39,7 +39,7 @@ LONG = (
     "tests/reports/conformance/formats/test_awkward_strings.py",
 )
 ALWAYS = ("gatebench/conformance/selftest/registry/", "tests/patterns/")
-SHARE = 8
+SHARE = 12
 MANY = 5  # tests in a module of which each commit plays a share, instead of all or none
 SEPARATE = ("tests/docs/", "tests/load/")  # the others stay together by module
 TOGETHER = ("gatebench/conformance/selftest/registry/",)  # one dry run of all scenarios for several modules
