@@ -1,5 +1,7 @@
 """The form in which a request carries its gateway token: the header, its scheme, and every other place."""
 
+import base64
+import hashlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -41,6 +43,14 @@ RESEMBLING: dict[str, dict[str, Callable[[str], str]]] = {
         "gateway-token-with-another-middle": lambda token: _other(token, len(token) // 2),
         "gateway-token-with-another-end": lambda token: _other(token, len(token) - 3),
         "gateway-token-twice": lambda token: token + token,
+        # One character is a wildcard of SQL (LIKE), a pattern, or a glob.
+        "gateway-token-ending-in-an-underscore": lambda token: f"{token[:-1]}_",
+        "gateway-token-ending-in-a-point": lambda token: f"{token[:-1]}.",
+        "gateway-token-ending-in-a-percent-sign": lambda token: f"{token[:-3]}%",
+        "gateway-token-ending-in-an-asterisk": lambda token: f"{token[:-3]}*",
+        # What a gateway may store in place of a token: it is no token.
+        "gateway-token-as-its-digest": lambda token: _sha256(token).hex(),
+        "gateway-token-as-its-digest-in-base64": lambda token: base64.b64encode(_sha256(token)).decode(),
     }
 }
 # Places beside the header; the request has no credential in its header.
@@ -88,6 +98,10 @@ OF_PROXIES = [
     "X-Tenant-User",
     "From",
 ]
+
+
+def _sha256(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _other(token: str, at: int) -> str:
