@@ -1,5 +1,6 @@
 """Checks of session_messages.toml: messages of sessions on both legs: streams, ids of events, handshakes, header fields."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -197,3 +198,53 @@ def sessions_keep_their_id(context: CheckContext, transcript: Transcript) -> Non
             )
     if not context.subjects and transcript.client:
         context.inapplicable("no request with a session id was served")
+
+
+def own_requests_have_their_ids(context: CheckContext, transcript: Transcript) -> None:
+    """SNM-007: ids that are no client's, of a request under way or with the same nonce.
+
+    A request that the upstream refused by its status, or whose response broke off, may be sent again.
+    """
+    clients = _ClientIds(transcript)
+    seen: dict[tuple[str, str, str], Exchange] = {}
+    for arrival in transcript.upstream:
+        named = arrival.response_header(SESSION) if arrival.rpc_method == INITIALIZE else arrival.header(SESSION)
+        accepted = 200 <= (arrival.status or 0) < 300 and arrival.how == "complete"
+        rpc_id = _request_id(arrival) if named and accepted else None
+        if rpc_id is None or clients.has(rpc_id, arrival):
+            continue
+        context.examined()
+        key = (arrival.node, named[0], rpc_id)
+        if key in seen:
+            context.violation(
+                f"{arrival.describe()} reached {arrival.node} under the id of {seen[key].describe()} in the same session",
+                expected="an id that the gateway has not used in this session",
+                actual=f"the id {key[2][:80]} again",
+                at=arrival,
+                control=seen[key],
+            )
+        seen.setdefault(key, arrival)
+    if not context.subjects and transcript.upstream:
+        context.inapplicable("the gateway made no requests of its own in sessions at upstreams")
+
+
+def _request_id(exchange: Exchange) -> str | None:
+    """Return the id of a request as JSON, as 1 and "1" are different; None if the message is no request."""
+    sent = exchange.rpc
+    return json.dumps(sent["id"]) if "id" in sent and "method" in sent else None
+
+
+class _ClientIds:
+    """The requests of clients by their ids."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._requests: dict[str | None, list[Exchange]] = {}
+        for one in transcript.client:
+            self._requests.setdefault(_request_id(one), []).append(one)
+
+    def has(self, rpc_id: str, arrival: Exchange) -> bool:
+        """Return whether a client's request with this id was under way, or had the nonce of the arrival."""
+        return any(
+            one.seq < arrival.seq and (one.ended is None or arrival.seq < one.ended or one.nonce == arrival.nonce)
+            for one in self._requests.get(rpc_id, ())
+        )

@@ -200,6 +200,16 @@ def errors_of_its_own(builder: TranscriptBuilder) -> None:
             builder.case(case, alone, made, **facts)
 
 
+def other_schemes_renamed_and_requests_refused_alone(builder: TranscriptBuilder) -> None:
+    """Shows URIs of other schemes under URIs of its own, and refuses prompts, reads and completions by itself."""
+    facts = about(builder)
+    made = builder.ask("alice", "everything", "resources/read", params={"uri": "urn:a:B"})
+    builder.case("read-uris-of-any-scheme", error(made, -32602), renamed=True, **facts)
+    methods = {"prompts/get": "prompt", "resources/read": "read", "completion/complete": "completion"}
+    for method, kind in methods.items():
+        builder.case(f"{kind}-errors", error(builder.ask("alice", "everything", method), -32603), **facts)
+
+
 def lists_of_an_older_leg(builder: TranscriptBuilder) -> None:
     """Asks upstreams in an older revision, in which an empty cursor may be the end."""
     message = {"jsonrpc": "2.0", "id": 1, "method": "resources/list", "params": {"_meta": {}}}
@@ -260,6 +270,7 @@ LIBERTIES = [
     logs_elsewhere,
     denials,
     errors_of_its_own,
+    other_schemes_renamed_and_requests_refused_alone,
     lists_of_an_older_leg,
     levels_of_shared_sessions,
     levels_refused_alone,

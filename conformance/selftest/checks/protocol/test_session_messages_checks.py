@@ -235,3 +235,53 @@ def test_upstream_gives_another_id(builder: TranscriptBuilder) -> int:
     made = builder.ask("alice", "mail", session="s1").arrives(opens="s2")
     made.answered(headers=[("content-type", "application/json"), ("Mcp-Session-Id", "s2")])
     return 1
+
+
+# -- SNM-007
+
+
+def own(
+    builder: TranscriptBuilder, rpc_id: str, session: str = "up", status: int = 200, how: str = "complete"
+) -> TranscriptLine:
+    """Add a request of the gateway under this id, as JSON."""
+    body = f'{{"jsonrpc":"2.0","id":{rpc_id},"method":"tools/list","params":{{}}}}'
+    request = {"method": "POST", "target": "/mcp", "headers": [["mcp-session-id", session]], "body": body}
+    return builder.far_end("upstream", "mail", request, status=status, how=how)
+
+
+@passes("SNM-007")
+def test_own_requests_have_their_ids(builder: TranscriptBuilder) -> int:
+    agreed(builder)
+    for rpc_id in ("1", '"1"', '"g-2"'):
+        own(builder, rpc_id)
+    own(builder, "1", session="another")
+    return 5
+
+
+@fails("SNM-007")
+@pytest.mark.parametrize("rpc_id", ["0", '"g"'])
+def test_own_requests_have_one_id(builder: TranscriptBuilder, rpc_id: str) -> TranscriptLine:
+    own(builder, rpc_id)
+    return own(builder, rpc_id)
+
+
+@fails("SNM-007")
+def test_own_request_has_the_id_of_the_handshake(builder: TranscriptBuilder) -> TranscriptLine:
+    agreed(builder)
+    return own(builder, '"g-1"')
+
+
+@passes("SNM-007")
+def test_refused_request_is_sent_again(builder: TranscriptBuilder) -> int:
+    own(builder, "1", status=401)
+    own(builder, "1", how="cut")
+    own(builder, "1")
+    return 1
+
+
+@passes("SNM-007")
+def test_client_uses_an_id_twice(builder: TranscriptBuilder) -> int:
+    own(builder, '"g"')
+    for _ in range(2):
+        builder.ask("alice", "mail").arrives(session="up").answered()
+    return 1
