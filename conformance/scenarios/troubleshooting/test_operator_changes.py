@@ -24,7 +24,7 @@ from gatebench.fixtures.harness.steps.grants import personal_tool
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 SERVER, OTHER, VIRTUAL = "calculator", "everything", "desk"
-PARTS = ("new", "open", "others", "back", "under-way")
+PARTS = ("new", "open", "others", "back", "open-after", "under-way")
 IN_VIRTUAL = ("listed", "member", "other-members", "back", "under-way")
 SWITCHED = {"disabled-server": "server-switching", "removed-server": "server-removal"}
 GROUPS = {case: [f"{case}-{part}" for part in PARTS] for case in SWITCHED}
@@ -62,7 +62,8 @@ async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[st
 
     async def while_gone() -> None:
         made["open"] = await both(client, tool)
-        made["others"] = [await beside.call(tool, AWKWARD_VALUES)]
+        another, _ = await connected(scenario, principal, other, revision)
+        made["others"] = [await one.call(tool, AWKWARD_VALUES) for one in (beside, another)]
         further, answer = await connected(scenario, principal, server, revision)
         made["new"] = [answer, *await both(further, tool)]
 
@@ -73,6 +74,10 @@ async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[st
     made["under-way"] = [await held_call(scenario, client, tool, change)]
     again, _ = await connected(scenario, principal, server, revision)
     made["back"] = [await again.call(tool, AWKWARD_VALUES)]
+    made["open-after"] = [
+        await at_second_try(partial(client.call, tool, AWKWARD_VALUES)),
+        await at_second_try(client.list_tools),
+    ]
     for part, answers in made.items():
         scenario.case(f"{case}-{part}", *answers, control=control, server=server, principal=principal)
 
@@ -83,7 +88,7 @@ async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[st
     ("case", "principal", "servers"), [("disabled-server", "alice", (SERVER, OTHER))], ids=together
 )
 async def test_disabled(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
-    """A server is disabled while a session is open and a call runs; another server is called meanwhile."""
+    """A server is disabled while a session is open and a call runs; another server is called meanwhile, in a new session too."""
     await _gone(scenario, case, principal, servers, revision)
 
 
@@ -91,7 +96,7 @@ async def test_disabled(scenario: Scenario, case: str, principal: str, servers: 
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "servers"), [("removed-server", "alice", (SERVER, OTHER))], ids=together)
 async def test_removed(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
-    """A server is removed while a session is open and a call runs; another server is called meanwhile."""
+    """A server is removed while a session is open and a call runs; another server is called meanwhile, in a new session too."""
     await _gone(scenario, case, principal, servers, revision)
 
 
