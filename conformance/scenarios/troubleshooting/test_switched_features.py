@@ -7,8 +7,8 @@ import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES
 from gatebench.conformance.scenarios.feature_client import FeatureClient, feature_client
-from gatebench.conformance.scenarios.identity.test_member_features import SERVERS, completions, prompts, resources
 from gatebench.conformance.scenarios.marks import in_each_era, judged_by_groups
+from gatebench.conformance.scenarios.member_requests import SERVERS, completions, prompts, resources
 from gatebench.conformance.scenarios.troubleshooting.test_operator_changes import switched_off
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
