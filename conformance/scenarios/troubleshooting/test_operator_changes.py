@@ -168,6 +168,12 @@ async def test_renamed(scenario: Scenario, principal: str, server: str, new: str
         scenario.case(case, *answers, control=control, server=server, principal=principal)
 
 
+async def listed_and_streamed(listing: McpClient, listening: McpClient) -> list[McpResponse]:
+    """List in one session, and open the stream of another: each session may end with its first request."""
+    listed = await listing.list_tools()
+    return [listed] if listening.modern else [listed, await listening.open_stream_and_leave()]
+
+
 MOVED = ["moved-new", "moved-open", "moved-back", "moved-under-way"]
 
 
@@ -179,17 +185,18 @@ async def test_moved(scenario: Scenario, principal: str, server: str, revision: 
     tool = echo_of(scenario, server)
     client, _ = await connected(scenario, principal, server, revision)
     control = await client.call(tool, AWKWARD_VALUES)
+    others = [(await connected(scenario, principal, server, revision))[0] for _ in range(2)]
     made: dict[str, list[McpResponse]] = {}
 
     async def change() -> None:
         with at_address_of(scenario, SERVER, OTHER):
-            made["moved-open"] = [await client.call(tool, AWKWARD_VALUES)]
+            made["moved-open"] = [await client.call(tool, AWKWARD_VALUES), *await listed_and_streamed(*others)]
             further, _ = await connected(scenario, principal, server, revision)
-            made["moved-new"] = [await further.call(tool, AWKWARD_VALUES)]
+            made["moved-new"] = [await further.call(tool, AWKWARD_VALUES), await further.list_tools()]
 
     under_way = await held_call(scenario, client, tool, change)
     again, _ = await connected(scenario, principal, server, revision)
-    back = [await again.call(tool, AWKWARD_VALUES)]
+    back = await both(again, tool)
     facts: dict[str, Any] = {"control": control, "server": server, "principal": principal}
     for case, answers in made.items():
         scenario.case(case, *answers, old=SERVER, node=OTHER, **facts)
@@ -264,13 +271,16 @@ async def test_credential(scenario: Scenario, principal: str, server: str, membe
     tool = scenario.identities.tool(server, "echo", member)
     client, _ = await connected(scenario, principal, server, revision)
     control = await client.call(tool, AWKWARD_VALUES)
+    others = [(await connected(scenario, principal, server, revision))[0] for _ in range(2)]
     before = str(scenario.bench.world_json["upstreams"][member]["auth"]["value"])
     with scenario.own_credential(principal, member) as header, credential_of(scenario, member, header, before):
         opened = [await client.call(tool, AWKWARD_VALUES) for _ in range(2)]
-        further, _ = await connected(scenario, principal, server, revision)
-        new = [await further.call(tool, AWKWARD_VALUES)]
+        opened += await listed_and_streamed(*others)
+        further, answer = await connected(scenario, principal, server, revision)
+        new = [answer, *await both(further, tool)]
         label: Callable[[str], str] = scenario.bench.secrets.redact
         facts: dict[str, Any] = {"credential": label(next(iter(header.values()))), "replaced": label(before)}
+        facts["member"] = member
     for case, answers in (("credential-changed-new", new), ("credential-changed-open", opened)):
         scenario.case(case, *answers, control=control, server=server, principal=principal, **facts)
 

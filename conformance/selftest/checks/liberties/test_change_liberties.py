@@ -100,6 +100,23 @@ def sessions_end_with_the_address(builder: TranscriptBuilder) -> None:
     builder.case("moved-open", ended, kept, control=control, old="calculator", node="everything")
 
 
+def lists_kept_and_streams_refused_after_a_change(builder: TranscriptBuilder) -> None:
+    """Answers lists from its own copy, has no streams, or opens one for the new address or with the new credential."""
+    control = builder.call("alice", "calculator")
+    listed = builder.ask("alice", "calculator", "tools/list").answered()
+    none = builder.ask("alice", "calculator", "GET").answered(405)
+    stream = builder.ask("alice", "calculator", "GET").arrives("everything").answered()
+    builder.case("moved-open", listed, none, stream, control=control, old="calculator", node="everything")
+    new, old = [("x-api-key", "«static:new»")], "«static:old»"
+    facts: dict[str, Any] = {"credential": "static:new", "replaced": old, "member": "web-search"}
+    called = builder.ask("alice", "desk").arrives("web-search", auth=new).answered()
+    cached = builder.ask("alice", "desk", "tools/list").answered()
+    asked = builder.ask("alice", "desk", "tools/list").arrives("web-search", auth=new).arrives("calculator", auth=[])
+    streamed = builder.ask("alice", "desk", "GET").arrives("web-search", auth=new).answered()
+    answers = (called, cached, asked.answered(), streamed, builder.ask("alice", "desk", "GET").answered(405))
+    builder.case("credential-changed-open", *answers, control=called, **facts)
+
+
 def sessions_of_a_moved_member(builder: TranscriptBuilder) -> None:
     """Ends the client's session with 404, opens one at the new address or calls without one, and then goes on with the first."""
     begin, control = builder.here(), builder.call("alice", "desk", tool="calculator_echo")
@@ -153,6 +170,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     lists_without_the_member,
     features_of_gone_members,
     sessions_end_with_the_address,
+    lists_kept_and_streams_refused_after_a_change,
     sessions_of_a_moved_member,
     consent_asked_at_the_new_address,
     nothing_sent_under_a_taken_name,
