@@ -8,7 +8,7 @@ from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.gateways.dialects import is_override
-from gatebench.fixtures.protocol.messages import SSE_TYPE, media_type
+from gatebench.fixtures.protocol.messages import JSON_TYPE, SSE_TYPE, media_type
 from gatebench.fixtures.protocol.urls import split_url
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
@@ -143,6 +143,54 @@ def _asked_for(transcript: Transcript, clients: Mapping[str, Exchange], arrival:
     client = clients.get(arrival.nonce or "")
     sent = client.request_headers if client else []
     return any(is_override(transcript.facts.spoken, name) and host in value for name, value in sent)
+
+
+def upstreams_may_answer_in_both_types(context: CheckContext, transcript: Transcript) -> None:
+    """HTP-009: a gateway may pass on an Accept that a client sent with such a request before, or that it sent none."""
+    clients = sorted(
+        (one for one in transcript.client if one.tags.get("server")), key=lambda one: one.seq, reverse=True
+    )
+    passed_on: set[tuple[str, tuple[str, ...]]] = set()
+    for arrival in transcript.upstream:
+        while clients and clients[-1].seq < arrival.seq:
+            client = clients.pop()
+            passed_on.add((client.method, _ranges(client)))
+        wanted = _types_of_responses(arrival)
+        if not wanted:
+            continue
+        context.examined()
+        ranges = _ranges(arrival)
+        lacking = [one for one in wanted if not _covered(one, ranges)]
+        if lacking and (arrival.method, ranges) not in passed_on:
+            context.violation(
+                f"{arrival.describe()} reached {arrival.node} without accepting {' and '.join(lacking)}",
+                expected=f"Accept: {', '.join(wanted)}",
+                actual=f"Accept: {', '.join(ranges)}" if ranges else "no Accept",
+                at=arrival,
+            )
+
+
+def _types_of_responses(arrival: Exchange) -> tuple[str, ...]:
+    """Return the media types that an upstream may choose for its response; empty if the request is not one of MCP."""
+    if arrival.method == "POST":
+        return (JSON_TYPE, SSE_TYPE) if arrival.request_body.lstrip().startswith("{") else ()
+    return (SSE_TYPE,) if arrival.method == "GET" and arrival.header("mcp-session-id") else ()
+
+
+def _ranges(exchange: Exchange) -> tuple[str, ...]:
+    """Return the media ranges of Accept in lower case, on however many lines (RFC 9110 section 5.3)."""
+    listed = ",".join(exchange.header("accept")).lower().split(",")
+    return tuple("".join(one.split()) for one in listed if one.strip())
+
+
+def _covered(kind: str, ranges: tuple[str, ...]) -> bool:
+    """Return whether a media range covers a type, and its weight is not 0 (RFC 9110 section 12.5.1)."""
+    for one in ranges:
+        name, _, parameters = one.partition(";")
+        refused = re.search(r"(^|;)q=0(\.0*)?(;|$)", parameters)
+        if name in (kind, f"{kind.partition('/')[0]}/*", "*/*") and not refused:
+            return True
+    return False
 
 
 def allowed_methods_are_named(context: CheckContext, transcript: Transcript) -> None:

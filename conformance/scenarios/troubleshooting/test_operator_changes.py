@@ -24,7 +24,7 @@ from gatebench.fixtures.harness.steps.grants import personal_tool
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, REVISIONS
 
 SERVER, OTHER, VIRTUAL = "calculator", "everything", "desk"
-PARTS = ("new", "open", "others", "back", "under-way")
+PARTS = ("new", "open", "others", "back", "open-after", "under-way")
 IN_VIRTUAL = ("listed", "member", "other-members", "back", "under-way")
 SWITCHED = {"disabled-server": "server-switching", "removed-server": "server-removal"}
 GROUPS = {case: [f"{case}-{part}" for part in PARTS] for case in SWITCHED}
@@ -62,7 +62,8 @@ async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[st
 
     async def while_gone() -> None:
         made["open"] = await both(client, tool)
-        made["others"] = [await beside.call(tool, AWKWARD_VALUES)]
+        another, _ = await connected(scenario, principal, other, revision)
+        made["others"] = [await one.call(tool, AWKWARD_VALUES) for one in (beside, another)]
         further, answer = await connected(scenario, principal, server, revision)
         made["new"] = [answer, *await both(further, tool)]
 
@@ -73,6 +74,10 @@ async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[st
     made["under-way"] = [await held_call(scenario, client, tool, change)]
     again, _ = await connected(scenario, principal, server, revision)
     made["back"] = [await again.call(tool, AWKWARD_VALUES)]
+    made["open-after"] = [
+        await at_second_try(partial(client.call, tool, AWKWARD_VALUES)),
+        await at_second_try(client.list_tools),
+    ]
     for part, answers in made.items():
         scenario.case(f"{case}-{part}", *answers, control=control, server=server, principal=principal)
 
@@ -83,7 +88,7 @@ async def _gone(scenario: Scenario, case: str, principal: str, servers: tuple[st
     ("case", "principal", "servers"), [("disabled-server", "alice", (SERVER, OTHER))], ids=together
 )
 async def test_disabled(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
-    """A server is disabled while a session is open and a call runs; another server is called meanwhile."""
+    """A server is disabled while a session is open and a call runs; another server is called meanwhile, in a new session too."""
     await _gone(scenario, case, principal, servers, revision)
 
 
@@ -91,7 +96,7 @@ async def test_disabled(scenario: Scenario, case: str, principal: str, servers: 
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("case", "principal", "servers"), [("removed-server", "alice", (SERVER, OTHER))], ids=together)
 async def test_removed(scenario: Scenario, case: str, principal: str, servers: tuple[str, str], revision: str) -> None:
-    """A server is removed while a session is open and a call runs; another server is called meanwhile."""
+    """A server is removed while a session is open and a call runs; another server is called meanwhile, in a new session too."""
     await _gone(scenario, case, principal, servers, revision)
 
 
@@ -163,6 +168,12 @@ async def test_renamed(scenario: Scenario, principal: str, server: str, new: str
         scenario.case(case, *answers, control=control, server=server, principal=principal)
 
 
+async def listed_and_streamed(listing: McpClient, listening: McpClient) -> list[McpResponse]:
+    """List in one session, and open the stream of another: each session may end with its first request."""
+    listed = await listing.list_tools()
+    return [listed] if listening.modern else [listed, await listening.open_stream_and_leave()]
+
+
 MOVED = ["moved-new", "moved-open", "moved-back", "moved-under-way"]
 
 
@@ -174,17 +185,18 @@ async def test_moved(scenario: Scenario, principal: str, server: str, revision: 
     tool = echo_of(scenario, server)
     client, _ = await connected(scenario, principal, server, revision)
     control = await client.call(tool, AWKWARD_VALUES)
+    others = [(await connected(scenario, principal, server, revision))[0] for _ in range(2)]
     made: dict[str, list[McpResponse]] = {}
 
     async def change() -> None:
         with at_address_of(scenario, SERVER, OTHER):
-            made["moved-open"] = [await client.call(tool, AWKWARD_VALUES)]
+            made["moved-open"] = [await client.call(tool, AWKWARD_VALUES), *await listed_and_streamed(*others)]
             further, _ = await connected(scenario, principal, server, revision)
-            made["moved-new"] = [await further.call(tool, AWKWARD_VALUES)]
+            made["moved-new"] = [await further.call(tool, AWKWARD_VALUES), await further.list_tools()]
 
     under_way = await held_call(scenario, client, tool, change)
     again, _ = await connected(scenario, principal, server, revision)
-    back = [await again.call(tool, AWKWARD_VALUES)]
+    back = await both(again, tool)
     facts: dict[str, Any] = {"control": control, "server": server, "principal": principal}
     for case, answers in made.items():
         scenario.case(case, *answers, old=SERVER, node=OTHER, **facts)
@@ -259,13 +271,16 @@ async def test_credential(scenario: Scenario, principal: str, server: str, membe
     tool = scenario.identities.tool(server, "echo", member)
     client, _ = await connected(scenario, principal, server, revision)
     control = await client.call(tool, AWKWARD_VALUES)
+    others = [(await connected(scenario, principal, server, revision))[0] for _ in range(2)]
     before = str(scenario.bench.world_json["upstreams"][member]["auth"]["value"])
     with scenario.own_credential(principal, member) as header, credential_of(scenario, member, header, before):
         opened = [await client.call(tool, AWKWARD_VALUES) for _ in range(2)]
-        further, _ = await connected(scenario, principal, server, revision)
-        new = [await further.call(tool, AWKWARD_VALUES)]
+        opened += await listed_and_streamed(*others)
+        further, answer = await connected(scenario, principal, server, revision)
+        new = [answer, *await both(further, tool)]
         label: Callable[[str], str] = scenario.bench.secrets.redact
         facts: dict[str, Any] = {"credential": label(next(iter(header.values()))), "replaced": label(before)}
+        facts["member"] = member
     for case, answers in (("credential-changed-new", new), ("credential-changed-open", opened)):
         scenario.case(case, *answers, control=control, server=server, principal=principal, **facts)
 

@@ -65,12 +65,56 @@ def lists_without_the_member(builder: TranscriptBuilder) -> None:
     builder.case("disabled-server-listed", others, gone, control=control, member="calculator")
 
 
+def features_of_gone_members(builder: TranscriptBuilder) -> None:
+    """Asks the other member for what the gone one had, does not know it, or has an empty list; sessions go on or end."""
+    uri = {"uri": "test://static-text"}
+    connected = builder.ask("alice", "library", "initialize").arrives().answered()
+    facts: dict[str, Any] = {"capability": "resources", "connected": connected.exchange, "member": "everything"}
+    entries: list[Any] = [uri, {"uri": "test://web-search/static-text"}]
+    reply: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "result": {"resources": entries}}
+    listed = builder.ask("alice", "library", "resources/list").answered(200, reply)
+    lists = [{"resources": entries[1:]}, {"resources": []}]
+    others = [builder.ask("alice", "library", "resources/list").answered(200, reply | {"result": one}) for one in lists]
+    unknown = builder.ask("alice", "library", "resources/list").refused("Method not found", 200)
+    hidden: dict[str, Any] = {"hidden": [uri["uri"]], "key": "resources", "identity": "uri"}
+    read = builder.ask("alice", "library", "resources/read", params=uri).arrives("everything").answered()
+    asked = (
+        builder.ask("alice", "library", "resources/read", params=uri).arrives("web-search", status=400).answered(400)
+    )
+    gone = builder.ask("alice", "library", "resources/read", params=uri).answered(404)
+    call = builder.call("alice", "calculator")
+    for way in ("disabled", "removed"):
+        case = f"{way}-server-features-"
+        builder.case(f"{case}listed", *others, unknown, control=listed, **hidden, **facts, renamed=False)
+        builder.case(f"{case}asked-for", asked, gone, control=read, allowed=["web-search"], **facts, renamed=False)
+        kept = builder.call("alice", "calculator", session="s")
+        ended = builder.ask("alice", "calculator", "tools/list", session="s").answered(404)
+        builder.case(f"{way}-server-open-after", kept, ended, control=call)
+
+
 def sessions_end_with_the_address(builder: TranscriptBuilder) -> None:
     """Ends open sessions when the address changes, with 404, or goes on at the new one."""
     control = builder.call("alice", "calculator")
     ended = builder.ask("alice", "calculator").answered(404)
     kept = builder.ask("alice", "calculator").arrives("everything").answered()
     builder.case("moved-open", ended, kept, control=control, old="calculator", node="everything")
+
+
+def lists_kept_and_streams_refused_after_a_change(builder: TranscriptBuilder) -> None:
+    """Answers lists from its own copy, has no streams, or opens one for the new address or with the new credential."""
+    control = builder.call("alice", "calculator")
+    listed = builder.ask("alice", "calculator", "tools/list").answered()
+    none = builder.ask("alice", "calculator", "GET").answered(405)
+    stream = builder.ask("alice", "calculator", "GET").arrives("everything").answered()
+    builder.case("moved-open", listed, none, stream, control=control, old="calculator", node="everything")
+    new, old = [("x-api-key", "«static:new»")], "«static:old»"
+    facts: dict[str, Any] = {"credential": "static:new", "replaced": old, "member": "web-search"}
+    called = builder.ask("alice", "desk").arrives("web-search", auth=new).answered()
+    cached = builder.ask("alice", "desk", "tools/list").answered()
+    asked = builder.ask("alice", "desk", "tools/list").arrives("web-search", auth=new).arrives("calculator", auth=[])
+    streamed = builder.ask("alice", "desk", "GET").arrives("web-search", auth=new).answered()
+    answers = (called, cached, asked.answered(), streamed, builder.ask("alice", "desk", "GET").answered(405))
+    builder.case("credential-changed-open", *answers, control=called, **facts)
 
 
 def sessions_of_a_moved_member(builder: TranscriptBuilder) -> None:
@@ -124,7 +168,9 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     consents_under_way_lost_or_completed,
     gone_servers_refused_in_any_form,
     lists_without_the_member,
+    features_of_gone_members,
     sessions_end_with_the_address,
+    lists_kept_and_streams_refused_after_a_change,
     sessions_of_a_moved_member,
     consent_asked_at_the_new_address,
     nothing_sent_under_a_taken_name,

@@ -162,6 +162,82 @@ def test_host_that_no_operator_gives(builder: TranscriptBuilder, host: str) -> T
     return builder.ask("alice", "mail").arrives(also=[("host", host)]).answered().arrival
 
 
+# -- HTP-009
+
+BOTH = "application/json, text/event-stream"
+
+
+def accepting(*lines: str) -> list[tuple[str, str]]:
+    """Return the lines of Accept."""
+    return [("Accept", line) for line in lines]
+
+
+@passes("HTP-009")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (BOTH,),
+        ("text/event-stream,Application/JSON",),
+        ("application/json", "text/event-stream"),
+        ("application/json;q=0.5, text/event-stream;q=0.001",),
+        ("*/*",),
+        ("text/*, application/*;q=0.9",),
+        ("application/json; charset=utf-8, text/event-stream, text/html;q=0",),
+    ],
+)
+def test_upstream_may_choose_the_type(builder: TranscriptBuilder, lines: tuple[str, ...]) -> int:
+    builder.ask("alice", "mail", also=accepting(BOTH)).arrives(also=accepting(*lines)).answered()
+    return 1
+
+
+@fails("HTP-009")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        ("application/json",),
+        ("text/event-stream",),
+        ("application/json", "text/event-stream;q=0"),
+        ("application/json;q=0.0, */*;q=0, text/event-stream",),
+        ("application/json-rpc, text/event-stream",),
+    ],
+)
+def test_upstream_may_not_choose_the_type(builder: TranscriptBuilder, lines: tuple[str, ...]) -> TranscriptLine:
+    made = builder.ask("alice", "mail", also=accepting(BOTH)).arrives(also=accepting(*lines)).answered()
+    return made.arrival
+
+
+@passes("HTP-009")
+@pytest.mark.parametrize("lines", [("application/json",), (), ("image/png",), ("Application/JSON",)])
+def test_accept_of_the_client(builder: TranscriptBuilder, lines: tuple[str, ...]) -> int:
+    builder.ask("alice", "mail", also=accepting(*lines)).arrives(
+        also=accepting(*[one.lower() for one in lines])
+    ).answered()
+    return 1
+
+
+@passes("HTP-009")
+@pytest.mark.parametrize("line", ["text/event-stream", BOTH, "*/*"])
+def test_stream_of_a_session(builder: TranscriptBuilder, line: str) -> int:
+    builder.ask("alice", "mail", "GET", also=[ACCEPTS]).answered()
+    builder.errand("mail", "GET", headers=[("Mcp-Session-Id", "s"), ("Accept", line)])
+    builder.errand("mail", "DELETE", headers=[("Mcp-Session-Id", "s")])
+    return 1
+
+
+@fails("HTP-009")
+@pytest.mark.parametrize("lines", [(), ("application/json",)])
+def test_stream_of_a_session_as_json(builder: TranscriptBuilder, lines: tuple[str, ...]) -> TranscriptLine:
+    builder.ask("alice", "mail", "GET", also=[ACCEPTS]).answered()
+    return builder.errand("mail", "GET", headers=[("Mcp-Session-Id", "s"), *accepting(*lines)])
+
+
+@not_observed("HTP-009")
+def test_requests_beside_mcp(builder: TranscriptBuilder) -> None:
+    builder.errand("mail", "GET", target="/health")
+    builder.errand("mail", body="grant_type=client_credentials", headers=accepting("application/json"))
+
+
 # -- HTP-004
 
 
