@@ -105,7 +105,7 @@ class Faults:
     the application runs and its response breaks off after n bytes of body, 0: before its head) · `truncate_after` (orderly
     close after n bytes of body) · `forget_session` (the request's session ends before the request is handled) · `hold` (the
     request waits until the rules are replaced) · `together` n (it waits until n such requests have arrived, for at most
-    `GATHERING` seconds) · `personal` (a tool list has one tool more, `of-<subject>`).
+    `GATHERING` seconds) · `personal` (a list has one entry more, `of-<subject>`).
     Waiting ends at once when the client disconnects or the server stops.
     """
 

@@ -100,6 +100,25 @@ def refusals_carry_a_challenge(context: CheckContext, transcript: Transcript) ->
             )
 
 
+def every_401_carries_a_challenge(context: CheckContext, transcript: Transcript) -> None:
+    """AUTH-015: RFC 9110 section 15.5.2. A 401 that an upstream gave, and a request for consent, are judged elsewhere."""
+    for exchange in transcript.client:
+        if exchange.status != 401 or exchange.tags.get("client") == "browser":
+            continue
+        given = any(arrival.status == 401 for arrival in transcript.landed(exchange.nonce))
+        if given or asked_for_consent(transcript, exchange):
+            continue
+        context.examined()
+        challenges = exchange.response_header("www-authenticate")
+        if not challenges or not CHALLENGE.match(challenges[0]):
+            context.violation(
+                f"the 401 for {exchange.describe()} has no usable challenge",
+                expected="a WWW-Authenticate header that begins with a scheme",
+                actual=f"WWW-Authenticate: {challenges[0]}" if challenges else "no WWW-Authenticate header",
+                at=exchange,
+            )
+
+
 UNREADABLE = ("no token", "no token in an open session", "an empty token", "another scheme")
 """Requests from which a gateway may have read no Bearer token."""
 

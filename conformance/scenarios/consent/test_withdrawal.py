@@ -1,7 +1,6 @@
 """A user's consent is withdrawn: what ends with it, and what stays."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from gatebench.fixtures.harness.steps.grants import (
     expired_consent,
     personal_members,
     personal_tool,
+    refresh_has_begun,
     rejected_tokens,
 )
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
@@ -73,20 +73,12 @@ async def test_withdrawn_while_refreshing(
         before = scenario.bench.refreshes(issuer)
         waiting = asyncio.create_task(contact(scenario, principal, server, revision))
         await beside.call("whoami")
-        await _refresh_has_begun(scenario, issuer, before, waiting)
+        await refresh_has_begun(scenario, issuer, before, waiting)
         await scenario.no_consent(principal, server)
         await waiting
     attempts = [(await contact(scenario, principal, server, revision))[1] for _ in range(2)]
     case = "consent-withdrawn-while-refreshing"
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
-
-
-async def _refresh_has_begun(scenario: Scenario, issuer: str, before: int, waiting: "asyncio.Task[Any]") -> None:
-    """Wait until the authorization server has got one more refresh request, or the request that needs it has ended."""
-    while not waiting.done() and scenario.bench.refreshes(issuer) == before:
-        arriving: asyncio.Future[Any] = scenario.bench.next_request(issuer)
-        if scenario.bench.refreshes(issuer) == before:
-            await asyncio.wait([arriving, waiting], return_when=asyncio.FIRST_COMPLETED)
 
 
 # Case: what the authorization server answers to the refresh that began before the new consent.
@@ -117,7 +109,7 @@ async def test_anew_while_refreshing(
             begun = scenario.bench.refreshes(issuer)
             waiting = asyncio.create_task(contact(scenario, principal, server, revision))
             await beside.call("whoami")
-            await _refresh_has_begun(scenario, issuer, begun, waiting)
+            await refresh_has_begun(scenario, issuer, begun, waiting)
             await consent_anew(scenario, principal, server, revision)
             valid = set(await access_token_digests(scenario, principal, server)).difference(before)
             await waiting

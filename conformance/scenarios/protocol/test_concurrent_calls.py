@@ -14,7 +14,13 @@ from gatebench.fixtures.harness.scenario import Scenario
 from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISION, REVISIONS
 
 SERVERS = [("alice", "bob", "calculator", "calculator"), ("alice", "bob", "desk", "calculator")]
-PERSONAL = [(("alice", "bob"), "mail", "mail"), (("alice", "bob"), "workbench", "mail")]
+PERSONAL = [
+    (("alice", "bob"), "mail", "mail"),
+    (("alice", "bob"), "workbench", "mail"),
+    # Users with the same subject, and one whose subject is the other's name.
+    (("carol", "partner-carol"), "mail", "mail"),
+    (("alice", "external-alice"), "mail", "mail"),
+]
 
 Quick = Callable[[McpClient, McpClient, str], Awaitable[McpResponse]]
 OF_ANOTHER_USER = "quick-call-of-another-user"
@@ -196,6 +202,30 @@ async def test_same_list(
         ask = [client.request("tools/list", rpc_id=one) for client, one in asking]
         attempts = [await one for one in ask] if case == LISTS[0] else await asyncio.gather(*ask)
     refresh(scenario, server)
+    marks = {principal: f"of-{principal}" for principal in principals}
+    scenario.case(case, *attempts, control=control, server=server, principal=principals[0], marks=marks)
+
+
+LISTS_OF = {"mcp.resources": ("resources/list", "resources/templates/list"), "mcp.prompts": ("prompts/list",)}
+OTHER_LISTS = ("same-other-list-in-turn", "same-other-list-at-once")
+
+
+@judged_by_cases(OTHER_LISTS, *LEAKS, needs=("mcp.resources",))
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principals", "server", "member"), PERSONAL, ids=together)
+@pytest.mark.parametrize("case", OTHER_LISTS)
+async def test_same_other_list(
+    scenario: Scenario, *, case: str, principals: tuple[str, ...], server: str, member: str, revision: str
+) -> None:
+    """Two users ask for the resources, templates and prompts of an upstream whose lists differ by caller."""
+    clients = await _plain(scenario, principals, server, revision)
+    control = await clients[0].list_tools()
+    methods = [one for feature, lists in LISTS_OF.items() if feature in scenario.bench.features for one in lists]
+    attempts: list[McpResponse] = []
+    for method in methods:
+        with scenario.upstream_fault(member, {"method": method, "action": {"personal": True}}):
+            ask = [client.request(method, rpc_id=901) for client in clients]
+            attempts += [await one for one in ask] if case == OTHER_LISTS[0] else await asyncio.gather(*ask)
     marks = {principal: f"of-{principal}" for principal in principals}
     scenario.case(case, *attempts, control=control, server=server, principal=principals[0], marks=marks)
 

@@ -1,6 +1,7 @@
 """Failures of the moment: of a token endpoint while refreshing and while redeeming a code, and of an upstream."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from gatebench.fixtures.harness.steps.grants import (
     expired_consent,
     personal_members,
     personal_tool,
+    refresh_has_begun,
 )
 from gatebench.fixtures.world.definition import REVISIONS, UPSTREAMS
 from gatebench.fixtures.world.variants import token_endpoint
@@ -26,6 +28,7 @@ UPSTREAM = token_endpoint.upstream_failures()
 OF_A_MEMBER = ("upstream-failed-403", "upstream-failed-503", "upstream-failed-401")
 MEMBER = ["member-failed-503"]
 LOST = ["rotation-lost"]
+BESIDE = ["refreshed-beside-a-silent-server"]
 ELSEWHERE = "everything"
 REDIRECTED = {
     "refresh-redirected-307-elsewhere": ("refresh_token", 307),
@@ -74,6 +77,33 @@ async def test_refreshing(
     )
     if named:  # later scenarios refresh tokens of the same authorization server
         await call_until_success(scenario, principal, server, revision)
+
+
+@judged_by_cases(BESIDE, needs=NEEDS)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    ("principal", "other", "servers"),
+    [("bob", "alice", ("calendar", "mail")), ("bob", "bob", ("calendar", "mail"))],
+    ids=["bob-alice-calendar+mail", "bob-bob-calendar+mail"],
+)
+@pytest.mark.parametrize("case", BESIDE)
+async def test_silent_server(
+    scenario: Scenario, *, case: str, principal: str, other: str, servers: tuple[str, str], revision: str
+) -> None:
+    """One authorization server does not answer a refresh; meanwhile the expired token of another one is needed."""
+    silent, server = servers
+    issuers = [str(UPSTREAMS[one].issuer) for one in servers]
+    await expired_consent(scenario, principal, silent, revision, issuers[0])
+    control = await expired_consent(scenario, other, server, revision, issuers[1])
+    begin = scenario.here()
+    with scenario.idp_fault(_rule(REFRESHING["refresh-failed-no-answer"], issuers[0], "refresh_token")):
+        before = scenario.bench.refreshes(issuers[0])
+        waiting = asyncio.create_task(contact(scenario, principal, silent, revision))
+        await refresh_has_begun(scenario, issuers[0], before, waiting)
+        attempts = await connect_and_call(scenario, other, server, revision)
+        delayed = exchanges([(await waiting)[1]])
+    facts: dict[str, Any] = {"server": server, "principal": other, "delayed": delayed, "outlasts": 1.0}
+    scenario.case(case, *attempts, control=control, since=begin, **facts)
 
 
 @judged_by_cases(LOST, needs=NEEDS)

@@ -21,12 +21,22 @@ PARAMS: dict[str, dict[str, Any]] = {
     "logging/setLevel": {"level": "debug"},
     "completion/complete": {"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "a", "value": "b"}},
 }
+FEATURES: dict[str, dict[str, Any]] = {
+    "server/discover": {},
+    "subscriptions/listen": {"notifications": {"toolsListChanged": True}},
+    "resources/subscribe": {"uri": "test://none"},
+    "prompts/get": {"name": "none"},
+    "tasks/list": {},
+    "tasks/result": {"taskId": "none"},
+}
+REPLIES: tuple[dict[str, Any], ...] = ({"result": {}}, {"error": {"code": -1, "message": "declined"}})
 NOTIFICATIONS = ("notifications/initialized", "notifications/roots/list_changed", "notifications/unknown")
 VERBS = ("PUT", "PATCH", "OPTIONS", "QUERY", "HEAD")
 LARGE = 100_000  # characters: more than a gateway needs to decide
 UNKNOWN = ("no-token", "unknown-token")
 DENIED = ("denied",)
 KINDS = ("requests", "lists", "others", "notifications", "streams", "verbs", "large", "after")
+WITHOUT_TOKEN = ("replies", "features", *KINDS)
 IN_SESSION = ("requests", "lists", "others", "notifications", "streams", "after")
 OF_ANOTHER = ("requests", "streams", "initialize", "cancellation", "after")
 
@@ -74,6 +84,12 @@ async def each_kind(client: McpClient, tool: str, kinds: tuple[str, ...], *, est
     return made
 
 
+async def _reply(client: McpClient, reply: dict[str, Any]) -> McpResponse:
+    """Send what would answer a request of the server."""
+    nonce = new_nonce()
+    return await client.post({"jsonrpc": "2.0", "id": nonce, **reply}, nonce=nonce)
+
+
 async def _with_verb(client: McpClient, verb: str, tool: str) -> McpResponse:
     nonce = new_nonce()
     params = {"name": client.named(tool), "arguments": {"value": 1, "nonce": nonce}}
@@ -88,7 +104,7 @@ def record(scenario: Scenario, name: str, made: dict[str, list[McpResponse]], **
             scenario.case(f"{name}-{kind}", *answers, http_methods=methods, others=["alice", "bob"], **facts)
 
 
-@judged_by_groups(cases_of(UNKNOWN, KINDS), thorough=in_each_era)
+@judged_by_groups(cases_of(UNKNOWN, WITHOUT_TOKEN), "AUTH-015", thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize("server", ["calculator", "desk"])
 @pytest.mark.parametrize("principal", ["alice"])
@@ -117,6 +133,9 @@ async def _refused(scenario: Scenario, case: str, callers: tuple[str, str], serv
     begin = scenario.here()
     client = await client_in(scenario, case, principal, server, revision)
     made = await each_kind(client, tool, KINDS, established=False)
+    if case in UNKNOWN:
+        made["replies"] = [await _reply(client, one) for one in REPLIES]
+        made["features"] = [await client.request(method, params) for method, params in FEATURES.items()]
     made["after"] = [await accepted.call(tool, AWKWARD_VALUES)]
     record(scenario, case, made, control=first, since=begin, server=server, principal=principal)
 

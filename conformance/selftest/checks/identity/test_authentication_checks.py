@@ -217,6 +217,22 @@ def test_refusals_without_401_are_not_judged(builder: TranscriptBuilder) -> None
     attempt(builder, "denied", "no access", 401)
 
 
+@passes("AUTH-015")
+def test_each_401_with_a_challenge(builder: TranscriptBuilder) -> int:
+    given = [("WWW-Authenticate", "Bearer")]
+    for method in ("tools/list", "notifications/initialized", "GET", "DELETE"):
+        builder.ask("alice", "calculator", method).answered(401, headers=given)
+    builder.ask("alice", "crm").arrives(status=401).answered(401)  # that of the upstream
+    builder.ask("alice", "calculator").answered(403)
+    return 4
+
+
+@fails("AUTH-015")
+@pytest.mark.parametrize("method", ["tools/list", "notifications/initialized", "GET", "DELETE"])
+def test_401_without_a_challenge(builder: TranscriptBuilder, method: str) -> ClientRequest:
+    return builder.ask("alice", "calculator", method).answered(401)
+
+
 def _challenged(builder: TranscriptBuilder, challenge: str, attribute: str) -> ClientRequest:
     control = builder.call("alice", "calculator")
     made = builder.ask("alice", "calculator").answered(401, headers=[("www-authenticate", challenge)])
