@@ -184,7 +184,7 @@ def in_newest(exchange: Exchange) -> bool:
 def _asked_in_newest(transcript: Transcript, case: Case) -> bool:
     """Return whether the gateway asks the `member` in 2026-07-28; requests of the bench itself (`original`) do not count."""
     method, member = case.attempts[0].rpc_method, case.facts["member"]
-    own = {transcript.exchanges[name].nonce for name in case.facts["original"]}
+    own = {transcript.exchanges[name].nonce for name in case.facts.get("original", ())}
     asked = [one for one in transcript.upstream if (one.node, one.rpc_method) == (member, method)]
     by_gateway = [one for one in asked if one.nonce not in own]
     return bool(by_gateway) and all(map(in_newest, by_gateway))

@@ -146,28 +146,36 @@ async def test_several_requests(call: Call) -> Outcome:
 async def test_progress(call: Call) -> Outcome:
     """Report progress, if the client gave a token; first send the notification that the argument `also` names, if any.
 
-    A call with a nonce gets a fraction as well. The official suite, which sends none, expects 0, 50 and 100.
+    A call with a nonce gets a fraction as well, and one report without optional members. The official suite, which sends none,
+    expects 0, 50 and 100.
     """
     if also := call.arguments.get("also"):
         call.notify(str(also), {"of": call.arguments.get("nonce"), "data": ["\u00fc", None, 1.5]})
     for progress in (0, 50, 62.5, 100) if "nonce" in call.arguments else (0, 50, 100):
         if call.token is not None:
             more = {
+                "total": 100,
                 "message": f"{progress} of 100 [{call.arguments.get('nonce', '')}]",
                 "example.org/kept": [None, 1.5],
             }
+            alone = progress == 50 and "nonce" in call.arguments
             call.notify(
-                "notifications/progress", {"progressToken": call.token, "progress": progress, "total": 100, **more}
+                "notifications/progress",
+                {"progressToken": call.token, "progress": progress} | ({} if alone else more),
             )
         await asyncio.sleep(0.002)
     return "progress reported", {}
 
 
 async def test_log_messages(call: Call) -> Outcome:
-    """Send log messages."""
-    for text in ("Tool execution started", "Tool processing data", "Tool execution completed"):
-        data = {"text": text, "nonce": call.arguments.get("nonce"), "of": [None]}
-        call.notify("notifications/message", {"level": "info", "logger": "everything", "data": data})
+    """Send log messages: their data are any JSON values, and a logger need not be named (MCP 2025-11-25, logging)."""
+    nonce = call.arguments.get("nonce")
+    for level, logger, data in (
+        ("info", {"logger": "everything"}, {"text": "Tool execution started", "nonce": nonce, "of": [None]}),
+        ("notice", {}, f"Tool processing data [{nonce}]"),
+        ("alert", {"logger": "every/thing"}, [nonce, 2**53 - 1, 0.5, None, {"text": ""}]),
+    ):
+        call.notify("notifications/message", {"level": level, **logger, "data": data})
         await asyncio.sleep(0.002)
     return "logged", {}
 

@@ -12,9 +12,13 @@ SECONDS = 1.5
 Answer = dict[str, Any]
 
 
+ODD_IDS: dict[int, int] = {5: 0, 8: -1, 11: 2**53 - 1}
+"""Ids in place of numbers: zero (the first one of many servers), a negative one, and the largest that is interoperable."""
+
+
 def request_id(number: int) -> int | str:
-    """Return the id of a session's request to its client: 1, 2, "3", "ask/4", 5, "6" and so on (JSON-RPC 2.0, section 4)."""
-    kinds: tuple[int | str, ...] = (number, str(number), f"ask/{number}")
+    """Return the id of a session's request to its client: 1, 2, "3", "ask/4", 0, "6" and so on (JSON-RPC 2.0, section 4)."""
+    kinds: tuple[int | str, ...] = (ODD_IDS.get(number, number), str(number), f"ask/{number}")
     return kinds[(number + 1) % len(kinds)] if number > 2 else number
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, of_lists
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, arrivals, of_lists
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.responses.values import ABSENT, answer_part
 from gatebench.conformance.exchange import Exchange
@@ -75,12 +75,17 @@ def scope_not_widened(context: CheckContext, transcript: Transcript, row: ShapeR
 def not_kept_longer(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No page of a list has a longer `ttlMs` than the upstream's pages in `original`. Without one, it is 0 (ibid., TTL Field).
 
+    A resource (without `original`) has no longer one than the upstream's response to the same request.
     `newest_leg`: only if the gateway asks in 2026-07-28.
     """
     for case in of_lists(context, transcript, row):
-        original = [transcript.exchanges[name] for name in case.facts["original"]]
-        if not all(page.succeeded for page in original):
-            context.blocked(f"the upstream {case.facts['member']} listed nothing ({outcome_of(original[-1])})")
+        if "original" in case.facts:
+            original = [transcript.exchanges[name] for name in case.facts["original"]]
+        else:
+            original = [one for attempt in case.attempts for one in arrivals(transcript, attempt)[-1:]]
+        if not original or not all(page.succeeded for page in original):
+            outcome = outcome_of(original[-1] if original else case.attempts[-1])
+            context.blocked(f"the upstream {case.facts['member']} listed nothing ({outcome})")
             continue
         allowed = min(_time_to_live(page) for page in original)
         for page in case.attempts:

@@ -23,6 +23,7 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS, MODERN_REVISIO
 
 OTHER, LAST = "static-binary", "several"
 LEVEL = "io.modelcontextprotocol/logLevel"
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 Expected = list[tuple[str, str | None]]
 
@@ -263,14 +264,17 @@ async def _logged(side: FeatureClient, tool: str, nonce: str, level: str = "noti
 async def test_log_messages_of_a_request(
     scenario: Scenario, principal: str, server: str, member: str, revision: str
 ) -> None:
-    """A request asks for log messages from a level on."""
+    """Requests ask for log messages from each level on."""
     side = await feature_client(scenario, principal, server, member, revision)
     tool = scenario.identities.tool(server, "test_tool_with_logging", member)
-    got = [await _logged(side, tool, new_nonce(), level) for level in ("debug", "critical")]
+    got = [await _logged(side, tool, new_nonce(), level) for level in LEVELS]
     side.case("log-messages-with-response", *got, capability="logging")
 
 
-@judged_by_groups({"levels": ["log-level", "levels-of-two-sessions", "level-of-another-session"]}, thorough=in_each_era)
+@judged_by_groups(
+    {"levels": ["log-level", "each-log-level", "levels-of-two-sessions", "level-of-another-session"]},
+    thorough=in_each_era,
+)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize(("principal", "server", "member"), [*SERVERS[:2], *SEVERAL])
 @pytest.mark.parametrize("other", ["bob"])
@@ -278,7 +282,10 @@ async def test_log_messages_of_a_request(
 async def test_log_level(
     scenario: Scenario, *, case: str, other: str, principal: str, server: str, member: str, revision: str
 ) -> None:
-    """Two sessions set levels of their own; then each calls the tool that sends log messages. Two more set the second level."""
+    """Two sessions set levels of their own; then each calls the tool that sends log messages. Two more set the second level.
+
+    One session sets each level, one after the other.
+    """
     del case
     sides = [await feature_client(scenario, one, server, member, revision) for one in (principal, other)]
     if not sides[0].configured:
@@ -299,3 +306,6 @@ async def test_log_level(
     if all(one.succeeded for one in set_):
         calls = [await _logged(side, tool, new_nonce()) for side in more]
         sides[0].case("level-of-another-session", *calls, capability="logging", control=got[1])
+    one = await feature_client(scenario, principal, server, member, revision)
+    each = [await one.client.request("logging/setLevel", {"level": level}) for level in LEVELS]
+    one.case("each-log-level", *each, capability="logging")

@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import refresh
-from gatebench.conformance.scenarios.feature_client import FeatureClient, feature_client
-from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases
+from gatebench.conformance.scenarios.feature_client import (
+    OF_EACH_MEMBER,
+    SEVERAL,
+    FeatureClient,
+    base_of,
+    feature_client,
+)
+from gatebench.conformance.scenarios.marks import in_each_era, judged_by_cases, judged_by_groups
 from gatebench.conformance.scenarios.protocol.features.test_capabilities import NOT_CONFIGURED
 from gatebench.conformance.scenarios.protocol.features.test_feature_lists import added
 from gatebench.fixtures.harness.scenario import Scenario
@@ -75,3 +81,37 @@ async def _shown(here: FeatureClient, uri: str) -> str | None:
     entries = [one for page in pages for one in page.result.get("resources") or [] if isinstance(one, dict)]
     named = [str(one["uri"]) for one in entries if str(one.get("uri", "")).endswith(uri.rpartition("://")[2])]
     return named[0] if len(named) == 1 else None
+
+
+LATER = {"later-pages": ["read-of-a-later-page", "prompt-of-a-later-page"]}
+
+
+@judged_by_groups(LATER, thorough=in_each_era)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(("principal", "server", "member"), [*OF_EACH_MEMBER, *SEVERAL])
+@pytest.mark.parametrize("case", list(LATER))
+async def test_of_a_later_page(
+    scenario: Scenario, *, case: str, principal: str, server: str, member: str, revision: str
+) -> None:
+    """A resource and a prompt that are new, and on the last of many pages of their list, are read and got."""
+    uri, name = f"{base_of(member)}added/added-resources", "added-prompts"
+    with scenario.pages(member, 1), added(scenario, member, "resources", "prompts"):
+        for one in dict.fromkeys((member, server)):
+            refresh(scenario, one)
+        here = await feature_client(scenario, principal, server, member, revision)
+        shown = await _if_listed(here, "resources", uri), await _if_listed(here, "prompts", name)
+        read = await here.client.request("resources/read", {"uri": shown[0] or uri})
+        prompt = await here.client.request("prompts/get", {"name": shown[1] or name})
+    for one in dict.fromkeys((member, server)):
+        refresh(scenario, one)
+    unless = {} if here.configured else {"inapplicable": NOT_CONFIGURED}
+    here.case(LATER[case][0], read, capability="resources", shown=shown[0], **unless)
+    here.case(LATER[case][1], prompt, capability="prompts", shown=shown[1], **unless)
+
+
+async def _if_listed(here: FeatureClient, kind: str, own: str) -> str | None:
+    """Return the URI or the name of an entry in the gateway's list; None if that does not have it (yet)."""
+    if not here.alone:
+        return await (here.uri(own.removeprefix(base_of(here.member))) if kind == "resources" else here.prompt(own))
+    entries = [one for page in await here.pages(f"{kind}/list") for one in page.result.get(kind) or []]
+    return own if any(isinstance(one, dict) and own in (one.get("uri"), one.get("name")) for one in entries) else None

@@ -266,3 +266,18 @@ def test_request_that_the_gateway_broke_off_is_left_to_other_requirements(
     builder.far_end("upstream", "calculator", request, status=400, how="client-disconnected")
     builder.case("large", made.refused("the upstream is too slow", 504))
     assert builder.judged_by("VAL-057").outcome is (Outcome.FAIL if complete else Outcome.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(
+    ("time", "outcome"), [(300, Outcome.PASS), (0, Outcome.PASS), (None, Outcome.PASS), (600, Outcome.WARN)]
+)
+def test_resource_may_be_kept_as_long_as_that_of_the_upstream(
+    builder: TranscriptBuilder, time: int | None, outcome: Outcome
+) -> None:
+    made = builder.ask("alice", "everything", "resources/read", revision="2026-07-28")
+    made.arrives(also=[("mcp-protocol-version", "2026-07-28")], replies={"contents": [], "ttlMs": 300})
+    result: dict[str, object] = {"contents": []} | ({} if time is None else {"ttlMs": time})
+    builder.case(
+        "read-text", made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": result}), member="everything"
+    )
+    assert builder.judged_by("VAL-060").outcome is outcome
