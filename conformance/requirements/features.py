@@ -165,6 +165,7 @@ PROFILES = {
             "endpoint",
             "http_messages",
             "json_messages",
+            "response_bodies",
             "session_messages",
             "stateless",
             "fidelity",

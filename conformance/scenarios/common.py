@@ -29,7 +29,20 @@ MODELS: dict[str, When] = {
     "AUTH-007": lambda params: params["principal"] == "carol",
 }
 # Messages of both legs have what HTTP and their revision require: judged on the traffic of one caller, and over the whole run.
-OF_ALL = ("HTP-001", "HTP-002", "HTP-003", "HTP-008", "HTP-009", "JSM-002", "JSM-003", "JSM-004", "JSM-005")
+OF_ALL = (
+    "HTP-001",
+    "HTP-002",
+    "HTP-003",
+    "HTP-008",
+    "HTP-009",
+    "HTP-010",
+    "HTP-011",
+    "HTP-013",
+    "JSM-002",
+    "JSM-003",
+    "JSM-004",
+    "JSM-005",
+)
 REQUESTS: dict[str, dict[str, Any]] = {
     "tools/list": {},
     "resources/list": {},

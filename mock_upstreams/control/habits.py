@@ -18,19 +18,22 @@ class RequestHabits:
     """How requests are treated. Statuses replace the application's response; null: none of it.
 
     `sessions` false: no session ids, and 404 for a request that names one. `session_suffix`: a text that every session id given
-    meanwhile ends with. `notification_status`: for notifications, which are
-    processed all the same (`notification_body`: with this JSON). `get_status`, `delete_status`: for the session's stream and
-    its end. `redirect`: `status`, `location` (a URL or a path of this upstream) and `methods` (JSON-RPC methods, or GET and
-    DELETE; absent: all POST requests); the path in `location` then serves MCP. `drop`: a request with one of these JSON-RPC
-    methods resets a connection that was used before, as if it had been closed for idleness at that moment, once. `target`: the
-    only path, with its query, that serves MCP: the path exactly, the query as pairs of names and values.
+    meanwhile ends with. `session_once`: only responses to `initialize` name the session. `notification_status`: for
+    notifications, which are processed all the same (`notification_body`: with this JSON). `get_status`, `delete_status`: for the
+    session's stream and its end (`get_page`: with this web page). `redirect`: `status`, `location` (a URL or a path of this
+    upstream) and `methods` (JSON-RPC methods, or GET and DELETE; absent: all POST requests); the path in `location` then serves
+    MCP. `drop`: a request with one of these JSON-RPC methods resets a connection that was used before, as if it had been closed
+    for idleness at that moment, once. `target`: the only path, with its query, that serves MCP: the path exactly, the query as
+    pairs of names and values.
     """
 
     sessions: bool = True
     session_suffix: str = ""
+    session_once: bool = False
     notification_status: int | None = None
     notification_body: str = ""
     get_status: int | None = None
+    get_page: str = ""
     delete_status: int | None = None
     redirect: dict[str, Any] | None = None
     drop: list[str] = field(default_factory=list)
@@ -82,6 +85,8 @@ class Habits:
         self._counter += 1
         if suffix := self._requests.session_suffix.encode("ascii"):
             scope, send = _with_suffix(scope, send, suffix)
+        if self._requests.session_once and message(scope).get("method") != "initialize":
+            send = _without_session(send)
         await self._request(scope, receive, changed(self._responses, scope, send, self._counter))
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +106,9 @@ class Habits:
                 scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode()}
         status = {"GET": habits.get_status, "DELETE": habits.delete_status}.get(scope["method"])
         if status is not None:
-            await respond(send, status, [("allow", "POST")])
+            page = habits.get_page if scope["method"] == "GET" else ""
+            own = ("content-type", "text/html") if page else ("allow", "POST")
+            await respond(send, status, [own], page.encode())
         elif self._drops(scope, posted):
             notes = wire(scope)
             notes["broke"] = ("reset", "the connection was idle for too long")
@@ -166,6 +173,18 @@ def _with_suffix(scope: Scope, send: Send, suffix: bytes) -> tuple[Scope, Send]:
         await send(event)
 
     return {**scope, "headers": headers}, suffixed
+
+
+def _without_session(send: Send) -> Send:
+    """Return a `send` for a response that names no session."""
+
+    async def without(event: Message) -> None:
+        if event["type"] == "http.response.start":
+            kept = [(name, value) for name, value in event["headers"] if name.lower() != SESSION_HEADER]
+            event = {**event, "headers": kept}
+        await send(event)
+
+    return without
 
 
 def _same_target(one: str, other: str) -> bool:

@@ -21,16 +21,17 @@ class ResponseHabits:
     """What responses look like.
 
     `cookies`: values of Set-Cookie; `{n}` is a number of this response alone. `coding`: gzip, deflate, br or zstd, if the
-    request accepts it, or (`unasked`) always. `framing`: chunked, length, or close (neither: the end of the connection ends
-    the body). `pieces`: bytes in each piece of a body. `pause`: seconds before each piece. `divided`: the method whose
-    responses these two are about (None: of all requests). `interim`: statuses of responses
-    before the response. `trailers`, `headers`: added fields. `header_case`: upper. `content_type`: replaces it; `{}` is the
-    usual one, `{upper}` the same in capitals. `close`: announced (Connection: close), or silent (after calls).
+    request accepts it, or (`unasked`) always; `coding_name`: as Content-Encoding names it. `framing`: chunked, length, or
+    close (neither: the end of the connection ends the body). `pieces`: bytes in each piece of a body. `pause`: seconds before
+    each piece. `divided`: the method whose responses these two are about (None: of all requests). `interim`: statuses of
+    responses before the response. `trailers`, `headers`: added fields. `header_case`: upper. `content_type`: replaces it; `{}`
+    is the usual one, `{upper}` the same in capitals. `close`: announced (Connection: close), or silent (after calls).
     """
 
     cookies: list[str] = field(default_factory=list)
     coding: str | None = None
     unasked: bool = False
+    coding_name: str | None = None
     framing: str | None = None
     pieces: int | None = None
     pause: float = 0.0
@@ -91,7 +92,10 @@ class _Response:
         if self._encode or habits.framing or habits.trailers:
             headers = [pair for pair in headers if pair[0].lower() not in (b"content-length", b"transfer-encoding")]
         if self._encode and habits.coding:
-            headers += [(b"content-encoding", habits.coding.encode()), (b"vary", b"Accept-Encoding")]
+            headers += [
+                (b"content-encoding", (habits.coding_name or habits.coding).encode()),
+                (b"vary", b"Accept-Encoding"),
+            ]
         if habits.content_type is not None:
             headers = [
                 (name, self._typed(value) if name.lower() == b"content-type" else value) for name, value in headers

@@ -25,6 +25,7 @@ def test_tool_names_contain_the_name_of_their_server() -> None:
     of_unknown_names = {
         "TRB-015",
         "TRB-017",
+        "HTP-012",
         "DIA-001",
         "DIA-002",
         "REF-010",

@@ -97,3 +97,19 @@ def test_session_ids_with_a_suffix(tools: str, serve: Callable[..., UpstreamClie
     assert upstream.post("ping").status_code == 200
     upstream.session["Mcp-Session-Id"] = given[:-1]
     assert upstream.post("ping").status_code == 404
+
+
+def test_session_that_is_named_once(tools: str, serve: Callable[..., UpstreamClient]) -> None:
+    upstream = serve(application=tools)
+    upstream.control("PUT", "habits", {"session_once": True})
+    upstream.initialize()
+    answer = upstream.post("ping")
+    assert answer.status_code == 200
+    assert "Mcp-Session-Id" not in answer.headers
+
+
+def test_page_in_place_of_a_stream(tools: str, serve: Callable[..., UpstreamClient]) -> None:
+    upstream = serve(application=tools)
+    upstream.control("PUT", "habits", {"get_status": 200, "get_page": "a page"})
+    answer = upstream.http.get("/mcp")
+    assert (answer.status_code, answer.headers["content-type"], answer.text) == (200, "text/html", "a page")

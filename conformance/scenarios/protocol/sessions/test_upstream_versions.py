@@ -15,9 +15,10 @@ from gatebench.fixtures.world.definition import LEGACY_REVISIONS
 
 MEMBER = "calculator"
 SESSIONLESS = ["no-sessions"]
-SUFFIXES = {
-    "session-ids-long": "-" + "0123456789abcdef" * 40,  # as long as the JWT that an id may be
-    "session-ids-of-any-visible-character": "".join(chr(code) for code in range(0x21, 0x7F)),
+IDS: dict[str, dict[str, Any]] = {
+    "session-ids-long": {"session_suffix": "-" + "0123456789abcdef" * 40},  # as long as the JWT that an id may be
+    "session-ids-of-any-visible-character": {"session_suffix": "".join(chr(code) for code in range(0x21, 0x7F))},
+    "session-named-once": {"session_once": True},
 }
 
 
@@ -103,19 +104,19 @@ async def test_no_sessions(scenario: Scenario, case: str, principal: str, server
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)
 
 
-@judged_by_cases(SUFFIXES)
+@judged_by_cases(IDS)
 @pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 @pytest.mark.parametrize("principal", ["alice"])
 @pytest.mark.parametrize("server", [MEMBER, "desk"])
-@pytest.mark.parametrize("case", list(SUFFIXES))
+@pytest.mark.parametrize("case", list(IDS))
 async def test_session_ids(scenario: Scenario, case: str, principal: str, server: str, revision: str) -> None:
-    """An upstream whose session ids are long, or have every character that they may have."""
+    """An upstream whose session ids are long, have every character that they may have, or are named once."""
     tool = scenario.identities.tool(server, "echo", MEMBER)
     witness = await scenario.client(principal, server, revision)
     await witness.connect()
     control = await witness.call(tool, AWKWARD_VALUES)
     begin = scenario.here()
-    with upstream_habits(scenario, MEMBER, session_suffix=SUFFIXES[case]):
+    with upstream_habits(scenario, MEMBER, **IDS[case]):
         client = await scenario.client(principal, server, revision)
         await negotiated(client)
         attempts = await _called_twice(client, tool)
