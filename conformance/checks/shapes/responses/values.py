@@ -30,7 +30,7 @@ ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextpr
 def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of every attempt arrives at the upstream as the client sent it.
 
-    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
+    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: each digit counts.
     `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or only
     in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario
     names, before the case ends: a gateway may wait until it has a session there. `newest_leg`: only if the
@@ -129,7 +129,8 @@ def own_params(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
 def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
 
-    `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
+    `exact`: each digit counts. `kept`: the gateway may add members to the part itself, and members of the era do
+    not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
     result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself. `newest_leg`: only if the
     gateway asks in 2026-07-28. Where it asks in another era than the client, a missing resource may have the code of each.

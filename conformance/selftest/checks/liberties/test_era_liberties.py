@@ -1,4 +1,4 @@
-"""What right gateways may do that ask an upstream in an older revision than their client, and that limit the time of calls."""
+"""What right gateways may do that translate revisions, limit the time of calls, or share an upstream session."""
 
 import json
 from typing import Any
@@ -87,3 +87,10 @@ def test_long_call_is_not_cut_off(builder: TranscriptBuilder) -> None:
     made = builder.ask("alice", SERVER).arrives().streamed(notification("progress", progress=1))
     builder.case("long-call-with-progress", made, control=builder.call("alice", SERVER))
     assert builder.judged_by("FID-007").outcome is Outcome.WARN
+
+
+def test_shared_upstream_session_outlives_those_of_clients(builder: TranscriptBuilder) -> None:
+    """A gateway has one upstream session for all its clients, as that of a program on stdio."""
+    control = builder.ask("alice", SERVER).arrives(session="shared").answered()
+    builder.case("session-ended", builder.ask("alice", SERVER, "DELETE").answered(), control=control)
+    assert builder.judged_by("SES-022").outcome is Outcome.NOT_APPLICABLE
