@@ -22,7 +22,7 @@ from gatebench.fixtures.protocol import messages
 
 ABSENT = object()
 RESOURCE_NOT_FOUND = {"-32002", "-32602"}
-"""The code of the same error in MCP 2025-11-25 (server/resources, Error Handling) and in 2026-07-28 (basic, Error Codes)."""
+"""The code of the same error in MCP 2025-11-25 (server/resources, Error Handling: SHOULD) and in 2026-07-28 (basic, Error Codes)."""
 ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo"})
 """Members of a result, and of its `_meta`, that depend on the leg (MCP 2026-07-28, Result): the legs may differ."""
 
@@ -133,7 +133,7 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
     not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
     result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself. `newest_leg`: only if the
-    gateway asks in 2026-07-28. Where it asks in another era than the client, a missing resource may have the code of each.
+    gateway asks in 2026-07-28. A missing resource may have the code of either era.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -152,7 +152,7 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
             if row.options.get("message_within"):
                 got = _with_message_of(given, got)
             if part == "error":
-                given, got = _in_one_era(attempt, landed[-1], given, got)
+                given, got = _without_code_of_missing_resource(given, got)
             if row.options.get("or_refused") and _is_an_error(attempt, landed[-1]):
                 continue
             if difference := first_difference(given, got, exact=exact):
@@ -176,11 +176,11 @@ def _not_compared(row: ShapeRow, case: Case, attempt: Exchange, landed: list[Exc
     return None
 
 
-def _in_one_era(attempt: Exchange, arrival: Exchange, given: Any, got: Any) -> tuple[Any, Any]:
-    """Return two errors, both without their codes if each has that of a missing resource in its own era."""
+def _without_code_of_missing_resource(given: Any, got: Any) -> tuple[Any, Any]:
+    """Return two errors, both without their codes if these are the two of a missing resource."""
     codes = [one.get("code") for one in (given, got) if isinstance(one, dict)]
     missing = {one.text for one in codes if isinstance(one, Number)} == RESOURCE_NOT_FOUND
-    if missing and in_newest(attempt) != in_newest(arrival):
+    if missing:
         return given | {"code": None}, got | {"code": None}
     return given, got
 
