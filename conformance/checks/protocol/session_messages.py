@@ -152,8 +152,9 @@ class _UpstreamSessions:
 
 
 def _left_open(transcript: Transcript) -> set[str]:
-    """Return the nonces of clients' handshakes that their clients did not complete with the notification."""
-    completed = {one.header(SESSION)[0] for one in transcript.client if one.header(SESSION) and _is(one, INITIALIZED)}
+    """Return the nonces of clients' handshakes that their clients did not complete: the notification was not sent, or failed."""
+    notes = [one for one in transcript.client if one.header(SESSION) and _is(one, INITIALIZED)]
+    completed = {one.header(SESSION)[0] for one in notes if one.status is not None and one.status < 300}
     handshakes = [one for one in transcript.client if one.nonce and _is(one, INITIALIZE)]
     return {str(one.nonce) for one in handshakes if not completed.intersection(one.response_header(SESSION)[:1])}
 

@@ -85,7 +85,7 @@ SHAPES: Mapping[str, Shape] = {
     "metadata-refused": _shape(consents.metadata_refused, "defect"),
     "client-document": _shape(client_documents.client_document, "part"),
     "consent-unguessable": _shape(unguessable.consent_unguessable, "what"),
-    "own-answer": _shape(pairs.own_answer, optional="group without_attempts or_refused"),
+    "own-answer": _shape(pairs.own_answer, optional="group without_attempts or_refused or_error"),
     "overtakes": _shape(pairs.overtakes, optional="without_attempts"),
     "each-arrives": _shape(pairs.each_arrives),
     "own-list": _shape(pairs.own_list),

@@ -143,7 +143,7 @@ def not_reflected(context: CheckContext, transcript: Transcript, row: ShapeRow) 
 def no_admission(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """No response lets the foreign origin of its request read it with the user's credentials (Fetch, CORS protocol).
 
-    An origin of "*" admits no credentials. `preflight`: nor does it admit a request with the header Authorization.
+    An origin of "*" admits no credentials. `preflight`: nor does it admit a request with the header of the gateway's tokens.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
@@ -152,8 +152,9 @@ def no_admission(context: CheckContext, transcript: Transcript, row: ShapeRow) -
             given = ",".join(attempt.response_header("access-control-allow-origin"))
             name = "headers" if row.options.get("preflight") else "credentials"
             value = ",".join(attempt.response_header(f"access-control-allow-{name}")).lower()
+            wanted = transcript.facts.spoken.credential_header.lower() if row.options.get("preflight") else "true"
             admitted = (asking, "*") if row.options.get("preflight") else (asking,)
-            if given in admitted and ("authorization" if row.options.get("preflight") else "true") in value:
+            if given in admitted and wanted in map(str.strip, value.split(",")):
                 context.violation(
                     f"{attempt.method} from the origin {asking} was admitted ({case.where})",
                     expected="no Access-Control-Allow-Origin for a foreign origin",

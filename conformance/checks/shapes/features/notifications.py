@@ -111,7 +111,10 @@ def _named(notification: Any) -> str:
 
 
 def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """The log messages that the upstream sends with its response come with the response to the client, unchanged."""
+    """The log messages that the upstream sends with its response come with the response to the client, unchanged.
+
+    Only if the gateway asks in 2026-07-28: in older revisions, log messages belong to a session and not to a request.
+    """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             landed = arrivals(transcript, attempt)
@@ -124,6 +127,11 @@ def log_messages_kept(context: CheckContext, transcript: Transcript, row: ShapeR
                     actual=f"{LEVEL}: {_level(landed[-1])}",
                     at=landed[-1],
                     control=case.control,
+                )
+                continue
+            if landed and not in_newest(landed[-1]):
+                context.inapplicable(
+                    f"the gateway asks the upstream in a revision with a log level for a session ({case.where})"
                 )
                 continue
             if not sent:

@@ -32,6 +32,7 @@ def input_returned(context: CheckContext, transcript: Transcript, row: ShapeRow)
         for attempt in case.attempts:
             found = _upstream_result(transcript, attempt)
             if found is None or found[1].get("resultType") != NEEDED:
+                context.inapplicable(NO_ROUNDS)
                 continue
             if attempt.result.get("resultType") != NEEDED and not claimed(transcript, SERVER_REQUESTS):
                 context.inapplicable(NO_ROUNDS)
@@ -52,6 +53,8 @@ def input_returned(context: CheckContext, transcript: Transcript, row: ShapeRow)
 def state_kept(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The requestState that an upstream gives in one round arrives in the next, character for character."""
     for case in with_control(context, transcript, row):
+        if len(case.attempts) == 1:
+            context.inapplicable(NO_ROUNDS)
         for before, attempt in zip(case.attempts, case.attempts[1:], strict=False):
             given, landed = _upstream_result(transcript, before), transcript.landed(attempt.nonce)
             if given is None or given[1].get("resultType") != NEEDED or before.result.get("resultType") != NEEDED:

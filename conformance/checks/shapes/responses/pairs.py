@@ -12,12 +12,16 @@ SESSION = "mcp-session-id"
 def own_answer(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """Every attempt succeeds with the answer to itself: its own id and nonce, and the data of its own caller.
 
-    With the option `or_refused`, an attempt may fail as well, unless its error is the answer to another call.
+    With the option `or_refused`, an attempt may fail as well, unless its error is the answer to another call. `or_error`: or it
+    ends with an error, of HTTP or of JSON-RPC under its own id, as a gateway ends it that limits the time of whole calls.
     """
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             if row.options.get("or_refused") and not attempt.succeeded and not _of_another_call(attempt):
                 context.inapplicable("the gateway refused the calls")
+                continue
+            if row.options.get("or_error") and _ended_with_an_error(attempt):
+                context.inapplicable("the gateway limits the time of whole calls")
                 continue
             context.examined()
             caller = str(attempt.tags.get("principal") or case.principal)
@@ -32,6 +36,13 @@ def own_answer(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
                 )
             else:
                 _own_credential(context, transcript, case, attempt, caller)
+
+
+def _ended_with_an_error(attempt: Exchange) -> bool:
+    """Return whether an error is the whole response: a maximum time of requests is allowed (MCP 2025-11-25, Timeouts)."""
+    return (attempt.status or 0) >= 400 or (
+        "error" in attempt.answer and attempt.answer.get("id") == attempt.rpc.get("id")
+    )
 
 
 def _failure(transcript: Transcript, attempt: Exchange, caller: str) -> str | None:

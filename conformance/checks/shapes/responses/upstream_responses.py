@@ -1,5 +1,6 @@
 """Shapes about responses: the same as without the habit of the upstream, complete, and in a coding that the client accepts."""
 
+from gatebench.conformance.checks.codings import accepts, named
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
@@ -9,7 +10,6 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
 ECHOED = "result.structuredContent.arguments.value"
-CODINGS = {"x-gzip": "gzip"}  # RFC 9110 section 8.4.1.3
 
 
 def as_control(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -83,23 +83,11 @@ def coding_accepted(context: CheckContext, transcript: Transcript, row: ShapeRow
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
             context.examined()
-            accepted = _accepted_codings(attempt)
-            for one in ",".join(attempt.response_header("content-encoding")).lower().split(","):
-                coding = CODINGS.get(one.strip(), one.strip())
-                if coding and coding not in accepted:
-                    expected = f"one of {', '.join(sorted(accepted))}"
-                    _violation(context, case, attempt, expected, f"Content-Encoding: {coding}")
-
-
-def _accepted_codings(attempt: Exchange) -> set[str]:
-    accepted = {"identity"}
-    for one in ",".join(attempt.header("accept-encoding")).lower().split(","):
-        name, _, weight = one.partition(";")
-        if name.strip() and not weight.replace(" ", "").startswith("q=0"):
-            accepted.add(CODINGS.get(name.strip(), name.strip()))
-        elif "q=0." in weight.replace(" ", ""):
-            accepted.add(name.strip())
-    return accepted
+            field = ",".join(attempt.header("accept-encoding"))
+            for one in ",".join(attempt.response_header("content-encoding")).split(","):
+                if one.strip() and not accepts(field, one):
+                    expected = f"a coding that Accept-Encoding names: {field or 'none'}"
+                    _violation(context, case, attempt, expected, f"Content-Encoding: {named(one)}")
 
 
 def not_redirected(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

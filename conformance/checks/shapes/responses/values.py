@@ -21,6 +21,8 @@ from gatebench.conformance.transcript import Transcript
 from gatebench.fixtures.protocol import messages
 
 ABSENT = object()
+RESOURCE_NOT_FOUND = {"-32002", "-32602"}
+"""The code of the same error in MCP 2025-11-25 (server/resources, Error Handling: SHOULD) and in 2026-07-28 (basic, Error Codes)."""
 ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo"})
 """Members of a result, and of its `_meta`, that depend on the leg (MCP 2026-07-28, Result): the legs may differ."""
 
@@ -28,7 +30,7 @@ ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextpr
 def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of every attempt arrives at the upstream as the client sent it.
 
-    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
+    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: each digit counts.
     `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or only
     in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario
     names, before the case ends: a gateway may wait until it has a session there. `newest_leg`: only if the
@@ -127,10 +129,11 @@ def own_params(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
 def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
 
-    `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
+    `exact`: each digit counts. `kept`: the gateway may add members to the part itself, and members of the era do
+    not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
     result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself. `newest_leg`: only if the
-    gateway asks in 2026-07-28.
+    gateway asks in 2026-07-28. A missing resource may have the code of either era.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -148,6 +151,8 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
                 given, got = _kept(given, got)
             if row.options.get("message_within"):
                 got = _with_message_of(given, got)
+            if part == "error":
+                given, got = _without_code_of_missing_resource(given, got)
             if row.options.get("or_refused") and _is_an_error(attempt, landed[-1]):
                 continue
             if difference := first_difference(given, got, exact=exact):
@@ -169,6 +174,15 @@ def _not_compared(row: ShapeRow, case: Case, attempt: Exchange, landed: list[Exc
     if landed and row.options.get("newest_leg") and not in_newest(landed[-1]):
         return f"the gateway does not ask the upstream in 2026-07-28 ({case.where})"
     return None
+
+
+def _without_code_of_missing_resource(given: Any, got: Any) -> tuple[Any, Any]:
+    """Return two errors, both without their codes if these are the two of a missing resource."""
+    codes = [one.get("code") for one in (given, got) if isinstance(one, dict)]
+    missing = {one.text for one in codes if isinstance(one, Number)} == RESOURCE_NOT_FOUND
+    if missing:
+        return given | {"code": None}, got | {"code": None}
+    return given, got
 
 
 def _is_an_error(attempt: Exchange, arrival: Exchange) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gatebench.conformance.outcomes import Outcome
 from gatebench.conformance.selftest.support.asks import ClientRequest
 from gatebench.conformance.selftest.support.dialogues import (
     ACKNOWLEDGED,
@@ -280,3 +281,12 @@ def test_request_may_be_dropped_with_its_cancellation(builder: TranscriptBuilder
     made.arrives(session=SESSION, events=[question(made), cancelled]).streamed(made.upstream_message)
     builder.case("cancelled-by-server", made)
     assert_no_violation([builder.judged_by(requirement)])
+
+
+@pytest.mark.parametrize("requirement", ["SRQ-015", "SRQ-016"])
+def test_upstream_of_an_older_revision_needs_no_input(builder: TranscriptBuilder, requirement: str) -> None:
+    """A gateway that asks the upstream in an older revision gets a result without input, or an error."""
+    claims(builder)
+    for case in (*cases_of("input-returned"), *cases_of("state-kept")):
+        builder.case(case, builder.ask("alice", SERVER).arrives().answered(), others=[])
+    assert builder.judged_by(requirement).outcome is Outcome.NOT_APPLICABLE

@@ -265,3 +265,17 @@ def test_list_with_items_is_no_denial() -> None:
     made = builder.ask("dave", "desk", "resources/list").answered(200, result)
     builder.case("denied-lists", made, control=builder.call("alice", "desk"))
     assert builder.judged_by("REF-006").outcome is Outcome.WARN
+
+
+@pytest.mark.parametrize(
+    ("allowed", "outcome"),
+    [("Authorization, Content-Type", Outcome.PASS), ("X-API-Key, Content-Type", Outcome.WARN)],
+)
+def test_preflight_is_about_the_header_of_the_gateways_tokens(allowed: str, outcome: Outcome) -> None:
+    builder = TranscriptBuilder(credential_header="X-API-Key")
+    headers = [("access-control-allow-origin", "*"), ("access-control-allow-headers", allowed)]
+    made = builder.ask("alice", "mail", "OPTIONS", also=[("Origin", "https://evil.example")]).answered(
+        204, headers=headers
+    )
+    builder.case("foreign-page-asks-for-the-endpoint", made, control=builder.call("alice", "mail"))
+    assert builder.judged_by("BRW-006").outcome is outcome

@@ -171,6 +171,23 @@ def test_notification_of_the_client_is_lost(builder: TranscriptBuilder) -> Trans
 
 
 @passes("SNM-004")
+@pytest.mark.parametrize("status", [None, 401, 502])
+def test_notification_of_the_client_fails(builder: TranscriptBuilder, status: int | None) -> int:
+    """The client goes on, although its handshake is not complete."""
+    opened(builder, completed=True)
+    begun = builder.ask("alice", "mail", "initialize").arrives(opens="other")
+    begun.answered(headers=[("content-type", "application/json"), ("mcp-session-id", "s1")])
+    note = builder.ask("alice", "mail", "notifications/initialized", session="s1")
+    if status is None:
+        note.failed()
+    else:
+        note.answered(status)
+    builder.ask("alice", "mail", session="s1").arrives(session="other").answered()
+    builder.ask("alice", "mail").arrives(session="up").answered()
+    return 1
+
+
+@passes("SNM-004")
 def test_client_does_not_complete_its_handshake(builder: TranscriptBuilder) -> int:
     opened(builder, completed=True)
     begun = builder.ask("alice", "mail", "initialize").arrives(opens="other")

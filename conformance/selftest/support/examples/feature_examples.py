@@ -10,6 +10,8 @@ from gatebench.conformance.selftest.support.examples.example_facts import Exampl
 from gatebench.conformance.selftest.support.transcript_base import STREAM_HEADERS, TranscriptLine
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 from gatebench.conformance.selftest.support.upstream_failures import landed_as
+from gatebench.fixtures.protocol import messages
+from gatebench.fixtures.world.definition import MODERN_REVISION
 
 Result = dict[str, Any]
 
@@ -263,7 +265,7 @@ def _notified_of_more(builder: TranscriptBuilder, _row: Requirement, case: str) 
 
 def _logged(builder: TranscriptBuilder, case: str, *, kept: bool) -> ClientRequest:
     facts = about(builder, "logging")
-    made = builder.ask("alice", SERVER)
+    made = builder.ask("alice", SERVER, meta={messages.META_VERSION: MODERN_REVISION})
     result = made.reply(SERVER)
     logged = notification("message", level="info", data={"a": None})
     body = "".join(f"data: {json.dumps(one)}\n\n" for one in (logged, result))
