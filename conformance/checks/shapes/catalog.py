@@ -58,7 +58,7 @@ SHAPES: Mapping[str, Shape] = {
     "accepted": _shape(refusals.admitted, optional="group key_set"),
     "answered": _shape(refusals.answered),
     "not-echoed": _shape(refusals.not_echoed),
-    "forwarded": _shape(values.forwarded, "part", "exact or_refused if_arrived at_member newest_leg"),
+    "forwarded": _shape(values.forwarded, "part", "exact or_refused if_arrived at_member newest_leg or_own"),
     "returned": _shape(values.returned, "part", "exact kept message_within or_refused if_arrived newest_leg"),
     "same-id": _shape(responses.same_id, optional="as_first"),
     "called": _shape(responses.called, optional="or_refused"),

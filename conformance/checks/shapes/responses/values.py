@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import (
     Case,
@@ -34,7 +35,7 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
     `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or only
     in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario
     names, before the case ends: a gateway may wait until it has a session there. `newest_leg`: only if the
-    gateway asks in 2026-07-28.
+    gateway asks in 2026-07-28. `or_own`: or it arrives as the `own` param of the upstream that the scenario records.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -67,7 +68,9 @@ def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> N
                     at=attempt,
                     control=case.control,
                 )
-            elif difference := _difference(part, attempt, landed[-1], exact=exact):
+            elif (difference := _difference(part, attempt, landed[-1], exact=exact)) and not _is_own(
+                row, case, landed[-1]
+            ):
                 context.violation(
                     f"the gateway changed {part} of {attempt.describe()} on its way to {landed[-1].node} ({case.where})",
                     expected=difference[0],
@@ -86,6 +89,13 @@ def _at_member(transcript: Transcript, case: Case, attempt: Exchange, part: str)
     ]
     alike = [one for one in at_member if one.rpc_method == attempt.rpc_method]
     return sorted(alike, key=lambda one: _difference(part, attempt, one, exact=False) is None)
+
+
+def _is_own(row: ShapeRow, case: Case, arrival: Exchange) -> bool:
+    """Return whether a param is the upstream's own where the gateway may show another one: see `forwarded`, `or_own`."""
+    name = str(row.options["part"]).removeprefix("params.")
+    own = mapping(case.facts.get("own")).get(name)
+    return bool(row.options.get("or_own")) and own is not None and member(arrival.request_body, f"params.{name}") == own
 
 
 def _difference(part: str, sent: Exchange, arrived: Exchange, *, exact: bool) -> tuple[str, str] | None:

@@ -57,8 +57,9 @@ def listed_resources_under_uris_of_its_own(builder: TranscriptBuilder) -> None:
     facts = about(builder, server="library") | {"own": {"uri": "test://shared/listed"}, "member": "web-search"}
     for shown in ("test://shared/listed", "web-search+test://shared/listed"):
         made = builder.ask("alice", "library", "resources/read", params={"uri": shown})
-        made.arrives("web-search", changed={"uri": "test://shared/listed"})
-        builder.case("read-listed-beside-a-template", answered(made, {"contents": []}), **facts)
+        made.arrives("web-search", changed={"uri": "test://shared/listed"}, replies={"contents": []})
+        for case in ("read-listed-beside-a-template", "read-text"):
+            builder.case(case, answered(made, {"contents": []}), **facts)
 
 
 def capabilities_beside_those_of_members(builder: TranscriptBuilder) -> None:
