@@ -23,7 +23,7 @@ from gatebench.fixtures.protocol import messages
 
 ABSENT = object()
 RESOURCE_NOT_FOUND = {"-32002", "-32602"}
-"""The code of the same error in MCP 2025-11-25 (server/resources, Error Handling: SHOULD) and in 2026-07-28 (basic, Error Codes)."""
+"""The code of one error: in MCP 2025-11-25 (server/resources, Error Handling: SHOULD), in 2026-07-28 (basic, Error Codes)."""
 ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo"})
 """Members of a result, and of its `_meta`, that depend on the leg (MCP 2026-07-28, Result): the legs may differ."""
 
