@@ -29,14 +29,10 @@ class Number:
     def equals(self, other: "Number", *, exact: bool) -> bool:
         """Return whether both have the same value.
 
-        Two fractions that are the same double are the same value (RFC 8259, section 6). `exact`: not even the digits, the sign
-        of zero, or the form (integer or fraction) differ.
+        Two fractions that are the same double are the same value (RFC 8259, section 6). `exact`: only if each digit counts.
         """
         same = self.text == other.text or (self.value is not None and self.value == other.value)
-        if exact:
-            signs = self.text.startswith("-") == other.text.startswith("-")
-            return same and signs and self.is_integer == other.is_integer
-        fractions = not self.is_integer and not other.is_integer
+        fractions = not exact and not self.is_integer and not other.is_integer
         return same or (fractions and float(self.text) == float(other.text))
 
 
@@ -44,7 +40,7 @@ def first_difference(expected: Any, actual: Any, path: str = "$", *, exact: bool
     """Return the first place at which two JSON values differ, as (expected, actual) texts; None if they are equal.
 
     Types count: true differs from 1. The order of members does not count (RFC 8259, section 4), that of items does. 1 equals
-    1.0 (section 6) unless `exact`.
+    1.0: both are the same number (section 6). `exact`: fractions differ if any digit does.
     """
     if isinstance(expected, dict) and isinstance(actual, dict):
         return _of_objects(expected, actual, path, exact=exact)

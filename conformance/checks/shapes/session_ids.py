@@ -98,12 +98,23 @@ def nameless(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
 
 
 def upstream_ended(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
-    """Each upstream session that the control used is ended with DELETE once the attempts have ended the client's session."""
+    """Each upstream session that the control used is ended with DELETE once the attempts have ended the client's session.
+
+    Only those that the gateway opened meanwhile: an older one, or that of a program on stdio, is not for this session alone.
+    """
     for case in with_control(context, transcript, row):
         if case.control is None or not all(200 <= (one.status or 0) < 300 for one in case.attempts):
             context.inapplicable(f"the gateway lets no client end a session ({case.where})")
             continue
-        used = {(one.node, name) for one in transcript.landed(case.control.nonce) for name in one.header(SESSION)}
+        opened = {
+            (one.node, name)
+            for one in transcript.upstream
+            if one.rpc_method == "initialize"
+            for name in one.response_header(SESSION)
+        }
+        used = {
+            (one.node, name) for one in transcript.landed(case.control.nonce) for name in one.header(SESSION)
+        } & opened
         if not used:
             context.inapplicable(f"the gateway has no upstream session for this one ({case.where})")
             continue

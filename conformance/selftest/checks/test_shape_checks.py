@@ -149,8 +149,11 @@ def test_equal_values_have_no_difference(one: str, other: str) -> None:
     assert first_difference(parse(one), parse(other)) is None
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("1", "1.0"), ("100", "1e2"), ("-0.0", "0.0"), ("0.1", "0.10000000000000001")]
-)
-def test_exactly_an_integer_differs_from_a_fraction(one: str, other: str) -> None:
+@pytest.mark.parametrize(("one", "other"), [("1", "1.0"), ("100", "1e2"), ("-0.0", "0"), ("0.10", "0.1")])
+def test_equal_numbers_are_equal_exactly(one: str, other: str) -> None:
+    assert first_difference(parse(one), parse(other), exact=True) is None
+
+
+@pytest.mark.parametrize(("one", "other"), [("0.1", "0.10000000000000001"), ("1E400", "1E401")])
+def test_digits_differ_exactly(one: str, other: str) -> None:
     assert first_difference(parse(one), parse(other), exact=True)

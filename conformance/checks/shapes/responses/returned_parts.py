@@ -18,7 +18,8 @@ ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextpr
 def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of the upstream's response comes back to the client unchanged: `result`, `error`, or a dotted path.
 
-    `exact`: 1 differs from 1.0. `kept`: the gateway may add members to the part itself, and members of the era do not count.
+    `exact`: each digit counts. `kept`: the gateway may add members to the part itself, and members of the era do
+    not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
     result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself. `newest_leg`: only if the
     gateway asks in 2026-07-28. Where it asks in another era than the client, a missing resource may have the code of each;

@@ -27,7 +27,7 @@ ABSENT = object()
 def forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """The `part` of every attempt arrives at the upstream as the client sent it.
 
-    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: 1 differs from 1.0.
+    `part`: a dotted path into the JSON-RPC message (`params.arguments`), or `header:<name>`. `exact`: each digit counts.
     `or_refused`: or the request is refused with a client error, and nothing arrives. `if_arrived`: what does not arrive, or only
     in part (RFC 9112, section 8), is left to another requirement. `at_member`: it arrives at the `member` that the scenario
     names, before the case ends: a gateway may wait until it has a session there. `newest_leg`: only if the

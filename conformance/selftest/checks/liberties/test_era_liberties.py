@@ -1,4 +1,4 @@
-"""What right gateways may do that ask an upstream in an older revision than their client, and that limit the time of calls."""
+"""What right gateways may do that translate revisions, limit the time of calls, or share an upstream session."""
 
 import json
 from typing import Any
@@ -50,14 +50,16 @@ def test_missing_resource_has_the_code_of_each_era(
     assert builder.judged_by("MCF-031").outcome is outcome
 
 
-def test_code_of_a_missing_resource_is_kept_in_one_era(builder: TranscriptBuilder) -> None:
+@pytest.mark.parametrize(("got", "outcome"), [(-32602, Outcome.PASS), (-32603, Outcome.FAIL)])
+def test_missing_resource_has_either_code_in_a_session(builder: TranscriptBuilder, got: int, outcome: Outcome) -> None:
+    """The code is a SHOULD there (MCP 2025-11-25, server/resources, Error Handling)."""
     made = builder.ask("alice", SERVER, "resources/read")
     request = {"method": "POST", "target": "/mcp", "headers": [], "body": json.dumps(made.message(made.tool))}
     given = json.dumps({"jsonrpc": "2.0", **refused(-32002)})
     builder.far_end("upstream", SERVER, request, status=200, headers=JSON_HEADERS, body=given)
-    made.answered(200, {"jsonrpc": "2.0", **refused(-32602), "id": made.rpc_id})
+    made.answered(200, {"jsonrpc": "2.0", **refused(got), "id": made.rpc_id})
     builder.case("unknown-resource-relayed", made, **about(builder))
-    assert builder.judged_by("MCF-031").outcome is Outcome.FAIL
+    assert builder.judged_by("MCF-031").outcome is outcome
 
 
 def test_log_messages_of_a_session_belong_to_no_request(builder: TranscriptBuilder) -> None:
@@ -87,3 +89,10 @@ def test_long_call_is_not_cut_off(builder: TranscriptBuilder) -> None:
     made = builder.ask("alice", SERVER).arrives().streamed(notification("progress", progress=1))
     builder.case("long-call-with-progress", made, control=builder.call("alice", SERVER))
     assert builder.judged_by("FID-007").outcome is Outcome.WARN
+
+
+def test_shared_upstream_session_outlives_those_of_clients(builder: TranscriptBuilder) -> None:
+    """A gateway has one upstream session for all its clients, as that of a program on stdio."""
+    control = builder.ask("alice", SERVER).arrives(session="shared").answered()
+    builder.case("session-ended", builder.ask("alice", SERVER, "DELETE").answered(), control=control)
+    assert builder.judged_by("SES-022").outcome is Outcome.NOT_APPLICABLE

@@ -138,6 +138,7 @@ def _elsewhere_on_session(builder: TranscriptBuilder, _row: Requirement, case: s
 
 
 def _end(builder: TranscriptBuilder, _row: Requirement, case: str, *, both: bool) -> ClientRequest:
+    builder.ask("alice", "mail", "initialize").arrives(opens="up").answered()
     control = builder.ask("alice", "mail").arrives(session="up").answered()
     made = builder.ask("alice", "mail", "DELETE").answered()
     if both:
