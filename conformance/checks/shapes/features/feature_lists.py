@@ -31,7 +31,7 @@ def entries_listed(context: CheckContext, transcript: Transcript, row: ShapeRow)
 
     The attempts are the pages that the client got, `original` those that the upstream sends to a client of its own, `member`
     the upstream, `key` the member of the result, `identity` what identifies an entry. On virtual servers the gateway may have
-    names of its own. `newest_leg`: only if the gateway asks in 2026-07-28.
+    names of its own. `newest_leg`: only if the gateway asks in 2026-07-28. What a gateway may add: see `_comparable`.
     """
     for case in of_lists(context, transcript, row):
         original = [transcript.exchanges[name] for name in case.facts["original"]]
@@ -125,7 +125,8 @@ def _unchanged(context: CheckContext, transcript: Transcript, lists: Lists, memb
         own = str(entry[case.facts["identity"]])
         for here in found.get(_shown(transcript, case, own, found) or "", [])[:1]:
             for name in members:
-                if difference := first_difference(entry.get(name, ABSENT), here.get(name, ABSENT), name):
+                given, got = _comparable(entry.get(name, ABSENT), here.get(name, ABSENT), name)
+                if difference := first_difference(given, got, name):
                     context.violation(
                         f"{name} of {own} in the list of {case.facts['key']} was changed ({case.where})",
                         expected=difference[0],
@@ -134,6 +135,17 @@ def _unchanged(context: CheckContext, transcript: Transcript, lists: Lists, memb
                         control=case.control,
                     )
                     return
+
+
+def _comparable(given: Any, got: Any, name: str) -> tuple[Any, Any]:
+    """Return two values of a member of an entry without what a gateway may choose.
+
+    It may add members of its own to `_meta` (MCP 2025-11-25, basic, `_meta`), and no items are the same as an empty list.
+    """
+    if name == "_meta":
+        got = {key: value for key, value in mapping(got).items() if key in mapping(given)}
+        return mapping(given), got
+    return (ABSENT if given == [] else given), (ABSENT if got == [] else got)
 
 
 def _complete(context: CheckContext, transcript: Transcript, lists: Lists) -> None:

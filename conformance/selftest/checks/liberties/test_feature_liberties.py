@@ -121,6 +121,26 @@ def names_of_a_virtual_server(builder: TranscriptBuilder) -> None:
     lists(builder, "list-of-resources", [*others, *renamed], server="desk", member="web-search")
 
 
+def metadata_and_empty_lists_in_entries(builder: TranscriptBuilder) -> None:
+    """Adds metadata of its own to the entries of a list, and an empty list where the upstream has none."""
+    own = {"_meta": {**entry("test://a")["_meta"], "gateway": {"tags": []}}}
+    lists(builder, "list-of-resources", [entry(f"test://{name}") | own for name in "abc"])
+    facts = about(builder, "prompts") | {"key": "prompts", "identity": "name"}
+    original, listed = (builder.ask("alice", "everything", "prompts/list") for _ in range(2))
+    answered(original, {"prompts": [{"name": "a"}], "cacheScope": "private"})
+    answered(listed, {"prompts": [{"name": "a", "arguments": [], "_meta": {"gateway": {}}}]})
+    builder.case("list-of-prompts", listed, original=[original.exchange], **facts)
+
+
+def contents_under_the_uri_that_is_shown(builder: TranscriptBuilder) -> None:
+    """Gives the contents of a resource of a virtual server the URI under which it shows the resource."""
+    facts = about(builder, server="desk") | {"own": {"uri": URI}, "member": "web-search"}
+    shown = "web-search+" + URI
+    made = builder.ask("alice", "desk", "resources/read", params={"uri": shown})
+    made.arrives("web-search", changed={"uri": URI}, replies={"contents": [{"uri": URI, "text": "a"}]})
+    builder.case("read-text", answered(made, {"contents": [{"uri": shown, "text": "a"}]}), **facts)
+
+
 def renamed_uris_of_a_virtual_server(builder: TranscriptBuilder) -> None:
     """Shows a resource of a virtual server under a URI of its own."""
     facts: dict[str, Any] = about(builder, server="desk") | {"renamed": True}
@@ -254,6 +274,8 @@ def requests_of_an_older_revision(builder: TranscriptBuilder) -> None:
 
 
 LIBERTIES = [
+    metadata_and_empty_lists_in_entries,
+    contents_under_the_uri_that_is_shown,
     requests_of_an_older_revision,
     tools_only,
     capabilities_beside_those_of_members,
