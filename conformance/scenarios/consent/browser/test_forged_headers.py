@@ -33,7 +33,9 @@ def forged(scenario: Scenario, case: str, server: str) -> tuple[dict[str, str], 
     """Return the headers of a case, and the texts that show that the gateway believed one of them."""
     base = urlsplit(scenario.url(server))
     scheme = OTHER_SCHEME[base.scheme]
-    headers = {name: value.format(scheme=scheme) for name, value in FORGED[case].items()}
+    port = base.port or {"http": 80, "https": 443}[base.scheme]
+    own = {"scheme": scheme, "hostname": base.hostname, "port": port, "ssl": "on" if scheme == "https" else "off"}
+    headers = {name: value.format_map(own) for name, value in FORGED[case].items()}
     return headers, [EVIL, PATH, f"{scheme}://{base.netloc}", f"{base.hostname}:4711"]
 
 
@@ -69,6 +71,11 @@ USER_NAMES = (
     "X-Forwarded-User X-Forwarded-Email X-Remote-User Remote-User X-Auth-Request-User X-Authenticated-User X-User"
 )
 FORGED["forged-user"] = dict.fromkeys(USER_NAMES.split(), "alice")
+FORGED["forged-host-that-begins-alike"] = {"Host": f"{{hostname}}.{EVIL}"}
+FORGED["forged-host-with-the-right-port"] = {"Host": f"{EVIL}:{{port}}"}
+FORGED["forged-port-of-the-host"] = {"Host": "{hostname}:4711"}
+FORGED["forged-x-forwarded-port"] = {"X-Forwarded-Port": "4711"}
+FORGED["forged-x-forwarded-ssl"] = {"X-Forwarded-Ssl": "{ssl}", "Front-End-Https": "{ssl}", "X-Url-Scheme": "{scheme}"}
 CHALLENGES = {f"challenge-with-{case}": case for case in FORGED}
 AT_VIRTUAL = ("challenge-with-forged-host", "challenge-with-forged-x-forwarded-host")
 _METADATA = re.compile(r'resource_metadata="([^"]+)"')
