@@ -25,6 +25,9 @@ ERRORS: dict[str, Callable[[str], dict[str, Any]]] = {
     "errors-as-events": scripted_calls.as_event,
     "errors-with-a-status": lambda body: scripted_calls.as_json(body, 400),
 }
+UNDER_STATUSES, STATUSES = "errors-with-other-statuses", (409, 422)
+AFTER_NOTIFICATIONS = "errors-after-notifications"
+ERROR_CASES = [*ERRORS, UNDER_STATUSES, AFTER_NOTIFICATIONS]
 OF_VISITS = "2025-11-25"  # the only revision that has this error
 VISIT = {
     "code": -32042,
@@ -74,7 +77,7 @@ async def test_any_results(scenario: Scenario, case: str, principal: str, server
     await play(scenario, await scenario.client(principal, server, revision), of_results(ANY_RESULTS))
 
 
-@judged_by_groups({"errors": list(ERRORS)}, "END-002")
+@judged_by_groups({"errors": ERROR_CASES}, "END-002")
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), SERVERS)
 @pytest.mark.parametrize("case", ["errors"])
@@ -86,7 +89,15 @@ async def test_errors(scenario: Scenario, case: str, principal: str, server: str
         '{"jsonrpc":"2.0","id":"$id","error":' + json.dumps(error, ensure_ascii=False) + "}"
         for error in [*catalog.errors(), *([VISIT] if revision == OF_VISITS else [])]
     ]
-    await play(scenario, client, {name: [framed(body) for body in bodies] for name, framed in ERRORS.items()})
+    responses = {name: [framed(body) for body in bodies] for name, framed in ERRORS.items()}
+    responses[UNDER_STATUSES] = [
+        scripted_calls.as_json(body, STATUSES[number % len(STATUSES)]) for number, body in enumerate(bodies)
+    ]
+    before = f"event: message\ndata: {catalog.PROGRESS}\n\n" * 2
+    responses[AFTER_NOTIFICATIONS] = [
+        one | {"chunks": [{"text": before}, *one["chunks"]]} for one in map(scripted_calls.as_event, bodies)
+    ]
+    await play(scenario, client, responses)
 
 
 @judged_by_groups({group: [one.name for one in framings] for group, framings in FRAMINGS.items()})

@@ -280,4 +280,4 @@ def test_resource_may_be_kept_as_long_as_that_of_the_upstream(
     builder.case(
         "read-text", made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": result}), member="everything"
     )
-    assert builder.judged_by("VAL-060").outcome is outcome
+    assert builder.judged_by("MCF-055").outcome is outcome
