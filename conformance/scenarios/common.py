@@ -49,7 +49,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "resources/read": {"uri": "test://none"},
     "prompts/get": {"name": "none"},
 }
-OF_SESSIONS = ("HTP-007", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006")
+OF_SESSIONS = ("HTP-007", "HTP-011", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006")
 OF_STATELESS = ("STL-001", "STL-002", "STL-006", "STL-007", "STL-008")
 
 
