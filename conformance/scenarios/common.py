@@ -36,8 +36,6 @@ OF_ALL = (
     "HTP-008",
     "HTP-009",
     "HTP-010",
-    "HTP-011",
-    "HTP-013",
     "JSM-002",
     "JSM-003",
     "JSM-004",
@@ -49,7 +47,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "resources/read": {"uri": "test://none"},
     "prompts/get": {"name": "none"},
 }
-OF_SESSIONS = ("HTP-007", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006", "SNM-007")
+OF_SESSIONS = ("HTP-007", "HTP-011", "SNM-001", "SNM-003", "SNM-004", "SNM-005", "SNM-006", "SNM-007")
 OF_STATELESS = ("STL-001", "STL-002", "STL-006", "STL-007", "STL-008")
 
 

@@ -107,6 +107,7 @@ SHAPES: Mapping[str, Shape] = {
     "field-kept": _shape(upstream_errors.field_kept, "name statuses"),
     "not-redirected": _shape(upstream_responses.not_redirected),
     "not-repeated": _shape(arrivals.not_repeated),
+    "at-address": _shape(arrivals.at_address),
     "few-requests": _shape(arrivals.few, "max_requests", "http_method"),
     "no-credential": _shape(arrivals.no_credential),
     "header-sent": _shape(arrivals.header_sent, "name"),

@@ -1,12 +1,15 @@
 """Shapes about requests to upstreams: how often, with which header fields, and with whose cookies."""
 
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, with_control
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+
+SESSION = "mcp-session-id"
 
 
 def not_repeated(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -63,6 +66,41 @@ def no_credential(context: CheckContext, transcript: Transcript, row: ShapeRow) 
                     at=one,
                     control=case.control,
                 )
+
+
+def at_address(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
+    """What arrives at the upstream in the fact `node` during the case has the path and query in the fact `target`.
+
+    Those are requests of the attempts, and any in a session that was opened in the case. A gateway may end older sessions, and
+    listen to them, where they were opened.
+    """
+    for case in with_control(context, transcript, row):
+        arrived = [one for one in during(transcript, case, "upstream") if one.node == case.facts["node"]]
+        opened = {name for one in arrived for name in _opened(one)}
+        own = {attempt.nonce for attempt in case.attempts if attempt.nonce}
+        for one in arrived:
+            if one.nonce not in own and not opened.intersection(one.header(SESSION)):
+                continue
+            context.examined()
+            if not same_target(one.target, case.facts["target"]):
+                context.violation(
+                    f"{one.describe()} reached {one.node} at another address ({case.where})",
+                    expected=case.facts["target"],
+                    actual=one.target,
+                    at=one,
+                    control=case.control,
+                )
+
+
+def _opened(exchange: Exchange) -> list[str]:
+    return exchange.response_header(SESSION) if exchange.rpc_method == "initialize" else []
+
+
+def same_target(one: str, other: str) -> bool:
+    """Return whether two targets have the same path, and the same query however its values are encoded."""
+    (path, _, query), (other_path, _, other_query) = one.partition("?"), other.partition("?")
+    pairs, others = (parse_qsl(text, keep_blank_values=True) for text in (query, other_query))
+    return path == other_path and pairs == others
 
 
 def header_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

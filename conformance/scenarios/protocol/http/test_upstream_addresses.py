@@ -20,11 +20,14 @@ TARGETS = {
     "address-without-a-path": "/",
 }
 """The target of requests by the form of the address."""
-GROUPS = {"addresses": list(TARGETS)}
+WAITED = 0.4  # seconds for the head of a stream, which may come with its first event only; the request is what counts
+ALSO = {name: name.replace("address-", "requests-") for name in TARGETS}
+"""The case of all requests of a client, by that of its call."""
+GROUPS = {"addresses": [*TARGETS, *ALSO.values()]}
 
 
 @contextmanager
-def _at(scenario: Scenario, server: str, target: str) -> Iterator[None]:
+def at_target(scenario: Scenario, server: str, target: str) -> Iterator[None]:
     """Let an upstream serve MCP at this path and query only, and give the server that address, within this block."""
     own = str(scenario.bench.world_json["upstreams"][server]["url"])
     parts = urlsplit(own)
@@ -44,7 +47,15 @@ async def test_addresses(scenario: Scenario, case: str, principal: str, server: 
     """A server, or a member of a virtual one, gets an address of each form in turn, and is called there."""
     tool = echo_of(scenario, server)
     _, control = await witnessed(scenario, principal, server, revision, tool)
-    for name in GROUPS[case]:
-        with _at(scenario, MEMBER, TARGETS[name]):
-            _, attempt = await witnessed(scenario, principal, server, revision, tool)
+    del case
+    for name, target in TARGETS.items():
+        begin = scenario.here()
+        with at_target(scenario, MEMBER, target):
+            client, attempt = await witnessed(scenario, principal, server, revision, tool)
+            made = [attempt, await client.list_tools()]
+            if not client.modern:
+                client.patience = WAITED
+                made += [await client.open_stream_and_leave(), await client.delete()]
         scenario.case(name, attempt, control=control, server=server, principal=principal)
+        facts = {"server": server, "principal": principal, "node": MEMBER, "target": target}
+        scenario.case(ALSO[name], *made, control=control, since=begin, **facts)

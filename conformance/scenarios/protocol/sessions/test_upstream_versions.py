@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from gatebench.conformance.scenarios.common import AWKWARD_VALUES, within_claims
-from gatebench.conformance.scenarios.marks import in_each_revision, judged_by_cases
+from gatebench.conformance.scenarios.marks import in_each_revision, in_one_with_sessions, judged_by_cases
+from gatebench.conformance.scenarios.protocol.http.test_upstream_addresses import TARGETS, at_target
 from gatebench.fixtures.clients.mcp import McpClient
 from gatebench.fixtures.clients.mcp_response import McpResponse
 from gatebench.fixtures.harness.scenario import Scenario
@@ -122,3 +123,29 @@ async def test_session_ids(scenario: Scenario, case: str, principal: str, server
         attempts = await _called_twice(client, tool)
         await client.delete()
     scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal)
+
+
+@judged_by_cases(["upstream-of-2025-06-18"], needs=("address-changes",), thorough=in_one_with_sessions)
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+@pytest.mark.parametrize(("principal", "server"), [("alice", MEMBER), ("alice", "desk")])
+@pytest.mark.parametrize("case", ["upstream-of-2025-06-18"])
+async def test_revision_at_an_address(
+    scenario: Scenario, case: str, principal: str, server: str, revision: str
+) -> None:
+    """A server, or a member, that spoke any revision gets an address where only an older one is spoken."""
+    spoken = case.removeprefix("upstream-of-")
+    if not within_claims(scenario, revision=spoken):
+        return  # a gateway need not speak it with upstreams either
+    tool = scenario.identities.tool(server, "echo", MEMBER)
+    witness = await scenario.client(principal, server, revision)
+    await witness.connect()
+    control = await witness.call(tool, AWKWARD_VALUES)
+    begin = scenario.here()
+    with at_target(scenario, MEMBER, TARGETS["address-behind-a-path"]), upstream_revisions(scenario, MEMBER, spoken):
+        client = await scenario.client(principal, server, revision)
+        await negotiated(client)
+        await client.list_tools()
+        attempts = await _called_twice(client, tool)
+        await client.delete()
+    facts = {"node": MEMBER, "expected": spoken}
+    scenario.case(case, *attempts, control=control, since=begin, server=server, principal=principal, **facts)

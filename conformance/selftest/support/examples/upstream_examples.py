@@ -93,6 +93,17 @@ def _followed_within(builder: TranscriptBuilder, _row: Requirement, case: str) -
     return builder.case(case, builder.ask("alice", "mail").arrives(status=307).arrives(target="/moved").answered())
 
 
+def _at_address(builder: TranscriptBuilder, case: str, target: str) -> TranscriptLine:
+    """Add a session that is opened at an address with a query, whose stream is opened at `target`, and an older session."""
+    begin = builder.here()
+    builder.ask("alice", "calculator", "initialize").arrives(opens="new", target="/mcp?a=b").answered()
+    made = builder.ask("alice", "calculator").arrives(session="new", target="/mcp?a=b").answered()
+    builder.errand("calculator", "DELETE", headers=[("mcp-session-id", "old")])
+    line = builder.errand("calculator", "GET", target=target, headers=[("mcp-session-id", "new")])
+    builder.case(case, made, since=begin, node="calculator", target="/mcp?a=b")
+    return line
+
+
 def _requests(builder: TranscriptBuilder, row: Requirement, case: str, *, more: int) -> TranscriptLine:
     http, count = row.options.get("http_method", "POST"), row.options["max_requests"] + more
     lines = [builder.errand("mail", http, status=405) for _ in range(count)]
@@ -137,6 +148,7 @@ CONFORMING: Mapping[str, Example] = {
     "field-kept": lambda builder, row, case: _error_with(builder, row, case, kept=True),
     "not-redirected": _once,
     "not-repeated": _followed_within,
+    "at-address": lambda builder, _row, case: _at_address(builder, case, "/mcp?a=%62"),
     "few-requests": lambda builder, row, case: _requests(builder, row, case, more=0),
     "no-credential": lambda builder, row, case: _elsewhere(builder, row, case, leaks=False),
     "header-sent": lambda builder, row, case: _with_header(builder, row, case, "expected"),
@@ -151,6 +163,7 @@ VIOLATING: Mapping[str, Example] = {
     "field-kept": lambda builder, row, case: _error_with(builder, row, case, kept=False),
     "not-redirected": _redirected,
     "not-repeated": _twice,
+    "at-address": lambda builder, _row, case: _at_address(builder, case, "/mcp"),
     "few-requests": lambda builder, row, case: _requests(builder, row, case, more=1),
     "no-credential": lambda builder, row, case: _elsewhere(builder, row, case, leaks=True),
     "header-sent": lambda builder, row, case: _with_header(builder, row, case, "other"),
