@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from gatebench.conformance.scenarios.common import refresh
+from gatebench.conformance.scenarios.filled_forms import filled
 from gatebench.fixtures.clients import conversation
 from gatebench.fixtures.clients.conversation import (
     Called,
@@ -54,11 +55,14 @@ def offered(scenario: Scenario, server: str, members: Sequence[str], tools: Sequ
         refresh(scenario, server)
 
 
+NONE_CHOSEN = "titledMulti"
+
+
 def replying(label: str, kind: str = "result") -> Reply:
     """Return a client's answers; `label` makes those of two clients differ.
 
     `kind`: result, decline, cancel, error; several is a result with arrays (since 2025-11-25): content blocks of a sample, and
-    what a user has chosen.
+    a choice of several of which a user takes none.
     """
 
     def reply(message: Message) -> Message:
@@ -75,15 +79,13 @@ def replying(label: str, kind: str = "result") -> Reply:
             sampled = {"role": "assistant", "content": blocks if kind == "several" else content, "model": "m"}
             return {"result": {**sampled, "stopReason": "endTurn"}}
         if method == "elicitation/create":
-            text = str(message.get("params", {}).get("message"))
-            filled = {
-                "action": "accept",
-                "content": {"name": f"{label} to {text}", "age": 30, "score": 1.5, "ok": True},
-            }
+            params = message.get("params", {})
+            content = filled(params, f"{label} to {params.get('message')}")
             if kind == "several":
-                filled = {"action": "accept", "content": {"colors": ["red", text], "none": [], "one": [""]}}
+                content = {name: [] if name == NONE_CHOSEN else value for name, value in content.items()}
             whole = kind in ("result", "several")
-            return {"result": filled if whole else {"action": kind, "_meta": {"example.org/of": label}}}
+            accepted = {"action": "accept"} | ({"content": content} if params.get("mode") != "url" else {})
+            return {"result": accepted if whole else {"action": kind, "_meta": {"example.org/of": label}}}
         if method == "roots/list":
             return {"result": {"roots": [{"uri": f"file:///home/{label}/%C3%BC", "name": label}]}}
         return {"result": {}}

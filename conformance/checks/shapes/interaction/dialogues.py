@@ -49,9 +49,15 @@ def is_request(message: Message) -> bool:
 
 
 def params_of(message: Message) -> Any:
-    """Return the parameters without `_meta`, to which a gateway may add."""
+    """Return the parameters without `_meta`, to which a gateway may add, and without the mode that an elicitation has by default.
+
+    Form mode may be left out (MCP 2025-11-25, client/elicitation, Elicitation Requests).
+    """
     params = message.get("params")
-    return {name: value for name, value in params.items() if name != "_meta"} if isinstance(params, dict) else None
+    if not isinstance(params, dict):
+        return None
+    default = {"mode": "form"} if message.get("method") == "elicitation/create" else {}
+    return {name: value for name, value in params.items() if name != "_meta" and default.get(name) != value}
 
 
 def pairs_of(

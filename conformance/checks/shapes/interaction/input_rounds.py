@@ -5,7 +5,7 @@ from typing import Any
 
 from gatebench.conformance.checks.answers import mapping
 from gatebench.conformance.checks.probes import outcome_of
-from gatebench.conformance.checks.shapes.cases import ShapeRow, with_control
+from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.interaction.dialogues import SERVER_REQUESTS, claimed
 from gatebench.conformance.exchange import Exchange
@@ -16,8 +16,14 @@ NO_ROUNDS = "the upstream needed no input, or the gateway gave it itself"
 NEEDED = "input_required"
 
 
-def _upstream_result(transcript: Transcript, attempt: Exchange) -> tuple[Exchange, dict[str, Any]] | None:
-    landed = transcript.landed(attempt.nonce)
+def _landed(transcript: Transcript, case: Case, attempt: Exchange) -> list[Exchange]:
+    """Return the upstream requests of an attempt: those of its nonce before the next round, which may have the same nonce."""
+    ends = min((one.seq for one in case.attempts if one.seq > attempt.seq), default=case.end)
+    return [one for one in transcript.landed(attempt.nonce) if attempt.seq < one.seq < ends]
+
+
+def _upstream_result(transcript: Transcript, case: Case, attempt: Exchange) -> tuple[Exchange, dict[str, Any]] | None:
+    landed = _landed(transcript, case, attempt)
     return (landed[-1], landed[-1].result) if landed else None
 
 
@@ -26,11 +32,21 @@ def _values(value: Any) -> list[Any]:
     return sorted(mapping(value).values(), key=lambda one: json.dumps(one, sort_keys=True))
 
 
+def _requests(result: dict[str, Any]) -> list[Any]:
+    """Return the input requests of a result, without the mode that an elicitation has by default."""
+    found = []
+    for one in map(dict, map(mapping, mapping(result.get("inputRequests")).values())):
+        if one.get("method") == "elicitation/create" and mapping(one.get("params")).get("mode") == "form":
+            one["params"] = {name: value for name, value in one["params"].items() if name != "mode"}
+        found.append(one)
+    return sorted(found, key=lambda one: json.dumps(one, sort_keys=True))
+
+
 def input_returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
     """An `input_required` result of the upstream comes back as one, with the same requests."""
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            found = _upstream_result(transcript, attempt)
+            found = _upstream_result(transcript, case, attempt)
             if found is None or found[1].get("resultType") != NEEDED:
                 context.inapplicable(NO_ROUNDS)
                 continue
@@ -38,8 +54,8 @@ def input_returned(context: CheckContext, transcript: Transcript, row: ShapeRow)
                 context.inapplicable(NO_ROUNDS)
                 continue
             context.examined()
-            expected = [NEEDED, *_values(found[1].get("inputRequests"))]
-            actual = [attempt.result.get("resultType"), *_values(attempt.result.get("inputRequests"))]
+            expected = [NEEDED, *_requests(found[1])]
+            actual = [attempt.result.get("resultType"), *_requests(attempt.result)]
             if difference := first_difference(expected, actual, "inputRequests"):
                 context.violation(
                     f"the gateway changed what the upstream needs ({case.where})",
@@ -56,7 +72,7 @@ def state_kept(context: CheckContext, transcript: Transcript, row: ShapeRow) -> 
         if len(case.attempts) == 1:
             context.inapplicable(NO_ROUNDS)
         for before, attempt in zip(case.attempts, case.attempts[1:], strict=False):
-            given, landed = _upstream_result(transcript, before), transcript.landed(attempt.nonce)
+            given, landed = _upstream_result(transcript, case, before), _landed(transcript, case, attempt)
             if given is None or given[1].get("resultType") != NEEDED or before.result.get("resultType") != NEEDED:
                 context.inapplicable(NO_ROUNDS)
                 continue
@@ -77,7 +93,7 @@ def input_forwarded(context: CheckContext, transcript: Transcript, row: ShapeRow
     """The client's inputResponses arrive at the upstream unchanged; none arrives that the client did not send."""
     for case in with_control(context, transcript, row):
         for attempt in case.attempts:
-            landed = transcript.landed(attempt.nonce)
+            landed = _landed(transcript, case, attempt)
             asked = [one for one in case.attempts if one.result.get("resultType") == NEEDED]
             if not asked or not landed:
                 context.inapplicable(NO_ROUNDS)

@@ -10,7 +10,7 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
 RESOURCE_NOT_FOUND = {"-32002", "-32602"}
-"""The code of the same error in MCP 2025-11-25 (server/resources, Error Handling) and in 2026-07-28 (basic, Error Codes)."""
+"""The code of one error: in MCP 2025-11-25 (server/resources, Error Handling: SHOULD), in 2026-07-28 (basic, Error Codes)."""
 ERA_MEMBERS = frozenset({"resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo"})
 """Members of a result, and of its `_meta`, that depend on the leg (MCP 2026-07-28, Result): the legs may differ."""
 
@@ -22,8 +22,8 @@ def returned(context: CheckContext, transcript: Transcript, row: ShapeRow) -> No
     not count.
     `message_within`: the message of an error may be a part of a longer one. `or_refused`: an error may take the place of the
     result, so that nothing is changed without notice. `if_arrived`: a gateway may answer by itself. `newest_leg`: only if the
-    gateway asks in 2026-07-28. Where it asks in another era than the client, a missing resource may have the code of each;
-    a virtual server may give contents the URI that it shows.
+    gateway asks in 2026-07-28. A missing resource may have the code of either era; a virtual
+    server may give contents the URI that it shows.
     """
     part, exact = row.options["part"], bool(row.options.get("exact"))
     for case in with_control(context, transcript, row):
@@ -70,7 +70,7 @@ def _comparable(row: ShapeRow, attempt: Exchange, arrival: Exchange) -> tuple[An
         got = _with_message_of(given, got)
     if part == "result.contents":
         got = _under_own_uri(got, attempt, arrival)
-    return _in_one_era(attempt, arrival, given, got) if part == "error" else (given, got)
+    return _without_code_of_missing_resource(given, got) if part == "error" else (given, got)
 
 
 def _under_own_uri(contents: Any, attempt: Exchange, arrival: Exchange) -> Any:
@@ -81,11 +81,11 @@ def _under_own_uri(contents: Any, attempt: Exchange, arrival: Exchange) -> Any:
     return [one | {"uri": own} if isinstance(one, dict) and one.get("uri") == asked else one for one in contents]
 
 
-def _in_one_era(attempt: Exchange, arrival: Exchange, given: Any, got: Any) -> tuple[Any, Any]:
-    """Return two errors, both without their codes if each has that of a missing resource in its own era."""
+def _without_code_of_missing_resource(given: Any, got: Any) -> tuple[Any, Any]:
+    """Return two errors, both without their codes if these are the two of a missing resource."""
     codes = [one.get("code") for one in (given, got) if isinstance(one, dict)]
     missing = {one.text for one in codes if isinstance(one, Number)} == RESOURCE_NOT_FOUND
-    if missing and in_newest(attempt) != in_newest(arrival):
+    if missing:
         return given | {"code": None}, got | {"code": None}
     return given, got
 

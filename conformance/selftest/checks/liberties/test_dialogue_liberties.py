@@ -92,6 +92,21 @@ def other_ids_and_metadata(builder: TranscriptBuilder) -> None:
     builder.case("asked-sampling", pinged)
 
 
+def form_mode_named(builder: TranscriptBuilder) -> None:
+    """Names the mode of an elicitation that the server left out, which is `form`."""
+
+    def named(asked: dict[str, Any]) -> dict[str, Any]:
+        return asked | {"params": {**asked["params"], "mode": "form"}}
+
+    builder.case("asked-elicitation", asked_during(builder, lambda asked: [named(asked)]))
+    asked = {"method": "elicitation/create", "params": {"message": "Who?", "requestedSchema": {"type": "object"}}}
+    needed = {"resultType": "input_required", "inputRequests": {"a": asked}}
+    first = builder.ask("alice", SERVER).arrives(replies=needed)
+    first.answered(200, first.reply(SERVER, **needed | {"inputRequests": {"a": named(asked)}}))
+    for case in cases_of("input-returned"):
+        builder.case(case, first, others=[])
+
+
 def forged_answers_forwarded_in_their_own_session(builder: TranscriptBuilder) -> None:
     """Forwards a response that nothing waits for to the upstream, in the session of the client that posted it."""
     made = asked_during(builder, lambda asked: [asked])
@@ -241,6 +256,7 @@ LIBERTIES: list[Callable[[TranscriptBuilder], None]] = [
     nothing_announced,
     answers_itself,
     other_ids_and_metadata,
+    form_mode_named,
     forged_answers_forwarded_in_their_own_session,
     capabilities_of_its_own,
     rounds_of_its_own,
