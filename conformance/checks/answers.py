@@ -135,3 +135,10 @@ def works(context: CheckContext, transcript: Transcript, expect: str, otherwise:
                 at=probe.attempt,
                 control=probe.control,
             )
+
+
+def from_upstreams(transcript: Transcript, exchange: Exchange) -> list[Exchange]:
+    """Return what upstreams answered to the request itself, or to one of the same HTTP method while it was under way."""
+    end = exchange.ended or float("inf")
+    meanwhile = (one for one in transcript.upstream if exchange.seq < one.seq < end and one.method == exchange.method)
+    return [*transcript.landed(exchange.nonce), *meanwhile]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from gatebench.conformance.checks.answers import from_upstreams
 from gatebench.conformance.checks.probes import Probe, asked_for_consent, outcome_of, probes, reach_nothing, refused
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
@@ -103,9 +104,9 @@ def refusals_carry_a_challenge(context: CheckContext, transcript: Transcript) ->
 def every_401_carries_a_challenge(context: CheckContext, transcript: Transcript) -> None:
     """AUTH-015: RFC 9110 section 15.5.2. A 401 that an upstream gave, and a request for consent, are judged elsewhere."""
     for exchange in transcript.client:
-        if exchange.status != 401 or exchange.tags.get("client") == "browser":
+        if exchange.status != 401 or not exchange.tags.get("server"):
             continue
-        given = any(arrival.status == 401 for arrival in transcript.landed(exchange.nonce))
+        given = any(arrival.status == 401 for arrival in from_upstreams(transcript, exchange))
         if given or asked_for_consent(transcript, exchange):
             continue
         context.examined()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import NoReturn
 
+from gatebench.conformance.checks.answers import from_upstreams
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
@@ -26,7 +27,7 @@ def results_are_of_a_type(context: CheckContext, transcript: Transcript) -> None
         context.examined()
         kind = messages.media_type(exchange.response_headers)
         if kind not in TYPES and kind not in {
-            messages.media_type(one.response_headers) for one in _given(transcript, exchange)
+            messages.media_type(one.response_headers) for one in from_upstreams(transcript, exchange)
         }:
             context.violation(
                 f"the response to {exchange.describe()} has another media type",
@@ -46,7 +47,7 @@ def notifications_are_acknowledged(context: CheckContext, transcript: Transcript
         context.examined()
         if exchange.status == ACCEPTED and not exchange.body:
             continue
-        given = _given(transcript, exchange)
+        given = from_upstreams(transcript, exchange)
         same = [one for one in given if one.status == exchange.status and (not exchange.body or _has_body(one))]
         if not same:
             context.violation(
@@ -57,34 +58,15 @@ def notifications_are_acknowledged(context: CheckContext, transcript: Transcript
             )
 
 
-def refusals_have_a_challenge(context: CheckContext, transcript: Transcript) -> None:
-    """HTP-012: to requests for servers, of whatever method."""
-    for exchange in _of_servers(transcript):
-        if exchange.status != 401:
-            continue
-        context.examined()
-        if exchange.response_header("www-authenticate"):
-            continue
-        if not any(one.status == 401 for one in _given(transcript, exchange)):
-            context.violation(
-                f"the 401 for {exchange.describe()} has no challenge",
-                expected="a WWW-Authenticate, as each 401 has",
-                actual=outcome_of(exchange),
-                at=exchange,
-            )
-    if not context.subjects and transcript.client:
-        context.inapplicable("the gateway answered nothing with 401")
-
-
 def json_is_json(context: CheckContext, transcript: Transcript) -> None:
-    """HTP-013: complete responses whose content coding the bench can read."""
+    """HTP-012: complete responses whose content coding the bench can read."""
     for exchange in _of_servers(transcript):
         kind = messages.media_type(exchange.response_headers)
         if kind != messages.JSON_TYPE or not exchange.body or exchange.how != "complete" or not exchange.readable:
             continue
         context.examined()
         problem = _flaw(exchange.body)
-        if problem and not any(one.status == exchange.status for one in _given(transcript, exchange)):
+        if problem and not any(one.status == exchange.status for one in from_upstreams(transcript, exchange)):
             context.violation(
                 f"the response to {exchange.describe()} is no JSON, although its media type says so",
                 expected="JSON",
@@ -117,13 +99,6 @@ def _posted(transcript: Transcript) -> Iterator[Exchange]:
 
 def _success(exchange: Exchange) -> bool:
     return 200 <= (exchange.status or 0) < 300
-
-
-def _given(transcript: Transcript, exchange: Exchange) -> list[Exchange]:
-    """Return what upstreams answered to the request itself, or to one of the same HTTP method while it was under way."""
-    end = exchange.ended or float("inf")
-    meanwhile = (one for one in transcript.upstream if exchange.seq < one.seq < end and one.method == exchange.method)
-    return [*transcript.landed(exchange.nonce), *meanwhile]
 
 
 def _has_body(exchange: Exchange) -> bool:

@@ -36,7 +36,7 @@ def _encoded(text: str) -> str:
     return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
 
 
-@judged_by("HTP-010", "HTP-011", "HTP-012", "HTP-013", "JSM-001", "JSM-003", thorough=in_each_era)
+@judged_by("AUTH-015", "HTP-010", "HTP-011", "HTP-012", "JSM-001", "JSM-003", thorough=in_each_era)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("principal", "server"), [("alice", SERVER), ("alice", VIRTUAL), ("alice", "everything")])
 async def test_awkward_names(scenario: Scenario, principal: str, server: str, revision: str) -> None:

@@ -223,6 +223,7 @@ def test_each_401_with_a_challenge(builder: TranscriptBuilder) -> int:
     for method in ("tools/list", "notifications/initialized", "GET", "DELETE"):
         builder.ask("alice", "calculator", method).answered(401, headers=given)
     builder.ask("alice", "crm").arrives(status=401).answered(401)  # that of the upstream
+    builder.ask("alice", "crm", "GET").arrives(status=401).answered(401)
     builder.ask("alice", "calculator").answered(403)
     return 4
 
