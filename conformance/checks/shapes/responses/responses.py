@@ -16,6 +16,8 @@ from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
 
 MOST_NAMES = 5  # names in a message
+HINTS = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True}
+"""What it means if a hint is absent (MCP 2025-11-25, schema, ToolAnnotations): a gateway may write it."""
 
 
 def same_id(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:
@@ -196,6 +198,15 @@ def _of_members(expected: dict[str, Any], actual: dict[str, Any], members: list[
         given, got = expected.get(name, ABSENT), actual.get(name, ABSENT)
         if name == "_meta" and isinstance(got, dict):  # to which a gateway may add its own
             got = {key: got[key] for key in given if key in got} if isinstance(given, dict) else ABSENT
+        if name == "annotations" and isinstance(got, dict):
+            got = _without_defaults(given, got)
         if difference := first_difference(given, got, name):
             return difference
     return None
+
+
+def _without_defaults(given: Any, got: dict[str, Any]) -> Any:
+    """Return annotations without the hints that the upstream left out, and that say what their absence means."""
+    own = given if isinstance(given, dict) else {}
+    kept = {name: value for name, value in got.items() if name in own or value is not HINTS.get(name, ABSENT)}
+    return kept if kept or isinstance(given, dict) else ABSENT

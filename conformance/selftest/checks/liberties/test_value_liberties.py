@@ -88,6 +88,20 @@ def lists_in_pages_of_its_own(builder: TranscriptBuilder) -> None:
         builder.case(case, first, second, member="calculator", original=[original.exchange])
 
 
+def hints_written_with_their_defaults(builder: TranscriptBuilder) -> None:
+    """Writes the hints that a tool does not have, with the values that their absence means."""
+    defaults = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True}
+
+    def page(*annotations: dict[str, Any], **details: Any) -> ClientRequest:
+        made = builder.ask("alice", "calculator", "tools/list", **details)
+        tools = [{"name": f"t{n}", "inputSchema": {}} | one for n, one in enumerate(annotations)]
+        return made.answered(200, {"jsonrpc": "2.0", "id": made.rpc_id, "result": {"tools": tools}})
+
+    original = page({"annotations": {"readOnlyHint": True}}, {}, client="direct")
+    anew = page({"annotations": defaults | {"readOnlyHint": True}}, {"annotations": defaults})
+    builder.case("partly-annotated-tools", anew, member="calculator", original=[original.exchange])
+
+
 def schemas_written_anew(builder: TranscriptBuilder) -> None:
     """Writes the schemas of tools with their members in another order, other escapes and forms of numbers."""
     written = (
@@ -226,6 +240,7 @@ LIBERTIES: list[Liberty] = [
     lists_in_very_small_pages,
     lists_without_end_left,
     lists_kept_for_a_shorter_time,
+    hints_written_with_their_defaults,
 ]
 ROWS = [requirement.id for requirement in REGISTRY.all() if requirement.group == "values"]
 
