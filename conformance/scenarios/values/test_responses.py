@@ -93,7 +93,7 @@ async def test_errors(scenario: Scenario, case: str, principal: str, server: str
     responses[UNDER_STATUSES] = [
         scripted_calls.as_json(body, STATUSES[number % len(STATUSES)]) for number, body in enumerate(bodies)
     ]
-    before = f"event: message\ndata: {catalog.PROGRESS}\n\n" * 2
+    before = "".join(f"event: message\ndata: {catalog.PROGRESS % number}\n\n" for number in (1, 2))
     responses[AFTER_NOTIFICATIONS] = [
         one | {"chunks": [{"text": before}, *one["chunks"]]} for one in map(scripted_calls.as_event, bodies)
     ]
