@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatebench.conformance.checks.codings import accepts
+from gatebench.conformance.checks.shapes.codings import accepts
 
 
 @pytest.mark.parametrize(

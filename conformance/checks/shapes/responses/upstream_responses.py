@@ -1,8 +1,8 @@
 """Shapes about responses: the same as without the habit of the upstream, complete, and in a coding that the client accepts."""
 
-from gatebench.conformance.checks.codings import accepts, named
 from gatebench.conformance.checks.probes import outcome_of
 from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, with_control
+from gatebench.conformance.checks.shapes.codings import accepts, named
 from gatebench.conformance.checks.shapes.difference import first_difference
 from gatebench.conformance.checks.shapes.responses.values import answer_part
 from gatebench.conformance.exchange import Exchange
