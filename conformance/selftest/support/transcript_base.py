@@ -26,6 +26,7 @@ JSON_HEADERS = [("content-type", "application/json")]
 METHODS = ["tools/call", "tools/list", "initialize", "ping", "notifications/initialized", "GET", "DELETE"]
 TOKENS: dict[SecretClass, str] = {"access-token": "access", "refresh-token": "refresh", "code": "code"}
 STREAM_HEADERS = [("Content-Type", "text/event-stream; charset=utf-8")]
+TEXT_HEADERS = [("Content-Type", "text/plain")]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gatebench.conformance.selftest.support.liberties import (
 )
 from gatebench.conformance.selftest.support.outcome_marks import HARMLESS
 from gatebench.conformance.selftest.support.probe_steps import attempt
-from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, bearer
+from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, TEXT_HEADERS, bearer
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 from gatebench.fixtures.world import definition
 
@@ -61,7 +61,8 @@ def streams_of_its_own(builder: TranscriptBuilder) -> None:
     """Opens event streams on the sessions of its callers."""
     for user in ("alice", "bob"):
         builder.ask(user, "mail", "initialize").arrives(opens=f"session-of-{user}").answered()
-        builder.errand("mail", "GET", headers=[*builder.auth("mail", user), ("mcp-session-id", f"session-of-{user}")])
+        opened = [("accept", "text/event-stream"), ("mcp-session-id", f"session-of-{user}")]
+        builder.errand("mail", "GET", headers=[*builder.auth("mail", user), *opened])
         builder.ask(user, "mail").arrives(session=f"session-of-{user}").answered()
 
 
@@ -146,7 +147,7 @@ def guillemets(builder: TranscriptBuilder) -> None:
     """Uses guillemets as quotation marks, in its log and in its errors."""
     builder.log("démarrage de «passerelle»")
     made = builder.ask("alice", "calculator", "tools/list")
-    made.answered(502, body="le serveur «calculator» ne répond pas")
+    made.answered(502, headers=TEXT_HEADERS, body="le serveur «calculator» ne répond pas")
     builder.ask("alice", "calculator").arrives(also=[("x-note", "«whoami»")], target="/mcp?tool=«whoami»").answered()
 
 
@@ -190,7 +191,9 @@ def consent_on_connecting(builder: TranscriptBuilder) -> None:
     """Asks for consent on the handshake, and refuses a request without the session that has not begun."""
     first = builder.ask("alice", "mail", "initialize").asked_to_consent(CONSENT)
     builder.probe("consent", first, first, "1")
-    later = builder.ask("alice", "mail", "tools/list").answered(400, body="Bad Request: no session")
+    later = builder.ask("alice", "mail", "tools/list").answered(
+        400, headers=TEXT_HEADERS, body="Bad Request: no session"
+    )
     builder.probe("consent", later, later, "1")
 
 

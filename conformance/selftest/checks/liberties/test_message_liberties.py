@@ -10,8 +10,9 @@ from gatebench.conformance.selftest.support.outcome_marks import assert_no_viola
 from gatebench.conformance.selftest.support.transcript_base import JSON_HEADERS, STREAM_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import REGISTRY, TranscriptBuilder
 
-GROUPS = ("http_messages", "json_messages", "session_messages", "stateless")
+GROUPS = ("http_messages", "json_messages", "response_bodies", "session_messages", "stateless")
 MODERN = "2026-07-28"
+ACCEPT = "application/json, text/event-stream"
 HINTS = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 PROGRESS = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'
 
@@ -55,13 +56,13 @@ def streams_of_its_own(builder: TranscriptBuilder) -> None:
 
 def upstream_sessions_of_its_own(builder: TranscriptBuilder) -> None:
     """Opens a session at an upstream before any client asks, pings in it, and ends it."""
-    session, revision = ("mcp-session-id", "up"), ("mcp-protocol-version", "2025-11-25")
+    session, revision, accept = ("mcp-session-id", "up"), ("mcp-protocol-version", "2025-11-25"), ("accept", ACCEPT)
     body = '{"jsonrpc":"2.0","id":"g-1","method":"initialize","params":{}}'
-    request = {"method": "POST", "target": "/mcp", "headers": [], "body": body}
+    request = {"method": "POST", "target": "/mcp", "headers": [["accept", ACCEPT]], "body": body}
     builder.far_end("upstream", "calculator", request, status=200, headers=[session])
     ping = '{"jsonrpc":"2.0","id":"g-2","method":"ping"}'
     for sent in ('{"jsonrpc":"2.0","method":"notifications/initialized"}', ping):
-        builder.errand("calculator", headers=[session, revision], body=sent)
+        builder.errand("calculator", headers=[session, revision, accept], body=sent)
     builder.ask("alice", "calculator").arrives(session="up", also=[revision]).answered()
     builder.errand("calculator", "DELETE", headers=[session, revision])
 
@@ -69,10 +70,10 @@ def upstream_sessions_of_its_own(builder: TranscriptBuilder) -> None:
 def older_revisions_at_upstreams(builder: TranscriptBuilder) -> None:
     """Speaks 2025-03-26 with an upstream, which has no header for the revision, or relays a read without caching hints."""
     body = '{"jsonrpc":"2.0","id":"g-1","method":"initialize","params":{"protocolVersion":"2025-03-26"}}'
-    request = {"method": "POST", "target": "/mcp", "headers": [], "body": body}
+    request = {"method": "POST", "target": "/mcp", "headers": [["accept", ACCEPT]], "body": body}
     builder.far_end("upstream", "calculator", request, status=200, headers=[("mcp-session-id", "up")])
     sent = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
-    builder.errand("calculator", headers=[("mcp-session-id", "up")], body=sent)
+    builder.errand("calculator", headers=[("mcp-session-id", "up"), ("accept", ACCEPT)], body=sent)
     builder.ask("alice", "calculator", also=[("mcp-protocol-version", "2025-11-25")]).arrives(session="up").answered()
     ask(builder, "resources/read", "desk").arrives(replies={"contents": []}).answered()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from gatebench.conformance.selftest.support.transcript_base import TEXT_HEADERS
 from gatebench.conformance.selftest.support.transcript_builder import TranscriptBuilder
 
 CONSENT = "http://127.0.0.1:5000/oauth/connect/1"
@@ -42,7 +43,8 @@ def metadata_read_again(builder: TranscriptBuilder) -> None:
     for name in ("misnamed-as", "misnamed-as"):
         _metadata(builder, name, issuer="http://127.0.0.1:1/v2")
     builder.case(
-        "metadata-issuer-of-a-longer-path", builder.ask("alice", "misnamed", "tools/list").answered(502, body="no")
+        "metadata-issuer-of-a-longer-path",
+        builder.ask("alice", "misnamed", "tools/list").answered(502, headers=TEXT_HEADERS, body="no"),
     )
 
 
@@ -50,7 +52,7 @@ def an_error_for_lack_of_a_scope(builder: TranscriptBuilder) -> None:
     """Answers a demand for more scopes with an error, after having refreshed once."""
     made = builder.ask("alice", "mail", "tools/list").arrives(status=403)
     builder.refresh("vendor")
-    made.arrives(status=403).answered(502, body="mail demands the scope mail.write")
+    made.arrives(status=403).answered(502, headers=TEXT_HEADERS, body="mail demands the scope mail.write")
     builder.case("scope-demanded", made, scopes=["mail", "mail.write"])
 
 
@@ -79,7 +81,7 @@ def resource_metadata_refused(builder: TranscriptBuilder) -> None:
     """Refuses to work with an upstream whose resource metadata are wrong, or ignores them."""
     expected = builder.world_json["upstreams"]["astray"]["url"]
     refused = builder.ask("alice", "astray", "tools/list").answered(
-        502, body="its resource metadata name another resource"
+        502, headers=TEXT_HEADERS, body="its resource metadata name another resource"
     )
     builder.case("resource-metadata-of-another-resource", refused, expected=expected)
     builder.authorize("astray-as")
