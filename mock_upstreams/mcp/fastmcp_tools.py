@@ -57,19 +57,11 @@ HINTS = mcp_types.ToolAnnotations(read_only_hint=False, open_world_hint=False)  
 Nonce = Annotated[str | None, Field(description="returned unchanged in the structured content")]
 
 
-def instructions_of(name: str) -> str:
-    """Return instructions as servers have them: several paragraphs, markup, signs beyond ASCII, blanks that matter."""
-    rules = "".join(
-        f"{number}. Use `tool_{number}` – never “{name}” itself:\n\n       a < b && c\n" for number in range(1, 9)
-    )
-    return f"The upstream {name} of a gateway test bench.\n\n# Größe\n\n{rules}\n<important>Ask & wait</important>\n"
-
-
 class ToolServer(FastMCP[Any]):
     """FastMCP with change notifications that do not depend on a request, in both eras."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, version="1", instructions=instructions_of(name))
+        super().__init__(name, version="1", instructions=sample_data.instructions_of(name))
         self._bus = InMemorySubscriptionBus()
         self._open: dict[str, ServerSession] = {}
         self._listen = ListenHandler(self._bus)

@@ -48,3 +48,11 @@ def deterministic_text(size: int) -> str:
 def caller_key(session: str | None, credentials: list[dict[str, str]]) -> str:
     """Return the key of `counter`: the session, or without one the credentials."""
     return session or "credentials " + " ".join(one["digest"] for one in credentials)
+
+
+def instructions_of(name: str) -> str:
+    """Return instructions as servers have them: several paragraphs, markup, signs beyond ASCII, blanks that matter."""
+    rules = "".join(
+        f"{number}. Use `tool_{number}` – never “{name}” itself:\n\n       a < b && c\n" for number in range(1, 9)
+    )
+    return f"The upstream {name} of a gateway test bench.\n\n# Größe\n\n{rules}\n<important>Ask & wait</important>\n"

@@ -13,6 +13,7 @@ from ...mcp.executions import ExecutionLog
 from ...mcp.features.lists import FeatureError
 from ...mcp.interaction.layer import Interaction
 from ...mcp.interaction.names import TOOLS as INTERACTIVE
+from ...mcp.sample_data import instructions_of
 from ...mcp.tool_changes import page_size, tool_change
 from ..messages import JSON_TYPE, SSE_TYPE, Answer, Call, Reply, SseStream, event
 from ..settings import Counters, MockSettings
@@ -57,7 +58,7 @@ class LeanApplication:
         self._notifications = Notifications()
         self._templates = Templates(self._plain)
         self._info = f'{{"name":{quoted(ledger.node)},"version":"1"}}'
-        self._instructions = quoted(f"The upstream {ledger.node} of a gateway test bench.")
+        self._instructions = quoted(instructions_of(ledger.node))
         self._modern_end = f',"resultType":"complete","_meta":{{"{META}serverInfo":{self._info}}}}}}}'
         self._modern_methods: dict[str, Method] = {
             "tools/call": self._call,

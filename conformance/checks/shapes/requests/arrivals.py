@@ -8,6 +8,7 @@ from gatebench.conformance.checks.shapes.cases import Case, ShapeRow, during, wi
 from gatebench.conformance.exchange import Exchange
 from gatebench.conformance.outcomes import CheckContext
 from gatebench.conformance.transcript import Transcript
+from gatebench.fixtures.recording.labels import parse_with_labels
 
 SESSION = "mcp-session-id"
 
@@ -99,8 +100,11 @@ def _opened(exchange: Exchange) -> list[str]:
 def same_target(one: str, other: str) -> bool:
     """Return whether two targets have the same path, and the same query however its values are encoded."""
     (path, _, query), (other_path, _, other_query) = one.partition("?"), other.partition("?")
-    pairs, others = (parse_qsl(text, keep_blank_values=True) for text in (query, other_query))
-    return path == other_path and pairs == others
+    return path == other_path and parse_with_labels(query, _pairs) == parse_with_labels(other_query, _pairs)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def header_sent(context: CheckContext, transcript: Transcript, row: ShapeRow) -> None:

@@ -43,6 +43,7 @@ def _members(part: str) -> dict[str, Any]:
         "result.messages": [{"role": "user", "content": {"type": "text", "text": "a"}}],
         "result.completion": {"values": ["a"], "total": 1, "hasMore": False},
         "result.cacheScope": "private",
+        "result.description": "a",
     }
     return {part.removeprefix("result."): given[part]} if part in given else {}
 
