@@ -43,6 +43,9 @@ RELAYED = {
     **HEADERS,
     **dict.fromkeys(("HTP-001", "HTP-003", "HTP-005"), "it hands on only the headers that it knows, each of them once"),
     "HTP-008": "it sends each request to the address of the upstream, which its HTTP client names",
+    "HTP-009": "with the client's Accept",
+    **dict.fromkeys(("HTP-010", "HTP-011", "HTP-012"), "statuses, media types and bodies are the upstream's"),
+    **dict.fromkeys(("CHG-052", "CHG-056"), "sessions are the upstream's, which knows no switch and no removal"),
     **dict.fromkeys(("HTP-007", "SNM-001", "SNM-002"), "streams are the upstream's"),
     **dict.fromkeys(("JSM-001", "JSM-002", "JSM-003", "JSM-004", "JSM-005"), "and so are messages"),
     **dict.fromkeys(
@@ -132,6 +135,7 @@ RELAYED = {
             ),
             "MCF-043",
             *("MCF-025", "MCF-026", "MCF-028", "MCF-031", "MCF-042", "MCF-048", "MCF-051", "MCF-052"),
+            *("MCF-053", "MCF-054"),
         ),
         "what is beside tools passes as well, of single servers; it has no virtual ones",
     ),
@@ -154,6 +158,8 @@ PASSES = {
     | {
         "HTP-007": "it opens no stream",
         "AUTH-009": "its 401 carries a challenge; whether it should be a 401 is judged elsewhere, beside a control",
+        "AUTH-015": "each of them, whatever the request",
+        "HTP-012": "its JSON is JSON",
         "AUTH-012": "which names no error, whether there was a token or not (AUTH-013)",
     },
     "black-hole": INDEPENDENT_OF_THE_GATEWAY,
@@ -162,6 +168,7 @@ PASSES = {
     | HEADERS
     | {
         "HTP-001": "it has no Cache-Control",
+        **dict.fromkeys(("HTP-010", "HTP-012"), "its responses are JSON, and say so"),
         "JSM-002": "its results have no optional members",
         "SNM-005": "it agrees on every revision",
         "ACC-004": "a caller who may use a server is admitted (that the call reached nothing is END-001)",
