@@ -43,7 +43,6 @@ RELAYED = {
     **HEADERS,
     **dict.fromkeys(("HTP-001", "HTP-003", "HTP-005"), "it hands on only the headers that it knows, each of them once"),
     "HTP-008": "it sends each request to the address of the upstream, which its HTTP client names",
-    "HTP-009": "with the client's Accept",
     **dict.fromkeys(("HTP-010", "HTP-011", "HTP-012"), "statuses, media types and bodies are the upstream's"),
     **dict.fromkeys(("CHG-052", "CHG-056"), "sessions are the upstream's, which knows no switch and no removal"),
     **dict.fromkeys(("HTP-007", "SNM-001", "SNM-002"), "streams are the upstream's"),
@@ -151,7 +150,18 @@ RELAYED = {
 # The session of the first client announces nothing, and its server is not to be asked by others; a batch ends it.
 # Requests of other clients are in it, with their own revisions and without a handshake of their own.
 # The upstream gives that session one stream.
-NOT_IN_ONE_SESSION = {"CLI-006", "SNM-003", "SNM-004", "SNM-006", "SRQ-001", "SRQ-002", "SRQ-004", "SRQ-007", "SRQ-027"}
+NOT_IN_ONE_SESSION = {
+    "CLI-006",
+    "HTP-011",
+    "SNM-003",
+    "SNM-004",
+    "SNM-006",
+    "SRQ-001",
+    "SRQ-002",
+    "SRQ-004",
+    "SRQ-007",
+    "SRQ-027",
+}
 PASSES = {
     "deny-all": INDEPENDENT_OF_THE_GATEWAY
     | HEADERS
