@@ -222,7 +222,7 @@ PASSES = {
     },
 }
 # What depends on which caller was first in the one session, and on whether a batch came before.
-EITHER = {"stuck-session": {"SRQ-026", "CLI-006"}}
+EITHER = {"stuck-session": {"SRQ-026", "SRQ-033", "CLI-006"}}
 SILENT = {"black-hole": "(whole_life or no_access or guide_client) and calculator"}  # a second for each scenario
 # Maximum seconds of a gateway that never responds (`gatebench.fixtures.protocol.limits`), with a margin for a busy
 # machine.
