@@ -77,7 +77,7 @@ def json_is_json(context: CheckContext, transcript: Transcript) -> None:
 
 def _flaw(body: str) -> str | None:
     try:
-        json.loads(body, parse_constant=_no_constant)
+        json.loads(body, parse_int=str, parse_constant=_no_constant)  # Python limits the digits of an int
     except ValueError as error:
         return str(error)
     except RecursionError:
